@@ -1,0 +1,110 @@
+"""The command line: one file per verb, each named after its verb.
+
+A verb's module defines one function with the verb's name; Typer reads its signature. What is heavy
+is imported when the verb runs, so that ``--help`` answers at once and a device without torch can
+run every verb it has the packages for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from edgeecg import __version__
+
+_NOT_VERBS = frozenset({"console"})
+
+
+def verbs() -> list[str]:
+    """Return the names of all verbs, in alphabetical order."""
+    return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_VERBS]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"edgeecg {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback when something fails.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Compress an ECG classifier, export it, measure what a heartbeat costs on the device.
+
+    The usual way: edgeecg compress, edgeecg export --target tflite, edgeecg bench, edgeecg report.
+    """
+
+
+def application() -> typer.Typer:
+    """Return the Typer application with every verb found in this folder."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app.callback()(_options)
+    for verb in verbs():
+        app.command(verb)(getattr(importlib.import_module(f"{__name__}.{verb}"), verb))
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit: 0 fine, 1 failed, 2 wrong usage."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: Everything after the program's name.
+
+    Returns:
+        The exit status: 0 fine, 1 failed, 2 wrong usage.
+    """
+    from edgeecg.errors import EdgeECGError, MissingDependencyError
+
+    try:
+        status = application()(args=arguments, prog_name="edgeecg", standalone_mode=False)
+    except Exit as stop:
+        return stop.exit_code
+    except TyperException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, Abort):
+        sys.stderr.write("\nInterrupted. What was finished is kept; --resume goes on from there.\n")
+        return 1
+    except BrokenPipeError:
+        # The reader went away (`edgeecg models | head -1`); nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except EdgeECGError as error:
+        return _explain(error, arguments)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "edgeecg"):
+            raise
+        return _explain(MissingDependencyError(package, "all", "this command"), arguments)
+    return status if isinstance(status, int) else 0
+
+
+def _explain(error: Exception, arguments: list[str]) -> int:
+    from edgeecg.cli.console import show_error
+    from edgeecg.errors import EdgeECGError
+
+    if "--debug" in arguments:
+        traceback.print_exc()
+    assert isinstance(error, EdgeECGError)
+    show_error(error)
+    return error.exit_code

@@ -1,0 +1,69 @@
+"""Where the command line speaks: tables on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from edgeecg.errors import EdgeECGError
+from edgeecg.files import write_text
+
+
+def errors() -> Console:
+    """Return a console on standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def output(json_path: Path | None) -> Console:
+    """Return the console for tables and sentences.
+
+    Args:
+        json_path: The verb's ``--json`` option; ``-`` reserves standard output for the JSON, so
+            that everything else goes to standard error.
+    """
+    return Console(stderr=json_path == Path("-"), highlight=False)
+
+
+def progress() -> Progress:
+    """Return a progress bar on standard error that is silent when that is not a terminal."""
+    console = errors()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def emit_json(json_path: Path | None, text: str) -> None:
+    """Write JSON text where ``--json`` says: ``-`` is standard output, None is nowhere.
+
+    Raises:
+        EdgeECGError: The file could not be written.
+    """
+    if json_path is None:
+        return
+    if json_path == Path("-"):
+        sys.stdout.write(text)
+    else:
+        write_text(json_path, text)
+
+
+def show_error(error: EdgeECGError) -> None:
+    """Print what failed, why, and what to do, a line each."""
+    console = errors()
+    console.print(f"[bold red]Error:[/] {_escaped(error.what)}", soft_wrap=True)
+    console.print(f"  Why:   {_escaped(error.why)}", soft_wrap=True)
+    console.print(f"  To do: {_escaped(error.todo)}", soft_wrap=True)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,1 @@
+"""Layer costs, counted from an exported file, and the energy proxy made of them (numpy only)."""

@@ -1,0 +1,155 @@
+"""The run folder on disk: which file is where, and which run or artifact is the newest."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeecg.errors import EdgeECGError
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/NAME/``: everything one ``edgeecg compress`` produced, and what followed from it.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def model_weights(self) -> Path:
+        """Weights of the compressed model (safetensors)."""
+        return self.path / "model.safetensors"
+
+    @property
+    def model_card(self) -> Path:
+        """ModelCard of the compressed model; written last, so its presence means "finished"."""
+        return self.path / "model.json"
+
+    @property
+    def baseline_weights(self) -> Path:
+        """Weights of the dense baseline (safetensors)."""
+        return self.path / "baseline.safetensors"
+
+    @property
+    def baseline_card(self) -> Path:
+        """ModelCard of the dense baseline."""
+        return self.path / "baseline.json"
+
+    @property
+    def compression_log(self) -> Path:
+        """CompressionLog: every finished step."""
+        return self.path / "compression.json"
+
+    @property
+    def events(self) -> Path:
+        """One JSON object a line: what happened when."""
+        return self.path / "log.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of an unfinished run; ``--resume`` goes on from it."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of exported files, their manifests (``.json``) and probe sets (``.probe.npz``)."""
+        return self.path / "artifacts"
+
+    @property
+    def bench(self) -> Path:
+        """Folder of BenchReports."""
+        return self.path / "bench"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+    @property
+    def finished(self) -> bool:
+        """Whether compression ran to its end."""
+        return self.model_card.is_file()
+
+    def artifact_files(self) -> list[Path]:
+        """Return the exported model files, baseline first, then by name."""
+        found = [path for path in self.artifacts.glob("*") if path.suffix in (".tflite", ".onnx")]
+        return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.name))
+
+    def bench_files(self) -> list[Path]:
+        """Return the BenchReports of this run, oldest first."""
+        return sorted(self.bench.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def newest(runs: Path = RUNS) -> RunFolder:
+    """Return the finished run that was written last.
+
+    Raises:
+        EdgeECGError: There is no finished run; says how to make one.
+    """
+    finished = [run for path in sorted(runs.glob("*")) if (run := RunFolder(path)).finished]
+    if not finished:
+        raise EdgeECGError(
+            f"There is no finished run in '{runs}/'.",
+            "This verb works on what 'edgeecg compress' left there.",
+            "Run 'edgeecg compress' first (or 'edgeecg compress --resume' to finish one).",
+        )
+    return max(finished, key=lambda run: run.model_card.stat().st_mtime_ns)
+
+
+def named(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the run folder at this path.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    for path in (runs / name, Path(name)):
+        if path.is_dir():
+            run = RunFolder(path)
+            if run.finished:
+                return run
+            raise EdgeECGError(
+                f"The run '{path}' is not finished.",
+                f"'{run.model_card.name}' is not there yet.",
+                f"Go on with: edgeecg compress --name {path.name} --resume",
+            )
+    known = ", ".join(sorted(path.name for path in runs.glob("*"))) or "none"
+    raise EdgeECGError(
+        f"There is no run '{name}'.",
+        f"The runs in '{runs}/' are: {known}.",
+        "Name one of them, or leave the name out for the newest.",
+    )
+
+
+def git_revision() -> str | None:
+    """Return the checkout's commit, with ``+`` for local changes; None outside a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    if not (package / ".git").exists():
+        return None
+    try:
+        head = _git(package, "rev-parse", "--short=12", "HEAD")
+        dirty = _git(package, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head + ("+" if dirty else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout.strip()
