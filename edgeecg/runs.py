@@ -27,6 +27,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def config(self) -> Path:
+        """CompressionConfig: what was asked for; written first."""
+        return self.path / "config.json"
+
+    @property
     def model_weights(self) -> Path:
         """Weights of the compressed model (safetensors)."""
         return self.path / "model.safetensors"
@@ -129,6 +134,24 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
         f"The runs in '{runs}/' are: {known}.",
         "Name one of them, or leave the name out for the newest.",
     )
+
+
+def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the unfinished run that was started last.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is finished already.
+    """
+    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/config.json"))]
+    wanted = [run for run in started if name in (None, run.name) and not run.finished]
+    if not wanted:
+        finished = any(run.name == name for run in started)
+        raise EdgeECGError(
+            "There is nothing to resume.",
+            f"The run '{name}' is finished." if finished else f"No unfinished run in '{runs}/'.",
+            "Go on with 'edgeecg export', or start a run with 'edgeecg compress'.",
+        )
+    return max(wanted, key=lambda run: run.config.stat().st_mtime_ns)
 
 
 def git_revision() -> str | None:

@@ -156,6 +156,7 @@ class DataSummary(Value):
         skipped: Beats left out, by reason.
         content_sha256: Hash of the record files and of the preprocessing.
         licence: Licence and citation of the records.
+        notes: What a reader of any figure on these records has to know, a sentence each.
     """
 
     source: Source
@@ -168,6 +169,7 @@ class DataSummary(Value):
     skipped: dict[str, Count]
     content_sha256: Sha256
     licence: str
+    notes: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------- scores
@@ -419,8 +421,11 @@ class CompressionConfig(Value):
         weight_decay: AdamW weight decay.
         class_map: Which mapping from beat symbols to classes.
         seed: Seed of everything random.
-        threads: Threads of torch; 1 makes a run repeatable to the last bit.
+        preprocessing: How a lead becomes windows.
+        threads: Threads of torch; another number may change the last bits of the weights.
     """
+
+    version: ClassVar[str] = "edgeecg.config/1"
 
     model: str = "resnet1d_attn"
     structure: Literal["channels", "none"] = "channels"
@@ -457,7 +462,6 @@ class CompressionLog(Value):
         data: What it ran on.
         steps: Every finished step, in order.
         baseline_costs: Counted costs of the dense model, the denominator of every proxy.
-        baseline_seconds: Wall time of baseline training.
         command: The command line that started the run.
     """
 
@@ -467,7 +471,6 @@ class CompressionLog(Value):
     data: DataSummary
     steps: tuple[CompressionStep, ...]
     baseline_costs: CostTotals
-    baseline_seconds: Seconds
     command: str
 
 

@@ -1,0 +1,1 @@
+"""Energy-aware compression: importance, schedule, masks or removed channels, distillation."""

@@ -1,0 +1,244 @@
+"""The whole of ``edgeecg compress``: a dense baseline, then pruning and fine-tuning step by step.
+
+The run folder always holds a whole checkpoint: it is written after every epoch of the baseline and
+after every compression step, beside the old one, and renamed. A run that is killed at any moment
+goes on from there and, on the same number of threads, ends with the same weights bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from edgeecg.compress import masks
+from edgeecg.compress.cards import costs, make_card, save_model
+from edgeecg.compress.channels import prune_channels
+from edgeecg.compress.journal import Journal
+from edgeecg.data import Dataset
+from edgeecg.energy import proxy
+from edgeecg.errors import EdgeECGError
+from edgeecg.files import write_text
+from edgeecg.models import architecture, build, load
+from edgeecg.models.costs import nonzero_parameters, parameters
+from edgeecg.runs import RunFolder
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    ModelCard,
+    ProxyCoefficients,
+)
+from edgeecg.training.baseline import train_baseline
+from edgeecg.training.checkpoint import load_checkpoint, prefixed, save_checkpoint, unprefixed
+from edgeecg.training.loop import (
+    Objective,
+    Progress,
+    Stage,
+    cross_entropy,
+    make_optimizer,
+    train_epoch,
+    val_scores,
+)
+from edgeecg.training.losses import distillation
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what to do, on what, where.
+
+    Attributes:
+        config: What was asked for.
+        dataset: What it runs on.
+        run: The folder everything is written to.
+        command: The command line, for the record.
+        progress: Called after every batch of training.
+    """
+
+    config: CompressionConfig
+    dataset: Dataset
+    run: RunFolder
+    command: str
+    progress: Progress | None = None
+
+
+def compress(job: Job) -> CompressionLog:
+    """Do whatever the run folder does not hold yet, and return the finished log.
+
+    Args:
+        job: The run. An empty or absent folder starts from the beginning; a checkpoint in it is
+            gone on from.
+
+    Raises:
+        EdgeECGError: Training broke down, the checkpoint belongs to other data, or the disk is
+            full; the last checkpoint is intact.
+    """
+    torch.set_num_threads(job.config.threads)
+    torch.use_deterministic_algorithms(True)
+    journal = Journal(job.run.events)
+    dense = _baseline(job, journal)
+    card = ModelCard.from_json(
+        job.run.baseline_card.read_bytes(), source=str(job.run.baseline_card)
+    )
+    if card.data.content_sha256 != job.dataset.summary.content_sha256:
+        raise EdgeECGError(
+            f"The run '{job.run.name}' cannot go on with these records.",
+            f"Its baseline was trained on {card.data.source} records with other content.",
+            "Point EDGEECG_DATA at the records it was started with, or start a new run.",
+        )
+    model, steps = _resumed(job) or (_copy(job.config.model, dense), [])
+    while len(steps) < job.config.steps:
+        model, step = _step(job, dense, model, len(steps) + 1)
+        steps.append(step)
+        _checkpoint(job, model, steps)
+        journal.write("step", **step.model_dump(mode="json", exclude={"val": {"records"}}))
+    return _finish(job, dense, model, steps, journal)
+
+
+def _baseline(job: Job, journal: Journal) -> nn.Module:
+    """Return the dense model, trained now unless the run folder has it."""
+    run = job.run
+    if not run.baseline_card.is_file():
+        journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
+        trained = train_baseline(job.dataset, job.config, run.checkpoint, job.progress)
+        card = make_card(trained.model, "baseline", job.config, job.dataset, trained.epochs)
+        save_model(trained.model, card, run.baseline_weights, run.baseline_card)
+        run.checkpoint.unlink(missing_ok=True)
+        journal.write("baseline", epochs=trained.epochs, seconds=trained.seconds)
+    card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
+    return load(run.baseline_weights, card)
+
+
+def _step(
+    job: Job, dense: nn.Module, model: nn.Module, number: int
+) -> tuple[nn.Module, CompressionStep]:
+    """Prune to the schedule's next point and fine-tune."""
+    config = job.config
+    started = time.monotonic()
+    shape = architecture(config.model)
+    t = number / config.steps
+    if config.structure == "channels":
+        prune_channels(model, dense, shape, config, t)
+        # Rebuilt, as it would be after a resume: the same tensors in the same layout.
+        model = _copy(config.model, model)
+        alive: masks.Masks = {}
+    else:
+        masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
+        alive = masks.masks(model)
+    stage = Stage(
+        f"step {number}/{config.steps}", number, config.finetune_epochs, config.finetune_rate
+    )
+    optimizer = make_optimizer(model, config, stage)
+    losses = tuple(
+        train_epoch(
+            model,
+            optimizer,
+            job.dataset.train,
+            config,
+            stage,
+            epoch,
+            objective=_objective(dense, config),
+            after_update=lambda: masks.apply(model, alive),
+            progress=job.progress,
+        )
+        for epoch in range(config.finetune_epochs)
+    )
+    step = _describe(job, dense, model, number, losses)
+    return model, step.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def _describe(
+    job: Job, dense: nn.Module, model: nn.Module, number: int, losses: tuple[float, ...]
+) -> CompressionStep:
+    """Count and score the model after a step."""
+    base, now = costs(dense, job.config), costs(model, job.config)
+    coefficients = ProxyCoefficients()
+    before, after = base.layers, {layer.name: layer for layer in now.layers}
+    whole = proxy.executed(base.totals, coefficients)
+    return CompressionStep(
+        step=number,
+        target_sparsity=job.config.sparsity,
+        sparsity=1 - nonzero_parameters(model) / parameters(dense),
+        parameters=parameters(model),
+        nonzero_parameters=nonzero_parameters(model),
+        macs=sum(layer.macs for layer in now.layers),
+        proxy_ideal=proxy.ideal(now.totals, coefficients) / whole,
+        proxy_executed=proxy.executed(now.totals, coefficients) / whole,
+        widths=now.widths,
+        layer_sparsity={
+            layer.name: 1
+            - after[layer.name].weight_bytes
+            * after[layer.name].nonzero_fraction
+            / layer.weight_bytes
+            for layer in before
+        },
+        train_loss=losses,
+        val=val_scores(model, job.dataset),
+        seconds=0.0,
+    )
+
+
+def _objective(dense: nn.Module, config: CompressionConfig) -> Objective:
+    """Return the fine-tuning loss: distilled from the dense model's logits, or plain."""
+    if not config.distill:
+        return cross_entropy
+
+    def distilled(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
+        with torch.no_grad():
+            teacher = dense(windows)
+        return distillation(logits, teacher, target, config.distill_alpha, config.temperature)
+
+    return distilled
+
+
+def _copy(name: str, model: nn.Module) -> nn.Module:
+    """Return a freshly built model with the same widths and weights."""
+    fresh = build(name, architecture(name).widths(model))
+    fresh.load_state_dict(model.state_dict())
+    return fresh
+
+
+def _checkpoint(job: Job, model: nn.Module, steps: list[CompressionStep]) -> None:
+    state = {
+        "widths": architecture(job.config.model).widths(model),
+        "steps": [step.model_dump(mode="json") for step in steps],
+    }
+    save_checkpoint(job.run.checkpoint, prefixed("model", model.state_dict()), state)
+
+
+def _resumed(job: Job) -> tuple[nn.Module, list[CompressionStep]] | None:
+    """Return the model after the last finished step, or None before the first."""
+    if not job.run.checkpoint.is_file():
+        return None
+    tensors, state = load_checkpoint(job.run.checkpoint)
+    model = build(job.config.model, {k: tuple(v) for k, v in state["widths"].items()})
+    model.load_state_dict(unprefixed("model", tensors))
+    source = str(job.run.checkpoint)
+    return model, [CompressionStep.from_document(step, source) for step in state["steps"]]
+
+
+def _finish(
+    job: Job,
+    dense: nn.Module,
+    model: nn.Module,
+    steps: list[CompressionStep],
+    journal: Journal,
+) -> CompressionLog:
+    """Write the model, the log and, last of all, the card that says the run is finished."""
+    run = job.run
+    epochs = job.config.steps * job.config.finetune_epochs
+    log = CompressionLog(
+        config=job.config,
+        data=job.dataset.summary,
+        steps=tuple(steps),
+        baseline_costs=costs(dense, job.config).totals,
+        command=job.command,
+    )
+    write_text(run.compression_log, log.to_json())
+    card = make_card(model, "compressed", job.config, job.dataset, epochs, parent=run)
+    save_model(model, card, run.model_weights, run.model_card)
+    run.checkpoint.unlink(missing_ok=True)
+    journal.write("finished", weights_sha256=card.weights_sha256)
+    return log

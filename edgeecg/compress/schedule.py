@@ -1,0 +1,51 @@
+"""The dynamic sparsity schedule: how much of each layer has gone after each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_CEILING = 1.3
+_NEVER_ABOVE = 0.95
+
+
+def layer_sparsity(
+    sparsity: float, beta: float, depth_ratio: float, sizes: Sequence[int], t: float
+) -> tuple[float, ...]:
+    """Return s_l(t) = S (1 - exp(-beta_l t)) for every layer (the seed document's schedule).
+
+    beta_l grows linearly with depth, from ``beta * depth_ratio`` at the first layer to ``beta`` at
+    the last: shallow layers, which see the raw beat, are kept longer. S is set so that at t = 1 the
+    size-weighted mean over the layers is exactly ``sparsity``.
+
+    Args:
+        sparsity: Wanted fraction at t = 1 over all layers, 0..1.
+        beta: Steepness for the deepest layer, above 0.
+        depth_ratio: Steepness of the shallowest layer relative to the deepest, 0..1.
+        sizes: Weights in each layer, in order of depth.
+        t: Progress from 0 (dense) to 1 (last step).
+
+    Returns:
+        One fraction 0..1 per layer; growing in t.
+    """
+    last = max(len(sizes) - 1, 1)
+    betas = [beta * (depth_ratio + (1 - depth_ratio) * i / last) for i in range(len(sizes))]
+    final = [1 - math.exp(-b) for b in betas]
+    mean = sum(f * size for f, size in zip(final, sizes, strict=True)) / sum(sizes)
+    return tuple(min(1.0, sparsity / mean * (1 - math.exp(-b * t))) for b in betas)
+
+
+def ceilings(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the most that each layer may lose, given its scheduled share.
+
+    The schedule fixes the total and bounds each layer; where within these bounds the cuts fall is
+    the importance score's choice. A layer may lose 1.3 times its scheduled share and never more
+    than 95 % of its weights, so that no layer is cut away whole.
+
+    Args:
+        shares: s_l(t) of every layer, 0..1.
+
+    Returns:
+        One fraction 0..0.95 per layer.
+    """
+    return tuple(min(_NEVER_ABOVE, _CEILING * share) for share in shares)

@@ -1,0 +1,144 @@
+"""Architectures: one file per model, each as :class:`Architecture` says.
+
+The file name is the model's name. Every width that compression may change is in ``WIDTHS``; a
+module built from the widths it reports about itself has the same shape, so that weights load
+without running any code from a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from edgeecg.errors import ArtifactError, UnknownNameError
+from edgeecg.schema import ModelCard, ModelSummary
+
+Widths = Mapping[str, tuple[int, ...]]
+
+_NOT_MODELS = frozenset({"costs", "pooling"})
+
+
+class Architecture(Protocol):
+    """What a file in this folder offers.
+
+    Attributes:
+        DATASET: Data the model is meant for.
+        CLASSES: Class names in the order of the outputs.
+        INPUT_SHAPE: ``(leads, samples)`` of a window.
+        FIXED: Names of layers whose output width is fixed by its meaning, never to be pruned.
+        WIDTHS: Widths of the dense model by key.
+    """
+
+    DATASET: str
+    CLASSES: tuple[str, ...]
+    INPUT_SHAPE: tuple[int, int]
+    FIXED: tuple[str, ...]
+    WIDTHS: dict[str, tuple[int, ...]]
+
+    def build(self, widths: Widths) -> nn.Module:
+        """Return a freshly initialised module with these widths.
+
+        It maps float32 windows ``(batch, leads, samples)`` to logits ``(batch, classes)``.
+        """
+        ...
+
+    def widths(self, model: nn.Module) -> dict[str, tuple[int, ...]]:
+        """Return the present widths of a module that ``build`` made, read from its layers."""
+        ...
+
+
+def names() -> list[str]:
+    """Return the names of all models, in alphabetical order."""
+    return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_MODELS]
+
+
+def architecture(name: str) -> Architecture:
+    """Return the file of one model.
+
+    Raises:
+        UnknownNameError: There is no such model.
+    """
+    if name not in names():
+        raise UnknownNameError("model", name, names())
+    return cast(Architecture, importlib.import_module(f"{__name__}.{name}"))
+
+
+def build(name: str, widths: Widths | None = None) -> nn.Module:
+    """Return a freshly initialised model.
+
+    Args:
+        name: A file name of this folder.
+        widths: Widths by key; None for the dense model.
+
+    Returns:
+        A module that maps float32 windows ``(batch, leads, samples)`` to logits
+        ``(batch, classes)``.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ArtifactError: The widths do not fit the architecture.
+    """
+    found = architecture(name)
+    if widths is None:
+        return found.build(found.WIDTHS)
+    expected = {key: len(value) for key, value in found.WIDTHS.items()}
+    given = {key: len(value) for key, value in widths.items()}
+    if given != expected or any(width < 1 for value in widths.values() for width in value):
+        raise ArtifactError(
+            f"The widths do not fit the model '{name}'.",
+            f"Expected positive widths, this many of each: {expected}; found: {dict(widths)}.",
+            "The model card is damaged or of another version; compress the model again.",
+        )
+    return found.build(widths)
+
+
+def load(weights: Path, card: ModelCard) -> nn.Module:
+    """Rebuild a saved model in evaluation mode.
+
+    Args:
+        weights: A safetensors file.
+        card: Its card; ``name`` and ``widths`` give the shape.
+
+    Returns:
+        The module, on the CPU, in evaluation mode.
+
+    Raises:
+        ArtifactError: The file is missing, damaged, or does not fit the card.
+    """
+    model = build(card.name, card.widths)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ArtifactError(
+            f"The weights '{weights}' could not be loaded.",
+            f"{str(error).splitlines()[0]}.",
+            "Run 'edgeecg compress' again, or restore the file from a copy.",
+        ) from error
+    return model.eval()
+
+
+def catalogue() -> list[ModelSummary]:
+    """Return one line per model: parameters and MACs, counted from the built module."""
+    from edgeecg.models.costs import layer_costs, parameters
+
+    rows: list[ModelSummary] = []
+    for name in names():
+        found = architecture(name)
+        model = build(name)
+        rows.append(
+            ModelSummary(
+                name=name,
+                dataset=found.DATASET,
+                classes=found.CLASSES,
+                parameters=parameters(model),
+                macs=sum(layer.macs for layer in layer_costs(model, found.INPUT_SHAPE)),
+            )
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Fitting a model to windows: balanced draws, augmentation, losses, the loop, scores."""
