@@ -62,8 +62,13 @@ class RunFolder:
         return self.path / "log.jsonl"
 
     @property
+    def baseline_checkpoint(self) -> Path:
+        """State of unfinished baseline training, after its last whole epoch."""
+        return self.path / "checkpoint-baseline.safetensors"
+
+    @property
     def checkpoint(self) -> Path:
-        """State of an unfinished run; ``--resume`` goes on from it."""
+        """State of unfinished compression, after its last whole step."""
         return self.path / "checkpoint.safetensors"
 
     @property

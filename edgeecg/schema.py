@@ -399,6 +399,7 @@ class CompressionConfig(Value):
 
     Attributes:
         model: Architecture to train and compress.
+        data: Records to use; None for real ones if found, else synthetic ones.
         structure: ``"channels"`` removes whole channels; ``"none"`` zeroes single weights.
         method: ``"energy"`` scores by magnitude and layer energy, ``"l1"`` by magnitude alone.
         reading: ``"target"`` prunes costly layers more, ``"protect"`` is the printed formula.
@@ -428,6 +429,7 @@ class CompressionConfig(Value):
     version: ClassVar[str] = "edgeecg.config/1"
 
     model: str = "resnet1d_attn"
+    data: Source | None = None
     structure: Literal["channels", "none"] = "channels"
     method: Literal["energy", "l1"] = "energy"
     reading: Literal["target", "protect"] = "target"
@@ -440,10 +442,10 @@ class CompressionConfig(Value):
     distill: bool = True
     distill_alpha: Fraction = 0.5
     temperature: Positive = 4.0
-    epochs: Annotated[int, Field(ge=1)] = 12
+    epochs: Annotated[int, Field(ge=1)] = 8
     patience: Annotated[int, Field(ge=1)] = 4
     finetune_epochs: Annotated[int, Field(ge=1)] = 2
-    epoch_windows: Annotated[int, Field(ge=64)] = 12000
+    epoch_windows: Annotated[int, Field(ge=64)] = 8000
     batch_size: Annotated[int, Field(ge=1)] = 128
     learning_rate: Positive = 2e-3
     finetune_rate: Positive = 1e-3
@@ -733,6 +735,8 @@ class Latency(Value):
         pinned_cpu: Processor the process was bound to, or None where the system does not let it.
         rate_hz: Runs per second that were asked for, or None for back to back.
         spin: Whether idle worker threads spin between runs; None where the runtime has no switch.
+        cpu_s: Processor time of one period in the whole process, spinning included; None unless
+            ``rate_hz`` is given.
         samples_s: Every timed run, in order.
     """
 
@@ -748,6 +752,7 @@ class Latency(Value):
     pinned_cpu: int | None
     rate_hz: Positive | None = None
     spin: bool | None = None
+    cpu_s: Seconds | None = None
     samples_s: tuple[float, ...]
 
 

@@ -19,6 +19,7 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from edgeecg import __version__
 
+_TYPER_INTERRUPTED = 130
 _NOT_VERBS = frozenset({"console"})
 
 
@@ -78,13 +79,13 @@ def run(arguments: list[str]) -> int:
     try:
         status = application()(args=arguments, prog_name="edgeecg", standalone_mode=False)
     except Exit as stop:
-        return stop.exit_code
+        # Typer turns Ctrl-C into exit status 130 before anyone else hears of it.
+        return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
     except TyperException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, Abort):
-        sys.stderr.write("\nInterrupted. What was finished is kept; --resume goes on from there.\n")
-        return 1
+        return _interrupted()
     except BrokenPipeError:
         # The reader went away (`edgeecg models | head -1`); nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -96,7 +97,16 @@ def run(arguments: list[str]) -> int:
         if package in ("", "edgeecg"):
             raise
         return _explain(MissingDependencyError(package, "all", "this command"), arguments)
+    if status == _TYPER_INTERRUPTED:
+        return _interrupted()
     return status if isinstance(status, int) else 0
+
+
+def _interrupted() -> int:
+    sys.stderr.write(
+        "\nInterrupted. What was finished is kept; 'edgeecg compress --resume' goes on from there.\n"
+    )
+    return 1
 
 
 def _explain(error: Exception, arguments: list[str]) -> int:

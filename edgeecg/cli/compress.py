@@ -22,6 +22,10 @@ def compress(
     model: Annotated[
         str | None, typer.Option(help="Model to compress (see 'edgeecg models').")
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="mitdb or synthetic; if left out, mitdb where it is found."),
+    ] = None,
     structure: Annotated[
         str | None, typer.Option(help="channels: remove whole channels; none: zero single weights.")
     ] = None,
@@ -67,6 +71,7 @@ def compress(
         key: value
         for key, value in {
             "model": model,
+            "data": data,
             "structure": structure,
             "method": method,
             "reading": reading,
@@ -162,6 +167,7 @@ def _run(run: RunFolder, config: CompressionConfig, console: Console) -> Compres
         dataset = load_dataset(
             config.class_map,
             config.preprocessing,
+            config.data,
             on_record=lambda done, total: show("reading records", done, total),
         )
         summary = dataset.summary

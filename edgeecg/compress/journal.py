@@ -22,6 +22,7 @@ class Journal:
             event: What happened.
             facts: Anything JSON can hold.
         """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps({"time": now, "event": event, **facts})
         with self._path.open("a", encoding="utf-8") as opened:

@@ -75,6 +75,12 @@ def compress(job: Job) -> CompressionLog:
         EdgeECGError: Training broke down, the checkpoint belongs to other data, or the disk is
             full; the last checkpoint is intact.
     """
+    if job.run.finished:
+        raise EdgeECGError(
+            f"The run '{job.run.name}' is finished.",
+            f"'{job.run.model_card}' is there.",
+            "Go on with 'edgeecg export', or start a new run.",
+        )
     torch.set_num_threads(job.config.threads)
     torch.use_deterministic_algorithms(True)
     journal = Journal(job.run.events)
@@ -102,10 +108,12 @@ def _baseline(job: Job, journal: Journal) -> nn.Module:
     run = job.run
     if not run.baseline_card.is_file():
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
-        trained = train_baseline(job.dataset, job.config, run.checkpoint, job.progress)
+        trained = train_baseline(
+            job.dataset, job.config, run.baseline_checkpoint, job.progress
+        )
         card = make_card(trained.model, "baseline", job.config, job.dataset, trained.epochs)
         save_model(trained.model, card, run.baseline_weights, run.baseline_card)
-        run.checkpoint.unlink(missing_ok=True)
+        run.baseline_checkpoint.unlink(missing_ok=True)
         journal.write("baseline", epochs=trained.epochs, seconds=trained.seconds)
     card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
     return load(run.baseline_weights, card)
@@ -239,6 +247,7 @@ def _finish(
     write_text(run.compression_log, log.to_json())
     card = make_card(model, "compressed", job.config, job.dataset, epochs, parent=run)
     save_model(model, card, run.model_weights, run.model_card)
-    run.checkpoint.unlink(missing_ok=True)
+    for leftover in (run.checkpoint, run.baseline_checkpoint):
+        leftover.unlink(missing_ok=True)
     journal.write("finished", weights_sha256=card.weights_sha256)
     return log

@@ -1,0 +1,37 @@
+# make demo   the whole path on synthetic records: train, compress, export, bench, report
+# make test   the fast tests          make check   style, types, walls
+# make clean  remove what these made, except runs/
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check system clean
+
+# --no-compile halves the time of the installation; Python compiles what it imports, once.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "edgeecg needs Python 3.11 to 3.13; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	BIN=$(BIN) sh benchmarks/demo.sh
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m 'not system' --cov=edgeecg --cov-report=term:skip-covered
+
+system: $(VENV)/.installed
+	$(BIN)/python -m pytest -m system
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,94 @@
+"""``edgeecg export``: the newest run's models as files that work alone, verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from edgeecg.schema import Artifact
+
+
+def export(
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="What to make; give it again for more. Default: tflite."),
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="Name or folder of a run; default: the newest.")
+    ] = None,
+    json_path: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
+    ] = None,
+) -> None:
+    """Export the compressed model and its baseline, and check the files against PyTorch."""
+    import json
+
+    from edgeecg import resources, runs
+    from edgeecg.cli.console import emit_json, output, progress
+    from edgeecg.schema import ModelCard
+
+    # What can be wrong is found before the slow imports.
+    recipes = [resources.load_target(name) for name in dict.fromkeys(target or ["tflite"])]
+    folder = runs.newest() if run is None else runs.named(run)
+    card = ModelCard.from_json(folder.model_card.read_bytes(), str(folder.model_card))
+
+    with progress() as bar:
+        task = bar.add_task("reading records", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total, refresh=done == 0)
+
+        from edgeecg.data import load_dataset
+
+        dataset = load_dataset(
+            card.data.class_map,
+            card.preprocessing,
+            card.data.source,
+            lambda done, total: show("reading records", done, total),
+        )
+        show("loading the converters", 0, 1)
+
+        from edgeecg.export.pipeline import export_run
+
+        artifacts = export_run(folder, recipes, dataset, show)
+
+    emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
+    console = output(json_path)
+    console.print(_table(artifacts))
+    for artifact in artifacts:
+        console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
+    console.print("Next: edgeecg bench")
+
+
+def _table(artifacts: list[Artifact]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    synthetic = ", synthetic records" if artifacts[0].data == "synthetic" else ""
+    table = Table(
+        "model",
+        "target",
+        title=f"{artifacts[0].model} exported (scores of the files on the test split{synthetic})",
+        box=SIMPLE_HEAD,
+    )
+    for name in ("KiB", "MACs", "max\n|diff|", "same\nlabel", "accuracy", "macro\nF1"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for artifact in artifacts:
+        parity, test = artifact.verification, artifact.test
+        table.add_row(
+            artifact.role,
+            artifact.target,
+            f"{(artifact.size_bytes or 0) / 1024:,.1f}",
+            f"{sum(artifact.costs.macs.values()):,}",
+            "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
+            "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",
+            "-" if test is None else f"{test.accuracy:.4f}",
+            "-" if test is None else f"{test.macro_f1:.4f}",
+        )
+    return table

@@ -1,0 +1,52 @@
+"""``edgeecg report``: measured beside proxy, baseline beside compressed, one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[
+        str | None, typer.Option("--run", help="Run to report on; the newest by default.")
+    ] = None,
+    bench: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--bench",
+            help="Bench file to use instead of the run's own; may be given more than once.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Where the page goes; runs/NAME/report.html.")
+    ] = None,
+    json_path: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the comparison as JSON; - is standard output."),
+    ] = None,
+) -> None:
+    """Show what a run gained: scores, size, measured time and energy beside the proxy."""
+    from edgeecg import runs
+    from edgeecg.cli.console import emit_json, output
+    from edgeecg.errors import MissingDependencyError
+    from edgeecg.files import write_text
+    from edgeecg.report import comparison, documents, terminal
+
+    folder = runs.newest() if run is None else runs.named(run)
+    found = documents.read(folder, bench or ())
+    compared = comparison.compare(found)
+    console = output(json_path)
+    terminal.show(found, compared, console)
+    emit_json(json_path, compared.to_json())
+    try:
+        from edgeecg.report import page
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in ("jinja2", "matplotlib"):
+            raise
+        raise MissingDependencyError(package, "report", "the HTML page") from error
+    target = html or folder.report
+    write_text(target, page.render(found, compared))
+    console.print(f"Report: {target}", soft_wrap=True, markup=False)

@@ -1,0 +1,120 @@
+"""TFLite through litert-torch, in float32 or quantised by ai-edge-quantizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import litert_torch
+import numpy as np
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeecg.errors import SchemaError
+from edgeecg.export import names
+from edgeecg.export.fold import fold_batch_norm
+from edgeecg.schema import MANIFEST_KEY, ExportRecipe
+
+PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer")
+
+_ALIGNMENT = 16
+_SIGNATURE = "serving_default"
+_SIGNATURE_INPUT = "args_0"
+
+
+def export(
+    model: nn.Module,
+    recipe: ExportRecipe,
+    calibration: NDArray[np.float32],
+    sample_shape: tuple[int, int],
+) -> bytes:
+    """Convert a model to TFLite; see :class:`edgeecg.export.Exporter`.
+
+    Raises:
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    sample = torch.zeros(1, *sample_shape)
+    content: bytes = litert_torch.convert(fold_batch_norm(model), (sample,)).model_content()
+    if recipe.dtype == "int8":
+        content = _quantize(content, recipe, calibration)
+    graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
+    names.shorten(graph)
+    return _packed(graph)
+
+
+def embed(content: bytes, manifest_json: str) -> bytes:
+    """Return the same model with the manifest as a metadata entry."""
+    model: Any = flatbuffer_utils.read_model_from_bytearray(content)
+    entry: Any = schema.MetadataT()
+    entry.name = MANIFEST_KEY.encode()
+    entry.buffer = len(model.buffers)
+    model.metadata = [*(model.metadata or []), entry]
+    held: Any = schema.BufferT()
+    held.data = manifest_json.encode()
+    model.buffers.append(held)
+    return _packed(model)
+
+
+def _packed(model: Any) -> bytes:
+    """Serialise a ``ModelT`` with its buffers aligned.
+
+    The TFLite schema asks for buffers at multiples of 16 bytes, so that a runtime can use the
+    weights where they lie; neither the converter nor the generated Python packer keeps to it.
+    """
+    model.buffers = [
+        _AlignedBuffer(None if buffer.data is None else bytes(buffer.data))
+        for buffer in model.buffers
+    ]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+class _AlignedBuffer:
+    """Packs itself as the generated ``BufferT`` does, at a multiple of 16 bytes."""
+
+    def __init__(self, data: bytes | None) -> None:
+        self.data = data
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802 - the name that ModelT.Pack calls
+        vector = None
+        if self.data:
+            builder.StartVector(1, len(self.data), _ALIGNMENT)
+            builder.head -= len(self.data)
+            builder.Bytes[builder.head : builder.head + len(self.data)] = self.data
+            vector = builder.EndVector()
+        schema.BufferStart(builder)
+        if vector is not None:
+            schema.BufferAddData(builder, vector)
+        return int(schema.BufferEnd(builder))
+
+
+def _quantize(content: bytes, recipe: ExportRecipe, calibration: NDArray[np.float32]) -> bytes:
+    """Quantise weights and activations to int8; input, output and ``float_ops`` stay float32."""
+    from ai_edge_quantizer import qtyping, recipe_manager
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.calibrator import Calibrator
+    from ai_edge_quantizer.quantizer import Quantizer
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+    operations = {operation.value for operation in qtyping.TFLOperationName}
+    unknown = sorted(set(recipe.float_ops) - operations)
+    if unknown:
+        raise SchemaError(
+            f"The target '{recipe.name}' cannot be made.",
+            f"Its float_ops name {', '.join(unknown)}; known are {', '.join(sorted(operations))}.",
+            f"Mend float_ops in export/{recipe.name}.toml.",
+        )
+    manager = recipe_manager.RecipeManager()
+    manager.add_static_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, 8, 8)
+    for name in ("INPUT", "OUTPUT", *recipe.float_ops):
+        operation = qtyping.TFLOperationName(name)
+        manager.add_quantization_config(".*", operation, None, AlgorithmName.NO_QUANTIZE)
+    # The widest range seen, where the library's default is a running mean: a mean clips the beats
+    # with the largest activations, which are the abnormal ones.
+    calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
+    windows = [{_SIGNATURE_INPUT: window[np.newaxis]} for window in calibration]
+    calibrator.calibrate({_SIGNATURE: windows}, manager)
+    quantizer = Quantizer(content, manager.get_quantization_recipe())
+    result: Any = quantizer.quantize(calibrator.get_model_qsvs(), enable_progress_report=False)
+    return bytes(result.quantized_model)

@@ -1,0 +1,288 @@
+"""The JSON documents of one run, read and sorted: what belongs to it, what does not, what lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from edgeecg.errors import EdgeECGError, SchemaError
+from edgeecg.files import sha256 as file_sha256
+from edgeecg.runs import RunFolder
+from edgeecg.schema import (
+    Artifact,
+    BenchReport,
+    BenchResult,
+    CompressionLog,
+    ModelCard,
+    Scores,
+    Value,
+)
+
+_Document = TypeVar("_Document", bound=Value)
+Setup = tuple[str, bool, str, int]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One exported file of the run.
+
+    Attributes:
+        manifest: What the file is.
+        file: File name.
+        sha256: Hash of the file.
+        size_bytes: Size of the file.
+    """
+
+    manifest: Artifact
+    file: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def label(self) -> str:
+        """A short name for tables and figures, e.g. ``"compressed tflite-int8"``."""
+        return f"{self.manifest.role} {self.manifest.target}"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One bench result of one exported file of the run.
+
+    Attributes:
+        result: What was measured.
+        report: The document it stands in: suite, command line, time.
+        source: File name of that document.
+        created: When it was written.
+    """
+
+    result: BenchResult
+    report: BenchReport
+    source: str
+    created: datetime
+
+    @property
+    def setup(self) -> Setup:
+        """Device, whether it is emulated, runtime and threads: only equal setups are compared."""
+        device = self.result.device
+        return device.name, device.emulated, self.result.runtime, self.result.latency.threads
+
+    @property
+    def place(self) -> str:
+        """The setup in words, e.g. ``"x86-64, litert 2.3.0, 1 thread"``."""
+        name, emulated, runtime, threads = self.setup
+        tag = " (emulated)" if emulated else ""
+        return f"{name}{tag}, {runtime}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something the page must say about a part that is missing or left out.
+
+    Attributes:
+        subject: The file or part.
+        text: What is the matter, and what to do about it.
+    """
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RunDocuments:
+    """Everything a report is made from.
+
+    Attributes:
+        name: Name of the run.
+        model: Card of the compressed model.
+        baseline: Card of the dense baseline, or None where the file is missing.
+        log: The compression steps, or None where the file is missing.
+        exported: Exported files that were made from these weights.
+        measurements: The newest measurement of each file in each setup, newest first.
+        left_out: What was found and not used, with the reason.
+    """
+
+    name: str
+    model: ModelCard
+    baseline: ModelCard | None
+    log: CompressionLog | None
+    exported: tuple[Exported, ...]
+    measurements: tuple[Measurement, ...]
+    left_out: tuple[Remark, ...]
+
+    def of(self, exported: Exported) -> list[Measurement]:
+        """Return the measurements of one exported file, newest first."""
+        return [m for m in self.measurements if m.result.artifact.sha256 == exported.sha256]
+
+    def missing(self) -> list[Remark]:
+        """Return the parts that are not there yet, each with the command that makes it."""
+        remarks: list[Remark] = []
+        if self.baseline is None:
+            remarks.append(Remark("Baseline", "baseline.json is missing. Run: edgeecg compress"))
+        if self.log is None:
+            remarks.append(
+                Remark("Compression steps", "compression.json is missing. Run: edgeecg compress")
+            )
+        if not self.exported:
+            remarks.append(
+                Remark("Exported files", "none yet. Run: edgeecg export --target tflite")
+            )
+        elif not self.measurements:
+            remarks.append(Remark("Measurements", "none yet. Run: edgeecg bench"))
+        return remarks
+
+
+def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
+    """Read a finished run.
+
+    Args:
+        run: The run folder.
+        bench_files: BenchReports to use instead of the run folder's own, such as ones copied back
+            from a board.
+
+    Raises:
+        SchemaError: A document is damaged or is something else; names the file.
+        EdgeECGError: A document cannot be opened.
+    """
+    model = _load(run.model_card, ModelCard)
+    baseline = _load_if_there(run.baseline_card, ModelCard)
+    for path, card in ((run.model_card, model), (run.baseline_card, baseline)):
+        if card is not None:
+            _check_scores(path, (card.val, card.test), card.classes)
+    exported, stale = _exported(run, model, baseline)
+    reports = [
+        (path, _load(path, BenchReport)) for path in (list(bench_files) or run.bench_files())
+    ]
+    measurements, foreign = _measurements(reports, exported)
+    return RunDocuments(
+        name=run.path.resolve().name,
+        model=model,
+        baseline=baseline,
+        log=_load_if_there(run.compression_log, CompressionLog),
+        exported=tuple(exported),
+        measurements=tuple(measurements),
+        left_out=(*stale, *foreign),
+    )
+
+
+def _load(path: Path, value: type[_Document]) -> _Document:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise EdgeECGError(
+            f"{path} cannot be read.",
+            f"The system said: {error.strerror or error}.",
+            "Check the path and its permissions.",
+        ) from error
+    document = value.from_json(content, str(path))
+    try:
+        document.to_json().encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SchemaError(
+            f"{path} does not hold a valid {value.__name__}.",
+            f"It holds text that is not Unicode: {error.reason}.",
+            "The file is damaged; write it again.",
+        ) from error
+    return document
+
+
+def _load_if_there(path: Path, value: type[_Document]) -> _Document | None:
+    return _load(path, value) if path.exists() else None
+
+
+def _check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]) -> None:
+    n = len(classes)
+    for each in scores:
+        for matrix in (each.confusion, *each.records.values()):
+            if [len(row) for row in matrix] != [n] * n:
+                raise SchemaError(
+                    f"{path} holds a confusion matrix that does not fit its classes.",
+                    f"A {n} x {n} matrix was expected for {', '.join(classes)}.",
+                    "The file is damaged; write it again.",
+                )
+
+
+def _exported(
+    run: RunFolder, model: ModelCard, baseline: ModelCard | None
+) -> tuple[list[Exported], list[Remark]]:
+    weights = {"compressed": model.weights_sha256}
+    if baseline is not None:
+        weights["baseline"] = baseline.weights_sha256
+    elif model.parent_sha256 is not None:
+        weights["baseline"] = model.parent_sha256
+    exported: list[Exported] = []
+    remarks: list[Remark] = []
+    for path in sorted(run.artifacts.glob("*.json")):
+        one = _describe(path)
+        beside = path.with_name(one.file)
+        if one.manifest.weights_sha256 != weights.get(one.manifest.role):
+            remarks.append(
+                Remark(one.file, "made from other weights than this run holds now; export it again")
+            )
+        elif beside.is_file() and file_sha256(beside) != one.sha256:
+            remarks.append(
+                Remark(one.file, "not the file that its manifest describes; export it again")
+            )
+        else:
+            exported.append(one)
+    exported.sort(key=lambda one: (one.manifest.role != "baseline", one.manifest.target, one.file))
+    return exported, remarks
+
+
+def _describe(path: Path) -> Exported:
+    manifest = _load(path, Artifact)
+    if manifest.file is None or manifest.sha256 is None or manifest.size_bytes is None:
+        raise SchemaError(
+            f"{path} does not describe a file.",
+            "Its 'file', 'sha256' or 'size_bytes' is null.",
+            "Export the file again.",
+        )
+    if Path(manifest.file).name != manifest.file:
+        raise SchemaError(
+            f"{path} does not describe a file beside it.",
+            f"Its 'file' is a path: {manifest.file!r}.",
+            "Export the file again.",
+        )
+    _check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
+    return Exported(manifest, manifest.file, manifest.sha256, manifest.size_bytes)
+
+
+def _measurements(
+    reports: Sequence[tuple[Path, BenchReport]], exported: Sequence[Exported]
+) -> tuple[list[Measurement], list[Remark]]:
+    known = {one.sha256 for one in exported}
+    found: list[Measurement] = []
+    remarks: list[Remark] = []
+    for path, report in reports:
+        created = _created(path, report)
+        for result in report.results:
+            if result.artifact.sha256 in known:
+                found.append(Measurement(result, report, path.name, created))
+            else:
+                remarks.append(
+                    Remark(
+                        result.artifact.file,
+                        f"measured in {path.name}, but not from this run: no manifest here has its "
+                        f"sha256 ({result.artifact.sha256[:12]}…)",
+                    )
+                )
+    # Stable: of equal times, the file named last wins.
+    found.sort(key=lambda m: m.created)
+    newest = {(m.result.artifact.sha256, m.setup): m for m in found}
+    if older := len(found) - len(newest):
+        remarks.append(Remark(f"{older} older results", "a newer measurement took their place"))
+    return sorted(newest.values(), key=lambda m: m.created, reverse=True), remarks
+
+
+def _created(path: Path, report: BenchReport) -> datetime:
+    try:
+        created = datetime.fromisoformat(report.created_utc)
+    except ValueError as error:
+        raise SchemaError(
+            f"{path} does not hold a valid BenchReport.",
+            f"created_utc should be an ISO 8601 time and is {report.created_utc!r}.",
+            "Measure again, or mend the key named.",
+        ) from error
+    return created if created.tzinfo else created.replace(tzinfo=UTC)

@@ -1,0 +1,251 @@
+"""The tables of models, files and compression steps: typed rows in, text cells out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeecg.report import scope, scores, units
+from edgeecg.report.documents import RunDocuments
+from edgeecg.report.rows import Comparison, FileRow, ModelRow
+from edgeecg.schema import CompressionStep, ModelCard, Scores
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, ready to be shown.
+
+    Attributes:
+        title: What it holds.
+        scope: Which data its figures stand for; shown behind the title.
+        head: Column headings.
+        rows: Cells, row by row; the first of each is the row's heading.
+        notes: What a marker such as ``[1]`` in a cell refers to, in order; then what has none.
+    """
+
+    title: str
+    scope: str
+    head: Row
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """Title and scope in one line."""
+        return f"{self.title} ({self.scope})" if self.scope else self.title
+
+
+class Notes:
+    """Collects the reasons a table needs and numbers each once."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def mark(self, cell: str, reason: str | None) -> str:
+        """Return the cell with the number of its reason, or as it is where there is none."""
+        if not reason:
+            return cell
+        if reason not in self._texts:
+            self._texts.append(reason)
+        return f"{cell} [{self._texts.index(reason) + 1}]"
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the numbered reasons."""
+        return tuple(f"[{n}] {text}" for n, text in enumerate(self._texts, 1))
+
+
+def models(documents: RunDocuments, comparison: Comparison) -> Table:
+    """Baseline beside compressed: scores of the PyTorch models, parameters, MACs."""
+    after = comparison.models[-1]
+    before = comparison.models[0] if len(comparison.models) > 1 else None
+    notes = Notes()
+    lines = [*_model_costs(before, after), *_model_scores(before, after, documents, notes)]
+    return Table(
+        title="Baseline beside compressed, as PyTorch models",
+        scope=scope.test(documents.model.data),
+        head=("", "baseline", "compressed", "change"),
+        rows=tuple(lines),
+        notes=(*notes.lines(), *scope.footnotes(documents.model.data)),
+    )
+
+
+def _model_costs(before: ModelRow | None, after: ModelRow) -> list[Row]:
+    def line(name: str, old: int | None, new: int, text: str, was: str) -> Row:
+        share = units.ratio(new / old) if old else units.DASH
+        return name, was if before else units.DASH, text, share
+
+    b = before
+    return [
+        line("parameters", b and b.parameters, after.parameters, units.count(after.parameters),
+             units.count(b and b.parameters)),
+        line("nonzero parameters", b and b.nonzero_parameters, after.nonzero_parameters,
+             units.count(after.nonzero_parameters), units.count(b and b.nonzero_parameters)),
+        line("MACs per heartbeat", b and b.macs, after.macs, units.macs(after.macs),
+             units.macs(b and b.macs)),
+    ]  # fmt: skip
+
+
+def _model_scores(
+    before: ModelRow | None, after: ModelRow, documents: RunDocuments, notes: Notes
+) -> list[Row]:
+    def line(name: str, old: float | None, new: float | None) -> Row:
+        moved = None if old is None or new is None else new - old
+        was = units.fraction(old) if before else units.DASH
+        by = units.DASH if moved is None else units.change(moved)
+        return name, was, units.fraction(new), by
+
+    def spread(row: ModelRow | None, text: str, ci: tuple[float, float] | None) -> str:
+        if row is None:
+            return units.DASH
+        return f"{text} {units.interval(ci)}" if ci else notes.mark(text, "No 95 % interval known.")
+
+    b, a = before, after
+    rows: list[Row] = [
+        (
+            "test accuracy",
+            spread(b, units.fraction(b and b.test_accuracy), b and b.test_accuracy_ci95),
+            spread(a, units.fraction(a.test_accuracy), a.test_accuracy_ci95),
+            units.change(a.test_accuracy - b.test_accuracy) if b else units.DASH,
+        ),
+        (
+            "test macro-F1",
+            spread(b, units.fraction(b and b.test_macro_f1), b and b.test_macro_f1_ci95),
+            spread(a, units.fraction(a.test_macro_f1), a.test_macro_f1_ci95),
+            macro_f1_change(a.macro_f1_change, a.macro_f1_change_ci95),
+        ),
+    ]
+    for name in documents.model.classes:
+        rows.append(line(f"Se (recall) of {name}", b and b.recall.get(name), a.recall.get(name)))
+        rows.append(
+            line(f"+P (precision) of {name}", b and b.precision.get(name), a.precision.get(name))
+        )
+    if a.s_recall_without_232 is not None:
+        rows.append(
+            line("Se of S without record 232", b and b.s_recall_without_232, a.s_recall_without_232)
+        )
+    rows.append(line("validation accuracy", b and b.val_accuracy, a.val_accuracy))
+    rows.append(line("validation macro-F1", b and b.val_macro_f1, a.val_macro_f1))
+    return rows
+
+
+def macro_f1_change(value: float | None, ci95: tuple[float, float] | None) -> str:
+    """Return a difference of macro-F1 with its interval, and ``tie`` where that holds zero."""
+    if value is None:
+        return units.DASH
+    if ci95 is None:
+        return units.change(value)
+    tie = ", a tie" if scores.Change(value, ci95).tie else ""
+    return f"{units.change(value)} {units.interval(ci95)}{tie}"
+
+
+def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
+    """Each exported file: size, its own scores, what the count promises; None without files."""
+    seen: dict[str, FileRow] = {}
+    for row in comparison.files:
+        seen.setdefault(row.sha256, row)
+    if not seen:
+        return None
+    notes = Notes()
+    verification = {one.sha256: one.manifest.verification for one in documents.exported}
+    rows: list[Row] = []
+    for row in seen.values():
+        parity = verification[row.sha256]
+        rows.append(
+            (
+                row.label,
+                row.dtype,
+                units.size(row.size_bytes),
+                _or_untested(row.accuracy),
+                _or_untested(row.macro_f1),
+                macro_f1_change(row.macro_f1_change, row.macro_f1_change_ci95),
+                units.macs(row.macs),
+                notes.mark(units.ratio(row.proxy_ideal), row.proxy_reason),
+                notes.mark(units.ratio(row.proxy_executed), row.proxy_reason),
+                notes.mark(agreement(parity.label_agreement), parity.reason),
+            )
+        )
+    return Table(
+        title="Exported files",
+        scope=scope.test(documents.model.data),
+        head=(
+            "file", "weights", "size", "accuracy", "macro-F1", "change from baseline", "MACs",
+            "proxy, ideal", "proxy, executed", "same label as PyTorch",
+        ),
+        rows=tuple(rows),
+        notes=(
+            *notes.lines(),
+            "1 kB is 1000 bytes. Accuracy and macro-F1 are those of the file itself, not of the "
+            "PyTorch model; the change is from the PyTorch baseline.",
+            "The proxy is an analytic count relative to the baseline's float32 file of the same "
+            "format (45 nm coefficients). It has no unit. Ideal: zero weights cost nothing. "
+            "Executed: what the runtime really multiplies.",
+            *scope.footnotes(documents.model.data),
+        ),
+    )  # fmt: skip
+
+
+def _or_untested(value: float | None) -> str:
+    return "not tested" if value is None else units.fraction(value)
+
+
+def agreement(value: float | None) -> str:
+    """Return label agreement as a percentage, or words."""
+    return "not checked" if value is None else units.percent(value)
+
+
+def steps(documents: RunDocuments) -> Table | None:
+    """One row per prune-and-fine-tune step; None without a log."""
+    log = documents.log
+    if log is None or not log.steps:
+        return None
+    classes = documents.model.classes
+
+    def row(name: str, step: CompressionStep) -> Row:
+        return (
+            name,
+            units.percent(step.target_sparsity),
+            units.percent(step.sparsity),
+            units.count(step.parameters),
+            units.macs(step.macs),
+            units.ratio(step.proxy_ideal),
+            units.ratio(step.proxy_executed),
+            units.fraction(step.val.macro_f1),
+            *_recalls(step.val, classes),
+            f"{step.seconds:,.1f}",
+        )
+
+    start: tuple[Row, ...] = ()
+    if (dense := documents.baseline) is not None:
+        start = (_dense_row(dense, classes),)
+    return Table(
+        title="Compression, step by step",
+        scope=scope.validation(log.data),
+        head=("step", "target sparsity", "sparsity", "parameters", "MACs", "proxy, ideal",
+              "proxy, executed", "macro-F1", *(f"Se of {name}" for name in classes), "seconds"),
+        rows=(*start, *(row(str(step.step), step) for step in log.steps)),
+        notes=("Every decision is taken on the validation records; the test records are looked "
+               "at once, at the end.",),
+    )  # fmt: skip
+
+
+def _dense_row(dense: ModelCard, classes: Row) -> Row:
+    return (
+        "baseline",
+        units.DASH,
+        units.DASH,
+        units.count(dense.parameters),
+        units.macs(dense.macs),
+        units.ratio(1.0),
+        units.ratio(1.0),
+        units.fraction(dense.val.macro_f1),
+        *_recalls(dense.val, classes),
+        units.DASH,
+    )
+
+
+def _recalls(scored: Scores, classes: Row) -> Row:
+    return tuple(
+        units.fraction(scored.per_class[name].recall) if name in scored.per_class else units.DASH
+        for name in classes
+    )

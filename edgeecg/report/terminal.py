@@ -1,0 +1,94 @@
+"""The same figures for a terminal, 80 columns wide."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from edgeecg.report import measured, scope, tables, units
+from edgeecg.report.documents import RunDocuments
+from edgeecg.report.rows import Comparison, FileRow
+from edgeecg.report.tables import Row, Table
+
+
+def show(documents: RunDocuments, comparison: Comparison, console: Console) -> None:
+    """Print baseline beside compressed, one line per exported file, and what is missing."""
+    _print(tables.models(documents, comparison), console)
+    places = dict.fromkeys(row.measured.place if row.measured else "" for row in comparison.files)
+    for place in places:
+        here = [
+            row for row in comparison.files if (row.measured.place if row.measured else "") == place
+        ]
+        _print(_overview(documents, here, place), console)
+    for remark in (*documents.missing(), *documents.left_out):
+        console.print(_safe(f"{remark.subject}: {remark.text}"), soft_wrap=True)
+
+
+def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table:
+    notes = tables.Notes()
+    rows = tuple(_line(row, notes) for row in here)
+    where = f"measured beside proxy on {place}" if place else "not measured"
+    return Table(
+        title=f"Exported files, {where}",
+        scope=scope.test(documents.model.data),
+        head=(
+            "file",
+            "size",
+            "macro F1",
+            "p50",
+            "p50 ratio",
+            "proxy exec.",
+            "proxy ideal",
+            "net energy",
+        ),
+        rows=rows,
+        notes=(
+            *notes.lines(),
+            "Ratio and proxies are relative to the baseline's float32 file. 1 kB is 1000 bytes.",
+        ),
+    )
+
+
+def _line(row: FileRow, notes: tables.Notes) -> Row:
+    m = row.measured
+    tested = "not tested" if row.macro_f1 is None else units.fraction(row.macro_f1)
+    start = row.label, units.size(row.size_bytes), tested
+    promised = (m.proxy_executed, m.proxy_ideal) if m else (row.proxy_executed, row.proxy_ideal)
+    proxies = tuple(units.MISSING if p is None else units.significant(p) for p in promised)
+    if m is None:
+        return (*start, notes.mark("not measured", row.reason), units.DASH, *proxies, units.DASH)
+    share = units.MISSING if m.latency_ratio is None else units.significant(m.latency_ratio)
+    joule = units.joules(m.energy.net_j) if m.energy.tier == "measured" else m.energy.tier
+    joule += " (replayed)" if m.energy.replayed else ""
+    return (
+        *start,
+        measured.emulated(units.seconds(m.p50_s), m.emulated),
+        notes.mark(share, m.latency_reason),
+        *proxies,
+        notes.mark(
+            measured.emulated(joule, m.emulated) if m.energy.net_j else joule, m.energy.reason
+        ),
+    )
+
+
+def _print(table: Table, console: Console) -> None:
+    console.print(_safe(table.caption), style="bold")
+    drawn = RichTable(box=box.SIMPLE_HEAD, padding=0)
+    for n, name in enumerate(table.head):
+        # Wide enough for "not / measured"; the other columns give way.
+        least = len("measured") if n == len(table.head) - 1 else None
+        drawn.add_column(
+            _safe(name), justify="right" if n else "left", no_wrap=n == 0, min_width=least
+        )
+    for row in table.rows:
+        drawn.add_row(*(_safe(cell) for cell in row))
+    console.print(drawn)
+    for note in table.notes:
+        console.print(_safe(note), style="dim")
+
+
+def _safe(text: str) -> Text:
+    # A Text, so that brackets are no markup; printable, so that a name cannot steer the terminal.
+    return Text(units.printable(text))

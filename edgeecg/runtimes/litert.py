@@ -1,0 +1,186 @@
+"""LiteRT, or its predecessor tflite-runtime, which is what 32-bit Raspberry Pi OS has."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.energy import tflite_file
+from edgeecg.errors import ArtifactError, MissingDependencyError
+
+FORMAT = "tflite"
+SPIN_SWITCH = False
+
+_PACKAGES = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert", "litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
+)
+
+
+class _Interpreter(Protocol):
+    """The part of the interpreters' common interface that is used here."""
+
+    def allocate_tensors(self) -> None: ...
+    def get_input_details(self) -> list[dict[str, Any]]: ...
+    def get_output_details(self) -> list[dict[str, Any]]: ...
+    def set_tensor(self, tensor_index: int, value: NDArray[np.generic]) -> None: ...
+    def get_tensor(self, tensor_index: int) -> NDArray[np.generic]: ...
+    def invoke(self) -> None: ...
+    def reset_all_variables(self) -> None: ...
+
+
+class _InterpreterClass(Protocol):
+    def __call__(self, *, model_path: str, num_threads: int) -> _Interpreter: ...
+
+
+class LiteRTSession:
+    """A ``.tflite`` file in an interpreter of its own."""
+
+    def __init__(self, path: Path, interpreter: _Interpreter) -> None:
+        """Take an interpreter whose tensors are allocated, and give every input zeros."""
+        self._path = path
+        self._interpreter = interpreter
+        self._input = interpreter.get_input_details()[0]
+        self._output = interpreter.get_output_details()[0]
+        for detail in interpreter.get_input_details():
+            interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the first input."""
+        return tuple(int(size) for size in self._input["shape"])
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the first input."""
+        return np.dtype(self._input["dtype"]).name
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the first output for one input; quantises and dequantises where the file asks.
+
+        The state of recurrent layers is reset first, so that windows do not see one another.
+        """
+        self._interpreter.reset_all_variables()
+        self._interpreter.set_tensor(self._input["index"], _quantised(x, self._input))
+        self._interpreter.invoke()
+        output = self._interpreter.get_tensor(self._output["index"])
+        scale, zero_point = self._output["quantization"]
+        if scale:
+            return ((output.astype(np.float32) - zero_point) * scale).astype(np.float32)
+        return output.astype(np.float32)
+
+    def invoke(self) -> None:
+        """Run once on the input already set."""
+        self._interpreter.invoke()
+
+    def manifest_json(self) -> str | None:
+        """Return the embedded manifest, or None."""
+        from edgeecg.schema import MANIFEST_KEY
+
+        return tflite_file.metadata(self._path, MANIFEST_KEY)
+
+
+def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSession:
+    """Load a ``.tflite`` file; ``spin`` is accepted and has no effect.
+
+    Raises:
+        ArtifactError: The interpreter does not accept the file.
+        MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
+    """
+    del spin
+    module, _ = _installed()
+    interpreter_class = cast(_InterpreterClass, importlib.import_module(module).Interpreter)
+    with _quiet() as said:
+        try:
+            interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+            return LiteRTSession(path, interpreter)
+        except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
+            cause = " ".join(f"{error} {said()}".split())[:300]
+    raise ArtifactError(
+        f"{path} cannot be run.",
+        f"LiteRT said: {cause}",
+        "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+    )
+
+
+def version() -> str:
+    """Load the library and return name and version of the interpreter that ``load`` uses.
+
+    Raises:
+        MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
+    """
+    module, name = _installed()
+    package = next(package for known, package, _ in _PACKAGES if known == module)
+    return f"{name} {importlib.metadata.version(package)}"
+
+
+def empty_graph() -> bytes | None:
+    """Return a file with no operations; None under tflite-runtime, which cannot build one."""
+    if _installed()[1] != "litert":
+        return None
+    from edgeecg.runtimes import _tflite_graphs
+
+    return _tflite_graphs.empty()
+
+
+def peak_graph(dtype: str) -> tuple[bytes, int] | None:
+    """Return a file of one large fully connected layer and its MACs, or None (as above)."""
+    if _installed()[1] != "litert":
+        return None
+    from edgeecg.runtimes import _tflite_graphs
+
+    return _tflite_graphs.fully_connected(quantised=dtype == "int8")
+
+
+def _installed() -> tuple[str, str]:
+    for module, _, name in _PACKAGES:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name not in (module, module.partition(".")[0]):
+                raise
+            continue
+        return module, name
+    raise MissingDependencyError("ai-edge-litert", "device", "running a .tflite file")
+
+
+def _quantised(x: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.generic]:
+    dtype = np.dtype(detail["dtype"])
+    scale, zero_point = detail["quantization"]
+    if not scale:
+        return x.astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(x / scale) + zero_point, limits.min, limits.max).astype(dtype)
+
+
+@contextlib.contextmanager
+def _quiet() -> Generator[Callable[[], str]]:
+    """Catch what native code writes to file descriptor 2; yields a function that returns it.
+
+    The runtimes announce their delegates there and have no switch for it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+
+        def said() -> str:
+            caught.seek(0)
+            return caught.read().decode("utf-8", errors="replace")
+
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,153 @@
+"""ONNX Runtime on the processor."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.errors import ArtifactError, MissingDependencyError
+
+FORMAT = "onnx"
+SPIN_SWITCH = True
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+_ERRORS_ONLY = 3
+
+
+class ONNXSession:
+    """A ``.onnx`` file in a session of its own, its tensors bound so that a run copies nothing."""
+
+    def __init__(self, session: Any, path: Path) -> None:
+        """Bind every input (zeros) and every output of an ``onnxruntime.InferenceSession``."""
+        self._session = session
+        self._binding = session.io_binding()
+        self._values: list[Any] = []
+        for place in session.get_inputs():
+            if place.type not in _DTYPES:
+                raise ArtifactError(
+                    f"{path} cannot be run.",
+                    f"Its input '{place.name}' is a {place.type}.",
+                    "Give a model whose inputs are plain numbers.",
+                )
+            # A named (symbolic) axis is 1: one window at a time.
+            shape = [size if isinstance(size, int) else 1 for size in place.shape]
+            zeros = np.zeros(shape, _DTYPES[place.type])
+            self._values.append(_library().OrtValue.ortvalue_from_numpy(zeros))
+            self._binding.bind_ortvalue_input(place.name, self._values[-1])
+        for place in session.get_outputs():
+            self._binding.bind_output(place.name, "cpu")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the first input."""
+        return tuple(self._values[0].shape())
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the first input."""
+        return _DTYPES[self._session.get_inputs()[0].type]
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the first output for one input."""
+        self._values[0].update_inplace(np.ascontiguousarray(x, dtype=self.dtype))
+        self.invoke()
+        outputs = cast("list[NDArray[np.generic]]", self._binding.copy_outputs_to_cpu())
+        return outputs[0].astype(np.float32)
+
+    def invoke(self) -> None:
+        """Run once on the input already set."""
+        self._session.run_with_iobinding(self._binding)
+
+    def manifest_json(self) -> str | None:
+        """Return the embedded manifest, or None."""
+        from edgeecg.schema import MANIFEST_KEY
+
+        held = cast("dict[str, str]", self._session.get_modelmeta().custom_metadata_map)
+        return held.get(MANIFEST_KEY)
+
+
+def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
+    """Load a ``.onnx`` file.
+
+    Args:
+        path: The file.
+        threads: Threads within one operation.
+        spin: Whether idle worker threads spin; None leaves the default (they do).
+
+    Raises:
+        ArtifactError: The runtime does not accept the file.
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    onnxruntime = _library()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    if spin is not None:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        return ONNXSession(session, path)
+    except (*_refusals(), RuntimeError, ValueError, TypeError) as error:
+        raise ArtifactError(
+            f"{path} cannot be run.",
+            f"ONNX Runtime said: {' '.join(str(error).split())[:300]}",
+            "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+        ) from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return the exceptions of the native library, which share no class of their own."""
+    native = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ["Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented"]
+    names += ["RuntimeException", "NoSuchFile", "EPFail"]
+    return tuple(getattr(native, name) for name in names)
+
+
+def version() -> str:
+    """Load the library and return its name and version.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    return f"onnxruntime {_library().__version__}"
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("onnxruntime")
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise MissingDependencyError("onnxruntime", "device", "running a .onnx file") from error
+
+
+def empty_graph() -> bytes | None:
+    """Return a file of one Identity on one number."""
+    from edgeecg.runtimes import _onnx_graphs
+
+    return _onnx_graphs.empty()
+
+
+def peak_graph(dtype: str) -> tuple[bytes, int] | None:
+    """Return a file of one large float32 matrix product and its MACs; None for another type."""
+    if dtype != "float32":
+        return None
+    from edgeecg.runtimes import _onnx_graphs
+
+    return _onnx_graphs.matrix_product()

@@ -1,0 +1,119 @@
+"""The command line as a whole: exit codes, messages, and what a help text may import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeecg.cli import run, verbs
+
+HEAVY = ("torch", "numpy", "scipy", "wfdb", "onnx", "ai_edge_litert", "matplotlib")
+
+
+def test_the_verbs() -> None:
+    assert {"bench", "compress", "export", "models", "report"} <= set(verbs())
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_imports_nothing_heavy(verb: str) -> None:
+    code = (
+        "import sys; from edgeecg.cli import run; status = run([sys.argv[1], '--help']);"
+        f"loaded = [m for m in {HEAVY!r} if m in sys.modules]; print(loaded, file=sys.stderr);"
+        "sys.exit(status or bool(loaded))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, verb], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: edgeecg" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["--version"], 0), (["--no-such-option"], 2), (["fly"], 2), (["compress", "--steps", "x"], 2)],
+)
+def test_exit_codes(arguments: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == status
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_models_json_goes_alone_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "--json", "-"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["resnet1d_attn"]["parameters"] == 417_892
+    assert rows["cnn1d"]["parameters"] == 188_035
+    assert rows["cnn1d"]["dataset"] == "mitdb"
+    assert rows["cnn1d"]["classes"] == ["N", "S", "V"]
+    # By hand: kernel x inputs x outputs x positions of each convolution, then the dense layers.
+    by_hand = 15 * 32 * 256 + 7 * 32 * 64 * 128 + 5 * 64 * 128 * 64 + 1024 * 128 + 128 * 3
+    assert rows["cnn1d"]["macs"] == by_hand
+
+
+def test_an_unknown_model_lists_the_known_ones_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "--model", "resnet1d_atn"]) == 2
+    said = capsys.readouterr().err
+    assert "Did you mean 'resnet1d_attn'?" in said
+    assert "cnn1d" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_out_of_range_write_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "--sparsity", "1.5", "--structure", "rows"]) == 2
+    said = capsys.readouterr().err
+    assert "sparsity" in said
+    assert "structure" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["export", "bench", "report"])
+def test_verbs_without_a_run_say_how_to_make_one(
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([verb]) == 1
+    assert "edgeecg compress" in capsys.readouterr().err
+
+
+def test_nothing_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "--resume"]) == 1
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+def test_a_traceback_only_with_debug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(["export"])
+    assert "Traceback" not in capsys.readouterr().err
+    run(["--debug", "export"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_a_clean_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeecg.models.catalogue", interrupted)
+    assert run(["models"]) == 1
+    said = capsys.readouterr().err
+    assert "Interrupted" in said
+    assert "--resume" in said
+    assert "Traceback" not in said

@@ -1,0 +1,43 @@
+"""Every file that people add by hand is valid, and a wrong name is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from edgeecg import resources
+from edgeecg.errors import UnknownNameError
+from edgeecg.schema import Value
+
+LOADERS: list[tuple[Callable[[], list[str]], Callable[[str], Value]]] = [
+    (resources.target_names, resources.load_target),
+    (resources.device_names, resources.load_device),
+    (resources.suite_names, resources.load_suite),
+]
+
+
+@pytest.mark.parametrize(
+    ("load", "name"), [(load, name) for names, load in LOADERS for name in names()]
+)
+def test_every_file_loads(load: Callable[[str], Value], name: str) -> None:
+    assert load(name).model_dump()["name"] == name
+
+
+def test_the_names_the_documentation_promises() -> None:
+    assert {"tflite", "tflite-int8", "onnx"} <= set(resources.target_names())
+    assert {"raspberry-pi-4", "raspberry-pi-5", "x86-64"} <= set(resources.device_names())
+    assert {"default", "quick"} <= set(resources.suite_names())
+
+
+@pytest.mark.parametrize("load", [load for _, load in LOADERS])
+def test_an_unknown_name_lists_the_known_ones(load: Callable[[str], Value]) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        load("../pyproject")
+    assert "The known" in caught.value.why
+    assert caught.value.exit_code == 2
+
+
+def test_a_near_miss_is_suggested() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'tflite-int8'"):
+        resources.load_target("tflite-int")
