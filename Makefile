@@ -9,24 +9,31 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test check system clean
 
+# One environment, in two layers: what the program needs, and what its tests need on top.
 # --no-compile halves the time of the installation; Python compiles what it imports, once.
-$(VENV)/.installed: pyproject.toml constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
+
+$(VENV)/.all: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "edgeecg needs Python 3.11 to 3.13; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e '.[all]'
 	touch $@
 
-demo: $(VENV)/.installed
+$(VENV)/.dev: $(VENV)/.all
+	$(INSTALL) -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
-test: $(VENV)/.installed
+test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m 'not system' --cov=edgeecg --cov-report=term:skip-covered
 
-system: $(VENV)/.installed
+system: $(VENV)/.dev
 	$(BIN)/python -m pytest -m system
 
-check: $(VENV)/.installed
+check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright

@@ -1,0 +1,163 @@
+"""The way in: both sources through the same door, with counts that can be checked elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeecg.data import Dataset, dataset, load_dataset, synthetic
+from edgeecg.data.split import Split
+from edgeecg.errors import DataError
+from edgeecg.schema import DataSummary, Preprocessing
+
+WriteRecord = Callable[..., Path]
+REAL = os.environ.get("EDGEECG_DATA")
+
+
+@pytest.fixture
+def small_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Three synthetic patients of a minute each, one for each part."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    names = ("s100", "s104", "s108")
+    synthetic.generate(folder, names=names, duration_s=60)
+    split = Split(*((name,) for name in names))
+    found = dataset.RecordSet("synthetic", folder, split, "none")
+
+    def find(source: str | None) -> dataset.RecordSet:
+        return found
+
+    monkeypatch.setattr(dataset, "_find", find)
+    return folder
+
+
+def test_first_from_the_records_then_from_the_cache(small_set: Path) -> None:
+    read: list[tuple[int, int]] = []
+    first = load_dataset(on_record=lambda done, of: read.append((done, of)))
+    second = load_dataset(on_record=lambda done, of: read.append((done, of)))
+    assert read == [(1, 3), (2, 3), (3, 3)]
+    assert second.summary == first.summary
+    for part in ("train", "val", "test"):
+        for field in ("x", "y", "record", "sample"):
+            np.testing.assert_array_equal(
+                getattr(getattr(second, part), field), getattr(getattr(first, part), field)
+            )
+
+
+def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: Path) -> None:
+    from edgeecg.data.records import read
+
+    made = load_dataset()
+    kept = sum(sum(counts.values()) for counts in made.summary.beats.values())
+    annotated = sum(len(read(small_set, r, ()).symbols) for r in ("s100", "s104", "s108"))
+    assert kept + sum(made.summary.skipped.values()) == annotated
+    assert made.summary.skipped["edge"] >= 3
+
+
+def test_another_preprocessing_or_map_is_another_content(small_set: Path) -> None:
+    one = load_dataset()
+    two = load_dataset(preprocessing=Preprocessing(fs_hz=180, window=128, r_index=64))
+    three = load_dataset("ec57")
+    assert two.train.x.shape[1:] == (1, 128)
+    assert len({made.summary.content_sha256 for made in (one, two, three)}) == 3
+
+
+def test_a_changed_record_is_noticed_although_the_windows_are_cached(small_set: Path) -> None:
+    load_dataset()
+    path = small_set / "s104.dat"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"s104.*checksum"):
+        load_dataset()
+
+
+def test_two_leads_become_two_rows(small_set: Path) -> None:
+    made = load_dataset(preprocessing=Preprocessing(leads=("MLII", "V1")))
+    assert made.train.x.shape[1:] == (2, 256)
+    np.testing.assert_array_equal(made.train.x[:, :1], load_dataset().train.x)
+
+
+def test_records_without_a_class_cannot_train(
+    monkeypatch: pytest.MonkeyPatch, write_record: WriteRecord
+) -> None:
+    for name in ("1", "2", "3"):
+        folder = write_record(name, symbols=["N", "A", "F"])
+    found = dataset.RecordSet("mitdb", folder, Split(("1",), ("2",), ("3",)), "none")
+
+    def find(source: str | None) -> dataset.RecordSet:
+        return found
+
+    monkeypatch.setattr(dataset, "_find", find)
+    with pytest.raises(DataError, match="no beat of class"):
+        load_dataset(preprocessing=Preprocessing(window=64, r_index=32))
+
+
+def test_the_builtin_records_train_every_class_and_say_that_they_are_synthetic() -> None:
+    made = load_dataset(source="synthetic")
+    summary = made.summary
+    assert summary.source == "synthetic"
+    assert "McSharry" in summary.licence
+    assert any("synthetic" in note for note in summary.notes)
+    assert DataSummary.from_json(summary.to_json(), "summary") == summary
+    for part in ("train", "val", "test"):
+        beats = getattr(made, part)
+        assert min(summary.beats[part].values()) >= 100
+        assert np.bincount(beats.y).tolist() == list(summary.beats[part].values())
+        assert beats.x.dtype == np.float32
+        assert np.isfinite(beats.x).all()
+    total = sum(len(getattr(made, part).y) for part in ("train", "val", "test"))
+    assert 9_000 <= total <= 12_000
+    _check_no_common_record(made)
+
+
+def _check_no_common_record(made: Dataset) -> None:
+    train, val, test = (set(b.record.tolist()) for b in (made.train, made.val, made.test))
+    assert not train & val
+    assert not train & test
+    assert not val & test
+    assert train == set(made.summary.train_records)
+    assert val == set(made.summary.val_records)
+    assert test == set(made.summary.test_records)
+
+
+def test_importing_the_room_brings_neither_torch_nor_wfdb_nor_scipy() -> None:
+    script = (
+        "import sys, edgeecg.data; "
+        "print([m for m in ('torch', 'wfdb', 'scipy', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not REAL, reason="EDGEECG_DATA does not name the real records")
+def test_real_records_have_the_published_counts() -> None:
+    made = load_dataset(source="mitdb")
+    _check_no_common_record(made)
+    summary = made.summary
+    edge = summary.skipped["edge"]
+    # Counts of the literature for DS1 and DS2, less the beats at the records' ends.
+    published = {"N": (45_866, 44_259), "S": (944, 1_837), "V": (3_788, 3_221)}
+    lost = 0
+    for name, (ds1, ds2) in published.items():
+        fitted = summary.beats["train"][name] + summary.beats["val"][name]
+        lost += ds1 - fitted + ds2 - summary.beats["test"][name]
+        assert fitted <= ds1
+        assert summary.beats["test"][name] <= ds2
+    assert lost == edge
+    assert edge <= 4 * 44
+    assert summary.skipped["F"] == 415 + 388
+    assert summary.skipped["Q"] == 8 + 7
+    assert "unmapped" not in summary.skipped
+    assert summary.beats["train"]["S"] >= 0.6 * 944
+    # The R peak is where the window says: the steepest wave of a normal beat is near r_index.
+    x = made.test.x[(made.test.record == "100") & (made.test.y == 0), 0]
+    assert np.mean(np.abs(x[:, 140:180].argmax(axis=1) + 140 - 160) <= 1) > 0.98

@@ -1,0 +1,35 @@
+"""Running the program as a user does: a subprocess in a folder of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+SMALL = (
+    *("--model", "cnn1d", "--data", "synthetic", "--epochs", "2", "--epoch-windows", "512"),
+    *("--steps", "2", "--finetune-epochs", "1"),
+)
+"""Options of ``edgeecg compress`` for a run of a few seconds."""
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the argument list that runs ``edgeecg`` in this environment."""
+    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *arguments]
+
+
+def run_in(folder: Path) -> Program:
+    """Return a function that runs ``edgeecg`` in ``folder`` and captures what it prints."""
+
+    def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command(*arguments), cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    return run
