@@ -6,14 +6,14 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from edgeecg.errors import EdgeECGError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Generator[Path]:
     """Yield a path beside ``path`` to write to; on success it takes ``path``'s place at once.
 
     The new file is flushed to the disk before the rename and the folder after it, so that after a

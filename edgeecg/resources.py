@@ -19,7 +19,7 @@ _Document = TypeVar("_Document", bound=Value)
 
 
 def root() -> Path:
-    """Return the folder that holds ``export/``, ``devices/``, ``benchmarks/``, ``firmware_stubs/``."""
+    """Return the folder that holds ``export/``, ``devices/``, ``benchmarks/`` and so on."""
     checkout = _PACKAGE.parent
     return checkout if (checkout / "pyproject.toml").is_file() else _PACKAGE / "_bundled"
 

@@ -574,7 +574,7 @@ class ExportRecipe(Value):
         format: File format; names the module of ``edgeecg/export`` that writes it.
         dtype: Type the weights are stored and multiplied in.
         description: One line for ``--help`` and error messages.
-        calibration_windows: Training windows that static quantisation is calibrated on; 0 for float.
+        calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
         float_ops: Operations kept in float32 by a quantised target.
         max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts.
         min_label_agreement: Smallest part of equal labels that the check accepts.

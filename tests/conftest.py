@@ -42,7 +42,11 @@ def _toy_beats(records: tuple[str, ...], beats: int, seed: int) -> Beats:
     y = rng.choice(3, size=beats, p=[0.7, 0.1, 0.2])
     time = np.linspace(-1, 1, 256)
     shapes = np.stack(
-        [np.exp(-((time / 0.05) ** 2)), np.exp(-(((time + 0.3) / 0.05) ** 2)), -np.exp(-((time / 0.3) ** 2))]
+        [
+            np.exp(-((time / 0.05) ** 2)),
+            np.exp(-(((time + 0.3) / 0.05) ** 2)),
+            -np.exp(-((time / 0.3) ** 2)),
+        ]
     )
     x = shapes[y] + 0.3 * rng.standard_normal((beats, 256))
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)

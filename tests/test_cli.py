@@ -34,7 +34,12 @@ def test_help_imports_nothing_heavy(verb: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["--version"], 0), (["--no-such-option"], 2), (["fly"], 2), (["compress", "--steps", "x"], 2)],
+    [
+        (["--version"], 0),
+        (["--no-such-option"], 2),
+        (["fly"], 2),
+        (["compress", "--steps", "x"], 2),
+    ],
 )
 def test_exit_codes(arguments: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == status

@@ -28,9 +28,14 @@ def test_modes_are_those_of_a_plain_file(tmp_path: Path) -> None:
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as beside:
-        beside.write_text("half of the ne")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path) as beside:
+            beside.write_text("half of the ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
 

@@ -21,7 +21,9 @@ def test_a_document_survives_json() -> None:
 
 def test_an_unknown_key_is_named() -> None:
     with pytest.raises(SchemaError, match="sparsitty") as caught:
-        CompressionConfig.from_document({"schema": "edgeecg.config/1", "sparsitty": 0.4}, "run.json")
+        CompressionConfig.from_document(
+            {"schema": "edgeecg.config/1", "sparsitty": 0.4}, "run.json"
+        )
     assert "run.json" in caught.value.what
 
 
@@ -32,7 +34,8 @@ def test_another_version_is_refused(schema: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("alpha", 1.5), ("sparsity", 1.0), ("steps", 0), ("temperature", float("nan"))]
+    ("key", "value"),
+    [("alpha", 1.5), ("sparsity", 1.0), ("steps", 0), ("temperature", float("nan"))],
 )
 def test_values_out_of_range_are_named(key: str, value: float) -> None:
     with pytest.raises(SchemaError, match=key):
@@ -69,7 +72,11 @@ def test_foreign_text_raises_only_our_error(text: str | bytes) -> None:
         BenchReport.from_json(text, "foreign")
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
 def test_foreign_documents_raise_only_our_error(document: object) -> None:
     with pytest.raises(SchemaError):
         BenchReport.from_document(document, "foreign")

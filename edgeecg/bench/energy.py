@@ -149,7 +149,7 @@ def _watched(
             invoke()
             runs += 1
         now = clock.now()
-        if now - read_at >= _READ_EVERY_S and now < end:
+        if now < end and (invoke is None or now - read_at >= _READ_EVERY_S):
             meter.joules()
             read_at = now
     joules = meter.joules() - before

@@ -56,7 +56,8 @@ def check(path: Path, session: Session) -> Parity:
 
 def _load(beside: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     try:
-        with np.load(beside, allow_pickle=False) as held:
+        # Opened here, for np.load leaves its own file open when the content is no archive.
+        with beside.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
             x, logits = held["x"], held["logits"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(beside, f"Reading it failed ({error})") from error

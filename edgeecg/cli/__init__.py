@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> int:
         # Typer turns Ctrl-C into exit status 130 before anyone else hears of it.
         return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
     except TyperException as error:
-        error.show()
+        sys.stderr.write(f"Error: {error.format_message()}\nSee: edgeecg --help\n")
         return error.exit_code
     except (KeyboardInterrupt, Abort):
         return _interrupted()
@@ -104,7 +104,8 @@ def run(arguments: list[str]) -> int:
 
 def _interrupted() -> int:
     sys.stderr.write(
-        "\nInterrupted. What was finished is kept; 'edgeecg compress --resume' goes on from there.\n"
+        "\nInterrupted. What was finished is kept; "
+        "'edgeecg compress --resume' goes on from there.\n"
     )
     return 1
 

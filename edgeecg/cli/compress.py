@@ -56,9 +56,7 @@ def compress(
     threads: Annotated[
         int | None, typer.Option(help="Threads of torch; the default 1 repeats bit for bit.")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the run folder under runs/.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the named, or the newest, unfinished run.")
     ] = False,
@@ -113,9 +111,9 @@ def _started(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, Compre
             {"schema": CompressionConfig.version, **given}, source="The command line"
         )
     except SchemaError as error:
-        raise UsageError("The options do not fit.", error.why, "See: edgeecg compress --help") from (
-            error
-        )
+        raise UsageError(
+            "The options do not fit.", error.why, "See: edgeecg compress --help"
+        ) from (error)
     architecture(config.model)
     run = RunFolder(RUNS / (name or f"{config.model}-{datetime.now():%Y%m%d-%H%M%S}"))
     if run.path.exists():
@@ -195,11 +193,12 @@ def _described(source: str) -> str:
 def _show(
     console: Console, log: CompressionLog, baseline: ModelCard, compressed: ModelCard
 ) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    note = " - SYNTHETIC data" if log.data.source == "synthetic" else ""
-    steps = Table("step", title=f"Compression of {log.config.model}{note}")
-    for heading in ("parameters", "MACs", "proxy ideal", "proxy executed", "val macro-F1", "s"):
+    note = ", SYNTHETIC records" if log.data.source == "synthetic" else ""
+    steps = Table("step", title=f"Compression of {log.config.model}{note}", box=SIMPLE_HEAD)
+    for heading in ("parameters", "MACs", "proxy\nideal", "proxy\nexecuted", "val\nmacro-F1", "s"):
         steps.add_column(heading, justify="right")
     for step in log.steps:
         steps.add_row(
@@ -212,19 +211,22 @@ def _show(
             f"{step.seconds:.0f}",
         )
     console.print(steps)
-    scores = Table("test scores", title=f"Test records ({log.data.class_map}){note}")
-    for heading in ("parameters", "accuracy", "macro-F1", "95 % interval"):
+    title = f"Test records, class map {log.data.class_map}{note}"
+    scores = Table("model", title=title, box=SIMPLE_HEAD)
+    for heading in ("parameters", "accuracy", "macro-F1\n(95 % interval)"):
         scores.add_column(heading, justify="right")
     for class_name in log.data.classes:
-        scores.add_column(f"{class_name} recall", justify="right")
+        scores.add_column(f"recall\n{class_name}", justify="right")
     for card in (baseline, compressed):
-        low, high = card.test.macro_f1_ci95 or (float("nan"), float("nan"))
+        interval = card.test.macro_f1_ci95
         scores.add_row(
             card.role,
             f"{card.nonzero_parameters:,}",
             f"{card.test.accuracy:.3f}",
-            f"{card.test.macro_f1:.3f}",
-            f"{low:.3f} - {high:.3f}",
+            f"{card.test.macro_f1:.3f}"
+            + (f" ({interval[0]:.3f} - {interval[1]:.3f})" if interval else ""),
             *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
         )
     console.print(scores)
+    for remark in log.data.notes:
+        console.print(f"  {remark}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Where the command line speaks: tables on standard output, progress and errors on standard error."""
+"""Where the command line speaks: results on standard output, progress and errors on the other."""
 
 from __future__ import annotations
 

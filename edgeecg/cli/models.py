@@ -16,6 +16,7 @@ def models(
     """List the models with their parameters and MACs."""
     import json
 
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from edgeecg.cli.console import emit_json, output
@@ -23,7 +24,7 @@ def models(
 
     rows = catalogue()
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
-    table = Table("model", "data", "classes", title="Models")
+    table = Table("model", "data", "classes", title="Models", box=SIMPLE_HEAD)
     table.add_column("parameters", justify="right")
     table.add_column("MACs per heartbeat", justify="right")
     for row in rows:

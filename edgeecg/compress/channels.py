@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch_pruning as tp
@@ -68,7 +69,8 @@ def channel_groups(model: nn.Module, shape: Architecture) -> list[ChannelGroup]:
             and isinstance(dependency.target.module, (nn.Conv1d, nn.Linear))
         )
         seen.update(producers)
-        squares = tp.importance.GroupMagnitudeImportance(p=2, normalizer=None)(members)
+        importance = tp.importance.GroupMagnitudeImportance(p=2, normalizer="mean")
+        squares = cast(Tensor, importance(members))
         groups.append(
             ChannelGroup(
                 root=cost.name,
@@ -174,7 +176,7 @@ def _members(
     layer = model.get_submodule(root)
     convolution = isinstance(layer, nn.Conv1d)
     prune = tp.prune_conv_out_channels if convolution else tp.prune_linear_out_channels
-    count = graph.get_out_channels(layer)
+    count = layer.get_parameter("weight").shape[0]
     group = graph.get_pruning_group(layer, prune, range(count) if channels is None else channels)
     kept = {model.get_submodule(name) for name in shape.FIXED}
     members = tp.Group()
@@ -189,7 +191,7 @@ def _members(
 
 
 def _rounded(chosen: Tensor, values: Tensor, multiple: int) -> Tensor:
-    """Give back the best of the chosen channels until what stays is a multiple (and not nothing)."""
+    """Spare the best of the chosen channels until what stays is a multiple, and not nothing."""
     stays = max(multiple, -(-(len(values) - len(chosen)) // multiple) * multiple)
     cut = max(0, len(values) - stays)
     return chosen[torch.argsort(values[chosen], stable=True)[:cut]].sort().values

@@ -80,9 +80,7 @@ def lowest(score: Sequence[Tensor], limits: Sequence[int], count: int) -> list[T
         for values, limit in zip(score, limits, strict=True)
     ]
     flat = torch.cat([values[chosen] for values, chosen in zip(score, candidates, strict=True)])
-    layer = torch.cat(
-        [torch.full((len(chosen),), i) for i, chosen in enumerate(candidates)]
-    )
+    layer = torch.cat([torch.full((len(chosen),), i) for i, chosen in enumerate(candidates)])
     winners = torch.argsort(flat, stable=True)[:count]
     taken = torch.bincount(layer[winners], minlength=len(score))
     return [

@@ -108,9 +108,7 @@ def _baseline(job: Job, journal: Journal) -> nn.Module:
     run = job.run
     if not run.baseline_card.is_file():
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
-        trained = train_baseline(
-            job.dataset, job.config, run.baseline_checkpoint, job.progress
-        )
+        trained = train_baseline(job.dataset, job.config, run.baseline_checkpoint, job.progress)
         card = make_card(trained.model, "baseline", job.config, job.dataset, trained.epochs)
         save_model(trained.model, card, run.baseline_weights, run.baseline_card)
         run.baseline_checkpoint.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.errors import UnknownNameError
+from edgeecg.export.quiet import quiet
 from edgeecg.schema import ExportRecipe
 
 if TYPE_CHECKING:
@@ -74,11 +75,13 @@ def formats() -> list[str]:
 
 
 def exporter(name: str) -> Exporter:
-    """Return the module of one format.
+    """Return the module of one format; the first time, this takes seconds.
 
     Raises:
         UnknownNameError: There is no such format.
     """
     if name not in formats():
         raise UnknownNameError("format", name, formats())
-    return cast(Exporter, importlib.import_module(f"{__name__}.{name}"))
+    # The converters' packages warn about one another while they are imported.
+    with quiet():
+        return cast(Exporter, importlib.import_module(f"{__name__}.{name}"))

@@ -1,4 +1,4 @@
-"""``cnn1d``: three convolutions and a dense head, 188,035 parameters (the seed's "CNN1D 3Class")."""
+"""``cnn1d``: three convolutions and two dense layers, 188,035 parameters."""
 
 from __future__ import annotations
 

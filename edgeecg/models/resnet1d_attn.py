@@ -74,9 +74,7 @@ class ResNet1DAttn(nn.Module):
         super().__init__()
         (stem,) = widths["stem"]
         pad = _STEM_KERNEL // 2
-        self.stem = nn.Conv1d(
-            INPUT_SHAPE[0], stem, _STEM_KERNEL, stride=2, padding=pad, bias=False
-        )
+        self.stem = nn.Conv1d(INPUT_SHAPE[0], stem, _STEM_KERNEL, stride=2, padding=pad, bias=False)
         self.norm = nn.BatchNorm1d(stem)
         inner = iter(widths["inner"])
         self.stages = nn.ModuleList()

@@ -54,6 +54,7 @@ def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
             *notes.lines(),
             "Time around the bare invoke, after the warm-up. Peak RSS holds interpreter, runtime "
             "and model.",
+            *_suites(documents),
             *_emulation_note(measured),
         ),
     )  # fmt: skip
@@ -61,6 +62,11 @@ def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
 
 def _or_not_measured(value: int | None) -> str:
     return "not measured" if value is None else units.size(value)
+
+
+def _suites(documents: RunDocuments) -> list[str]:
+    suites = (m.report.suite for m in documents.measurements)
+    return list(dict.fromkeys(f"Suite {suite.name}: {suite.description}" for suite in suites))
 
 
 def _emulation_note(measured: Iterable[tuple[FileRow, MeasuredRow]]) -> tuple[str, ...]:

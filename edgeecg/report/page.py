@@ -167,7 +167,9 @@ def _energy(row: FileRow) -> Tile:
     if m is None:
         return Tile("Energy", "not measured", row.reason or units.MISSING)
     if m.energy.tier != "measured":
-        return Tile("Energy", m.energy.tier, m.energy.reason or units.MISSING)
+        # The whole reason stands under the energy table; a tile has room for its first sentence.
+        why = (m.energy.reason or units.MISSING).partition(". ")[0]
+        return Tile("Energy", m.energy.tier, f"{why.removesuffix('.')}.")
     tag = " (replayed)" if m.energy.replayed else ""
     share = (
         f"{units.ratio(m.energy_ratio)} of the baseline's"

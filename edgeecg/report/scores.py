@@ -12,6 +12,7 @@ from edgeecg.schema import Scores
 
 Matrix = npt.NDArray[np.int64]
 _RESAMPLES = 2000
+_FEWEST_RECORDS = 5
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ def macro_f1_change(before: Scores, after: Scores) -> Change:
     value = after.macro_f1 - before.macro_f1
     if before.data != after.data or before.split != after.split or before.n != after.n:
         return Change(value, None, "The two were not scored on the same beats.")
-    if len(before.records) < 2 or before.records.keys() != after.records.keys():
-        return Change(value, None, "The scores do not hold the same two or more records.")
+    if before.records.keys() != after.records.keys():
+        return Change(value, None, "The two were not scored on the same records.")
+    if len(before.records) < _FEWEST_RECORDS:
+        return Change(value, None, f"Fewer than {_FEWEST_RECORDS} records are too few to resample.")
     first, second = _stack(before), _stack(after)
     if not np.array_equal(first.sum(axis=-1), second.sum(axis=-1)):
         return Change(value, None, "The two were not scored on the same beats.")

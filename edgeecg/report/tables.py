@@ -134,7 +134,7 @@ def macro_f1_change(value: float | None, ci95: tuple[float, float] | None) -> st
     if value is None:
         return units.DASH
     if ci95 is None:
-        return units.change(value)
+        return f"{units.change(value)}, no interval"
     tie = ", a tie" if scores.Change(value, ci95).tie else ""
     return f"{units.change(value)} {units.interval(ci95)}{tie}"
 

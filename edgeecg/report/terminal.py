@@ -9,7 +9,7 @@ from rich.text import Text
 
 from edgeecg.report import measured, scope, tables, units
 from edgeecg.report.documents import RunDocuments
-from edgeecg.report.rows import Comparison, FileRow
+from edgeecg.report.rows import Comparison, FileRow, MeasuredRow
 from edgeecg.report.tables import Row, Table
 
 
@@ -21,17 +21,17 @@ def show(documents: RunDocuments, comparison: Comparison, console: Console) -> N
         here = [
             row for row in comparison.files if (row.measured.place if row.measured else "") == place
         ]
-        _print(_overview(documents, here, place), console)
+        overview = _overview(documents, here, place) if place else _unmeasured(documents, here)
+        _print(overview, console)
     for remark in (*documents.missing(), *documents.left_out):
         console.print(_safe(f"{remark.subject}: {remark.text}"), soft_wrap=True)
 
 
 def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table:
     notes = tables.Notes()
-    rows = tuple(_line(row, notes) for row in here)
-    where = f"measured beside proxy on {place}" if place else "not measured"
+    rows = tuple(_line(row, row.measured, notes) for row in here if row.measured)
     return Table(
-        title=f"Exported files, {where}",
+        title=f"Exported files, measured beside proxy on {place}",
         scope=scope.test(documents.model.data),
         head=(
             "file",
@@ -51,22 +51,34 @@ def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table
     )
 
 
-def _line(row: FileRow, notes: tables.Notes) -> Row:
-    m = row.measured
+def _unmeasured(documents: RunDocuments, here: list[FileRow]) -> Table:
+    return Table(
+        title="Exported files, not measured",
+        scope=scope.test(documents.model.data),
+        head=("file", "size", "macro F1", "proxy exec.", "proxy ideal"),
+        rows=tuple((*_start(row), *_proxies(row.proxy_executed, row.proxy_ideal)) for row in here),
+        notes=tuple(dict.fromkeys(row.reason for row in here if row.reason)),
+    )
+
+
+def _start(row: FileRow) -> Row:
     tested = "not tested" if row.macro_f1 is None else units.fraction(row.macro_f1)
-    start = row.label, units.size(row.size_bytes), tested
-    promised = (m.proxy_executed, m.proxy_ideal) if m else (row.proxy_executed, row.proxy_ideal)
-    proxies = tuple(units.MISSING if p is None else units.significant(p) for p in promised)
-    if m is None:
-        return (*start, notes.mark("not measured", row.reason), units.DASH, *proxies, units.DASH)
+    return row.label, units.size(row.size_bytes), tested
+
+
+def _proxies(*values: float | None) -> Row:
+    return tuple(units.MISSING if value is None else units.significant(value) for value in values)
+
+
+def _line(row: FileRow, m: MeasuredRow, notes: tables.Notes) -> Row:
     share = units.MISSING if m.latency_ratio is None else units.significant(m.latency_ratio)
     joule = units.joules(m.energy.net_j) if m.energy.tier == "measured" else m.energy.tier
     joule += " (replayed)" if m.energy.replayed else ""
     return (
-        *start,
+        *_start(row),
         measured.emulated(units.seconds(m.p50_s), m.emulated),
         notes.mark(share, m.latency_reason),
-        *proxies,
+        *_proxies(m.proxy_executed, m.proxy_ideal),
         notes.mark(
             measured.emulated(joule, m.emulated) if m.energy.net_j else joule, m.energy.reason
         ),

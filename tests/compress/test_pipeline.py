@@ -20,7 +20,7 @@ from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill at this very moment."""
 
 
@@ -65,7 +65,13 @@ def test_channels_are_gone_in_both_readings_of_the_proxy(finished: RunFolder) ->
     log = CompressionLog.from_json(finished.compression_log.read_bytes(), "log")
     for step in log.steps:
         assert step.proxy_ideal == pytest.approx(step.proxy_executed, rel=1e-3)
-        assert set(step.layer_sparsity) == {"features.0", "features.4", "features.8", "dense", "head"}
+        assert set(step.layer_sparsity) == {
+            "features.0",
+            "features.4",
+            "features.8",
+            "dense",
+            "head",
+        }
 
 
 def test_zeroed_weights_cost_nothing_only_ideally(job: Job) -> None:
@@ -87,9 +93,9 @@ def test_a_run_killed_in_any_stage_ends_with_the_same_weights(
         nonlocal calls
         calls += 1
         if calls == batch:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         compress(replace(job, progress=kill))
     assert not job.run.finished
     compress(job)
@@ -131,9 +137,9 @@ def test_a_finished_run_is_not_trained_again(finished: RunFolder, job: Job) -> N
 def test_other_records_are_refused_on_resume(job: Job) -> None:
     def kill_in_step(what: str, done: int, total: int) -> None:
         if what.startswith("step"):
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         compress(replace(job, progress=kill_in_step))
     summary = job.dataset.summary.model_copy(update={"content_sha256": "1" * 64})
     with pytest.raises(EdgeECGError, match="cannot go on with these records"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -17,7 +18,12 @@ SIZES = st.lists(st.integers(1, 10**6), min_size=1, max_size=12)
 
 
 @given(
-    st.floats(0.01, 0.6), st.floats(0.1, 6), st.floats(0.5, 1), SIZES, st.floats(0, 1), st.floats(0, 1)
+    st.floats(0.01, 0.6),
+    st.floats(0.1, 6),
+    st.floats(0.5, 1),
+    SIZES,
+    st.floats(0, 1),
+    st.floats(0, 1),
 )
 def test_the_schedule_grows_with_time_and_depth(
     sparsity: float, beta: float, ratio: float, sizes: list[int], t: float, u: float
@@ -25,7 +31,7 @@ def test_the_schedule_grows_with_time_and_depth(
     early = layer_sparsity(sparsity, beta, ratio, sizes, min(t, u))
     late = layer_sparsity(sparsity, beta, ratio, sizes, max(t, u))
     assert all(a <= b + 1e-12 for a, b in zip(early, late, strict=True))
-    assert all(a <= b + 1e-12 for a, b in zip(late, late[1:], strict=False))
+    assert all(a <= b + 1e-12 for a, b in pairwise(late))
     assert all(0 <= share <= 1 for share in late)
 
 
@@ -83,8 +89,13 @@ def test_energies_that_are_all_zero_do_not_divide_by_zero() -> None:
     assert energy_terms([0.0, 0.0], "target") == (1.0, 1.0)
 
 
-@given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8), min_size=1, max_size=5), st.data())
-def test_lowest_takes_the_lowest_within_its_limits(layers: list[list[float]], data: st.DataObject) -> None:
+@given(
+    st.lists(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8), min_size=1, max_size=5),
+    st.data(),
+)
+def test_lowest_takes_the_lowest_within_its_limits(
+    layers: list[list[float]], data: st.DataObject
+) -> None:
     values = [torch.tensor(layer) for layer in layers]
     limits = [data.draw(st.integers(0, len(layer))) for layer in layers]
     count = data.draw(st.integers(0, sum(limits)))

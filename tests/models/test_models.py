@@ -34,7 +34,9 @@ class TestEveryModel:
 
     def test_widths_rebuild_the_module(self, name: str) -> None:
         shape = architecture(name)
-        narrow = {key: tuple(width // 2 + 1 for width in value) for key, value in shape.WIDTHS.items()}
+        narrow = {
+            key: tuple(width // 2 + 1 for width in value) for key, value in shape.WIDTHS.items()
+        }
         model = build(name, narrow)
         assert shape.widths(model) == narrow
         assert parameters(model) < PARAMETERS[name]

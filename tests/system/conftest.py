@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.system.program import SMALL, run_in
+from system_program import SMALL, run_in
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,11 @@ def test_it_benches_an_exported_file(device: Path, story: Path, tmp_path: Path) 
 def test_verbs_that_need_more_say_what_to_install(device: Path, tmp_path: Path) -> None:
     for verb, extra in (("compress", "edgeecg[compress]"), ("models", "edgeecg[compress]")):
         done = subprocess.run(
-            [str(device / "edgeecg"), verb], cwd=tmp_path, capture_output=True, text=True, check=False
+            [str(device / "edgeecg"), verb],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 1
         assert extra in done.stderr

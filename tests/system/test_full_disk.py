@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
+from system_program import SMALL, run_in
 
 from edgeecg.files import sha256
-from tests.system.program import SMALL, run_in
 
 pytestmark = pytest.mark.system
 

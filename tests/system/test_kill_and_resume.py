@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from system_program import SMALL, command, run_in
 
 from edgeecg.files import sha256
-from tests.system.program import SMALL, command, run_in
 
 pytestmark = pytest.mark.system
 

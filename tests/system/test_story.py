@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from tests.system.program import run_in
+from system_program import run_in
 
 pytestmark = pytest.mark.system
 

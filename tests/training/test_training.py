@@ -90,7 +90,9 @@ def test_scores_agree_with_scikit_learn() -> None:
     assert found.macro_f1 == pytest.approx(f1_score(truth, called, average="macro"))
     for i, name in enumerate("NSV"):
         mine = found.per_class[name]
-        assert mine.recall == pytest.approx(recall_score(truth, called, labels=[i], average="macro"))
+        assert mine.recall == pytest.approx(
+            recall_score(truth, called, labels=[i], average="macro")
+        )
         assert mine.precision == pytest.approx(
             precision_score(truth, called, labels=[i], average="macro")
         )
@@ -131,7 +133,7 @@ def test_a_loss_that_is_not_finite_stops_training(
         train_epoch(model, make_optimizer(model, toy_config, STAGE), broken, toy_config, STAGE, 0)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill at this very moment."""
 
 
@@ -145,10 +147,10 @@ def test_a_baseline_killed_in_any_epoch_ends_the_same(
         nonlocal calls
         calls += 1
         if calls in (2, 9):  # in the first epoch, and after the resume in the second
-            raise Killed
+            raise KilledError
 
     for _ in range(2):
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train_baseline(toy_dataset, toy_config, tmp_path / "killed", kill)
     resumed = train_baseline(toy_dataset, toy_config, tmp_path / "killed", kill)
     assert resumed.epochs == whole.epochs == toy_config.epochs
@@ -156,7 +158,9 @@ def test_a_baseline_killed_in_any_epoch_ends_the_same(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_early_stopping(toy_dataset: Dataset, toy_config: CompressionConfig, tmp_path: Path) -> None:
+def test_early_stopping(
+    toy_dataset: Dataset, toy_config: CompressionConfig, tmp_path: Path
+) -> None:
     config = toy_config.model_copy(
         update={"epochs": 30, "patience": 1, "learning_rate": 1e-12, "epoch_windows": 64}
     )

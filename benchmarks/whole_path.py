@@ -1,0 +1,150 @@
+"""The whole path on real records, three seeds: baseline beside compressed beside int8.
+
+Runs ``edgeecg compress``, ``export``, ``bench`` and ``report`` as a user would, each seed in a run
+folder ``runs/whole-path-SEED``, and writes ``benchmarks/results/whole_path.json``. A finished run
+is not trained again and an unfinished one is resumed, so the script can be killed and restarted::
+
+    EDGEECG_DATA=../shared/data python benchmarks/whole_path.py
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edgeecg.files import write_text
+from edgeecg.runs import RunFolder, git_revision
+from edgeecg.schema import Artifact, BenchReport, BenchResult, CompressionLog, ModelCard
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "whole_path.json"
+MODEL = "resnet1d_attn"
+SEEDS = (0, 1, 2)
+TARGETS = ("tflite", "tflite-int8")
+FILES = (("baseline", "tflite"), ("compressed", "tflite"), ("compressed", "tflite-int8"))
+PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy", "torch-pruning")
+
+
+def edgeecg(*arguments: str) -> float:
+    """Run one verb in the checkout and return its wall time in seconds."""
+    print("$ edgeecg", *arguments, flush=True)
+    started = time.monotonic()
+    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, check=True)
+    return round(time.monotonic() - started, 1)
+
+
+def walk(seed: int) -> RunFolder:
+    """Do for one seed whatever its run folder does not hold yet."""
+    run = RunFolder(ROOT / "runs" / f"whole-path-{seed}")
+    times = run.path / "seconds.json"
+    if not run.finished:
+        again = ("--resume",) if run.config.is_file() else ()
+        seconds = {
+            "compress": edgeecg(
+                "compress", "--model", MODEL, "--data", "mitdb", "--seed", str(seed),
+                "--name", run.name, *again,
+            )
+        }  # fmt: skip
+        targets = [word for target in TARGETS for word in ("--target", target)]
+        seconds["export"] = edgeecg("export", "--run", run.name, *targets)
+        write_text(times, json.dumps({"resumed": bool(again), **seconds}))
+    files = [str(run.artifacts / f"{MODEL}-{role}-{target}.tflite") for role, target in FILES]
+    measured = edgeecg("bench", *files)
+    reported = edgeecg("report", "--run", run.name)
+    kept: dict[str, Any] = json.loads(times.read_text())
+    write_text(times, json.dumps({**kept, "bench": measured, "report": reported}))
+    return run
+
+
+def row(run: RunFolder, result: BenchResult, fastest_of: BenchResult) -> dict[str, Any]:
+    """Return the figures of one file, from its manifest and its measurement."""
+    stem = Path(result.artifact.file).stem
+    path = run.artifacts / f"{stem}.json"
+    manifest = Artifact.from_json(path.read_bytes(), str(path))
+    test = manifest.test
+    assert test is not None
+    return {
+        "role": manifest.role,
+        "target": manifest.target,
+        "parameters": manifest.parameters,
+        "accuracy": test.accuracy,
+        "macro_f1": test.macro_f1,
+        "macro_f1_ci95": test.macro_f1_ci95,
+        "recall": {name: score.recall for name, score in test.per_class.items()},
+        "size_bytes": result.artifact.size_bytes,
+        "proxy_ideal": result.proxy.ideal,
+        "proxy_executed": result.proxy.executed,
+        "macs": result.proxy.macs,
+        "p50_s": result.latency.p50_s,
+        "latency_ratio": result.latency.p50_s / fastest_of.latency.p50_s,
+        "energy": result.energy.model_dump(mode="json"),
+        "label_agreement": result.parity.label_agreement,
+    }
+
+
+def gather(seed: int, run: RunFolder) -> dict[str, Any]:
+    """Return everything worth keeping of one seed's run."""
+    report = BenchReport.from_json(run.bench_files()[-1].read_bytes(), "bench")
+    log = CompressionLog.from_json(run.compression_log.read_bytes(), "compression.json")
+    card = ModelCard.from_json(run.baseline_card.read_bytes(), "baseline.json")
+    return {
+        "seed": seed,
+        "seconds": json.loads((run.path / "seconds.json").read_text()),
+        "baseline_epochs": card.epochs,
+        "val_macro_f1": {"baseline": card.val.macro_f1, "compressed": log.steps[-1].val.macro_f1},
+        "files": [row(run, result, report.results[0]) for result in report.results],
+        "device": report.results[0].device.model_dump(mode="json"),
+        "runtime": report.results[0].runtime,
+        "config": log.config.model_dump(mode="json"),
+        "data": log.data.model_dump(mode="json"),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return mean and sample standard deviation."""
+    return {"mean": statistics.mean(values), "std": statistics.stdev(values)}
+
+
+def main() -> None:
+    """Walk the path for every seed and write the result."""
+    seeds = [gather(seed, walk(seed)) for seed in SEEDS]
+    keys = ("accuracy", "macro_f1", "size_bytes", "proxy_ideal", "proxy_executed", "latency_ratio")
+    summary = [
+        {
+            "role": role,
+            "target": target,
+            **{key: spread([seed["files"][index][key] for seed in seeds]) for key in keys},
+            "recall": {
+                name: spread([seed["files"][index]["recall"][name] for seed in seeds])
+                for name in ("N", "S", "V")
+            },
+        }
+        for index, (role, target) in enumerate(FILES)
+    ]
+    drops = [s["files"][0]["macro_f1"] - s["files"][1]["macro_f1"] for s in seeds]
+    document = {
+        "title": "The whole path, once",
+        "model": MODEL,
+        "split": "inter-patient: DS1 train and validation, DS2 test; class map aami",
+        "macro_f1_lost_by_compression": spread(drops),
+        "summary": summary,
+        "seeds": seeds,
+        "git_revision": git_revision(),
+        "machine": f"{platform.machine()}, {seeds[0]['device']['cpu']}",
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+    }
+    write_text(RESULT, json.dumps(document, indent=1) + "\n")
+    print(RESULT.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

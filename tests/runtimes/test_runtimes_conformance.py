@@ -1,0 +1,144 @@
+"""What every runtime must do; a new file in edgeecg/runtimes is tested here by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import flatbuffers
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated
+
+from edgeecg import runtimes
+from edgeecg.errors import ArtifactError, MissingDependencyError, UsageError
+from edgeecg.runtimes import Runtime, litert
+from edgeecg.schema import MANIFEST_KEY
+
+
+@pytest.fixture(params=runtimes.names())
+def runtime(request: pytest.FixtureRequest) -> Runtime:
+    return runtimes.get(request.param)
+
+
+def written(folder: Path, runtime: Runtime, content: bytes | None) -> Path:
+    assert content is not None
+    path = folder / f"graph.{runtime.FORMAT}"
+    path.write_bytes(content)
+    return path
+
+
+def with_manifest(runtime: Runtime, content: bytes, text: str) -> bytes:
+    """Embed a manifest as the exporters do, through each format's own library."""
+    if runtime.FORMAT == "onnx":
+        model = onnx.load_from_string(content)
+        model.metadata_props.add(key=MANIFEST_KEY, value=text)
+        return model.SerializeToString()
+    schema = cast(Any, schema_py_generated)
+    tree = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(text.encode(), np.uint8)
+    tree.buffers.append(buffer)
+    entry.name, entry.buffer = MANIFEST_KEY, len(tree.buffers) - 1
+    tree.metadata = [entry]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_the_empty_graph_hands_its_input_on(runtime: Runtime, tmp_path: Path) -> None:
+    session = runtime.load(written(tmp_path, runtime, runtime.empty_graph()))
+    assert session.input_shape == (1,)
+    assert session.dtype == "float32"
+    assert session.run(np.array([2.5], np.float32)).tolist() == [2.5]
+
+
+def test_the_peak_graph_is_a_real_product_of_known_macs(runtime: Runtime, tmp_path: Path) -> None:
+    built = runtime.peak_graph("float32")
+    assert built is not None
+    content, macs = built
+    session = runtime.load(written(tmp_path, runtime, content))
+    rows, columns = session.input_shape
+    assert macs == rows * columns * 256
+    x = np.random.default_rng(1).standard_normal((rows, columns)).astype(np.float32)
+    y = session.run(x)
+    assert y.shape == (rows, 256)
+    # Linear: f(2x) = 2 f(x), and rows do not mix.
+    np.testing.assert_allclose(session.run(2 * x), 2 * y, rtol=1e-4, atol=1e-4)
+    x[1:] = 0.0
+    np.testing.assert_allclose(session.run(x)[0], y[0], rtol=1e-4, atol=1e-4)
+
+
+def test_invoke_runs_on_the_input_already_set_and_threads_change_nothing(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    built = runtime.peak_graph("float32")
+    assert built is not None
+    path = written(tmp_path, runtime, built[0])
+    outputs = [runtime.load(path, threads=threads).run for threads in (1, 2)]
+    x = np.ones((256, 256), np.float32)
+    np.testing.assert_allclose(outputs[0](x), outputs[1](x), rtol=1e-5)
+    session = runtime.load(path, spin=False)
+    session.invoke()
+    session.invoke()
+
+
+def test_the_embedded_manifest_comes_back_and_a_foreign_file_has_none(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    content = runtime.empty_graph()
+    assert content is not None
+    assert runtime.load(written(tmp_path, runtime, content)).manifest_json() is None
+    path = written(tmp_path, runtime, with_manifest(runtime, content, '{"µ": 1}'))
+    assert runtime.load(path).manifest_json() == '{"µ": 1}'
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 40, b"\x1c\x00\x00\x00TFL3" + b"\xff" * 64])
+def test_foreign_bytes_are_an_artifact_error(
+    runtime: Runtime, tmp_path: Path, content: bytes
+) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        runtime.load(written(tmp_path, runtime, content))
+    assert "cannot be run" in caught.value.what
+
+
+def test_the_version_names_the_runtime(runtime: Runtime) -> None:
+    name, number = runtime.version().split()
+    assert name in ("litert", "tflite-runtime", "onnxruntime")
+    assert number[0].isdigit()
+
+
+def test_int8_files_take_and_give_real_numbers(tmp_path: Path) -> None:
+    module = runtimes.get("litert")
+    built = module.peak_graph("int8")
+    assert built is not None
+    session = module.load(written(tmp_path, module, built[0]))
+    assert session.dtype == "int8"
+    x = np.zeros((256, 256), np.float32)
+    x[0] = 1.0
+    y = session.run(x)
+    assert np.all(y[1:] == 0.0)
+    # Steps of the output's scale, 0.25.
+    assert np.all(y[0] % 0.25 == 0.0)
+    assert np.ptp(y[0]) > 1.0
+
+
+def test_native_chatter_does_not_reach_standard_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    built = litert.peak_graph("float32")
+    assert built is not None
+    litert.load(written(tmp_path, runtimes.get("litert"), built[0]))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litert, "_PACKAGES", (("no_such.interpreter", "no-such", "none"),))
+    with pytest.raises(MissingDependencyError, match=r"edgeecg\[device\]"):
+        litert.version()
+
+
+def test_another_suffix_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"\.onnx, \.tflite"):
+        runtimes.for_file(Path("model.h5"))
