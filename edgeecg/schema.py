@@ -365,7 +365,7 @@ class CompressionStep(Value):
 
     Attributes:
         step: 1-based number of the step.
-        target_sparsity: What the schedule asked for, over all prunable weights.
+        target_sparsity: What the schedule asked for at this step, over all prunable weights.
         sparsity: Part of the baseline's parameters that is now gone or zero.
         parameters: Parameters left in the module.
         nonzero_parameters: Parameters left that are not zero.

@@ -72,12 +72,12 @@ def _table(artifacts: list[Artifact]) -> Table:
 
     synthetic = ", synthetic records" if artifacts[0].data == "synthetic" else ""
     table = Table(
-        "model",
-        "target",
         title=f"{artifacts[0].model} exported (scores of the files on the test split{synthetic})",
         box=SIMPLE_HEAD,
     )
-    for name in ("KiB", "MACs", "max\n|diff|", "same\nlabel", "accuracy", "macro\nF1"):
+    table.add_column("model", no_wrap=True)
+    table.add_column("target", no_wrap=True)
+    for name in ("KiB", "MACs", "max\n|diff|", "same\nlabel", "accu-\nracy", "macro\nF1"):
         table.add_column(name, justify="right", no_wrap=True)
     for artifact in artifacts:
         parity, test = artifact.verification, artifact.test

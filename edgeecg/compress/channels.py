@@ -105,7 +105,7 @@ def prune_channels(
     shape: Architecture,
     config: CompressionConfig,
     t: float,
-) -> None:
+) -> float:
     """Remove the least important channels, in place, up to the schedule's share of the parameters.
 
     Removing a fraction c of every layer's channels removes about 1 - (1 - c)^2 of its weights,
@@ -118,6 +118,9 @@ def prune_channels(
         shape: Its architecture: input shape and fixed layers.
         config: Score, schedule, target and rounding.
         t: Progress of the schedule, 0..1.
+
+    Returns:
+        What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
     """
     groups = channel_groups(model, shape)
     before = channel_groups(dense, shape)
@@ -134,7 +137,8 @@ def prune_channels(
         for part, first, now in zip(most, before, groups, strict=True)
     ]
     ranked = scores([group.magnitude for group in groups], energies, config)
-    wanted = parameters(dense) - sum(s * size for s, size in zip(shares, sizes, strict=True))
+    removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
+    wanted = parameters(dense) - removed
 
     def cuts(count: int) -> dict[str, Tensor]:
         chosen = lowest(ranked, limits, count)
@@ -157,6 +161,7 @@ def prune_channels(
         else:
             low = middle + 1
     remove(model, cuts(low), shape)
+    return removed / sum(sizes)
 
 
 def _graph(model: nn.Module, shape: Architecture) -> tp.DependencyGraph:

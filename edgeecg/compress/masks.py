@@ -19,7 +19,7 @@ Masks = dict[str, Tensor]
 
 def zero_weights(
     model: nn.Module, config: CompressionConfig, t: float, sample_shape: tuple[int, int]
-) -> None:
+) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
     Weights of every convolution and linear layer compete globally; biases and batch norms stay.
@@ -30,6 +30,9 @@ def zero_weights(
         config: Score, schedule and target.
         t: Progress of the schedule, 0..1.
         sample_shape: ``(leads, samples)`` of a window, to count each layer's energy.
+
+    Returns:
+        What the schedule asked for: the fraction of all prunable weights to be zero at ``t``.
     """
     costs = layer_costs(model, sample_shape)
     weights = [model.get_parameter(f"{cost.name}.weight") for cost in costs]
@@ -45,6 +48,7 @@ def zero_weights(
     with torch.no_grad():
         for weight, chosen in zip(weights, lowest(ranked, limits, count), strict=True):
             weight.view(-1)[chosen] = 0.0
+    return count / sum(sizes)
 
 
 def masks(model: nn.Module) -> Masks:

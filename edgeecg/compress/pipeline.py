@@ -126,12 +126,12 @@ def _step(
     shape = architecture(config.model)
     t = number / config.steps
     if config.structure == "channels":
-        prune_channels(model, dense, shape, config, t)
+        target = prune_channels(model, dense, shape, config, t)
         # Rebuilt, as it would be after a resume: the same tensors in the same layout.
         model = _copy(config.model, model)
         alive: masks.Masks = {}
     else:
-        masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
+        target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
         alive = masks.masks(model)
     stage = Stage(
         f"step {number}/{config.steps}", number, config.finetune_epochs, config.finetune_rate
@@ -151,21 +151,25 @@ def _step(
         )
         for epoch in range(config.finetune_epochs)
     )
-    step = _describe(job, dense, model, number, losses)
-    return model, step.model_copy(update={"seconds": time.monotonic() - started})
+    step = _describe(job, dense, model, number)
+    return model, step.model_copy(
+        update={
+            "target_sparsity": target,
+            "train_loss": losses,
+            "seconds": time.monotonic() - started,
+        }
+    )
 
 
-def _describe(
-    job: Job, dense: nn.Module, model: nn.Module, number: int, losses: tuple[float, ...]
-) -> CompressionStep:
-    """Count and score the model after a step."""
+def _describe(job: Job, dense: nn.Module, model: nn.Module, number: int) -> CompressionStep:
+    """Count and score the model after a step; its course is filled in by the caller."""
     base, now = costs(dense, job.config), costs(model, job.config)
     coefficients = ProxyCoefficients()
     before, after = base.layers, {layer.name: layer for layer in now.layers}
     whole = proxy.executed(base.totals, coefficients)
     return CompressionStep(
         step=number,
-        target_sparsity=job.config.sparsity,
+        target_sparsity=0.0,
         sparsity=1 - nonzero_parameters(model) / parameters(dense),
         parameters=parameters(model),
         nonzero_parameters=nonzero_parameters(model),
@@ -180,7 +184,7 @@ def _describe(
             / layer.weight_bytes
             for layer in before
         },
-        train_loss=losses,
+        train_loss=(),
         val=val_scores(model, job.dataset),
         seconds=0.0,
     )

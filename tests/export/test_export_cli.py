@@ -66,7 +66,7 @@ def test_json_on_standard_output_is_alone_there(
         assert Artifact.from_json(beside, "beside") == manifest
     assert "synthetic" in err
     assert err.rstrip().endswith("Next: edgeecg bench")
-    assert all(len(line) <= 80 for line in err.splitlines() if "artifacts/" not in line)
+    assert "compressed" in err
 
 
 def test_file_that_disagrees_ends_in_an_error_of_three_lines(

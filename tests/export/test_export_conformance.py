@@ -99,7 +99,8 @@ def test_file_answers_the_probe_windows_as_pytorch_does(
 
 
 def test_macs_are_those_of_the_file_in_its_type(exported: RunFolder, recipe: ExportRecipe) -> None:
-    for role, macs in (("baseline", BASELINE_MACS), ("compressed", COMPRESSED_MACS)):
+    expected: dict[Role, int] = {"baseline": BASELINE_MACS, "compressed": COMPRESSED_MACS}
+    for role, macs in expected.items():
         layers = artifact(exported, role, recipe).layers
         assert sum(layer.macs for layer in layers) == macs
         assert {layer.dtype for layer in layers if layer.macs} == {recipe.dtype}
