@@ -43,25 +43,21 @@ def edgeecg(*arguments: str) -> float:
 
 
 def walk(seed: int) -> RunFolder:
-    """Do for one seed whatever its run folder does not hold yet."""
+    """Compress unless that is done, then export, bench and report."""
     run = RunFolder(ROOT / "runs" / f"whole-path-{seed}")
-    times = run.path / "seconds.json"
+    notes = run.path / "seconds.json"
+    seconds: dict[str, float] = json.loads(notes.read_text()) if notes.is_file() else {}
     if not run.finished:
-        again = ("--resume",) if run.config.is_file() else ()
-        seconds = {
-            "compress": edgeecg(
-                "compress", "--model", MODEL, "--data", "mitdb", "--seed", str(seed),
-                "--name", run.name, *again,
-            )
-        }  # fmt: skip
-        targets = [word for target in TARGETS for word in ("--target", target)]
-        seconds["export"] = edgeecg("export", "--run", run.name, *targets)
-        write_text(times, json.dumps({"resumed": bool(again), **seconds}))
+        options = ["--model", MODEL, "--data", "mitdb", "--seed", str(seed), "--name", run.name]
+        if run.config.is_file():
+            options.append("--resume")
+        seconds["compress"] = seconds.get("compress", 0.0) + edgeecg("compress", *options)
+    targets = [word for target in TARGETS for word in ("--target", target)]
+    seconds["export"] = edgeecg("export", "--run", run.name, *targets)
     files = [str(run.artifacts / f"{MODEL}-{role}-{target}.tflite") for role, target in FILES]
-    measured = edgeecg("bench", *files)
-    reported = edgeecg("report", "--run", run.name)
-    kept: dict[str, Any] = json.loads(times.read_text())
-    write_text(times, json.dumps({**kept, "bench": measured, "report": reported}))
+    seconds["bench"] = edgeecg("bench", *files)
+    seconds["report"] = edgeecg("report", "--run", run.name)
+    write_text(notes, json.dumps(seconds))
     return run
 
 

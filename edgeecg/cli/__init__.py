@@ -51,11 +51,17 @@ def _options(
     """
 
 
-def application() -> typer.Typer:
-    """Return the Typer application with every verb found in this folder."""
+def application(arguments: list[str]) -> typer.Typer:
+    """Return the Typer application with the verb that is asked for, or with every verb.
+
+    Args:
+        arguments: The command line; when it names a verb, only that one is loaded.
+    """
+    known = verbs()
+    named = next((word for word in arguments if not word.startswith("-")), None)
     app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     app.callback()(_options)
-    for verb in verbs():
+    for verb in [named] if named in known else known:
         app.command(verb)(getattr(importlib.import_module(f"{__name__}.{verb}"), verb))
     return app
 
@@ -77,7 +83,7 @@ def run(arguments: list[str]) -> int:
     from edgeecg.errors import EdgeECGError, MissingDependencyError
 
     try:
-        status = application()(args=arguments, prog_name="edgeecg", standalone_mode=False)
+        status = application(arguments)(args=arguments, prog_name="edgeecg", standalone_mode=False)
     except Exit as stop:
         # Typer turns Ctrl-C into exit status 130 before anyone else hears of it.
         return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
