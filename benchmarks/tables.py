@@ -51,11 +51,11 @@ def whole_path(document: dict[str, Any]) -> str:
     lines += [
         "",
         f"`{document['model']}` on MIT-BIH, {document['split']}; seeds "
-        f"{', '.join(str(seed['seed']) for seed in seeds)}, mean ± standard deviation; scores of the "
-        "exported files on DS2. Records 201 (validation) and 202 (test) are one patient; F and Q "
-        "beats are left out; R peaks come from the annotations. × is relative to the baseline's "
-        "file. Latency: LiteRT, one thread, batch 1, all files in one `bench` call. Macro-F1 lost "
-        f"by compression: {plus_minus(document['macro_f1_lost_by_compression'], 3)}.",
+        f"{', '.join(str(seed['seed']) for seed in seeds)}, mean ± standard deviation; scores of "
+        "the exported files on DS2. Records 201 (validation) and 202 (test) are one patient; F and "
+        "Q beats are left out; R peaks come from the annotations. × is relative to the baseline's "
+        "file. Latency: LiteRT, one thread, batch 1, all files in one `bench` call. Macro-F1 "
+        f"lost by compression: {plus_minus(document['macro_f1_lost_by_compression'], 3)}.",
         "",
         f"Energy: {energy['tier']}" + (f" ({energy['reason']})." if energy["reason"] else "."),
         "",

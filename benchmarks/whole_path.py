@@ -30,7 +30,7 @@ MODEL = "resnet1d_attn"
 SEEDS = (0, 1, 2)
 TARGETS = ("tflite", "tflite-int8")
 FILES = (("baseline", "tflite"), ("compressed", "tflite"), ("compressed", "tflite-int8"))
-PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy", "torch-pruning")
+PACKAGES = ("torch", "torch-pruning", "litert-torch", "ai-edge-quantizer", "ai-edge-litert")
 
 
 def edgeecg(*arguments: str) -> float:

@@ -94,7 +94,7 @@ class RunFolder:
     def artifact_files(self) -> list[Path]:
         """Return the exported model files, baseline first, then by name."""
         found = [path for path in self.artifacts.glob("*") if path.suffix in (".tflite", ".onnx")]
-        return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.stem, path.suffix))
+        return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.stem))
 
     def bench_files(self) -> list[Path]:
         """Return the BenchReports of this run, oldest first."""

@@ -73,7 +73,16 @@ def bench(
     kept = _keep(report, request.files)
     for path in kept:
         console.print(f"Kept in {path}", soft_wrap=True)
-    console.print("Next: edgeecg report" if kept else "Next: edgeecg report --help")
+    console.print(_next(json_path, bool(kept)), soft_wrap=True)
+
+
+def _next(json_path: Path | None, kept: bool) -> str:
+    """Return the last line: the command that follows, here or where the run folder is."""
+    if kept:
+        return "Next: edgeecg report"
+    if json_path is None or json_path == Path("-"):
+        return "Next: edgeecg bench FILE --json OUT.json, to keep this for 'edgeecg report'"
+    return f"Next, where the run folder is: edgeecg report --bench {json_path.name}"
 
 
 def _files(files: list[Path] | None, run: str | None) -> tuple[Path, ...]:
@@ -144,7 +153,10 @@ def _show(report: BenchReport, console: Console) -> None:
 
 def _title(report: BenchReport) -> str:
     first = report.results[0]
-    words = [f"Bench on {first.device.name}", f"{first.latency.threads} thread(s)"]
+    models = dict.fromkeys(r.artifact.manifest.model for r in report.results if r.artifact.manifest)
+    count = first.latency.threads
+    words = [f"{', '.join(models) or 'Bench'} on {first.device.name}"]
+    words.append("1 thread" if count == 1 else f"{count} threads")
     if report.suite.name != "default":
         words.append(f"suite {report.suite.name}")
     if first.device.emulated:
@@ -158,7 +170,7 @@ def _row(result: BenchResult, scale: float) -> list[str]:
     latency, proxy, agreement = result.latency, result.proxy, result.parity.label_agreement
     times = [_number(value * scale) for value in (latency.p50_s, latency.p90_s, latency.p99_s)]
     return [
-        f"{Path(result.artifact.file).name}\n{result.artifact.dtype}",
+        _label(result),
         _number(result.artifact.size_bytes / 1000),
         *times,
         "-" if proxy.ideal is None else f"{proxy.ideal:.3f}",
@@ -166,6 +178,14 @@ def _row(result: BenchResult, scale: float) -> list[str]:
         _energy(result.energy),
         "-" if agreement is None else f"{100 * agreement:.3g} %",
     ]
+
+
+def _label(result: BenchResult) -> str:
+    """Return what a file is: the role and target of one of ours, the name of a foreign one."""
+    manifest = result.artifact.manifest
+    if manifest is None:
+        return f"{Path(result.artifact.file).name}\n{result.artifact.dtype}"
+    return f"{manifest.role}\n{manifest.target}"
 
 
 def _number(value: float) -> str:

@@ -70,10 +70,11 @@ def _table(artifacts: list[Artifact]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    synthetic = ", synthetic records" if artifacts[0].data == "synthetic" else ""
+    records = "synthetic test records" if artifacts[0].data == "synthetic" else "test records"
     table = Table(
-        title=f"{artifacts[0].model} exported (scores of the files on the test split{synthetic})",
+        title=f"{artifacts[0].model} exported: scores of the files on {records}",
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)

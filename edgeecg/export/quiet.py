@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Generator
+from types import FrameType
 
 _NOTE_BYTES = 4000
 
@@ -20,9 +23,9 @@ def quiet() -> Generator[None]:
     parts log past Python straight to the terminal, torch warns about its own internals. None of it
     is about the user's model; whether the file is right is checked on the file. When the block
     raises, the last of what was printed is added to the exception as a note, so that a traceback
-    shows it.
+    shows it. Ctrl-C always ends the block, also where a library catches everything.
     """
-    with tempfile.TemporaryFile() as log, warnings.catch_warnings():
+    with _interruptible(), tempfile.TemporaryFile() as log, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -41,6 +44,33 @@ def quiet() -> Generator[None]:
             for number, copy in kept:
                 os.dup2(copy, number)
                 os.close(copy)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Generator[None]:
+    """Raise KeyboardInterrupt at the block's end when one was raised inside and got lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        if callable(usual):
+            usual(number, frame)
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    except Exception as error:
+        if pressed.is_set():
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if pressed.is_set():
+        raise KeyboardInterrupt
 
 
 def _tail(handle: int) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import signal
+import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,6 +161,39 @@ def test_terminal_is_given_back_after_an_interruption(capfd: pytest.CaptureFixtu
         raise KeyboardInterrupt
     os.write(2, b"mine\n")
     assert capfd.readouterr().err == "mine\n"
+
+
+def swallow() -> None:
+    with contextlib.suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+
+
+def turn_into_another_error() -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except BaseException as error:
+        raise ImportError("cannot import name") from error
+
+
+@pytest.mark.parametrize("library", [swallow, turn_into_another_error])
+def test_interruption_that_a_library_swallows_is_not_lost(library: Callable[[], None]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), quiet():
+        library()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_quiet_works_in_another_thread() -> None:
+    done = threading.Event()
+
+    def work() -> None:
+        with quiet():
+            done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done.is_set()
 
 
 # ----------------------------------------------------------------------------------- verification
