@@ -89,6 +89,6 @@ def _cannot_write(path: Path, error: OSError) -> EdgeECGError:
     return EdgeECGError(
         f"{path} could not be written.",
         f"The system said: {error.strerror or error}.",
-        "What was there before is untouched; free some space or choose another folder, "
-        "then go on with --resume.",
+        "What was there before is untouched; free some space or choose another folder, then run it "
+        "again ('edgeecg compress' goes on with --resume).",
     )

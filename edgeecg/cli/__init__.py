@@ -110,8 +110,8 @@ def run(arguments: list[str]) -> int:
 
 def _interrupted() -> int:
     sys.stderr.write(
-        "\nInterrupted. What was finished is kept; "
-        "'edgeecg compress --resume' goes on from there.\n"
+        "\nInterrupted. What was finished is kept, and nothing is half-written. "
+        "Run it again; 'edgeecg compress' goes on with --resume.\n"
     )
     return 1
 

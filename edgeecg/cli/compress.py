@@ -212,9 +212,9 @@ def _show(
         )
     console.print(steps)
     title = f"Test records, class map {log.data.class_map}{note}"
-    scores = Table("model", title=title, box=SIMPLE_HEAD)
-    for heading in ("parameters", "accuracy", "macro-F1\n(95 % interval)"):
-        scores.add_column(heading, justify="right")
+    scores = Table("model", title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for heading in ("parameters", "accuracy", "macro-F1", "95 % interval"):
+        scores.add_column(heading, justify="right", no_wrap=True)
     for class_name in log.data.classes:
         scores.add_column(f"recall\n{class_name}", justify="right")
     for card in (baseline, compressed):
@@ -223,8 +223,8 @@ def _show(
             card.role,
             f"{card.nonzero_parameters:,}",
             f"{card.test.accuracy:.3f}",
-            f"{card.test.macro_f1:.3f}"
-            + (f" ({interval[0]:.3f} - {interval[1]:.3f})" if interval else ""),
+            f"{card.test.macro_f1:.3f}",
+            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-",
             *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
         )
     console.print(scores)

@@ -62,11 +62,11 @@ def count(path: Path) -> tuple[LayerCost, ...]:
         raise UncountableError(
             path.name, f"It uses operations outside ONNX: {', '.join(foreign) or 'functions'}."
         )
-    facts = _facts(model.graph)
     layers = [node for node in model.graph.node if node.op_type != "Constant"]
     try:
+        facts = _facts(model.graph)
         return tuple(_cost(path, index, node, facts) for index, node in enumerate(layers))
-    except (KeyError, IndexError, ZeroDivisionError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UncountableError(
             path.name, f"A tensor has no known shape, or not the one it needs ({error})."
         ) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from edgeecg.export.quiet import quiet
+
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -28,6 +30,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     if not any(isinstance(layer, _BATCH_NORMS) for layer in model.modules()):
         return model
     # Imported late: the module defines TorchScript classes, which costs time and warns.
-    from torch.fx.experimental.optimization import fuse
+    with quiet():
+        from torch.fx.experimental.optimization import fuse
 
     return fuse(model).eval()
