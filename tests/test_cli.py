@@ -80,6 +80,18 @@ def test_options_out_of_range_write_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_missing_data_folder_says_what_and_how_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGEECG_DATA", str(tmp_path / "nowhere"))
+    assert run(["compress"]) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path / "nowhere") in said
+    assert "wfdb.dl_database('mitdb'" in said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("verb", ["export", "bench", "report"])
 def test_verbs_without_a_run_say_how_to_make_one(
     verb: str,

@@ -97,11 +97,10 @@ def compress(
 
 
 def _started(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, CompressionConfig]:
-    """Check the options and make the run folder; nothing is written when they are wrong."""
+    """Check the options and choose the run folder, which is not there yet."""
     from datetime import datetime
 
     from edgeecg.errors import SchemaError, UsageError
-    from edgeecg.files import write_text
     from edgeecg.models import architecture
     from edgeecg.runs import RUNS, RunFolder
     from edgeecg.schema import CompressionConfig
@@ -122,7 +121,6 @@ def _started(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, Compre
             "A run is never overwritten.",
             "Choose another --name, or go on with it by --resume.",
         )
-    write_text(run.config, config.to_json())
     return run, config
 
 

@@ -78,14 +78,14 @@ def _table(artifacts: list[Artifact]) -> Table:
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)
-    for name in ("KiB", "MACs", "max\n|diff|", "same\nlabel", "accu-\nracy", "macro\nF1"):
+    for name in ("kB", "MACs", "max\n|diff|", "same\nlabel", "accu-\nracy", "macro\nF1"):
         table.add_column(name, justify="right", no_wrap=True)
     for artifact in artifacts:
         parity, test = artifact.verification, artifact.test
         table.add_row(
             artifact.role,
             artifact.target,
-            f"{(artifact.size_bytes or 0) / 1024:,.1f}",
+            f"{(artifact.size_bytes or 0) / 1000:,.1f}",
             f"{sum(artifact.costs.macs.values()):,}",
             "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
             "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",

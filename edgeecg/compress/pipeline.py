@@ -83,6 +83,8 @@ def compress(job: Job) -> CompressionLog:
         )
     torch.set_num_threads(job.config.threads)
     torch.use_deterministic_algorithms(True)
+    if not job.run.config.is_file():
+        write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
     dense = _baseline(job, journal)
     card = ModelCard.from_json(

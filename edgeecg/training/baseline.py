@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError
 from edgeecg.models import build
 from edgeecg.schema import CompressionConfig
 from edgeecg.training.checkpoint import (
@@ -66,14 +67,23 @@ def train_baseline(
         progress: Called after every batch.
 
     Raises:
-        EdgeECGError: The loss is not finite, or a checkpoint cannot be read or written.
+        EdgeECGError: The loss is not finite, the checkpoint belongs to other records, or it cannot
+            be read or written.
     """
     stage = Stage("baseline", 0, config.epochs, config.learning_rate)
     torch.manual_seed(config.seed)
     model = build(config.model)
     state = _State(model, make_optimizer(model, config, stage), weights(model))
+    content = dataset.summary.content_sha256
     if checkpoint.is_file():
-        _restore(state, *load_checkpoint(checkpoint))
+        tensors, facts = load_checkpoint(checkpoint)
+        if facts["content_sha256"] != content:
+            raise EdgeECGError(
+                "The training of the baseline cannot go on with these records.",
+                f"'{checkpoint}' was written on records with other content.",
+                "Point EDGEECG_DATA at the records it was started with, or start a new run.",
+            )
+        _restore(state, tensors, facts)
     while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
         started = time.monotonic()
         train_epoch(
@@ -84,12 +94,12 @@ def train_baseline(
         if macro_f1 > state.best_f1:
             state.best, state.best_f1, state.best_epoch = weights(model), macro_f1, state.epoch
         state.seconds += time.monotonic() - started
-        _save(checkpoint, state)
+        _save(checkpoint, state, content)
     model.load_state_dict(state.best)
     return Trained(model.eval(), state.epoch, state.seconds)
 
 
-def _save(path: Path, state: _State) -> None:
+def _save(path: Path, state: _State, content_sha256: str) -> None:
     slots = state.optimizer.state_dict()["state"]
     moments = {f"{i}/{key}": value for i, slot in slots.items() for key, value in slot.items()}
     tensors = {
@@ -98,6 +108,7 @@ def _save(path: Path, state: _State) -> None:
         **prefixed("optimizer", moments),
     }
     facts = {
+        "content_sha256": content_sha256,
         "best_f1": state.best_f1,
         "best_epoch": state.best_epoch,
         "epoch": state.epoch,
