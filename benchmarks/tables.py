@@ -47,6 +47,8 @@ def whole_path(document: dict[str, Any]) -> str:
             f"| {row['latency_ratio']['mean']:.3f} × |"
         )
     seeds = document["seeds"]
+    low, high = seeds[0]["files"][0]["macro_f1_ci95"]
+    spans = f"{low:.2f} to {high:.2f}"
     energy = seeds[0]["files"][0]["energy"]
     lines += [
         "",
@@ -55,9 +57,11 @@ def whole_path(document: dict[str, Any]) -> str:
         "the exported files on DS2. Records 201 (validation) and 202 (test) are one patient; F and "
         "Q beats are left out; R peaks come from the annotations. × is relative to the baseline's "
         "file. Latency: LiteRT, one thread, batch 1, all files in one `bench` call. Macro-F1 "
-        f"lost by compression: {plus_minus(document['macro_f1_lost_by_compression'], 3)}.",
+        "lost by compression (negative: gained), float32 beside float32: "
+        f"{plus_minus(document['macro_f1_lost_by_compression'], 3)}; one seed's 95 % interval over "
+        f"patients is {spans}, so this is a tie.",
         "",
-        f"Energy: {energy['tier']}" + (f" ({energy['reason']})." if energy["reason"] else "."),
+        f"Energy: {energy['tier']}. {energy['reason'] or ''}".rstrip(),
         "",
         f"Machine: {document['machine']}. Revision {document['git_revision']}. "
         + ", ".join(f"{name} {number}" for name, number in document["versions"].items())

@@ -210,8 +210,9 @@ def _show(
         )
     console.print(steps)
     title = f"Test records, class map {log.data.class_map}{note}"
-    scores = Table("model", title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    for heading in ("parameters", "accuracy", "macro-F1", "95 % interval"):
+    scores = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    scores.add_column("model", no_wrap=True)
+    for heading in ("parameters", "accuracy", "macro-F1", "95 %\ninterval"):
         scores.add_column(heading, justify="right", no_wrap=True)
     for class_name in log.data.classes:
         scores.add_column(f"recall\n{class_name}", justify="right")
@@ -222,7 +223,7 @@ def _show(
             f"{card.nonzero_parameters:,}",
             f"{card.test.accuracy:.3f}",
             f"{card.test.macro_f1:.3f}",
-            f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-",
+            f"{interval[0]:.2f}-{interval[1]:.2f}" if interval else "-",
             *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
         )
     console.print(scores)
