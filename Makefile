@@ -10,7 +10,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test check system clean
 
 # One environment, in two layers: what the program needs, and what its tests need on top.
-# --no-compile halves the time of the installation; Python compiles what it imports, once.
+# --no-compile halves the time of the installation; Python compiles what it imports, once, for
+# which it must be allowed to write bytecode.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 
 $(VENV)/.all: pyproject.toml constraints.txt
