@@ -6,7 +6,7 @@ edgeecg="${BIN:?set BIN to the folder that holds the edgeecg program}/edgeecg"
 name="demo-$(date +%Y%m%d-%H%M%S)"
 
 "$edgeecg" compress --data synthetic --name "$name" \
-    --epochs 3 --epoch-windows 4000 --steps 3 --finetune-epochs 1
+    --epochs 3 --epoch-windows 3000 --steps 3 --finetune-epochs 1
 "$edgeecg" export --run "$name" --target tflite --target tflite-int8
 "$edgeecg" bench --run "$name" --suite quick
 "$edgeecg" report --run "$name"
