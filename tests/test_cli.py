@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from edgeecg import resources
 from edgeecg.cli import run, verbs
 
 HEAVY = ("torch", "numpy", "scipy", "wfdb", "onnx", "ai_edge_litert", "matplotlib")
@@ -120,6 +123,24 @@ def test_a_traceback_only_with_debug(
     assert "Traceback" not in capsys.readouterr().err
     run(["--debug", "export"])
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_a_missing_package_names_the_extra_that_brings_it(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extras = tomllib.loads((resources.root() / "pyproject.toml").read_text())["project"]
+    extra = import_module(f"edgeecg.cli.{verb}").EXTRA
+    assert extra in extras["optional-dependencies"]
+
+    def missing() -> None:
+        raise ModuleNotFoundError("No module named 'nosuch.part'", name="nosuch.part")
+
+    monkeypatch.setattr(f"edgeecg.cli.{verb}.{verb}", missing)
+    assert run([verb]) == 1
+    said = capsys.readouterr().err
+    assert "'nosuch'" in said
+    assert f"edgeecg[{extra}]" in said
 
 
 def test_an_interrupt_is_a_clean_message(

@@ -1,8 +1,9 @@
 """The command line: one file per verb, each named after its verb.
 
-A verb's module defines one function with the verb's name; Typer reads its signature. What is heavy
-is imported when the verb runs, so that ``--help`` answers at once and a device without torch can
-run every verb it has the packages for.
+A verb's module defines one function with the verb's name, whose signature Typer reads, and
+``EXTRA``, the extra of edgeecg that installs what the verb needs. What is heavy is imported when
+the verb runs, so that ``--help`` answers at once and a device without torch can run every verb it
+has the packages for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ _NOT_VERBS = frozenset({"console"})
 def verbs() -> list[str]:
     """Return the names of all verbs, in alphabetical order."""
     return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_VERBS]
+
+
+def _named(arguments: list[str]) -> str | None:
+    """Return the verb that a command line names, or None."""
+    word = next((word for word in arguments if not word.startswith("-")), None)
+    return word if word in verbs() else None
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,11 +64,10 @@ def application(arguments: list[str]) -> typer.Typer:
     Args:
         arguments: The command line; when it names a verb, only that one is loaded.
     """
-    known = verbs()
-    named = next((word for word in arguments if not word.startswith("-")), None)
     app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     app.callback()(_options)
-    for verb in [named] if named in known else known:
+    named = _named(arguments)
+    for verb in [named] if named else verbs():
         app.command(verb)(getattr(importlib.import_module(f"{__name__}.{verb}"), verb))
     return app
 
@@ -102,7 +108,9 @@ def run(arguments: list[str]) -> int:
         package = (error.name or "").partition(".")[0]
         if package in ("", "edgeecg"):
             raise
-        return _explain(MissingDependencyError(package, "all", "this command"), arguments)
+        verb = _named(arguments) or ""
+        extra: str = importlib.import_module(f"{__name__}.{verb}").EXTRA
+        return _explain(MissingDependencyError(package, extra, f"'edgeecg {verb}'"), arguments)
     if status == _TYPER_INTERRUPTED:
         return _interrupted()
     return status if isinstance(status, int) else 0

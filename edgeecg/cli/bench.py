@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from edgeecg.runs import RunFolder
     from edgeecg.schema import BenchReport, BenchResult, Energy
 
+EXTRA = "device"
+
 
 def bench(
     files: Annotated[

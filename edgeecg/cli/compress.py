@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edgeecg.runs import RunFolder
     from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
 
+EXTRA = "compress"
+
 # Options that are fields of CompressionConfig default to None, "as the config says": only what was
 # given on the command line is passed on, and --resume can tell it from what the run was started
 # with.

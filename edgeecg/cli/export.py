@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from edgeecg.schema import Artifact
 
+EXTRA = "export"
+
 
 def export(
     target: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+EXTRA = "compress"
+
 
 def models(
     json_path: Annotated[

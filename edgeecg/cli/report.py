@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+EXTRA = "report"
+
 
 def report(
     run: Annotated[

@@ -17,7 +17,7 @@ from edgeecg.models import architecture
 from edgeecg.models.costs import layer_costs, nonzero_parameters, parameters
 from edgeecg.runs import RunFolder, git_revision
 from edgeecg.schema import CompressionConfig, CostTotals, LayerCost, ModelCard, Role
-from edgeecg.training.loop import test_scores, val_scores
+from edgeecg.training.loop import evaluate
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def make_card(
         preprocessing=dataset.preprocessing,
         data=dataset.summary,
         seed=config.seed,
-        val=val_scores(model, dataset),
-        test=test_scores(model, dataset),
+        val=evaluate(model, dataset, "val"),
+        test=evaluate(model, dataset, "test"),
         weights_sha256=hashlib.sha256(_serialised(model)).hexdigest(),
         parent_sha256=None if parent is None else sha256(parent.baseline_weights),
         epochs=epochs,

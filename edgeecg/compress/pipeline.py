@@ -38,9 +38,9 @@ from edgeecg.training.loop import (
     Progress,
     Stage,
     cross_entropy,
+    evaluate,
     make_optimizer,
     train_epoch,
-    val_scores,
 )
 from edgeecg.training.losses import distillation
 
@@ -187,7 +187,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, number: int) -> Comp
             for layer in before
         },
         train_loss=(),
-        val=val_scores(model, job.dataset),
+        val=evaluate(model, job.dataset, "val"),
         seconds=0.0,
     )
 

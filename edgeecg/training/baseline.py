@@ -21,7 +21,7 @@ from edgeecg.training.checkpoint import (
     unprefixed,
     weights,
 )
-from edgeecg.training.loop import Progress, Stage, make_optimizer, train_epoch, val_scores
+from edgeecg.training.loop import Progress, Stage, evaluate, make_optimizer, train_epoch
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def train_baseline(
             model, state.optimizer, dataset.train, config, stage, state.epoch, progress=progress
         )
         state.epoch += 1
-        macro_f1 = val_scores(model, dataset).macro_f1
+        macro_f1 = evaluate(model, dataset, "val").macro_f1
         if macro_f1 > state.best_f1:
             state.best, state.best_f1, state.best_epoch = weights(model), macro_f1, state.epoch
         state.seconds += time.monotonic() - started

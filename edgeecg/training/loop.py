@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -137,26 +138,14 @@ def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float3
     return np.concatenate(parts)
 
 
-def val_scores(model: nn.Module, dataset: Dataset) -> Scores:
-    """Score a model on the validation records; every decision is taken on these."""
-    return score(
-        predict(model, dataset.val.x),
-        dataset.val,
-        dataset.summary.classes,
-        "val",
-        dataset.summary.source,
-    )
+def evaluate(model: nn.Module, dataset: Dataset, split: Literal["val", "test"]) -> Scores:
+    """Score a model on one split, in evaluation mode.
 
-
-def test_scores(model: nn.Module, dataset: Dataset) -> Scores:
-    """Score a model on the test records; looked at once, when everything is decided."""
-    return score(
-        predict(model, dataset.test.x),
-        dataset.test,
-        dataset.summary.classes,
-        "test",
-        dataset.summary.source,
-    )
+    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided.
+    """
+    beats = dataset.val if split == "val" else dataset.test
+    summary = dataset.summary
+    return score(predict(model, beats.x), beats, summary.classes, split, summary.source)
 
 
 def _rate_factor(done: float) -> float:
