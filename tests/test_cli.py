@@ -95,6 +95,16 @@ def test_a_missing_data_folder_says_what_and_how_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["", "..", "a/b", "/etc/x"])
+def test_a_run_stays_in_its_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "--name", name]) == 2
+    assert "cannot be the name of a run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("verb", ["export", "bench", "report"])
 def test_verbs_without_a_run_say_how_to_make_one(
     verb: str,

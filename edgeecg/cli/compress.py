@@ -116,6 +116,12 @@ def _started(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, Compre
             "The options do not fit.", error.why, "See: edgeecg compress --help"
         ) from (error)
     architecture(config.model)
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a run.",
+            f"It names a folder under '{RUNS}/', so it holds no slash and is not empty.",
+            "Choose another --name.",
+        )
     run = RunFolder(RUNS / (name or f"{config.model}-{datetime.now():%Y%m%d-%H%M%S}"))
     if run.path.exists():
         raise UsageError(
