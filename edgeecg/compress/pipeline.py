@@ -64,6 +64,16 @@ class Job:
     progress: Progress | None = None
 
 
+@dataclass(frozen=True)
+class _Course:
+    """What happened in a step that the model itself does not tell."""
+
+    number: int
+    target_sparsity: float
+    train_loss: tuple[float, ...]
+    started: float
+
+
 def compress(job: Job) -> CompressionLog:
     """Do whatever the run folder does not hold yet, and return the finished log.
 
@@ -153,25 +163,18 @@ def _step(
         )
         for epoch in range(config.finetune_epochs)
     )
-    step = _describe(job, dense, model, number)
-    return model, step.model_copy(
-        update={
-            "target_sparsity": target,
-            "train_loss": losses,
-            "seconds": time.monotonic() - started,
-        }
-    )
+    return model, _describe(job, dense, model, _Course(number, target, losses, started))
 
 
-def _describe(job: Job, dense: nn.Module, model: nn.Module, number: int) -> CompressionStep:
-    """Count and score the model after a step; its course is filled in by the caller."""
+def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> CompressionStep:
+    """Count and score the model after a step."""
     base, now = costs(dense, job.config), costs(model, job.config)
     coefficients = ProxyCoefficients()
     before, after = base.layers, {layer.name: layer for layer in now.layers}
     whole = proxy.executed(base.totals, coefficients)
     return CompressionStep(
-        step=number,
-        target_sparsity=0.0,
+        step=course.number,
+        target_sparsity=course.target_sparsity,
         sparsity=1 - nonzero_parameters(model) / parameters(dense),
         parameters=parameters(model),
         nonzero_parameters=nonzero_parameters(model),
@@ -186,9 +189,9 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, number: int) -> Comp
             / layer.weight_bytes
             for layer in before
         },
-        train_loss=(),
+        train_loss=course.train_loss,
         val=evaluate(model, job.dataset, "val"),
-        seconds=0.0,
+        seconds=time.monotonic() - course.started,
     )
 
 
