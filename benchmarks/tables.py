@@ -59,7 +59,7 @@ def whole_path(document: dict[str, Any]) -> str:
         "file. Latency: LiteRT, one thread, batch 1, all files in one `bench` call. Macro-F1 "
         "lost by compression (negative: gained), float32 beside float32: "
         f"{plus_minus(document['macro_f1_lost_by_compression'], 3)}; one seed's 95 % interval over "
-        f"patients is {spans}, so this is a tie.",
+        f"patients is {spans}, and differences inside it are ties.",
         "",
         f"Energy: {energy['tier']}. {energy['reason'] or ''}".rstrip(),
         "",

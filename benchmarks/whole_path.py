@@ -70,7 +70,7 @@ def walk(seed: int) -> RunFolder:
     return run
 
 
-def row(run: RunFolder, result: BenchResult, fastest_of: BenchResult) -> dict[str, Any]:
+def row(run: RunFolder, result: BenchResult, baseline: BenchResult) -> dict[str, Any]:
     """Return the figures of one file, from its manifest and its measurement."""
     stem = Path(result.artifact.file).stem
     path = run.artifacts / f"{stem}.json"
@@ -90,7 +90,7 @@ def row(run: RunFolder, result: BenchResult, fastest_of: BenchResult) -> dict[st
         "proxy_executed": result.proxy.executed,
         "macs": result.proxy.macs,
         "p50_s": result.latency.p50_s,
-        "latency_ratio": result.latency.p50_s / fastest_of.latency.p50_s,
+        "latency_ratio": result.latency.p50_s / baseline.latency.p50_s,
         "energy": result.energy.model_dump(mode="json"),
         "label_agreement": result.parity.label_agreement,
     }

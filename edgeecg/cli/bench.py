@@ -74,7 +74,8 @@ def bench(
     _show(report, console)
     kept = _keep(report, request.files)
     for path in kept:
-        console.print(f"Kept in {path}", soft_wrap=True)
+        here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        console.print(f"Kept in {here}", soft_wrap=True, markup=False)
     console.print(_next(json_path, bool(kept)), soft_wrap=True)
 
 

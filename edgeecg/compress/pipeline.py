@@ -146,7 +146,12 @@ def _step(
         target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
         alive = masks.masks(model)
     stage = Stage(
-        f"step {number}/{config.steps}", number, config.finetune_epochs, config.finetune_rate
+        f"step {number}/{config.steps}",
+        number,
+        config.finetune_epochs,
+        config.finetune_rate,
+        objective=_objective(dense, config),
+        after_update=lambda: masks.apply(model, alive),
     )
     optimizer = make_optimizer(model, config, stage)
     losses = tuple(
@@ -157,9 +162,7 @@ def _step(
             config,
             stage,
             epoch,
-            objective=_objective(dense, config),
-            after_update=lambda: masks.apply(model, alive),
-            progress=job.progress,
+            job.progress,
         )
         for epoch in range(config.finetune_epochs)
     )

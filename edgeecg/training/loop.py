@@ -34,6 +34,12 @@ _WARMUP = 0.05
 _PREDICT_BATCH = 512
 
 
+def cross_entropy(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
+    """Objective of baseline training: plain cross-entropy; the draw is what balances classes."""
+    del windows
+    return F.cross_entropy(logits, target)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stretch of training with its own learning-rate curve.
@@ -43,18 +49,16 @@ class Stage:
         number: 0 for the baseline, 1.. for compression steps; part of the seed.
         epochs: Epochs the learning-rate curve spans.
         rate: Peak learning rate.
+        objective: The loss.
+        after_update: Called after every optimiser step (masks are applied there).
     """
 
     name: str
     number: int
     epochs: int
     rate: float
-
-
-def cross_entropy(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
-    """Objective of baseline training: plain cross-entropy; the draw is what balances classes."""
-    del windows
-    return F.cross_entropy(logits, target)
+    objective: Objective = cross_entropy
+    after_update: Callable[[], None] | None = None
 
 
 def make_optimizer(model: nn.Module, config: CompressionConfig, stage: Stage) -> torch.optim.AdamW:
@@ -69,8 +73,6 @@ def train_epoch(
     config: CompressionConfig,
     stage: Stage,
     epoch: int,
-    objective: Objective = cross_entropy,
-    after_update: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> float:
     """Train for one epoch of ``config.epoch_windows`` windows.
@@ -82,8 +84,6 @@ def train_epoch(
         config: Draw size, batch size and seed.
         stage: Which stretch of training this is.
         epoch: 0-based epoch within the stage.
-        objective: The loss.
-        after_update: Called after every optimiser step (masks are applied there).
         progress: Called after every batch.
 
     Returns:
@@ -106,7 +106,7 @@ def train_epoch(
         for group in optimizer.param_groups:
             group["lr"] = stage.rate * _rate_factor(done)
         x = augment(torch.from_numpy(beats.x[chosen]), generator)
-        loss = objective(model(x), x, torch.from_numpy(beats.y[chosen]))
+        loss = stage.objective(model(x), x, torch.from_numpy(beats.y[chosen]))
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EdgeECGError(
@@ -117,8 +117,8 @@ def train_epoch(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if after_update is not None:
-            after_update()
+        if stage.after_update is not None:
+            stage.after_update()
         total += value * len(chosen)
         if progress is not None:
             progress(f"{stage.name}, epoch {epoch + 1}/{stage.epochs}", number + 1, batches)

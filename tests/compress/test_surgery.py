@@ -100,7 +100,9 @@ def test_masks_are_kept_through_fine_tuning(
         masks.zero_weights(model, config, t, (1, 256))
         alive = masks.masks(model)
         dead = sum(int((~mask).sum()) for mask in alive.values())
-        stage = Stage("step", number, 1, 1e-2)
+        stage = Stage(
+            "step", number, 1, 1e-2, after_update=lambda alive=alive: masks.apply(model, alive)
+        )
         train_epoch(
             model,
             make_optimizer(model, config, stage),
@@ -108,7 +110,6 @@ def test_masks_are_kept_through_fine_tuning(
             config,
             stage,
             0,
-            after_update=lambda alive=alive: masks.apply(model, alive),
         )
         zeros.append(sum(int((weight == 0).sum()) for weight in weights))
         assert zeros[-1] == dead
