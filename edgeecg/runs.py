@@ -32,6 +32,11 @@ class RunFolder:
         return self.path / "config.json"
 
     @property
+    def training(self) -> Path:
+        """TrainingConfig of a run that 'edgeecg train' started; written first."""
+        return self.path / "training.json"
+
+    @property
     def model_weights(self) -> Path:
         """Weights of the compressed model (safetensors)."""
         return self.path / "model.safetensors"
@@ -139,6 +144,44 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
         f"The runs in '{runs}/' are: {known}.",
         "Name one of them, or leave the name out for the newest.",
     )
+
+
+def trained(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or at this path, that holds a trained dense model.
+
+    Raises:
+        EdgeECGError: There is none, or its training is not finished.
+    """
+    for path in (runs / name, Path(name)):
+        if RunFolder(path).baseline_card.is_file():
+            return RunFolder(path)
+    raise EdgeECGError(
+        f"There is no trained model in a run '{name}'.",
+        f"Neither '{runs / name}' nor '{name}' holds a 'baseline.json'.",
+        f"Train one: edgeecg train --name {name} (or go on with it by --resume).",
+    )
+
+
+def newest_untrained(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the one of 'edgeecg train' that was started last.
+
+    Raises:
+        EdgeECGError: There is no such run, or its training is finished.
+    """
+    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/training.json"))]
+    wanted = [
+        run for run in started if name in (None, run.name) and not run.baseline_card.is_file()
+    ]
+    if not wanted:
+        finished = any(run.name == name for run in started)
+        raise EdgeECGError(
+            "There is nothing to resume.",
+            f"The training of '{name}' is finished."
+            if finished
+            else f"No unfinished training in '{runs}/'.",
+            "Go on with 'edgeecg compress --start NAME', or start with 'edgeecg train'.",
+        )
+    return max(wanted, key=lambda run: run.training.stat().st_mtime_ns)
 
 
 def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from edgeecg.data import Beats, Dataset
+from edgeecg.data import Dataset, Windows
 from edgeecg.schema import (
     ClassScore,
     CompressionConfig,
@@ -15,6 +15,7 @@ from edgeecg.schema import (
     ModelCard,
     Preprocessing,
     Scores,
+    TrainingConfig,
 )
 
 _SKIPPED: list[str] = []
@@ -36,7 +37,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 CLASSES = ("N", "S", "V")
 
 
-def _toy_beats(records: tuple[str, ...], beats: int, seed: int) -> Beats:
+def _toy_beats(records: tuple[str, ...], beats: int, seed: int) -> Windows:
     """Windows that a small network tells apart at once: three shapes in noise."""
     rng = np.random.default_rng(seed)
     y = rng.choice(3, size=beats, p=[0.7, 0.1, 0.2])
@@ -50,10 +51,12 @@ def _toy_beats(records: tuple[str, ...], beats: int, seed: int) -> Beats:
     )
     x = shapes[y] + 0.3 * rng.standard_normal((beats, 256))
     x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
-    return Beats(
+    record = np.asarray(records)[np.arange(beats) % len(records)]
+    return Windows(
         x=x[:, None, :].astype(np.float32),
         y=y.astype(np.int64),
-        record=np.asarray(records)[np.arange(beats) % len(records)],
+        record=record,
+        patient=record,
         sample=np.arange(beats, dtype=np.int64) * 300,
     )
 
@@ -87,15 +90,60 @@ def toy_dataset() -> Dataset:
 @pytest.fixture(scope="session")
 def toy_config() -> CompressionConfig:
     """A whole run in a second or two."""
-    return CompressionConfig(
-        model="cnn1d",
-        steps=2,
-        epochs=2,
-        finetune_epochs=1,
-        epoch_windows=128,
-        batch_size=32,
-        sparsity=0.6,
-        seed=3,
+    training = TrainingConfig(
+        model="cnn1d", epochs=2, epoch_windows=128, batch_size=32, average=0.5, seed=3
+    )
+    return CompressionConfig(training=training, steps=2, finetune_epochs=1, sparsity=0.6)
+
+
+@pytest.fixture(scope="session")
+def records_dataset() -> Dataset:
+    """A few dozen learnable 12-lead records: each class raises two leads of its own."""
+    parts = {name: _toy_records(n, seed) for name, n, seed in (("train", 96, 1), ("val", 40, 2))}
+    parts["test"] = _toy_records(40, 3)
+    classes = ("NORM", "MI", "STTC", "CD", "HYP")
+    summary = DataSummary(
+        source="synthetic",
+        class_map="superclasses",
+        classes=classes,
+        train_records=("fold 1",),
+        val_records=("fold 9",),
+        test_records=("fold 10",),
+        beats={
+            name: dict(zip(classes, map(int, part.y.sum(axis=0)), strict=True))
+            for name, part in parts.items()
+        },
+        skipped={},
+        content_sha256="1" * 64,
+        licence="made for tests",
+    )
+    preprocessing = Preprocessing(
+        fs_hz=100,
+        window=1000,
+        r_index=None,
+        highpass_hz=None,
+        normalisation="global-zscore",
+        mean_mv=0.0,
+        deviation_mv=0.2,
+        leads=("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"),
+    )
+    return Dataset(
+        parts["train"], parts["val"], parts["test"], summary, preprocessing, task="records"
+    )
+
+
+def _toy_records(count: int, seed: int) -> Windows:
+    rng = np.random.default_rng(seed)
+    y = rng.random((count, 5)) < 0.4
+    x = 0.3 * rng.standard_normal((count, 12, 1000))
+    x[:, :10] += np.repeat(y, 2, axis=1)[:, :, None]
+    names = np.array([f"{seed}-{number}" for number in range(count)])
+    return Windows(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        record=names,
+        patient=names,
+        sample=np.zeros(count, np.int64),
     )
 
 
@@ -121,6 +169,7 @@ def model_card(toy_dataset: Dataset) -> ModelCard:
         classes=CLASSES,
         preprocessing=Preprocessing(),
         data=toy_dataset.summary,
+        training=TrainingConfig(model="cnn1d"),
         seed=0,
         val=perfect,
         test=perfect.model_copy(update={"split": "test"}),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeecg.errors import ArtifactError
 from edgeecg.runtimes import Session
-from edgeecg.schema import Parity
+from edgeecg.schema import Parity, Task
 
 
 def probe_path(path: Path) -> Path:
@@ -18,12 +18,13 @@ def probe_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.probe.npz")
 
 
-def check(path: Path, session: Session) -> Parity:
+def check(path: Path, session: Session, task: Task = "beats") -> Parity:
     """Run the probe set of a file and compare with its reference outputs.
 
     Args:
         path: The model file.
         session: The same file, loaded.
+        task: Says when two outputs have the same label; see :func:`compare`.
 
     Returns:
         The agreement; ``n`` None with a reason when there is no probe set.
@@ -47,10 +48,29 @@ def check(path: Path, session: Session) -> Parity:
     found = np.concatenate([session.run(x[i : i + 1]).reshape(1, -1) for i in range(len(x))])
     if found.shape != expected.shape:
         raise _damaged(beside, f"It holds {expected.shape} logits, the model gives {found.shape}")
+    return compare(expected, found, task)
+
+
+def compare(
+    reference: NDArray[np.float32], found: NDArray[np.float32], task: Task = "beats"
+) -> Parity:
+    """Compare a file's logits with PyTorch's.
+
+    Args:
+        reference: PyTorch's logits ``(n, classes)``.
+        found: The file's, in the same order; finite.
+        task: ``"beats"``: the same label is the same largest logit. ``"records"``: the same set of
+            classes with a probability (sigmoid) of 0.50 and more.
+    """
+    difference = np.abs(found.astype(np.float64) - reference.astype(np.float64))
+    if task == "records":
+        same = ((found >= 0) == (reference >= 0)).all(axis=1)
+    else:
+        same = found.argmax(axis=1) == reference.argmax(axis=1)
     return Parity(
-        n=len(x),
-        max_abs_diff=float(np.max(np.abs(found.astype(np.float64) - expected))),
-        label_agreement=float(np.mean(found.argmax(axis=1) == expected.argmax(axis=1))),
+        n=len(reference),
+        max_abs_diff=float(difference.max()),
+        label_agreement=float(same.mean()),
     )
 
 

@@ -150,11 +150,11 @@ def _load(subject: Subject, request: Request, clock: Clock, advance: Advance) ->
     watch = Stopwatch(session, clock)
     watch.first()
     advance(f"{subject.path.name}: parity")
-    agreement = parity.check(subject.path, session)
+    held = artifacts.manifest(subject, session)
+    agreement = parity.check(subject.path, session, held.task if held else "beats")
     if agreement.n is None:
         # Time it on numbers rather than on the zeros it was loaded with.
         session.run(np.random.default_rng(0).standard_normal(session.input_shape, np.float32))
-    held = artifacts.manifest(subject, session)
     return _Bench(
         subject=subject,
         manifest=held,

@@ -22,11 +22,24 @@ EXTRA = "compress"
 
 def compress(
     model: Annotated[
-        str | None, typer.Option(help="Model to compress (see 'edgeecg models').")
+        str | None, typer.Argument(help="Model to compress (see 'edgeecg models').")
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="mitdb or synthetic; if left out, mitdb where it is found."),
+        typer.Option(help="mitdb, ptbxl, synthetic, or a folder; the model's own if left out."),
+    ] = None,
+    leads: Annotated[
+        list[str] | None, typer.Option(help="For a folder: MODEL'S LEAD=ITS NAME THERE.")
+    ] = None,
+    class_map: Annotated[
+        str | None, typer.Option(help="From beat symbols to classes: aami or ec57.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="A run of 'edgeecg train' to start from.")
+    ] = None,
+    retrain: Annotated[
+        bool | None,
+        typer.Option("--retrain", help="Train the dense model even where weights are shipped."),
     ] = None,
     structure: Annotated[
         str | None, typer.Option(help="channels: remove whole channels; none: zero single weights.")
@@ -48,11 +61,10 @@ def compress(
         bool | None,
         typer.Option("--distill/--no-distill", help="Learn from the dense model's logits."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Most epochs of baseline training.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of baseline training.")] = None,
     finetune_epochs: Annotated[int | None, typer.Option(help="Epochs after each step.")] = None,
-    epoch_windows: Annotated[int | None, typer.Option(help="Windows drawn per epoch.")] = None,
-    class_map: Annotated[
-        str | None, typer.Option(help="From beat symbols to classes: aami or ec57.")
+    epoch_windows: Annotated[
+        int | None, typer.Option(help="Windows drawn per epoch (beats only).")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     threads: Annotated[
@@ -66,12 +78,26 @@ def compress(
         Path | None, typer.Option("--json", help="Write compression.json there too; - is stdout.")
     ] = None,
 ) -> None:
-    """Train a dense baseline and compress it; real records if found, else synthetic ones."""
-    given = {
-        key: value
-        for key, value in {
+    """Compress a model: the trained one of the package, one of yours, or one trained now."""
+    from edgeecg.cli import starting
+    from edgeecg.cli.console import emit_json, output
+
+    training = starting.given(
+        {
             "model": model,
             "data": data,
+            "leads": starting.lead_names(leads or []) or None,
+            "class_map": class_map,
+            "epochs": epochs,
+            "epoch_windows": epoch_windows,
+            "seed": seed,
+            "threads": threads,
+        }
+    )
+    pruning = starting.given(
+        {
+            "start": start,
+            "retrain": retrain,
             "structure": structure,
             "method": method,
             "reading": reading,
@@ -79,107 +105,65 @@ def compress(
             "sparsity": sparsity,
             "steps": steps,
             "distill": distill,
-            "epochs": epochs,
             "finetune_epochs": finetune_epochs,
-            "epoch_windows": epoch_windows,
-            "class_map": class_map,
-            "seed": seed,
-            "threads": threads,
-        }.items()
-        if value is not None
-    }
-    from edgeecg.cli.console import emit_json, output
-
-    console = output(json_path)
-    run, config = _resumed(name, given) if resume else _started(name, given)
-    log = _run(run, config, console)
+        }
+    )
+    find = _resumed if resume else _started
+    run, config = find(name, training, pruning)
+    log = _run(run, config, output(json_path))
     emit_json(json_path, log.to_json())
+    console = output(json_path)
     console.print(f"Run folder: {run.path}")
     console.print("Next: edgeecg export --target tflite")
 
 
-def _started(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, CompressionConfig]:
+def _started(
+    name: str | None, training: dict[str, Any], pruning: dict[str, Any]
+) -> tuple[RunFolder, CompressionConfig]:
     """Check the options and choose the run folder, which is not there yet."""
-    from datetime import datetime
-
-    from edgeecg.errors import SchemaError, UsageError
+    from edgeecg.cli import starting
     from edgeecg.models import architecture
-    from edgeecg.runs import RUNS, RunFolder
-    from edgeecg.schema import CompressionConfig
+    from edgeecg.runs import trained
+    from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
 
-    try:
-        config = CompressionConfig.from_document(
-            {"schema": CompressionConfig.version, **given}, source="The command line"
-        )
-    except SchemaError as error:
-        raise UsageError(
-            "The options do not fit.", error.why, "See: edgeecg compress --help"
-        ) from (error)
-    architecture(config.model)
-    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
-        raise UsageError(
-            f"'{name}' cannot be the name of a run.",
-            f"It names a folder under '{RUNS}/', so it holds no slash and is not empty.",
-            "Choose another --name.",
-        )
-    run = RunFolder(RUNS / (name or f"{config.model}-{datetime.now():%Y%m%d-%H%M%S}"))
-    if run.path.exists():
-        raise UsageError(
-            f"There is a run named '{run.name}' already.",
-            "A run is never overwritten.",
-            "Choose another --name, or go on with it by --resume.",
-        )
-    return run, config
+    if "start" in pruning:
+        card_path = trained(pruning["start"]).baseline_card
+        recipe = ModelCard.from_json(card_path.read_bytes(), str(card_path)).training
+    else:
+        recipe = architecture(str(training.get("model", TrainingConfig().model))).RECIPE
+    asked = starting.configured(TrainingConfig, recipe, training)
+    pruning["training"] = asked.model_dump(mode="json")
+    config = starting.configured(CompressionConfig, CompressionConfig(), pruning)
+    return starting.new_run(name, asked.model), config
 
 
-def _resumed(name: str | None, given: dict[str, Any]) -> tuple[RunFolder, CompressionConfig]:
+def _resumed(
+    name: str | None, training: dict[str, Any], pruning: dict[str, Any]
+) -> tuple[RunFolder, CompressionConfig]:
     """Find an unfinished run and its config; options given now must agree with it."""
-    from edgeecg.errors import UsageError
+    from edgeecg.cli import starting
     from edgeecg.runs import newest_unfinished
     from edgeecg.schema import CompressionConfig
 
     run = newest_unfinished(name)
     config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
-    changed = [key for key, value in given.items() if getattr(config, key) != value]
-    if changed:
-        raise UsageError(
-            f"The run '{run.name}' cannot be resumed with other options.",
-            "; ".join(
-                f"{key} was {getattr(config, key)} and is now {given[key]}" for key in changed
-            )
-            + ".",
-            "Leave these options out, or start a new run.",
-        )
+    starting.unchanged(run, config.training, training)
+    starting.unchanged(run, config, pruning)
     return run, config
 
 
 def _run(run: RunFolder, config: CompressionConfig, console: Console) -> CompressionLog:
     import sys
 
-    from edgeecg.cli.console import progress
+    from edgeecg.cli import starting
+    from edgeecg.cli.console import progress, shown
     from edgeecg.compress.pipeline import Job
     from edgeecg.compress.pipeline import compress as run_job
-    from edgeecg.data import load_dataset
     from edgeecg.schema import ModelCard
 
     with progress() as bar:
-        task = bar.add_task("reading records", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        dataset = load_dataset(
-            config.class_map,
-            config.preprocessing,
-            config.data,
-            on_record=lambda done, total: show("reading records", done, total),
-        )
-        summary = dataset.summary
-        console.print(
-            f"Data: {_described(summary.source)}; train {sum(summary.beats['train'].values()):,} "
-            f"beats, validation {sum(summary.beats['val'].values()):,}, "
-            f"test {sum(summary.beats['test'].values()):,}."
-        )
+        show = shown(bar, "reading records")
+        dataset = starting.records(config.training, console, show)
         command = "edgeecg " + " ".join(sys.argv[1:])
         log = run_job(Job(config, dataset, run, command, show))
     cards = [
@@ -190,12 +174,6 @@ def _run(run: RunFolder, config: CompressionConfig, console: Console) -> Compres
     return log
 
 
-def _described(source: str) -> str:
-    if source == "synthetic":
-        return "SYNTHETIC records (no MIT-BIH found; set EDGEECG_DATA to use it)"
-    return "MIT-BIH Arrhythmia Database, inter-patient split (DS1 / DS2)"
-
-
 def _show(
     console: Console, log: CompressionLog, baseline: ModelCard, compressed: ModelCard
 ) -> None:
@@ -203,8 +181,10 @@ def _show(
     from rich.table import Table
 
     note = ", SYNTHETIC records" if log.data.source == "synthetic" else ""
-    steps = Table("step", title=f"Compression of {log.config.model}{note}", box=SIMPLE_HEAD)
-    for heading in ("parameters", "MACs", "proxy\nideal", "proxy\nexecuted", "val\nmacro-F1", "s"):
+    title = f"Compression of {log.config.training.model}{note}"
+    steps = Table("step", title=title, box=SIMPLE_HEAD)
+    what = baseline.val.headline[0]
+    for heading in ("parameters", "MACs", "proxy\nideal", "proxy\nexecuted", f"val\n{what}", "s"):
         steps.add_column(heading, justify="right")
     for step in log.steps:
         steps.add_row(
@@ -213,24 +193,24 @@ def _show(
             f"{step.macs:,}",
             f"{step.proxy_ideal:.3f}",
             f"{step.proxy_executed:.3f}",
-            f"{step.val.macro_f1:.3f}",
+            f"{step.val.headline[1]:.3f}",
             f"{step.seconds:.0f}",
         )
     console.print(steps)
     title = f"Test records, class map {log.data.class_map}{note}"
     scores = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     scores.add_column("model", no_wrap=True)
-    for heading in ("parameters", "accuracy", "macro-F1", "95 %\ninterval"):
+    for heading in ("parameters", "accuracy", what, "95 %\ninterval"):
         scores.add_column(heading, justify="right", no_wrap=True)
     for class_name in log.data.classes:
         scores.add_column(f"recall\n{class_name}", justify="right")
     for card in (baseline, compressed):
-        interval = card.test.macro_f1_ci95
+        interval = card.test.headline_ci95
         scores.add_row(
             card.role,
             f"{card.nonzero_parameters:,}",
             f"{card.test.accuracy:.3f}",
-            f"{card.test.macro_f1:.3f}",
+            f"{card.test.headline[1]:.3f}",
             f"{interval[0]:.2f}-{interval[1]:.2f}" if interval else "-",
             *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.files import write_text
+
+
+Show = Callable[[str, int, int], None]
+"""(what is being done, how much of it, how much there is)."""
 
 
 def errors() -> Console:
@@ -39,6 +44,21 @@ def progress() -> Progress:
         disable=not console.is_terminal,
         transient=True,
     )
+
+
+def shown(bar: Progress, first: str) -> Show:
+    """Return what long work calls to say how far it is.
+
+    Args:
+        bar: A started progress bar.
+        first: What is being done first.
+    """
+    task = bar.add_task(first, total=None)
+
+    def show(what: str, done: int, total: int) -> None:
+        bar.update(task, description=what, completed=done, total=total, refresh=done == 0)
+
+    return show
 
 
 def emit_json(json_path: Path | None, text: str) -> None:

@@ -32,7 +32,8 @@ def export(
     import json
 
     from edgeecg import resources, runs
-    from edgeecg.cli.console import emit_json, output, progress
+    from edgeecg.cli import starting
+    from edgeecg.cli.console import emit_json, output, progress, shown
     from edgeecg.schema import ModelCard
 
     # What can be wrong is found before the slow imports.
@@ -41,19 +42,8 @@ def export(
     card = ModelCard.from_json(folder.model_card.read_bytes(), str(folder.model_card))
 
     with progress() as bar:
-        task = bar.add_task("reading records", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total, refresh=done == 0)
-
-        from edgeecg.data import load_dataset
-
-        dataset = load_dataset(
-            card.data.class_map,
-            card.preprocessing,
-            card.data.source,
-            lambda done, total: show("reading records", done, total),
-        )
+        show = shown(bar, "reading records")
+        dataset = starting.records(card.training, output(json_path), show)
         show("loading the converters", 0, 1)
 
         from edgeecg.export.pipeline import export_run
@@ -72,15 +62,17 @@ def _table(artifacts: list[Artifact]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    first = artifacts[0].test
+    what = "scores" if first is None else first.headline[0]
     records = "synthetic test records" if artifacts[0].data == "synthetic" else "test records"
     table = Table(
-        title=f"{artifacts[0].model} exported: scores of the files on {records}",
+        title=f"{artifacts[0].model} exported: {what} of the files on {records}",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)
-    for name in ("kB", "MACs", "max\n|diff|", "same\nlabel", "accu-\nracy", "macro\nF1"):
+    for name in ("kB", "MACs", "max\n|diff|", "same\nlabel", "score"):
         table.add_column(name, justify="right", no_wrap=True)
     for artifact in artifacts:
         parity, test = artifact.verification, artifact.test
@@ -91,7 +83,6 @@ def _table(artifacts: list[Artifact]) -> Table:
             f"{sum(artifact.costs.macs.values()):,}",
             "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
             "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",
-            "-" if test is None else f"{test.accuracy:.4f}",
-            "-" if test is None else f"{test.macro_f1:.4f}",
+            "-" if test is None else f"{test.headline[1]:.4f}",
         )
     return table

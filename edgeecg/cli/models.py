@@ -1,4 +1,4 @@
-"""``edgeecg models``: which architectures there are, how large, how much work a heartbeat is."""
+"""``edgeecg models``: which there are, how large, how much work an answer is, how good they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def models(
         Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """List the models with their parameters and MACs."""
+    """List the models with their parameters, MACs, and the scores of their trained weights."""
     import json
 
     from rich.box import SIMPLE_HEAD
@@ -26,17 +26,20 @@ def models(
 
     rows = catalogue()
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
-    table = Table("model", "data", "classes", title="Models", box=SIMPLE_HEAD)
-    table.add_column("parameters", justify="right")
-    table.add_column("MACs per heartbeat", justify="right")
+    table = Table("model", "data", title="Models", box=SIMPLE_HEAD)
+    for heading in ("parameters", "MACs per\nanswer"):
+        table.add_column(heading, justify="right")
+    table.add_column("test score of the\nshipped weights", no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,
-            row.dataset,
-            " ".join(row.classes),
+            f"{row.dataset}: {' '.join(row.classes)}",
             f"{row.parameters:,}",
             f"{row.macs:,}",
+            "-" if row.test is None else row.test.described,
         )
     console = output(json_path)
     console.print(table)
-    console.print("Next: edgeecg compress --model NAME")
+    for licence in sorted({row.licence for row in rows if row.licence}):
+        console.print(f"  {licence}", soft_wrap=True)
+    console.print("Next: edgeecg compress MODEL, or edgeecg evaluate MODEL")

@@ -16,7 +16,7 @@ from edgeecg.files import sha256, write_bytes, write_text
 from edgeecg.models import architecture
 from edgeecg.models.costs import layer_costs, nonzero_parameters, parameters
 from edgeecg.runs import RunFolder, git_revision
-from edgeecg.schema import CompressionConfig, CostTotals, LayerCost, ModelCard, Role
+from edgeecg.schema import CostTotals, LayerCost, ModelCard, Role, TrainingConfig
 from edgeecg.training.loop import evaluate
 
 
@@ -35,9 +35,9 @@ class Costs:
     widths: dict[str, tuple[int, ...]]
 
 
-def costs(model: nn.Module, config: CompressionConfig) -> Costs:
-    """Count a model of the architecture that ``config`` names."""
-    shape = architecture(config.model)
+def costs(model: nn.Module, name: str) -> Costs:
+    """Count a model of the architecture with this name."""
+    shape = architecture(name)
     layers = layer_costs(model, shape.INPUT_SHAPE)
     return Costs(layers, proxy.totals(layers), shape.widths(model))
 
@@ -45,7 +45,7 @@ def costs(model: nn.Module, config: CompressionConfig) -> Costs:
 def make_card(
     model: nn.Module,
     role: Role,
-    config: CompressionConfig,
+    config: TrainingConfig,
     dataset: Dataset,
     epochs: int,
     parent: RunFolder | None = None,
@@ -55,12 +55,12 @@ def make_card(
     Args:
         model: The model, whose weights are final.
         role: Dense baseline or compressed.
-        config: How it was made.
+        config: How it was trained.
         dataset: What it was made from, and is scored on.
         epochs: Epochs it was trained for.
         parent: The run whose baseline it descends from; None for a baseline itself.
     """
-    counted = costs(model, config)
+    counted = costs(model, config.model)
     return ModelCard(
         name=config.model,
         role=role,
@@ -71,6 +71,7 @@ def make_card(
         classes=dataset.summary.classes,
         preprocessing=dataset.preprocessing,
         data=dataset.summary,
+        training=config,
         seed=config.seed,
         val=evaluate(model, dataset, "val"),
         test=evaluate(model, dataset, "test"),

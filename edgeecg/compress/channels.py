@@ -4,6 +4,9 @@ Which channels belong together (through residual additions, batch norms, flatten
 torch-pruning's dependency graph; what it cannot know is which layers have an output width that is
 fixed by what it means: the classifier's classes, and attention scores, which are one per position
 and broadcast over all channels. These are the models' ``FIXED`` layers.
+
+LSTMs and self-attention are refused: the graph counts the former wrongly, and does not know that
+the latter's queries, keys and values are cut by heads.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ from torch import Tensor, nn
 from edgeecg.compress.importance import lowest, scores
 from edgeecg.compress.schedule import ceilings, layer_sparsity
 from edgeecg.energy.proxy import layer_energy
+from edgeecg.errors import EdgeECGError
 from edgeecg.models import Architecture
+from edgeecg.models.attention import SelfAttention
 from edgeecg.models.costs import layer_costs, parameters
 from edgeecg.schema import CompressionConfig, ProxyCoefficients
+
+_UNCUTTABLE = (nn.LSTM, SelfAttention)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,21 @@ class ChannelGroup:
     magnitude: Tensor
 
 
+def refuse_uncuttable(model: nn.Module) -> None:
+    """Refuse a model whose channels cannot be removed.
+
+    Raises:
+        EdgeECGError: The model has an LSTM or self-attention.
+    """
+    kinds = [kind for layer in model.modules() for kind in _UNCUTTABLE if isinstance(layer, kind)]
+    if kinds:
+        raise EdgeECGError(
+            "The channels of this model cannot be cut yet.",
+            f"It has layers of the kind {kinds[0].__name__}, which stay whole so far.",
+            "Zero single weights instead: --structure none.",
+        )
+
+
 def channel_groups(model: nn.Module, shape: Architecture) -> list[ChannelGroup]:
     """Find every group of channels that can be removed, in the order in which they are computed.
 
@@ -53,6 +75,9 @@ def channel_groups(model: nn.Module, shape: Architecture) -> list[ChannelGroup]:
     Args:
         model: The model, on the CPU.
         shape: Its architecture: input shape and fixed layers.
+
+    Raises:
+        EdgeECGError: The model has an LSTM or self-attention.
     """
     graph = _graph(model, shape)
     names = {module: name for name, module in model.named_modules()}
@@ -90,6 +115,9 @@ def remove(model: nn.Module, cuts: Mapping[str, Tensor], shape: Architecture) ->
         model: The model, on the CPU.
         cuts: Channel indices to remove, by the group's root layer.
         shape: Its architecture: input shape and fixed layers.
+
+    Raises:
+        EdgeECGError: The model has an LSTM or self-attention; nothing was removed.
     """
     graph = _graph(model, shape)
     for root, channels in cuts.items():
@@ -121,6 +149,9 @@ def prune_channels(
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
+
+    Raises:
+        EdgeECGError: The model has an LSTM or self-attention; nothing was removed.
     """
     groups = channel_groups(model, shape)
     before = channel_groups(dense, shape)
@@ -165,6 +196,7 @@ def prune_channels(
 
 
 def _graph(model: nn.Module, shape: Architecture) -> tp.DependencyGraph:
+    refuse_uncuttable(model)
     return tp.DependencyGraph().build_dependency(
         model, example_inputs=torch.zeros(1, *shape.INPUT_SHAPE)
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from edgeecg.compress.importance import lowest, scores
 from edgeecg.compress.schedule import ceilings, layer_sparsity
 from edgeecg.energy.proxy import layer_energy
-from edgeecg.models.costs import layer_costs
+from edgeecg.models.costs import layer_costs, matrices
 from edgeecg.schema import CompressionConfig, ProxyCoefficients
 
 Masks = dict[str, Tensor]
@@ -22,7 +22,7 @@ def zero_weights(
 ) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
-    Weights of every convolution and linear layer compete globally; biases and batch norms stay.
+    Weights of every convolution, linear layer and LSTM compete globally; biases and norms stay.
     What an earlier step has zeroed scores lowest and stays zero.
 
     Args:
@@ -34,29 +34,41 @@ def zero_weights(
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be zero at ``t``.
     """
-    costs = layer_costs(model, sample_shape)
-    weights = [model.get_parameter(f"{cost.name}.weight") for cost in costs]
-    sizes = [weight.numel() for weight in weights]
+    costs = [cost for cost in layer_costs(model, sample_shape) if cost.weight_bytes]
+    weights = [matrices(model.get_submodule(cost.name)) for cost in costs]
+    sizes = [sum(weight.numel() for weight in layer) for layer in weights]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     limits = [int(c * size) for c, size in zip(ceilings(shares), sizes, strict=True)]
     count = round(sum(share * size for share, size in zip(shares, sizes, strict=True)))
     energies = [layer_energy(cost, ProxyCoefficients()) for cost in costs]
-    magnitudes = [weight.detach().abs().flatten() for weight in weights]
+    # The tensors of an LSTM are one layer: they share its mean magnitude and its ceiling.
+    magnitudes = [torch.cat([weight.detach().abs().flatten() for weight in w]) for w in weights]
     ranked = scores(magnitudes, energies, config)
     for values, magnitude in zip(ranked, magnitudes, strict=True):
         values[magnitude == 0] = -1.0
     with torch.no_grad():
-        for weight, chosen in zip(weights, lowest(ranked, limits, count), strict=True):
-            weight.view(-1)[chosen] = 0.0
+        for layer, chosen in zip(weights, lowest(ranked, limits, count), strict=True):
+            _zero(layer, chosen)
     return count / sum(sizes)
 
 
+def _zero(weights: list[nn.Parameter], chosen: Tensor) -> None:
+    """Zero elements by their index in the weights laid end to end."""
+    sizes = [weight.numel() for weight in weights]
+    alive = torch.ones(sum(sizes), dtype=torch.bool, device=chosen.device)
+    alive[chosen] = False
+    for weight, part in zip(weights, alive.split(sizes), strict=True):
+        weight.mul_(part.view_as(weight))
+
+
 def masks(model: nn.Module) -> Masks:
-    """Return which weights of the convolutions and linear layers are alive (not exactly zero)."""
+    """Return which weights of convolutions, linear layers and LSTMs are alive (not exactly 0)."""
     return {
-        f"{name}.weight": module.weight.detach() != 0
+        f"{name}.{key}": parameter.detach() != 0
         for name, module in model.named_modules()
-        if isinstance(module, (nn.Conv1d, nn.Linear))
+        if isinstance(module, (nn.Conv1d, nn.Linear, nn.LSTM))
+        for key, parameter in module.named_parameters(recurse=False)
+        if parameter.ndim > 1
     }
 
 

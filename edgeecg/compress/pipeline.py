@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +21,10 @@ from edgeecg.compress.journal import Journal
 from edgeecg.data import Dataset
 from edgeecg.energy import proxy
 from edgeecg.errors import EdgeECGError
-from edgeecg.files import write_text
-from edgeecg.models import architecture, build, load
+from edgeecg.files import write_bytes, write_text
+from edgeecg.models import architecture, build, load, shipped
 from edgeecg.models.costs import nonzero_parameters, parameters
-from edgeecg.runs import RunFolder
+from edgeecg.runs import RunFolder, trained
 from edgeecg.schema import (
     CompressionConfig,
     CompressionLog,
@@ -31,18 +32,20 @@ from edgeecg.schema import (
     ModelCard,
     ProxyCoefficients,
 )
-from edgeecg.training.baseline import train_baseline
+from edgeecg.training.baseline import train
 from edgeecg.training.checkpoint import load_checkpoint, prefixed, save_checkpoint, unprefixed
+from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import (
     Objective,
     Progress,
     Stage,
-    cross_entropy,
     evaluate,
     make_optimizer,
+    material,
+    plain,
     train_epoch,
 )
-from edgeecg.training.losses import distillation
+from edgeecg.training.losses import distillation, supervised
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Job:
     run: RunFolder
     command: str
     progress: Progress | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the architecture."""
+        return self.config.training.model
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,6 @@ def compress(job: Job) -> CompressionLog:
             f"'{job.run.model_card}' is there.",
             "Go on with 'edgeecg export', or start a new run.",
         )
-    torch.set_num_threads(job.config.threads)
-    torch.use_deterministic_algorithms(True)
     if not job.run.config.is_file():
         write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
@@ -100,13 +106,13 @@ def compress(job: Job) -> CompressionLog:
     card = ModelCard.from_json(
         job.run.baseline_card.read_bytes(), source=str(job.run.baseline_card)
     )
-    if card.data.content_sha256 != job.dataset.summary.content_sha256:
+    if not _trained_on(card, job.dataset):
         raise EdgeECGError(
             f"The run '{job.run.name}' cannot go on with these records.",
             f"Its baseline was trained on {card.data.source} records with other content.",
             "Point EDGEECG_DATA at the records it was started with, or start a new run.",
         )
-    model, steps = _resumed(job) or (_copy(job.config.model, dense), [])
+    model, steps = _resumed(job) or (_copy(job.model, dense), [])
     while len(steps) < job.config.steps:
         model, step = _step(job, dense, model, len(steps) + 1)
         steps.append(step)
@@ -116,31 +122,57 @@ def compress(job: Job) -> CompressionLog:
 
 
 def _baseline(job: Job, journal: Journal) -> nn.Module:
-    """Return the dense model, trained now unless the run folder has it."""
-    run = job.run
+    """Return the dense model: the run's own, else the package's, else trained now."""
+    run, training = job.run, job.config.training
     if not run.baseline_card.is_file():
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
-        trained = train_baseline(job.dataset, job.config, run.baseline_checkpoint, job.progress)
-        card = make_card(trained.model, "baseline", job.config, job.dataset, trained.epochs)
-        save_model(trained.model, card, run.baseline_weights, run.baseline_card)
-        run.baseline_checkpoint.unlink(missing_ok=True)
-        journal.write("baseline", epochs=trained.epochs, seconds=trained.seconds)
+        ready = _ready(job)
+        if ready is not None:
+            weights, card = ready
+            write_bytes(run.baseline_weights, weights.read_bytes())
+            write_text(run.baseline_card, card.to_json())
+            journal.write("baseline", weights=weights.name, sha256=card.weights_sha256)
+        else:
+            made = train(job.dataset, training, run.baseline_checkpoint, job.progress)
+            card = make_card(made.model, "baseline", training, job.dataset, made.epochs)
+            save_model(made.model, card, run.baseline_weights, run.baseline_card)
+            run.baseline_checkpoint.unlink(missing_ok=True)
+            journal.write("baseline", epochs=made.epochs, seconds=made.seconds)
     card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
     return load(run.baseline_weights, card)
+
+
+def _ready(job: Job) -> tuple[Path, ModelCard] | None:
+    """Return weights to start from: those of a named run, or the package's own for these records.
+
+    Raises:
+        EdgeECGError: The named run has none.
+    """
+    if job.config.start is not None:
+        found = trained(job.config.start)
+        card = ModelCard.from_json(found.baseline_card.read_bytes(), str(found.baseline_card))
+        return found.baseline_weights, card
+    ready = None if job.config.retrain else shipped(job.model)
+    return ready if ready is not None and _trained_on(ready[1], job.dataset) else None
+
+
+def _trained_on(card: ModelCard, dataset: Dataset) -> bool:
+    """Whether a model was trained on these very records, prepared in this very way."""
+    return card.data.content_sha256 == dataset.summary.content_sha256
 
 
 def _step(
     job: Job, dense: nn.Module, model: nn.Module, number: int
 ) -> tuple[nn.Module, CompressionStep]:
     """Prune to the schedule's next point and fine-tune."""
-    config = job.config
+    config, training = job.config, job.config.training
     started = time.monotonic()
-    shape = architecture(config.model)
+    shape = architecture(job.model)
     t = number / config.steps
     if config.structure == "channels":
         target = prune_channels(model, dense, shape, config, t)
         # Rebuilt, as it would be after a resume: the same tensors in the same layout.
-        model = _copy(config.model, model)
+        model = _copy(job.model, model)
         alive: masks.Masks = {}
     else:
         target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
@@ -150,28 +182,24 @@ def _step(
         number,
         config.finetune_epochs,
         config.finetune_rate,
-        objective=_objective(dense, config),
+        objective=_objective(job, dense),
         after_update=lambda: masks.apply(model, alive),
     )
-    optimizer = make_optimizer(model, config, stage)
+    accelerator = open_accelerator(training.threads)
+    dense.to(accelerator.device)
+    prepared, optimizer = accelerator.prepare(model, make_optimizer(model, training, stage))
+    learned = material(job.dataset, training)
     losses = tuple(
-        train_epoch(
-            model,
-            optimizer,
-            job.dataset.train,
-            config,
-            stage,
-            epoch,
-            job.progress,
-        )
+        train_epoch(prepared, optimizer, learned, stage, epoch, accelerator, job.progress)
         for epoch in range(config.finetune_epochs)
     )
+    model.cpu(), dense.cpu()
     return model, _describe(job, dense, model, _Course(number, target, losses, started))
 
 
 def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> CompressionStep:
     """Count and score the model after a step."""
-    base, now = costs(dense, job.config), costs(model, job.config)
+    base, now = costs(dense, job.model), costs(model, job.model)
     coefficients = ProxyCoefficients()
     before, after = base.layers, {layer.name: layer for layer in now.layers}
     whole = proxy.executed(base.totals, coefficients)
@@ -198,15 +226,21 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
     )
 
 
-def _objective(dense: nn.Module, config: CompressionConfig) -> Objective:
-    """Return the fine-tuning loss: distilled from the dense model's logits, or plain."""
+def _objective(job: Job, dense: nn.Module) -> Objective:
+    """Return the fine-tuning loss: plain, or shared with the dense model's answers.
+
+    L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the seed document's formula.
+    """
+    config, task = job.config, job.dataset.task
     if not config.distill:
-        return cross_entropy
+        return plain(task)
 
     def distilled(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
         with torch.no_grad():
             teacher = dense(windows)
-        return distillation(logits, teacher, target, config.distill_alpha, config.temperature)
+        hard = supervised(logits, target, task)
+        soft = distillation(logits, teacher, config.temperature, task)
+        return (1 - config.distill_alpha) * hard + config.distill_alpha * soft
 
     return distilled
 
@@ -220,7 +254,7 @@ def _copy(name: str, model: nn.Module) -> nn.Module:
 
 def _checkpoint(job: Job, model: nn.Module, steps: list[CompressionStep]) -> None:
     state = {
-        "widths": architecture(job.config.model).widths(model),
+        "widths": architecture(job.model).widths(model),
         "steps": [step.model_dump(mode="json") for step in steps],
     }
     save_checkpoint(job.run.checkpoint, prefixed("model", model.state_dict()), state)
@@ -231,7 +265,7 @@ def _resumed(job: Job) -> tuple[nn.Module, list[CompressionStep]] | None:
     if not job.run.checkpoint.is_file():
         return None
     tensors, state = load_checkpoint(job.run.checkpoint)
-    model = build(job.config.model, {k: tuple(v) for k, v in state["widths"].items()})
+    model = build(job.model, {k: tuple(v) for k, v in state["widths"].items()})
     model.load_state_dict(unprefixed("model", tensors))
     source = str(job.run.checkpoint)
     return model, [CompressionStep.from_document(step, source) for step in state["steps"]]
@@ -251,11 +285,11 @@ def _finish(
         config=job.config,
         data=job.dataset.summary,
         steps=tuple(steps),
-        baseline_costs=costs(dense, job.config).totals,
+        baseline_costs=costs(dense, job.model).totals,
         command=job.command,
     )
     write_text(run.compression_log, log.to_json())
-    card = make_card(model, "compressed", job.config, job.dataset, epochs, parent=run)
+    card = make_card(model, "compressed", job.config.training, job.dataset, epochs, parent=run)
     save_model(model, card, run.model_weights, run.model_card)
     for leftover in (run.checkpoint, run.baseline_checkpoint):
         leftover.unlink(missing_ok=True)

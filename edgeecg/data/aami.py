@@ -12,8 +12,14 @@ from edgeecg.schema import ClassMapName
 CLASSES = ("N", "S", "V")
 """Classes in the order of the models' outputs."""
 
+OUTSIDE = ("F", "Q")
+"""Groups of beats that are in none of the classes: fusion, and paced or unclassifiable."""
+
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """WFDB annotation symbols that mark a beat; any other symbol marks a rhythm, noise or a comment."""
+
+MARKS = frozenset(" !\"'()*+=@D[]^`pstuTx|~")
+"""The WFDB symbols that mark no beat; a symbol that is in neither set is not WFDB's."""
 
 _GROUPS: dict[ClassMapName, dict[str, str]] = {
     "aami": {"N": "NLRej", "S": "AaJS", "V": "VE", "F": "F", "Q": "/fQ?"},

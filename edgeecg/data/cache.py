@@ -20,17 +20,22 @@ import platformdirs
 from numpy.typing import NDArray
 
 from edgeecg import files
-from edgeecg.data.beats import Beats
+from edgeecg.data.dataset import Windows
 from edgeecg.errors import DataError, EdgeECGError
 
 CACHE_VARIABLE = "EDGEECG_CACHE"
 """Environment variable that names the cache folder."""
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever the same records and settings would give other windows."""
 
-_PARTS = ("train", "val", "test")
-_FIELDS = {"x": np.float32, "y": np.int64, "record": np.str_, "sample": np.int64}
+_FIELDS = {
+    "x": np.float32,
+    "y": np.int64,
+    "record": np.str_,
+    "patient": np.str_,
+    "sample": np.int64,
+}
 
 # What zipfile and NumPy raise on bytes that they cannot make sense of.
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, RuntimeError, struct.error)
@@ -69,8 +74,8 @@ def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
     return state.hexdigest()
 
 
-def load(key: str, classes: int) -> tuple[dict[str, Beats], dict[str, int]] | None:
-    """Return the beats of each split and the counts of beats left out, or None when not cached.
+def load(key: str, classes: int) -> tuple[dict[str, Windows], dict[str, int]] | None:
+    """Return the windows of each part and the counts of beats left out, or None when not cached.
 
     Args:
         key: From :func:`content_key`.
@@ -85,20 +90,23 @@ def load(key: str, classes: int) -> tuple[dict[str, Beats], dict[str, int]] | No
     try:
         arrays = _read(path)
         skipped: dict[str, int] = json.loads(str(arrays.pop("skipped")))
-        return {part: _beats(arrays, part, classes) for part in _PARTS}, skipped
+        parts = sorted({name.partition(".")[0] for name in arrays})
+        return {part: _windows(arrays, part, classes) for part in parts}, skipped
     except _DAMAGE as error:
         _log.warning("%s is damaged (%s) and is made again from the records", path, error)
         return None
 
 
-def store(key: str, parts: Mapping[str, Beats], skipped: Mapping[str, int]) -> None:
+def store(key: str, parts: Mapping[str, Windows], skipped: Mapping[str, int]) -> None:
     """Write the windows, whole or not at all.
 
     Raises:
         DataError: The cache folder cannot be written to.
     """
     arrays: dict[str, Any] = {
-        f"{part}.{field}": getattr(parts[part], field) for part in _PARTS for field in _FIELDS
+        f"{part}.{field}": getattr(windows, field)
+        for part, windows in parts.items()
+        for field in _FIELDS
     }
     arrays["skipped"] = np.array(json.dumps(dict(skipped)))
     path = _path(key)
@@ -138,12 +146,14 @@ def _read(path: Path) -> dict[str, NDArray[np.generic]]:
             return {name: stored[name] for name in stored.files}
 
 
-def _beats(arrays: Mapping[str, NDArray[np.generic]], part: str, classes: int) -> Beats:
+def _windows(arrays: Mapping[str, NDArray[np.generic]], part: str, classes: int) -> Windows:
     found = {field: arrays[f"{part}.{field}"] for field in _FIELDS}
-    beats = Beats(**found)  # pyright: ignore[reportArgumentType] (the types are checked below)
+    windows = Windows(**found)  # pyright: ignore[reportArgumentType] (the types are checked below)
     for field, kind in _FIELDS.items():
-        if not np.issubdtype(found[field].dtype, kind) or len(found[field]) != len(beats.y):
+        if not np.issubdtype(found[field].dtype, kind) or len(found[field]) != len(windows.y):
             raise ValueError(f"{part}.{field} has the wrong type or length")
-    if beats.x.ndim != 3 or (len(beats.y) and not 0 <= beats.y.min() <= beats.y.max() < classes):
+    if windows.x.ndim != 3 or (
+        len(windows.y) and not 0 <= windows.y.min() <= windows.y.max() < classes
+    ):
         raise ValueError(f"{part} has windows or labels out of range")
-    return beats
+    return windows

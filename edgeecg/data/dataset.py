@@ -1,165 +1,88 @@
-"""From record files to three splits of windows."""
+"""The values that leave the data room, and what is asked of it."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.data import cache, mitdb
-from edgeecg.data.aami import CLASSES, group_of
-from edgeecg.data.beats import Beats, Dataset
-from edgeecg.data.split import MITDB_SPLIT, Split
-from edgeecg.errors import DataError
-from edgeecg.schema import ClassMapName, DataSummary, Preprocessing, Source
+from edgeecg.schema import ClassMapName, DataSummary, Preprocessing, Split, Task
 
-EDGE = "edge"
-"""Reason in ``DataSummary.skipped`` for beats too near the record's start or end."""
-
-_DEFAULT = Preprocessing()
+OnRecord = Callable[[int, int], None]
+"""(records done, records in all); called while records are prepared, not when they are cached."""
 
 
 @dataclass(frozen=True)
-class RecordSet:
-    """Record files with their split.
+class Request:
+    """Which records, and how they become windows.
 
     Attributes:
-        source: Real or synthetic.
-        folder: Where the files lie.
-        split: Which record has which use.
-        licence: Licence and citation.
-    """
-
-    source: Source
-    folder: Path
-    split: Split
-    licence: str
-
-
-def load_dataset(
-    class_map: ClassMapName = "aami",
-    preprocessing: Preprocessing = _DEFAULT,
-    source: Source | None = None,
-    on_record: Callable[[int, int], None] | None = None,
-) -> Dataset:
-    """Return the windows of all splits, from the cache or from the record files.
-
-    Args:
+        source: ``"mitdb"``, ``"ptbxl"``, ``"synthetic"``, the path of a folder of WFDB records, or
+            None for the task's own database if it is on this machine and synthetic records if not.
+            ``EDGEECG_DATA`` counts as saying that it is.
+        task: One class per beat, or any number of classes per record.
+        preprocessing: How leads become windows; None for the task's default.
         class_map: From beat symbols to classes; see :mod:`edgeecg.data.aami`.
-        preprocessing: How a lead becomes windows.
-        source: ``"mitdb"``, ``"synthetic"``, or None for real records if there are any and
-            synthetic ones otherwise. ``EDGEECG_DATA`` counts as saying that there are some.
-        on_record: Called after each record with how many are done and how many there are; not
-            called when the windows come from the cache.
-
-    Raises:
-        DataError: Records are missing or damaged, or the cache cannot be written to.
+        leads: For a folder: what the model's leads are called in its records, e.g.
+            ``{"MLII": "II"}``; a lead that is not named keeps its name.
+        min_likelihood: For PTB-XL: likelihood in percent from which a statement counts.
     """
-    found = _find(source)
-    settings = {
-        "preprocessing": preprocessing.to_document(),
-        "class_map": class_map,
-        "split": found.split.parts,
-    }
-    paths = [found.folder / f"{r}{s}" for r in found.split.records for s in mitdb.SUFFIXES]
-    key = cache.content_key(paths, settings)
-    cached = cache.load(key, len(CLASSES))
-    if cached is None:
-        cached = _windows(found, class_map, preprocessing, on_record)
-        cache.store(key, *cached)
-    parts, skipped = cached
-    counts = {part: np.bincount(parts[part].y, minlength=len(CLASSES)) for part in parts}
-    summary = DataSummary(
-        source=found.source,
-        class_map=class_map,
-        classes=CLASSES,
-        train_records=found.split.train,
-        val_records=found.split.val,
-        test_records=found.split.test,
-        beats={
-            part: {name: int(n) for name, n in zip(CLASSES, counts[part], strict=True)}
-            for part in parts
-        },
-        skipped=skipped,
-        content_sha256=key,
-        licence=found.licence,
-        notes=found.split.notes,
-    )
-    return Dataset(parts["train"], parts["val"], parts["test"], summary, preprocessing)
+
+    source: str | None = None
+    task: Task = "beats"
+    preprocessing: Preprocessing | None = None
+    class_map: ClassMapName = "aami"
+    leads: Mapping[str, str] = field(default_factory=dict[str, str])
+    min_likelihood: float = 0.0
 
 
-def _find(source: Source | None) -> RecordSet:
-    folder = None if source == "synthetic" else mitdb.locate()
-    if folder is None and source == "mitdb":
-        folder = mitdb.default_folder()
-    if folder is not None:
-        mitdb.check_complete(folder, MITDB_SPLIT.records)
-        return RecordSet("mitdb", folder, MITDB_SPLIT, mitdb.LICENCE)
-    # Brings wfdb and SciPy, which a run on cached real records does not need.
-    from edgeecg.data import synthetic
+@dataclass(frozen=True)
+class Windows:
+    """The windows of one split, in the order of their records and then in time.
 
-    return RecordSet("synthetic", synthetic.folder(), synthetic.SPLIT, synthetic.LICENCE)
+    Attributes:
+        x: Preprocessed windows, float32, ``(n, leads, samples)``; for PTB-XL a memory map, of which
+            only what is indexed is read.
+        y: Class index of each window, int64, ``(n,)``; or, when a window has any number of classes,
+            1 where it has the class and 0 where not, float32, ``(n, classes)``.
+        record: Name of the record each window comes from, ``(n,)``.
+        patient: Name of the patient, ``(n,)``; what intervals are resampled over.
+        sample: Annotated R peak at the record's own sampling rate, 0-based, int64, ``(n,)``; 0 for
+            a window that is not about a beat.
+    """
 
-
-def _windows(
-    found: RecordSet,
-    class_map: ClassMapName,
-    preprocessing: Preprocessing,
-    on_record: Callable[[int, int], None] | None,
-) -> tuple[dict[str, Beats], dict[str, int]]:
-    skipped: Counter[str] = Counter()
-    parts: dict[str, Beats] = {}
-    done = 0
-    for part, names in found.split.parts.items():
-        pieces: list[Beats] = []
-        for name in names:
-            pieces.append(_record_beats(found.folder, name, class_map, preprocessing, skipped))
-            done += 1
-            if on_record is not None:
-                on_record(done, len(found.split.records))
-        parts[part] = _joined(pieces)
-        absent = [CLASSES[k] for k in range(len(CLASSES)) if not np.any(parts[part].y == k)]
-        if absent:
-            raise DataError(
-                f"The {part} records in '{found.folder}' cannot be used.",
-                f"They hold no beat of class {', '.join(absent)}.",
-                "Check that the annotation files are the original ones.",
-            )
-    return parts, dict(sorted(skipped.items()))
+    x: NDArray[np.float32]
+    y: NDArray[np.int64] | NDArray[np.float32]
+    record: NDArray[np.str_]
+    patient: NDArray[np.str_]
+    sample: NDArray[np.int64]
 
 
-def _record_beats(
-    folder: Path,
-    name: str,
-    class_map: ClassMapName,
-    preprocessing: Preprocessing,
-    skipped: Counter[str],
-) -> Beats:
-    """Return the beats of one record, and add those left out to ``skipped``."""
-    # Both bring SciPy or wfdb, which take longer to import than cached windows take to load.
-    from edgeecg.data import records, windows
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits without a common record, and what they were made from.
 
-    record = records.read(folder, name, preprocessing.leads)
-    groups = [group_of(symbol, class_map) for symbol in record.symbols]
-    skipped.update(group for group in groups if group is not None and group not in CLASSES)
-    kept = [i for i, group in enumerate(groups) if group in CLASSES]
-    labels: NDArray[np.int64] = np.array([CLASSES.index(groups[i] or "") for i in kept], np.int64)
-    sample = record.samples[kept]
-    stream = windows.CausalFilter(preprocessing, record.fs_hz)
-    filtered = stream.push(record.signal_mv)
-    x, whole = windows.cut(filtered, stream.position(sample), preprocessing)
-    skipped[EDGE] += int(np.count_nonzero(~whole))
-    return Beats(x, labels[whole], np.full(len(x), name), sample[whole])
+    Attributes:
+        train: What weights are fitted to.
+        val: What every decision (stopping, pruning, recipe) is taken on.
+        test: What is looked at for the final score alone.
+        summary: Records, counts, what was left out, the hash of the content, the licence.
+        preprocessing: How the windows were made.
+        task: One class per window, or any number.
+        outside: Beats of ``val`` and ``test`` that belong to none of the classes (``y`` counts in
+            ``aami.OUTSIDE``); EC57 asks how they were called. Empty for PTB-XL.
+    """
 
+    train: Windows
+    val: Windows
+    test: Windows
+    summary: DataSummary
+    preprocessing: Preprocessing
+    task: Task = "beats"
+    outside: Mapping[Split, Windows] = field(default_factory=dict[Split, Windows])
 
-def _joined(pieces: list[Beats]) -> Beats:
-    return Beats(
-        np.concatenate([piece.x for piece in pieces]),
-        np.concatenate([piece.y for piece in pieces]),
-        np.concatenate([piece.record for piece in pieces]),
-        np.concatenate([piece.sample for piece in pieces]),
-    )
+    def split(self, name: Split) -> Windows:
+        """Return one split by name."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]

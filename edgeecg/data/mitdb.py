@@ -1,17 +1,20 @@
-"""The MIT-BIH Arrhythmia Database: its records, and where they lie on this machine."""
+"""The MIT-BIH Arrhythmia Database: its records, and which patients train, validate and test.
+
+DS1 and DS2 are those of de Chazal et al. (IEEE TBME 51(7), 2004). The validation patients come out
+of DS1; nothing but the final score ever looks at DS2.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import platformdirs
-
+from edgeecg.data import annotated
+from edgeecg.data.annotated import SUFFIXES
+from edgeecg.data.dataset import Dataset, OnRecord, Request
+from edgeecg.data.places import DATA_VARIABLE, place
+from edgeecg.data.split import Split
 from edgeecg.errors import DataError
-
-DATA_VARIABLE = "EDGEECG_DATA"
-"""Environment variable that names the folder in which ``mitdb/`` lies."""
 
 DS1 = (
     *("101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122"),
@@ -28,33 +31,57 @@ DS2 = (
 PACED = ("102", "104", "107", "217")
 """Records with a pacemaker, in neither set (ANSI/AAMI EC57)."""
 
+VALIDATION = ("114", "116", "124", "201", "223")
+"""The validation patients, chosen from the annotations of DS1 alone.
+
+Beats under the class map ``aami``, before those at a record's ends are left out:
+
+======  =====  ===  ====
+record      N    S     V
+======  =====  ===  ====
+114      1820   12    43
+116      2302    1   109
+124      1536   31    47  (right bundle branch block)
+201      1635  128   198
+223      2045   73   473
+all      9338  245   870
+train   36528  699  2918
+======  =====  ===  ====
+
+Each side has S beats of four patients with a fair number of them (training: 209, 207, 118, 220),
+V beats of several, and a bundle branch block. Record 201 is here because its patient is also the
+one of 202 in DS2: so the weights are never fitted to a patient that they are tested on.
+"""
+
+SPLIT = Split(
+    train=tuple(record for record in DS1 if record not in VALIDATION),
+    val=VALIDATION,
+    test=DS2,
+    notes=(
+        "Records 201 (validation) and 202 (test, DS2) are one patient.",
+        "Paced records 102, 104, 107 and 217 are left out.",
+        "R peaks come from the annotations, not from a detector.",
+    ),
+)
+"""The inter-patient split of MIT-BIH: 17 records train, 5 validate, the 22 of DS2 test."""
+
 LICENCE = (
     "MIT-BIH Arrhythmia Database 1.0.0, ODC-By 1.0. "
     "Moody and Mark, IEEE Eng. Med. Biol. Mag. 20(3):45-50, 2001, doi:10.13026/C2F305; "
     "Goldberger et al., PhysioNet, Circulation 101(23):e215-e220, 2000."
 )
 
-SUFFIXES = (".hea", ".dat", ".atr")
-"""The files of one record."""
 
+def load(request: Request, on_record: OnRecord | None) -> Dataset:
+    """Return the windows of MIT-BIH, split between patients.
 
-def locate() -> Path | None:
-    """Return the folder that should hold the records, or None when there is no sign of one.
-
-    Returns:
-        ``$EDGEECG_DATA/mitdb`` when the variable is set, whether that folder is there or not;
-        otherwise ``edgeecg/mitdb`` in the user's data directory if it is there; otherwise None.
+    Raises:
+        DataError: Records are missing or damaged, or the cache cannot be written to.
     """
-    named = os.environ.get(DATA_VARIABLE)
-    if named:
-        return Path(named).expanduser() / "mitdb"
-    usual = default_folder()
-    return usual if usual.is_dir() else None
-
-
-def default_folder() -> Path:
-    """Return where the records are looked for when ``EDGEECG_DATA`` is not set."""
-    return Path(platformdirs.user_data_dir("edgeecg", appauthor=False)) / "mitdb"
+    folder = place("mitdb")
+    check_complete(folder, SPLIT.records)
+    found = annotated.RecordSet("mitdb", folder, SPLIT, LICENCE)
+    return annotated.load(found, request, on_record)
 
 
 def check_complete(folder: Path, records: Iterable[str]) -> None:
@@ -86,7 +113,6 @@ def check_complete(folder: Path, records: Iterable[str]) -> None:
 
 def _how_to_get(folder: Path) -> str:
     return (
-        "Download MIT-BIH 1.0.0 from PhysioNet: "
-        f"python -c \"import wfdb; wfdb.dl_database('mitdb', '{folder}')\" "
+        "Run 'edgeecg data fetch mitdb' "
         f"(or unset {DATA_VARIABLE} to use the built-in synthetic records)."
     )

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy import signal as dsp
 
 from edgeecg import files
-from edgeecg.data import cache, mcsharry
+from edgeecg.data import annotated, cache, mcsharry
+from edgeecg.data.dataset import Dataset, OnRecord, Request
 from edgeecg.data.mcsharry import ANGLES_RAD, HEIGHTS, WIDTHS_RAD, Waves
 from edgeecg.data.split import Split
 from edgeecg.errors import EdgeECGError
@@ -51,6 +52,16 @@ _ADC_GAIN, _ADC_ZERO, _ADC_MAX = 200, 1024, 2047
 _MV_PER_UNIT = 25.0  # Brings the R wave of the paper's table to about 1.2 mV.
 _STAMP = "content.sha256"
 _P, _Q, _R, _S, _T = range(5)
+
+
+def load(request: Request, on_record: OnRecord | None) -> Dataset:
+    """Return the windows of the built-in records, which are generated the first time.
+
+    Raises:
+        DataError: The cache folder cannot be written to.
+    """
+    found = annotated.RecordSet("synthetic", folder(), SPLIT, LICENCE)
+    return annotated.load(found, request, on_record)
 
 
 def folder(seed: int = SEED) -> Path:

@@ -48,18 +48,21 @@ class CausalFilter:
                 ratio of small whole numbers.
         """
         ratio = _ratio(preprocessing.fs_hz, record_fs_hz)
-        if preprocessing.highpass_hz >= record_fs_hz / 2:
+        highpass_hz = preprocessing.highpass_hz
+        if highpass_hz is not None and highpass_hz >= record_fs_hz / 2:
             raise DataError(
                 f"A record sampled at {record_fs_hz} Hz cannot be filtered.",
-                f"The high-pass corner of {preprocessing.highpass_hz} Hz is not below half of it.",
+                f"The high-pass corner of {highpass_hz} Hz is not below half of it.",
                 "Choose a lower corner, or records with a higher rate.",
             )
         self.up, self.down = ratio.numerator, ratio.denominator
         # A half length of a multiple of `down` makes the delay a whole number of output samples.
         self.delay = 0 if ratio == 1 else math.ceil(_HALF_WIDTH * max(Fraction(1), ratio))
         self._taps = _low_pass(self.up, self.down, 2 * self.delay * self.down + 1)
-        corner = dsp.butter(2, preprocessing.highpass_hz, "highpass", fs=record_fs_hz, output="sos")
-        self._sos = np.asarray(corner, dtype=np.float64)
+        self._sos: NDArray[np.float64] | None = None
+        if highpass_hz is not None:
+            corner = dsp.butter(2, highpass_hz, "highpass", fs=record_fs_hz, output="sos")
+            self._sos = np.asarray(corner, dtype=np.float64)
         self._state: NDArray[np.float64] | None = None
         self._held: NDArray[np.float64] | None = None
         self._held_from = 0
@@ -76,11 +79,9 @@ class CausalFilter:
         """
         if chunk.shape[1] == 0:
             return np.zeros((chunk.shape[0], 0))
-        if self._state is None or self._held is None:
-            steady: NDArray[np.float64] = dsp.sosfilt_zi(self._sos)
-            self._state = steady[:, None, :] * chunk[None, :, :1]
+        passed = self._high_passed(chunk)
+        if self._held is None:
             self._held = np.zeros((chunk.shape[0], 0))
-        passed, self._state = dsp.sosfilt(self._sos, chunk, axis=1, zi=self._state)
         held: NDArray[np.float64] = np.concatenate([self._held, passed], axis=1)
         received = self._held_from + held.shape[1]
         # Output n sits at n * down on the upsampled grid, on which input m sits at m * up.
@@ -95,6 +96,15 @@ class CausalFilter:
     def position(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the output index at which input samples appear, delay included, rounded."""
         return (2 * samples * self.up + self.down) // (2 * self.down) + self.delay
+
+    def _high_passed(self, chunk: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._sos is None:
+            return chunk
+        if self._state is None:
+            steady: NDArray[np.float64] = dsp.sosfilt_zi(self._sos)
+            self._state = steady[:, None, :] * chunk[None, :, :1]
+        passed, self._state = dsp.sosfilt(self._sos, chunk, axis=1, zi=self._state)
+        return np.asarray(passed, np.float64)
 
     def _keep(self, held: NDArray[np.float64]) -> None:
         """Hold on to the inputs that the next output still needs."""
@@ -117,20 +127,40 @@ def cut(
 
     Returns:
         The windows ``(whole beats, leads, window)``, and for each beat whether its window lies
-        whole inside the record ``(beats,)``.
+        whole inside the record ``(beats,)``. With a rhythm strip the windows are shorter by it: see
+        :func:`with_strips`.
     """
-    start = positions - preprocessing.r_index
-    whole = (start >= 0) & (start + preprocessing.window <= filtered.shape[1])
-    index = start[whole, None] + np.arange(preprocessing.window)
-    return normalise(filtered[:, index].transpose(1, 0, 2)), whole
+    assert preprocessing.r_index is not None
+    strip = preprocessing.rhythm.samples if preprocessing.rhythm else 0
+    length = preprocessing.window - strip
+    start = positions - (preprocessing.r_index - strip)
+    whole = (start >= 0) & (start + length <= filtered.shape[1])
+    index = start[whole, None] + np.arange(length)
+    return normalise(filtered[:, index].transpose(1, 0, 2), preprocessing), whole
 
 
-def normalise(windows: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return windows minus their mean, over their deviation; each window and lead by itself.
+def with_strips(windows: NDArray[np.float32], strips: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return windows with each beat's rhythm strip before the signal, the same on every lead.
+
+    Args:
+        windows: ``(beats, leads, signal samples)``.
+        strips: From :mod:`edgeecg.data.rhythm`, ``(beats, strip)``.
+    """
+    beats, leads, _ = windows.shape
+    spread = np.broadcast_to(strips[:, None, :], (beats, leads, strips.shape[1]))
+    return np.concatenate([spread, windows], axis=2)
+
+
+def normalise(windows: NDArray[np.float64], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Return windows minus a mean, over a deviation.
 
     Args:
         windows: Millivolts, ``(..., samples)``.
+        preprocessing: Says whether both are the window's own, each lead by itself, or fixed ones.
     """
+    if preprocessing.mean_mv is not None and preprocessing.deviation_mv is not None:
+        fixed = (windows - preprocessing.mean_mv) / preprocessing.deviation_mv
+        return fixed.astype(np.float32)
     mean = windows.mean(axis=-1, keepdims=True)
     deviation = windows.std(axis=-1, keepdims=True)
     return ((windows - mean) / (deviation + FLAT_MV)).astype(np.float32)

@@ -27,6 +27,7 @@ _UNCOUNTABLE = frozenset(
     {"If", "Loop", "Scan", "Einsum", "Attention", "DFT"}
     | {"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
 )
+_RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _SHAPE_TYPES = frozenset({"int32", "int64", "bool", "uint64"})
 
 
@@ -119,9 +120,14 @@ def _cost(path: Path, index: int, node: onnx.NodeProto, facts: _Facts) -> LayerC
         raise UncountableError(path.name, f"Operation {index} is {node.op_type}.")
     multiplies = node.op_type in _MACS
     inputs = [name for name in node.input if name]
-    constants = [facts.constants[name] for name in inputs if name in facts.constants]
+    # A recurrent layer's fifth input and those after it are lengths and states, which are no
+    # weights even where they are constant; its bias (directions, 2 * gates * hidden) is no matrix.
+    recurrent = node.op_type in _RECURRENT
+    held = [name for name in (node.input[:4] if recurrent else inputs) if name in facts.constants]
+    constants = [facts.constants[name] for name in held]
     kernels = [values for values in constants if values.dtype.name not in _SHAPE_TYPES]
-    weights = [values for values in kernels if values.ndim > 1] if multiplies else []
+    axes = 2 if recurrent else 1
+    weights = [values for values in kernels if values.ndim > axes] if multiplies else []
     moving = [name for name in inputs if name not in facts.constants]
     dtype: DType = "int8" if any(w.dtype.name in ("int8", "uint8") for w in weights) else "float32"
     return LayerCost(
@@ -167,7 +173,5 @@ _MACS: dict[str, Callable[[onnx.NodeProto, _Facts], int]] = {
     "ConvTranspose": _transposed,
     "Gemm": _gemm,
     "MatMul": _matrix_product,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
-    "RNN": _recurrent,
+    **dict.fromkeys(_RECURRENT, _recurrent),
 }

@@ -2,6 +2,7 @@
 
 - ``pipeline.py``: :func:`~edgeecg.export.pipeline.export_run`, the way in.
 - ``tflite.py``, ``onnx.py``: the formats; each fulfils :class:`Exporter`.
+- ``lstm.py``: LSTM layers of a TFLite file.
 - ``fold.py``: batch normalisation goes into the convolution before it.
 - ``names.py``: short names for the layers of a TFLite file.
 - ``probe.py``: which windows a file is calibrated on and checks itself with.
@@ -28,7 +29,9 @@ from edgeecg.schema import ExportRecipe
 if TYPE_CHECKING:
     from torch import nn
 
-_NOT_FORMATS = frozenset({"fold", "names", "pipeline", "probe", "publish", "quiet", "verify"})
+_NOT_FORMATS = frozenset(
+    {"fold", "lstm", "names", "pipeline", "probe", "publish", "quiet", "verify"}
+)
 
 
 class Exporter(Protocol):

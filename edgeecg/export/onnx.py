@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnxscript import optimizer
 from torch import nn
 
 from edgeecg.errors import ExportError
@@ -15,6 +16,7 @@ from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 _OPSET = 18
+_ANY = 2**31
 
 
 def export(
@@ -44,6 +46,10 @@ def export(
         verbose=False,
     )
     assert program is not None
+    # torch keeps an LSTM's weights in its own order of gates and sorts them in the graph; sorted
+    # here, they are constants that a reader finds beside the LSTM.
+    optimizer.fold_constants(program.model, input_size_limit=_ANY, output_size_limit=_ANY)
+    optimizer.remove_unused_nodes(program.model)
     written = program.model_proto
     _strip(written)
     onnx.checker.check_model(written, full_check=True)

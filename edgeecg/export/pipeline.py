@@ -25,9 +25,17 @@ from edgeecg.export.publish import embedded, publish
 from edgeecg.export.quiet import quiet
 from edgeecg.export.verify import Progress
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Artifact, Baseline, DataSummary, ExportRecipe, Format, ModelCard
+from edgeecg.schema import (
+    Artifact,
+    Baseline,
+    DataSummary,
+    ExportRecipe,
+    Format,
+    ModelCard,
+    Scores,
+)
 from edgeecg.training.loop import predict
-from edgeecg.training.metrics import score
+from edgeecg.training.metrics import score_predictor
 
 _PROBE_WINDOWS = 64
 
@@ -150,7 +158,7 @@ def load_subject(weights: Path, card_path: Path, dataset: Dataset) -> Subject:
         )
     model = models.load(weights, card)
     x = dataset.val.x[balanced(dataset.val.y, _PROBE_WINDOWS)]
-    return Subject(card, model, ProbeSet(x, predict(model, x)))
+    return Subject(card, model, ProbeSet(x, predict(model, x), dataset.task))
 
 
 def convert(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
@@ -203,17 +211,10 @@ def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
     """
     recipe = job.recipe
     name = f"{subject.card.name}-{subject.card.role}-{recipe.name}"
-    total = len(job.dataset.test.x)
-    job.progress(f"scoring {name}", 0, total)
     with _as_file(content, recipe) as path:
         verification = verify.check(path, name, subject.probe, recipe)
         layers = count(path)
-        logits = verify.outputs(
-            verify.load(path),
-            job.dataset.test.x,
-            lambda done: job.progress(f"scoring {name}", done, total),
-        )
-    classes = subject.card.classes
+        test = _scores(job, subject.card, path, name)
     manifest = Artifact(
         name=name,
         role=subject.card.role,
@@ -223,16 +224,18 @@ def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
         model=subject.card.name,
         run=job.run.name,
         parameters=subject.card.parameters,
-        classes=classes,
+        classes=subject.card.classes,
         input_shape=(1, *subject.probe.x.shape[1:]),
         preprocessing=subject.card.preprocessing,
         data=subject.card.data.source,
+        task=job.dataset.task,
+        class_map=subject.card.data.class_map,
         weights_sha256=subject.card.weights_sha256,
         layers=layers,
         costs=proxy.totals(layers),
         baseline=job.dense,
         verification=verification,
-        test=score(logits, job.dataset.test, classes, "test", subject.card.data.source),
+        test=test,
         versions={name: version(name) for name in exporter(recipe.format).PACKAGES},
         git_revision=runs.git_revision(),
     )
@@ -254,6 +257,23 @@ def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
     )
     publish(job.run.artifacts, final, subject.probe, published)
     return published
+
+
+def _scores(job: Job, card: ModelCard, path: Path, name: str) -> Scores:
+    """Score a file on the test records, with the thresholds that its module was scored with."""
+    session = verify.load(path)
+    chosen = [found.threshold for found in card.test.per_class.values()]
+    known = [threshold for threshold in chosen if threshold is not None]
+
+    def predict_with_file(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        def show(done: int) -> None:
+            job.progress(f"scoring {name}", done, len(x))
+
+        show(0)
+        return verify.outputs(session, x, show)
+
+    thresholds = np.array(known) if known and len(known) == len(chosen) else None
+    return score_predictor(predict_with_file, job.dataset, "test", thresholds=thresholds)
 
 
 def _in_float32(recipe: ExportRecipe) -> ExportRecipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import litert_torch
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg.errors import SchemaError
-from edgeecg.export import names
+from edgeecg.export import lstm, names
 from edgeecg.export.fold import fold_batch_norm
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 
@@ -33,12 +35,18 @@ def export(
     """Convert a model to TFLite; see :class:`edgeecg.export.Exporter`.
 
     Raises:
+        ExportError: An LSTM layer is of a kind that cannot be written.
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
     sample = torch.zeros(1, *sample_shape)
-    content: bytes = litert_torch.convert(fold_batch_norm(model), (sample,)).model_content()
+    plain, layers = lstm.take_out(fold_batch_norm(model))
+    content: bytes = litert_torch.convert(plain, (sample,)).model_content()
+    if layers:
+        converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
+        lstm.put_in(converted, layers)
+        content = _packed(converted)
     if recipe.dtype == "int8":
-        content = _quantize(content, recipe, calibration)
+        content = _quantize(content, recipe, calibration, list(layers))
     graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
     names.shorten(graph)
     return _packed(graph)
@@ -89,8 +97,17 @@ class _AlignedBuffer:
         return int(schema.BufferEnd(builder))
 
 
-def _quantize(content: bytes, recipe: ExportRecipe, calibration: NDArray[np.float32]) -> bytes:
-    """Quantise weights and activations to int8; input, output and ``float_ops`` stay float32."""
+def _quantize(
+    content: bytes,
+    recipe: ExportRecipe,
+    calibration: NDArray[np.float32],
+    recurrent: Sequence[str],
+) -> bytes:
+    """Quantise weights and activations to int8.
+
+    Input, output, ``float_ops`` and the operations that stand for ``recurrent`` layers stay
+    float32.
+    """
     from ai_edge_quantizer import qtyping, recipe_manager
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.calibrator import Calibrator
@@ -105,16 +122,33 @@ def _quantize(content: bytes, recipe: ExportRecipe, calibration: NDArray[np.floa
             f"Its float_ops name {', '.join(unknown)}; known are {', '.join(sorted(operations))}.",
             f"Mend float_ops in export/{recipe.name}.toml.",
         )
+    every = qtyping.TFLOperationName.ALL_SUPPORTED
     manager = recipe_manager.RecipeManager()
-    manager.add_static_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, 8, 8)
+    manager.add_static_config(".*", every, 8, 8)
     for name in ("INPUT", "OUTPUT", *recipe.float_ops):
         operation = qtyping.TFLOperationName(name)
         manager.add_quantization_config(".*", operation, None, AlgorithmName.NO_QUANTIZE)
+    for name in recurrent:
+        scope = rf"^{re.escape(name)}\."
+        manager.add_quantization_config(scope, every, None, AlgorithmName.NO_QUANTIZE)
     # The widest range seen, where the library's default is a running mean: a mean clips the beats
     # with the largest activations, which are the abnormal ones.
     calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
     windows = [{_SIGNATURE_INPUT: window[np.newaxis]} for window in calibration]
     calibrator.calibrate({_SIGNATURE: windows}, manager)
     quantizer = Quantizer(content, manager.get_quantization_recipe())
-    result: Any = quantizer.quantize(calibrator.get_model_qsvs(), enable_progress_report=False)
+    ranges = _usable(calibrator.get_model_qsvs())
+    result: Any = quantizer.quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model)
+
+
+def _usable(ranges: Any) -> Any:
+    """Give the tensors that were 0 on every calibration window the range 0 to 1.
+
+    The quantiser would give them a scale near 0, and LiteRT refuses a layer whose output scale is
+    so far below that of its input.
+    """
+    for found in ranges.values():
+        if not np.any(found["min"]) and not np.any(found["max"]):
+            found["max"] = np.ones_like(found["max"])
+    return ranges

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg import runtimes
+from edgeecg.bench import parity
 from edgeecg.errors import ExportError
 from edgeecg.export.probe import ProbeSet
 from edgeecg.runtimes import Session
@@ -50,22 +51,6 @@ def outputs(
     return np.stack(rows)
 
 
-def parity(reference: NDArray[np.float32], found: NDArray[np.float32]) -> Parity:
-    """Compare a file's logits with PyTorch's.
-
-    Args:
-        reference: PyTorch's logits ``(n, classes)``.
-        found: The file's, in the same order; finite.
-    """
-    difference = np.abs(found.astype(np.float64) - reference.astype(np.float64))
-    agreement = np.mean(found.argmax(axis=1) == reference.argmax(axis=1))
-    return Parity(
-        n=len(reference),
-        max_abs_diff=float(difference.max()),
-        label_agreement=float(agreement),
-    )
-
-
 def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parity:
     """Run a written file over the probe set and refuse it when it disagrees with PyTorch.
 
@@ -88,7 +73,7 @@ def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parit
         raise _disagreement(name, f"Its outputs are {found.shape}, PyTorch's {probe.logits.shape}.")
     if not np.isfinite(found).all():
         raise _disagreement(name, "Some of its outputs are not finite numbers.")
-    agreement = parity(probe.logits, found)
+    agreement = parity.compare(probe.logits, found, probe.task)
     assert agreement.max_abs_diff is not None
     assert agreement.label_agreement is not None
     if agreement.max_abs_diff > recipe.max_abs_diff:

@@ -18,11 +18,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from edgeecg.errors import ArtifactError, UnknownNameError
-from edgeecg.schema import ModelCard, ModelSummary
+from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
 
 Widths = Mapping[str, tuple[int, ...]]
 
-_NOT_MODELS = frozenset({"costs", "pooling"})
+_NOT_MODELS = frozenset({"attention", "costs", "pooling", "recipes"})
+_WEIGHTS = Path(__file__).parent / "weights"
 
 
 class Architecture(Protocol):
@@ -31,16 +32,20 @@ class Architecture(Protocol):
     Attributes:
         DATASET: Data the model is meant for.
         CLASSES: Class names in the order of the outputs.
+        TASK: One class per beat, or any number of classes per record.
         INPUT_SHAPE: ``(leads, samples)`` of a window.
         FIXED: Names of layers whose output width is fixed by its meaning, never to be pruned.
         WIDTHS: Widths of the dense model by key.
+        RECIPE: How the dense model is trained unless told otherwise.
     """
 
     DATASET: str
+    TASK: Task
     CLASSES: tuple[str, ...]
     INPUT_SHAPE: tuple[int, int]
     FIXED: tuple[str, ...]
     WIDTHS: dict[str, tuple[int, ...]]
+    RECIPE: TrainingConfig
 
     def build(self, widths: Widths) -> nn.Module:
         """Return a freshly initialised module with these widths.
@@ -124,14 +129,35 @@ def load(weights: Path, card: ModelCard) -> nn.Module:
     return model.eval()
 
 
+def shipped(name: str) -> tuple[Path, ModelCard] | None:
+    """Return the trained weights that come with the package, and their card.
+
+    Args:
+        name: A file name of this folder.
+
+    Returns:
+        A safetensors file and what it is; None when the package has none for this model.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        SchemaError: The card is damaged.
+    """
+    architecture(name)
+    weights, card = _WEIGHTS / f"{name}.safetensors", _WEIGHTS / f"{name}.json"
+    if not card.is_file():
+        return None
+    return weights, ModelCard.from_json(card.read_bytes(), source=str(card))
+
+
 def catalogue() -> list[ModelSummary]:
-    """Return one line per model: parameters and MACs, counted from the built module."""
+    """Return one line per model: parameters and MACs counted from the built module, scores."""
     from edgeecg.models.costs import layer_costs, parameters
 
     rows: list[ModelSummary] = []
     for name in names():
         found = architecture(name)
         model = build(name)
+        ready = shipped(name)
         rows.append(
             ModelSummary(
                 name=name,
@@ -139,6 +165,8 @@ def catalogue() -> list[ModelSummary]:
                 classes=found.CLASSES,
                 parameters=parameters(model),
                 macs=sum(layer.macs for layer in layer_costs(model, found.INPUT_SHAPE)),
+                test=None if ready is None else ready[1].test.model_copy(update={"records": {}}),
+                licence=None if ready is None else ready[1].licence,
             )
         )
     return rows

@@ -8,10 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Widths
+from edgeecg.models import Widths, recipes
 from edgeecg.models.pooling import AttentionPooling
+from edgeecg.schema import Task
 
 DATASET = "mitdb"
+TASK: Task = "beats"
 CLASSES = ("N", "S", "V")
 INPUT_SHAPE = (1, 256)
 FIXED: tuple[str, ...] = ("pooling.score", "head")
@@ -21,6 +23,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "inner": (32, 32, 64, 64, 128, 128),
     "attention": (128,),
 }
+RECIPE = recipes.BEATS.model_copy(update={"model": "resnet1d_attn"})
 
 _STEM_KERNEL = 7
 _KERNELS = (7, 5, 5)

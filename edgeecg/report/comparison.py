@@ -26,6 +26,7 @@ def compare(documents: RunDocuments) -> Comparison:
     return Comparison(
         run=documents.name,
         model=documents.model.name,
+        task=documents.model.test.task,
         data=documents.model.data.source,
         models=tuple(_model(card, documents.baseline) for card in cards),
         files=tuple(files),
@@ -55,10 +56,12 @@ def headline(comparison: Comparison) -> FileRow | None:
 
 def _model(card: ModelCard, baseline: ModelCard | None) -> ModelRow:
     change = _change(card.test, baseline) if card.role == "compressed" else None
+    curve = _curve_change(card.test, baseline) if card.role == "compressed" else None
     alone = scores.without_record(card.test, "232")
     s = card.classes.index("S") if "S" in card.classes else None
     return ModelRow(
         role=card.role,
+        task=card.test.task,
         parameters=card.parameters,
         nonzero_parameters=card.nonzero_parameters,
         macs=card.macs,
@@ -73,6 +76,13 @@ def _model(card: ModelCard, baseline: ModelCard | None) -> ModelRow:
         s_recall_without_232=None if alone is None or s is None else scores.recall(alone, s),
         macro_f1_change=change.value if change else None,
         macro_f1_change_ci95=change.ci95 if change else None,
+        val_macro_auroc=card.val.macro_auroc,
+        test_macro_auroc=card.test.macro_auroc,
+        test_macro_auroc_ci95=card.test.macro_auroc_ci95,
+        test_macro_auprc=card.test.macro_auprc,
+        test_macro_auprc_ci95=card.test.macro_auprc_ci95,
+        auroc={name: score.auroc for name, score in card.test.per_class.items()},
+        macro_auroc_change=curve.value if curve else None,
         weights_sha256=card.weights_sha256,
     )
 
@@ -81,9 +91,14 @@ def _change(test: Scores, baseline: ModelCard | None) -> scores.Change | None:
     return None if baseline is None else scores.macro_f1_change(baseline.test, test)
 
 
+def _curve_change(test: Scores, baseline: ModelCard | None) -> scores.Change | None:
+    return None if baseline is None else scores.macro_auroc_change(baseline.test, test)
+
+
 def _file(one: Exported, measured: MeasuredRow | None, baseline: ModelCard | None) -> FileRow:
     manifest = one.manifest
     change = _change(manifest.test, baseline) if manifest.test else None
+    curve = _curve_change(manifest.test, baseline) if manifest.test else None
     ideal, executed = _proxies(one)
     return FileRow(
         file=one.file,
@@ -95,10 +110,13 @@ def _file(one: Exported, measured: MeasuredRow | None, baseline: ModelCard | Non
         size_bytes=one.size_bytes,
         sha256=one.sha256,
         data=manifest.data,
+        task=manifest.task,
         accuracy=manifest.test.accuracy if manifest.test else None,
         macro_f1=manifest.test.macro_f1 if manifest.test else None,
         macro_f1_change=change.value if change else None,
         macro_f1_change_ci95=change.ci95 if change else None,
+        macro_auroc=manifest.test.macro_auroc if manifest.test else None,
+        macro_auroc_change=curve.value if curve else None,
         proxy_ideal=ideal,
         proxy_executed=executed,
         proxy_reason=None if executed is not None else "The file knows no baseline.",

@@ -195,6 +195,14 @@ def _load_if_there(path: Path, value: type[_Document]) -> _Document | None:
 def _check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]) -> None:
     n = len(classes)
     for each in scores:
+        if each.task == "records" and tuple(each.per_class) != classes:
+            raise SchemaError(
+                f"{path} holds scores that do not fit its classes.",
+                f"{', '.join(classes)} were expected, and there are {', '.join(each.per_class)}.",
+                "The file is damaged; write it again.",
+            )
+        if each.task == "records" and not each.confusion:
+            continue
         for matrix in (each.confusion, *each.records.values()):
             if [len(row) for row in matrix] != [n] * n:
                 raise SchemaError(

@@ -10,7 +10,7 @@ import jinja2
 from edgeecg.report import measured, plots, provenance, scope, tables, units
 from edgeecg.report.comparison import headline
 from edgeecg.report.documents import RunDocuments
-from edgeecg.report.rows import Comparison, FileRow
+from edgeecg.report.rows import Comparison, FileRow, Headline
 from edgeecg.report.tables import Table
 
 
@@ -66,6 +66,7 @@ def render(documents: RunDocuments, comparison: Comparison) -> str:
         title=f"{card.name} on {scope.title(card.data)}",
         synthetic=card.data.source == "synthetic",
         scope=scope.test(card.data),
+        task=comparison.task,
         run=documents.name,
         notice=card.notice,
         subject=row,
@@ -105,7 +106,8 @@ def sections(documents: RunDocuments, comparison: Comparison) -> list[Section]:
         ),
         Section(
             "Test records and confusion",
-            (*_some(by_record), *(provenance.confusion(card) for card in cards)),
+            _some(by_record, *(provenance.confusion(card) for card in cards)),
+            "Answers to single records are not kept.",
             folded=True,
         ),
         Section("Provenance", tuple(provenance.tables(documents)), folded=True),
@@ -127,12 +129,12 @@ def tiles(comparison: Comparison, row: FileRow | None) -> list[Tile]:
         was = f"from {units.macs(before.macs)}, PyTorch models"
         found.append(Tile("MACs", units.ratio(after.macs / before.macs), was))
     if row is None:
-        found.append(_score(after.test_macro_f1, after.macro_f1_change, after.macro_f1_change_ci95))
+        found.append(_score(after.headline))
         return found
     ideal = f"ideal {units.ratio(row.proxy_ideal)}; relative, no joules"
     found.append(Tile("Proxy, executed", units.ratio(row.proxy_executed), ideal))
     found += [_latency(row), _energy(row)]
-    found.append(_score(row.macro_f1, row.macro_f1_change, row.macro_f1_change_ci95))
+    found.append(_score(row.headline))
     return found
 
 
@@ -183,10 +185,11 @@ def _energy(row: FileRow) -> Tile:
     )
 
 
-def _score(value: float | None, change: float | None, ci95: tuple[float, float] | None) -> Tile:
-    if value is None:
-        return Tile("Macro-F1", "not tested", "This file has no scores of its own.")
-    if change is None:
-        return Tile("Macro-F1", units.fraction(value), "no baseline to compare with")
-    spread = tables.macro_f1_change(change, ci95)
-    return Tile("Macro-F1", units.fraction(value), f"change {spread}")
+def _score(score: Headline) -> Tile:
+    name = score.name[0].upper() + score.name[1:]
+    if score.value is None:
+        return Tile(name, "not tested", "This file has no scores of its own.")
+    if score.change is None:
+        return Tile(name, units.fraction(score.value), "no baseline to compare with")
+    spread = tables.change(score.change, score.ci95)
+    return Tile(name, units.fraction(score.value), f"change {spread}")

@@ -107,17 +107,18 @@ def _steps(documents: RunDocuments) -> Figure | None:
     if log is None or not log.steps:
         return None
     at = [step.step for step in log.steps]
-    score = [step.val.macro_f1 for step in log.steps]
+    name = "macro AUROC" if documents.model.test.task == "records" else "macro-F1"
+    score = [step.val.headline[1] for step in log.steps]
     executed = [step.proxy_executed for step in log.steps]
     ideal = [step.proxy_ideal for step in log.steps]
     if documents.baseline is not None:
-        at, score = [0, *at], [documents.baseline.val.macro_f1, *score]
+        at, score = [0, *at], [documents.baseline.val.headline[1], *score]
         executed, ideal = [1.0, *executed], [1.0, *ideal]
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
         upper.plot(at, score, marker="o", color=_SERIES[0])
-        upper.set_ylabel("val macro-F1")
+        upper.set_ylabel(f"val {name}")
         lower.plot(at, executed, marker="o", color=_SERIES[1], label="executed")
         lower.plot(at, ideal, marker="s", ls="--", color=_SERIES[2], label="ideal")
         lower.set_ylabel("proxy / baseline")
@@ -129,10 +130,12 @@ def _steps(documents: RunDocuments) -> Figure | None:
             axes.grid(alpha=0.5)
 
     text = "; ".join(
-        f"step {n}: macro-F1 {units.fraction(s)}, executed proxy {units.ratio(e)}"
+        f"step {n}: {name} {units.fraction(s)}, executed proxy {units.ratio(e)}"
         for n, s, e in zip(at, score, executed, strict=True)
     )
-    title = _titled("Macro-F1 and proxy, step by step", scope.validation(log.data))
+    title = _titled(
+        f"{name[0].upper()}{name[1:]} and proxy, step by step", scope.validation(log.data)
+    )
     return _draw(title, text, 3.8, paint)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from edgeecg.report import scope, units
 from edgeecg.report.documents import Measurement, RunDocuments
 from edgeecg.report.tables import Row, Table
-from edgeecg.schema import DeviceState, ModelCard, Scores, Value
+from edgeecg.schema import DeviceState, ModelCard, Preprocessing, Scores, Value
 
 
 def tables(documents: RunDocuments) -> list[Table]:
@@ -46,8 +46,10 @@ def records(documents: RunDocuments) -> Table | None:
     )
 
 
-def confusion(card: ModelCard) -> Table:
-    """Return the test confusion matrix of one model."""
+def confusion(card: ModelCard) -> Table | None:
+    """Return the test confusion matrix of one model; None where records have several classes."""
+    if not card.test.confusion:
+        return None
     return Table(
         title=f"Confusion of the {card.role} model: annotated class down, predicted class across",
         scope=scope.test(card.data),
@@ -91,30 +93,53 @@ def _widths(widths: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def _data(documents: RunDocuments) -> Table:
-    data, before = documents.model.data, documents.model.preprocessing
+    data = documents.model.data
     rows: list[Row] = [
         ("source", scope.title(data)),
         ("class map", f"{data.class_map}: {' '.join(data.classes)}"),
-        ("training records", " ".join(data.train_records)),
-        ("validation records", " ".join(data.val_records)),
-        ("test records", " ".join(data.test_records)),
+        ("training records", _names(data.train_records)),
+        ("validation records", _names(data.val_records)),
+        ("test records", _names(data.test_records)),
     ]
-    rows += [(f"beats, {split}", _counts(beats)) for split, beats in data.beats.items()]
+    things = scope.things(data)
+    rows += [(f"{things}, {split}", _counts(beats)) for split, beats in data.beats.items()]
     rows += [
-        ("beats left out", _counts(data.skipped) or "none"),
+        (f"{things} left out", _counts(data.skipped) or "none"),
         ("content sha256", data.content_sha256),
         ("licence and citation", data.licence),
-        (
-            "window",
-            f"{before.window} samples at {before.fs_hz:g} Hz, R peak at sample {before.r_index}, "
-            f"lead {', '.join(before.leads)}",
-        ),
-        (
-            "preprocessing",
-            f"causal high-pass {before.highpass_hz:g} Hz, {before.normalisation}",
-        ),
+        *_preprocessing(documents.model.preprocessing),
     ]
     return _pairs("Data and preprocessing", rows)
+
+
+def _preprocessing(made: Preprocessing) -> list[Row]:
+    peak = "from the record's start"
+    if made.r_index is not None:
+        peak = f"R peak at sample {made.r_index}"
+    leads = f"lead{'' if len(made.leads) == 1 else 's'} {', '.join(made.leads)}"
+    window = f"{made.window} samples at {made.fs_hz:g} Hz, {peak}, {leads}"
+    filtered = "no filter"
+    if made.highpass_hz is not None:
+        filtered = f"causal high-pass {made.highpass_hz:g} Hz"
+    scaled: str = made.normalisation
+    if made.mean_mv is not None and made.deviation_mv is not None:
+        scaled += f" (mean {made.mean_mv:.6g} mV, deviation {made.deviation_mv:.6g} mV)"
+    rows: list[Row] = [("window", window), ("preprocessing", f"{filtered}, {scaled}")]
+    if (strip := made.rhythm) is not None:
+        rows.append(
+            (
+                "rhythm strip",
+                f"first {strip.samples} samples: {strip.beats} RR intervals of {strip.hold} "
+                f"samples each, {strip.gain:g} ln(RR / running mean over "
+                f"{strip.reference_beats} beats)",
+            )
+        )
+    return rows
+
+
+def _names(records: tuple[str, ...]) -> str:
+    # Folds have names of two words.
+    return (", " if any(" " in name for name in records) else " ").join(records)
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -124,13 +149,27 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _settings(documents: RunDocuments) -> list[Table]:
     if documents.log is None:
         return []
-    settings = _flat(documents.log.config, leave_out=("preprocessing",))
-    return [_pairs("Compression settings", [("command", documents.log.command), *settings])]
+    config = documents.log.config
+    training = config.training
+    return [
+        _pairs(
+            "Compression settings",
+            [("command", documents.log.command), *_flat(config, leave_out=("training",))],
+        ),
+        _pairs(
+            "Training settings",
+            [
+                *_flat(training, leave_out=("preprocessing", "augmentation", "leads")),
+                *((f"lead {ours}", theirs) for ours, theirs in training.leads.items()),
+                *((f"augmentation: {name}", text) for name, text in _flat(training.augmentation)),
+            ],
+        ),
+    ]
 
 
 def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[Row]:
     return [
-        (name, units.plain(each))
+        (name, "none" if each is None else units.plain(each))
         for name, each in value.model_dump(mode="json").items()
         if name not in leave_out
     ]

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
-from edgeecg.schema import DType, Energy, Format, Role, Source, Value
+from edgeecg.schema import DType, Energy, Format, Role, Source, Task, Value
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The score that decisions are taken by, and what became of it.
+
+    Attributes:
+        name: ``"macro-F1"``, or ``"macro AUROC"`` for records.
+        value: On the test records, or None when not tested.
+        change: That minus the baseline's, or None.
+        ci95: Its paired bootstrap 95 % interval, or None.
+    """
+
+    name: str
+    value: float | None
+    change: float | None
+    ci95: tuple[float, float] | None
 
 
 class ModelRow(Value):
@@ -12,6 +30,7 @@ class ModelRow(Value):
 
     Attributes:
         role: Dense baseline or compressed model.
+        task: One class per heartbeat, or any number per record.
         parameters: Parameters in the module.
         nonzero_parameters: Parameters that are not exactly zero.
         macs: Multiply-accumulates per inference.
@@ -26,10 +45,18 @@ class ModelRow(Value):
         s_recall_without_232: Se of S with record 232 left out, or None where there is no 232.
         macro_f1_change: Test macro-F1 minus the baseline's, or None.
         macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
+        val_macro_auroc: Macro AUROC on the validation records; None for beats, like the rest.
+        test_macro_auroc: Macro AUROC on the test records.
+        test_macro_auroc_ci95: Its bootstrap 95 % interval over patients.
+        test_macro_auprc: Macro average precision on the test records.
+        test_macro_auprc_ci95: Its bootstrap 95 % interval over patients.
+        auroc: AUROC by class on the test records; None for a class that has none.
+        macro_auroc_change: Test macro AUROC minus the baseline's.
         weights_sha256: Hash of the weights.
     """
 
     role: Role
+    task: Task
     parameters: int
     nonzero_parameters: int
     macs: int
@@ -44,7 +71,22 @@ class ModelRow(Value):
     s_recall_without_232: float | None
     macro_f1_change: float | None
     macro_f1_change_ci95: tuple[float, float] | None
+    val_macro_auroc: float | None
+    test_macro_auroc: float | None
+    test_macro_auroc_ci95: tuple[float, float] | None
+    test_macro_auprc: float | None
+    test_macro_auprc_ci95: tuple[float, float] | None
+    auroc: dict[str, float | None]
+    macro_auroc_change: float | None
     weights_sha256: str
+
+    @property
+    def headline(self) -> Headline:
+        """The test score that decisions are taken by."""
+        if self.task == "records":
+            return Headline("macro AUROC", self.test_macro_auroc, self.macro_auroc_change, None)
+        change, ci95 = self.macro_f1_change, self.macro_f1_change_ci95
+        return Headline("macro-F1", self.test_macro_f1, change, ci95)
 
 
 class MeasuredRow(Value):
@@ -124,10 +166,13 @@ class FileRow(Value):
         size_bytes: Size of the file.
         sha256: Hash of the file.
         data: Source of the records behind it.
+        task: One class per heartbeat, or any number per record.
         accuracy: Accuracy of this very file on the test records, or None.
         macro_f1: Macro-F1 of this very file on the test records, or None.
         macro_f1_change: That minus the PyTorch baseline's, or None.
         macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
+        macro_auroc: Macro AUROC of this very file on the test records; None for beats.
+        macro_auroc_change: That minus the PyTorch baseline's, or None.
         proxy_ideal: Proxy relative to the baseline, zeros free, or None.
         proxy_executed: Proxy relative to the baseline, as executed, or None.
         proxy_reason: Why a proxy is None, or None.
@@ -146,10 +191,13 @@ class FileRow(Value):
     size_bytes: int
     sha256: str
     data: Source
+    task: Task
     accuracy: float | None
     macro_f1: float | None
     macro_f1_change: float | None
     macro_f1_change_ci95: tuple[float, float] | None
+    macro_auroc: float | None
+    macro_auroc_change: float | None
     proxy_ideal: float | None
     proxy_executed: float | None
     proxy_reason: str | None
@@ -158,6 +206,13 @@ class FileRow(Value):
     measured: MeasuredRow | None
     reason: str | None
 
+    @property
+    def headline(self) -> Headline:
+        """The test score that decisions are taken by."""
+        if self.task == "records":
+            return Headline("macro AUROC", self.macro_auroc, self.macro_auroc_change, None)
+        return Headline("macro-F1", self.macro_f1, self.macro_f1_change, self.macro_f1_change_ci95)
+
 
 class Comparison(Value):
     """What ``edgeecg report --json`` writes.
@@ -165,6 +220,7 @@ class Comparison(Value):
     Attributes:
         run: Name of the run.
         model: Architecture.
+        task: One class per heartbeat, or any number per record.
         data: Source of the records behind every figure.
         models: The PyTorch models, baseline first.
         files: The exported files, one row for each setup they were measured in.
@@ -174,6 +230,7 @@ class Comparison(Value):
 
     run: str
     model: str
+    task: Task
     data: Source
     models: tuple[ModelRow, ...]
     files: tuple[FileRow, ...]

@@ -1,8 +1,8 @@
-"""Which beats a figure stands for: said in every title and caption, footnoted under the tables."""
+"""Which records a figure stands for: said in every title and caption, footnoted under tables."""
 
 from __future__ import annotations
 
-from edgeecg.schema import DataSummary
+from edgeecg.schema import DataSummary, Preprocessing, Source, Split
 
 # de Chazal et al. 2004: the 22 test records of the inter-patient split.
 _DS2 = {
@@ -11,9 +11,34 @@ _DS2 = {
 }
 
 
+_TITLES: dict[Source, str] = {
+    "mitdb": "MIT-BIH Arrhythmia Database",
+    "ptbxl": "PTB-XL",
+    "folder": "own records",
+    "synthetic": "synthetic data",
+}
+
+
 def title(data: DataSummary) -> str:
     """Return the data's name for the page's title."""
-    return "synthetic data" if data.source == "synthetic" else "MIT-BIH Arrhythmia Database"
+    return _TITLES[data.source]
+
+
+def inference(data: DataSummary, preprocessing: Preprocessing) -> str:
+    """Return what one inference is about: ``"heartbeat"``, or e.g. ``"10-s record"``."""
+    if data.class_map != "superclasses":
+        return "heartbeat"
+    return f"{preprocessing.window / preprocessing.fs_hz:g}-s record"
+
+
+def things(data: DataSummary) -> str:
+    """Return what is counted and scored: ``"beats"`` or ``"records"``."""
+    return "records" if data.class_map == "superclasses" else "beats"
+
+
+def split(data: DataSummary, name: Split) -> str:
+    """Return what scores of one split were computed on."""
+    return test(data) if name == "test" else validation(data)
 
 
 def shared_records(data: DataSummary) -> list[str]:
@@ -23,16 +48,24 @@ def shared_records(data: DataSummary) -> list[str]:
 
 def test(data: DataSummary) -> str:
     """Return what test scores were computed on, e.g. ``"MIT-BIH, inter-patient, DS2, ..."``."""
+    if data.class_map == "superclasses":
+        return f"{_TITLES[data.source]}, {', '.join(data.test_records)}"
     if data.source == "synthetic":
         return f"synthetic data, {len(data.test_records)} test records"
-    split = "NOT inter-patient" if shared_records(data) else "inter-patient"
-    return f"MIT-BIH, {split}, {_test_set(data)}, class map {data.class_map}"
+    if data.source == "folder":
+        return f"own records, {len(data.test_records)} test records, class map {data.class_map}"
+    inter_patient = "NOT inter-patient" if shared_records(data) else "inter-patient"
+    return f"MIT-BIH, {inter_patient}, {_test_set(data)}, class map {data.class_map}"
 
 
 def validation(data: DataSummary) -> str:
     """Return what validation scores were computed on."""
+    if data.class_map == "superclasses":
+        return f"{_TITLES[data.source]}, {', '.join(data.val_records)}"
     if data.source == "synthetic":
         return f"synthetic data, {len(data.val_records)} validation records"
+    if data.source == "folder":
+        return f"own records, {len(data.val_records)} validation records"
     return f"MIT-BIH, validation records, class map {data.class_map}"
 
 
@@ -43,8 +76,12 @@ def general(data: DataSummary) -> str:
 
 def footnotes(data: DataSummary) -> list[str]:
     """Return what a reader must know to compare the scores with other people's."""
-    notes = [f"Class map {data.class_map}. Beats of other classes (F and Q) are left out."]
-    notes.extend(data.notes or _usual_notes(data))
+    if data.class_map == "superclasses":
+        notes = ["A record bears any number of classes; each is given on its own."]
+        notes.extend(data.notes)
+    else:
+        notes = [f"Class map {data.class_map}. Beats of other classes (F and Q) are left out."]
+        notes.extend(data.notes or _usual_notes(data))
     if shared := shared_records(data):
         notes.append(
             f"Records {', '.join(shared)} are both trained and tested on: the scores are too high."

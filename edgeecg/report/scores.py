@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from edgeecg.schema import Scores
+from edgeecg.schema import ClassScore, Scores
 
 Matrix = npt.NDArray[np.int64]
 _RESAMPLES = 2000
@@ -17,7 +17,7 @@ _FEWEST_RECORDS = 5
 
 @dataclass(frozen=True)
 class Change:
-    """Difference of two macro-F1 on the same beats.
+    """Difference of two scores on the same beats or records.
 
     Attributes:
         value: Second minus first.
@@ -55,6 +55,18 @@ def recall(matrix: Matrix, index: int) -> float | None:
     """Return Se of one class: its rightly labelled beats over its beats; None without beats."""
     support = int(matrix[index].sum())
     return int(matrix[index, index]) / support if support else None
+
+
+def class_score(matrix: Matrix, index: int) -> ClassScore:
+    """Return Se, +P and F1 of one class; 0 where there is nothing to divide by."""
+    hit, support = int(matrix[index, index]), int(matrix[index].sum())
+    called = int(matrix[:, index].sum())
+    return ClassScore(
+        recall=hit / max(support, 1),
+        precision=hit / max(called, 1),
+        f1=2 * hit / max(support + called, 1),
+        support=support,
+    )
 
 
 def macro_f1(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -100,6 +112,18 @@ def macro_f1_change(before: Scores, after: Scores) -> Change:
     drawn = macro_f1(np.tensordot(draws, second, 1)) - macro_f1(np.tensordot(draws, first, 1))
     low, high = cast("tuple[float, float]", np.quantile(drawn, [0.025, 0.975]).tolist())
     return Change(value, (low, high))
+
+
+def macro_auroc_change(before: Scores, after: Scores) -> Change | None:
+    """Return how much macro AUROC changed; None where one of the two has none.
+
+    There is no interval: the scores keep no answer to a single record, so that no draw could serve
+    both models.
+    """
+    if before.macro_auroc is None or after.macro_auroc is None:
+        return None
+    reason = "Answers to single records are not kept."
+    return Change(after.macro_auroc - before.macro_auroc, None, reason)
 
 
 def _stack(scores: Scores) -> npt.NDArray[np.float64]:

@@ -60,7 +60,12 @@ def models(documents: RunDocuments, comparison: Comparison) -> Table:
     after = comparison.models[-1]
     before = comparison.models[0] if len(comparison.models) > 1 else None
     notes = Notes()
-    lines = [*_model_costs(before, after), *_model_scores(before, after, documents, notes)]
+    per = scope.inference(documents.model.data, documents.model.preprocessing)
+    lines = [
+        *_model_costs(before, after, per),
+        *_model_means(before, after, notes),
+        *_model_classes(before, after, documents.model.classes),
+    ]
     return Table(
         title="Baseline beside compressed, as PyTorch models",
         scope=scope.test(documents.model.data),
@@ -70,7 +75,7 @@ def models(documents: RunDocuments, comparison: Comparison) -> Table:
     )
 
 
-def _model_costs(before: ModelRow | None, after: ModelRow) -> list[Row]:
+def _model_costs(before: ModelRow | None, after: ModelRow, per: str) -> list[Row]:
     def line(name: str, old: int | None, new: int, text: str, was: str) -> Row:
         share = units.ratio(new / old) if old else units.DASH
         return name, was if before else units.DASH, text, share
@@ -81,41 +86,71 @@ def _model_costs(before: ModelRow | None, after: ModelRow) -> list[Row]:
              units.count(b and b.parameters)),
         line("nonzero parameters", b and b.nonzero_parameters, after.nonzero_parameters,
              units.count(after.nonzero_parameters), units.count(b and b.nonzero_parameters)),
-        line("MACs per heartbeat", b and b.macs, after.macs, units.macs(after.macs),
+        line(f"MACs per {per}", b and b.macs, after.macs, units.macs(after.macs),
              units.macs(b and b.macs)),
     ]  # fmt: skip
 
 
-def _model_scores(
-    before: ModelRow | None, after: ModelRow, documents: RunDocuments, notes: Notes
-) -> list[Row]:
+def _model_means(before: ModelRow | None, after: ModelRow, notes: Notes) -> list[Row]:
+    """Return the scores over all classes, each with its interval."""
+
+    def spread(row: ModelRow | None, value: float | None, ci: tuple[float, float] | None) -> str:
+        if row is None:
+            return units.DASH
+        text = units.fraction(value)
+        return f"{text} {units.interval(ci)}" if ci else notes.mark(text, "No 95 % interval known.")
+
+    def moved(old: float | None, new: float | None) -> str:
+        return units.DASH if old is None or new is None else units.change(new - old)
+
+    b, a = before, after
+    rows: list[Row] = []
+    if a.task == "records":
+        rows += [
+            (
+                "test macro AUROC",
+                spread(b, b and b.test_macro_auroc, b and b.test_macro_auroc_ci95),
+                spread(a, a.test_macro_auroc, a.test_macro_auroc_ci95),
+                change(a.headline.change, a.headline.ci95),
+            ),
+            (
+                "test macro AUPRC",
+                spread(b, b and b.test_macro_auprc, b and b.test_macro_auprc_ci95),
+                spread(a, a.test_macro_auprc, a.test_macro_auprc_ci95),
+                moved(b and b.test_macro_auprc, a.test_macro_auprc),
+            ),
+        ]
+    return [
+        *rows,
+        (
+            "test macro-F1",
+            spread(b, b and b.test_macro_f1, b and b.test_macro_f1_ci95),
+            spread(a, a.test_macro_f1, a.test_macro_f1_ci95),
+            change(a.macro_f1_change, a.macro_f1_change_ci95),
+        ),
+        (
+            "test accuracy" if a.task == "beats" else "test, all classes right",
+            spread(b, b and b.test_accuracy, b and b.test_accuracy_ci95),
+            spread(a, a.test_accuracy, a.test_accuracy_ci95),
+            moved(b and b.test_accuracy, a.test_accuracy),
+        ),
+    ]
+
+
+def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> list[Row]:
+    """Return the scores of each class, and those of the validation records."""
+
     def line(name: str, old: float | None, new: float | None) -> Row:
         moved = None if old is None or new is None else new - old
         was = units.fraction(old) if before else units.DASH
         by = units.DASH if moved is None else units.change(moved)
         return name, was, units.fraction(new), by
 
-    def spread(row: ModelRow | None, text: str, ci: tuple[float, float] | None) -> str:
-        if row is None:
-            return units.DASH
-        return f"{text} {units.interval(ci)}" if ci else notes.mark(text, "No 95 % interval known.")
-
     b, a = before, after
-    rows: list[Row] = [
-        (
-            "test accuracy",
-            spread(b, units.fraction(b and b.test_accuracy), b and b.test_accuracy_ci95),
-            spread(a, units.fraction(a.test_accuracy), a.test_accuracy_ci95),
-            units.change(a.test_accuracy - b.test_accuracy) if b else units.DASH,
-        ),
-        (
-            "test macro-F1",
-            spread(b, units.fraction(b and b.test_macro_f1), b and b.test_macro_f1_ci95),
-            spread(a, units.fraction(a.test_macro_f1), a.test_macro_f1_ci95),
-            macro_f1_change(a.macro_f1_change, a.macro_f1_change_ci95),
-        ),
-    ]
-    for name in documents.model.classes:
+    rows: list[Row] = []
+    for name in classes:
+        if a.task == "records":
+            rows.append(line(f"AUROC of {name}", b and b.auroc.get(name), a.auroc.get(name)))
         rows.append(line(f"Se (recall) of {name}", b and b.recall.get(name), a.recall.get(name)))
         rows.append(
             line(f"+P (precision) of {name}", b and b.precision.get(name), a.precision.get(name))
@@ -126,11 +161,13 @@ def _model_scores(
         )
     rows.append(line("validation accuracy", b and b.val_accuracy, a.val_accuracy))
     rows.append(line("validation macro-F1", b and b.val_macro_f1, a.val_macro_f1))
+    if a.task == "records":
+        rows.append(line("validation macro AUROC", b and b.val_macro_auroc, a.val_macro_auroc))
     return rows
 
 
-def macro_f1_change(value: float | None, ci95: tuple[float, float] | None) -> str:
-    """Return a difference of macro-F1 with its interval, and ``tie`` where that holds zero."""
+def change(value: float | None, ci95: tuple[float, float] | None) -> str:
+    """Return a difference of a score with its interval, and ``tie`` where that holds zero."""
     if value is None:
         return units.DASH
     if ci95 is None:
@@ -147,6 +184,7 @@ def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
     if not seen:
         return None
     notes = Notes()
+    score_name = comparison.files[0].headline.name
     verification = {one.sha256: one.manifest.verification for one in documents.exported}
     rows: list[Row] = []
     for row in seen.values():
@@ -157,8 +195,8 @@ def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
                 row.dtype,
                 units.size(row.size_bytes),
                 _or_untested(row.accuracy),
-                _or_untested(row.macro_f1),
-                macro_f1_change(row.macro_f1_change, row.macro_f1_change_ci95),
+                _or_untested(row.headline.value),
+                change(row.headline.change, row.headline.ci95),
                 units.macs(row.macs),
                 notes.mark(units.ratio(row.proxy_ideal), row.proxy_reason),
                 notes.mark(units.ratio(row.proxy_executed), row.proxy_reason),
@@ -169,13 +207,13 @@ def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
         title="Exported files",
         scope=scope.test(documents.model.data),
         head=(
-            "file", "weights", "size", "accuracy", "macro-F1", "change from baseline", "MACs",
+            "file", "weights", "size", "accuracy", score_name, "change from baseline", "MACs",
             "proxy, ideal", "proxy, executed", "same label as PyTorch",
         ),
         rows=tuple(rows),
         notes=(
             *notes.lines(),
-            "1 kB is 1000 bytes. Accuracy and macro-F1 are those of the file itself, not of the "
+            f"1 kB is 1000 bytes. Accuracy and {score_name} are the file's own, not those of the "
             "PyTorch model; the change is from the PyTorch baseline.",
             "The proxy is an analytic count relative to the baseline's float32 file of the same "
             "format (45 nm coefficients). It has no unit. Ideal: zero weights cost nothing. "
@@ -200,6 +238,7 @@ def steps(documents: RunDocuments) -> Table | None:
     if log is None or not log.steps:
         return None
     classes = documents.model.classes
+    labels = documents.model.test.task == "records"
 
     def row(name: str, step: CompressionStep) -> Row:
         return (
@@ -210,8 +249,8 @@ def steps(documents: RunDocuments) -> Table | None:
             units.macs(step.macs),
             units.ratio(step.proxy_ideal),
             units.ratio(step.proxy_executed),
-            units.fraction(step.val.macro_f1),
-            *_recalls(step.val, classes),
+            units.fraction(step.val.headline[1]),
+            *_by_class(step.val, classes),
             f"{step.seconds:,.1f}",
         )
 
@@ -222,7 +261,8 @@ def steps(documents: RunDocuments) -> Table | None:
         title="Compression, step by step",
         scope=scope.validation(log.data),
         head=("step", "target sparsity", "sparsity", "parameters", "MACs", "proxy, ideal",
-              "proxy, executed", "macro-F1", *(f"Se of {name}" for name in classes), "seconds"),
+              "proxy, executed", "macro AUROC" if labels else "macro-F1",
+              *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
         notes=("Every decision is taken on the validation records; the test records are looked "
                "at once, at the end.",),
@@ -238,14 +278,17 @@ def _dense_row(dense: ModelCard, classes: Row) -> Row:
         units.macs(dense.macs),
         units.ratio(1.0),
         units.ratio(1.0),
-        units.fraction(dense.val.macro_f1),
-        *_recalls(dense.val, classes),
+        units.fraction(dense.val.headline[1]),
+        *_by_class(dense.val, classes),
         units.DASH,
     )
 
 
-def _recalls(scored: Scores, classes: Row) -> Row:
-    return tuple(
-        units.fraction(scored.per_class[name].recall) if name in scored.per_class else units.DASH
-        for name in classes
+def _by_class(scored: Scores, classes: Row) -> Row:
+    """Return AUROC of each class for records, else Se."""
+    found = (scored.per_class.get(name) for name in classes)
+    values = (
+        None if each is None else each.auroc if scored.task == "records" else each.recall
+        for each in found
     )
+    return tuple(units.DASH if value is None else units.fraction(value) for value in values)

@@ -15,14 +15,14 @@ from edgeecg.report.tables import Row, Table
 
 def show(documents: RunDocuments, comparison: Comparison, console: Console) -> None:
     """Print baseline beside compressed, one line per exported file, and what is missing."""
-    _print(tables.models(documents, comparison), console)
+    print_table(tables.models(documents, comparison), console)
     places = dict.fromkeys(row.measured.place if row.measured else "" for row in comparison.files)
     for place in places:
         here = [
             row for row in comparison.files if (row.measured.place if row.measured else "") == place
         ]
         overview = _overview(documents, here, place) if place else _unmeasured(documents, here)
-        _print(overview, console)
+        print_table(overview, console)
     for remark in (*documents.missing(), *documents.left_out):
         console.print(_safe(f"{remark.subject}: {remark.text}"), soft_wrap=True)
 
@@ -36,7 +36,7 @@ def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table
         head=(
             "file",
             "size",
-            "macro F1",
+            _score_name(here),
             "p50",
             "p50 ratio",
             "proxy exec.",
@@ -55,14 +55,20 @@ def _unmeasured(documents: RunDocuments, here: list[FileRow]) -> Table:
     return Table(
         title="Exported files, not measured",
         scope=scope.test(documents.model.data),
-        head=("file", "size", "macro F1", "proxy exec.", "proxy ideal"),
+        head=("file", "size", _score_name(here), "proxy exec.", "proxy ideal"),
         rows=tuple((*_start(row), *_proxies(row.proxy_executed, row.proxy_ideal)) for row in here),
         notes=tuple(dict.fromkeys(row.reason for row in here if row.reason)),
     )
 
 
+def _score_name(rows: list[FileRow]) -> str:
+    # With a space for the hyphen, the narrow column breaks between words.
+    return rows[0].headline.name.replace("-", " ")
+
+
 def _start(row: FileRow) -> Row:
-    tested = "not tested" if row.macro_f1 is None else units.fraction(row.macro_f1)
+    value = row.headline.value
+    tested = "not tested" if value is None else units.fraction(value)
     return row.label, units.size(row.size_bytes), tested
 
 
@@ -85,7 +91,8 @@ def _line(row: FileRow, m: MeasuredRow, notes: tables.Notes) -> Row:
     )
 
 
-def _print(table: Table, console: Console) -> None:
+def print_table(table: Table, console: Console) -> None:
+    """Print one table with its caption and notes; what is in its cells is no markup."""
     console.print(_safe(table.caption), style="bold")
     drawn = RichTable(box=box.SIMPLE_HEAD, padding=0)
     for n, name in enumerate(table.head):

@@ -1,37 +1,145 @@
-"""Small changes a beat survives: another electrode, another amplifier, another moment."""
+"""Changes a beat or a record survives: another electrode, another amplifier, another moment."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-_SHIFT = 4
-_NOISE = 0.05
-_WANDER = 0.15
+from edgeecg.data import windows
+from edgeecg.data.rhythm import CLIP
+from edgeecg.schema import Augmentation, Preprocessing
+
+_WARP_POINTS = 6
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+"""(windows ``(batch, leads, samples)``, source of randomness) -> disturbed windows."""
 
 
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, disturb and rescale windows, each in its own way.
+@dataclass(frozen=True)
+class Augmenter:
+    """Disturbs training windows as a configuration says.
 
-    A shift of up to 4 samples (a detector never hits the R peak exactly), white noise, a slow sine
-    of random phase (baseline wander), then the window's own z-score again, as on the device.
-
-    Args:
-        x: Normalised windows, ``(batch, leads, samples)``, float32.
-        generator: Source of randomness.
-
-    Returns:
-        New windows of the same shape.
+    Attributes:
+        sizes: How much of each disturbance.
+        preprocessing: Where the R peak and the rhythm strip are, and how windows are normalised.
+        recorded: Real noise in deviations, ``(leads of the noise, samples)``; None for none.
     """
-    batch, _, samples = x.shape
-    shift = torch.randint(-_SHIFT, _SHIFT + 1, (batch, 1, 1), generator=generator)
-    position = (torch.arange(samples) + shift).clamp(0, samples - 1).expand(x.shape)
-    moved = torch.gather(x, 2, position)
-    cycles = 0.2 + 0.8 * torch.rand(batch, 1, 1, generator=generator)
-    phase = torch.rand(batch, 1, 1, generator=generator)
-    turn = 2 * torch.pi * (cycles * torch.linspace(0, 1, samples) + phase)
-    size = _WANDER * torch.rand(batch, 1, 1, generator=generator)
-    noise = _NOISE * torch.randn(x.shape, generator=generator)
-    disturbed = moved + size * torch.sin(turn) + noise
-    mean = disturbed.mean(dim=2, keepdim=True)
-    return (disturbed - mean) / (disturbed.std(dim=2, keepdim=True, unbiased=False) + 1e-6)
+
+    sizes: Augmentation
+    preprocessing: Preprocessing
+    recorded: NDArray[np.float32] | None = None
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return new windows of the same shape, each disturbed in its own way.
+
+        Args:
+            x: Normalised windows, ``(batch, leads, samples)``, float32.
+            generator: Source of randomness.
+        """
+        rhythm = self.preprocessing.rhythm
+        strip = rhythm.samples if rhythm else 0
+        signal = self._normalised(self._disturbed(x[:, :, strip:], strip, generator))
+        sizes = self.sizes
+        if sizes.lead_dropout:
+            signal = signal * _keep(sizes.lead_dropout, (*x.shape[:2], 1), generator)
+        if sizes.signal_dropout:
+            signal = signal * _keep(sizes.signal_dropout, (len(x), 1, 1), generator)
+        if not strip:
+            return signal
+        return torch.cat([self._rhythm(x[:, :, :strip], generator), signal], dim=2)
+
+    def _disturbed(self, x: Tensor, strip: int, generator: torch.Generator) -> Tensor:
+        """Return the signal moved, stretched, filtered, and with noise on it."""
+        sizes, (batch, leads, samples) = self.sizes, x.shape
+        x = self._moved(x, strip, generator)
+        if sizes.colour:
+            taps = sizes.colour * _normal((batch, 2, 1), generator)
+            x = (
+                x
+                + taps[:, :1] * F.pad(x, (1, 0))[:, :, :-1]
+                + taps[:, 1:] * F.pad(x, (0, 1))[:, :, 1:]
+            )
+        if sizes.warp:
+            points = _normal((batch, 1, _WARP_POINTS), generator)
+            curve = F.interpolate(points, size=samples, mode="linear", align_corners=True)
+            x = x * torch.exp(sizes.warp * curve)
+        if sizes.gain:
+            x = x * torch.exp(sizes.gain * _normal((batch, 1, 1), generator))
+        if sizes.wander:
+            cycles = (0.2 + 0.8 * _uniform((batch, 1, 1), generator)) * samples / 256
+            turn = cycles * torch.linspace(0, 1, samples) + _uniform((batch, leads, 1), generator)
+            size = sizes.wander * _uniform((batch, leads, 1), generator)
+            x = x + size * torch.sin(2 * torch.pi * turn)
+        if sizes.noise:
+            size = sizes.noise * _uniform((batch, 1, 1), generator)
+            x = x + size * _normal(x.shape, generator)
+        if sizes.recorded_noise and self.recorded is not None:
+            x = x + sizes.recorded_noise * self._recorded(x, self.recorded, generator)
+        return x
+
+    def _moved(self, x: Tensor, strip: int, generator: torch.Generator) -> Tensor:
+        """Return windows resampled about the R peak (or the middle), and shifted."""
+        batch, leads, samples = x.shape
+        sizes, r_index = self.sizes, self.preprocessing.r_index
+        if not sizes.shift and not sizes.stretch:
+            return x
+        centre = samples / 2 if r_index is None else r_index - strip
+        scale = 1 + sizes.stretch * (2 * _uniform((batch, 1, 1), generator) - 1)
+        shift = sizes.shift * (2 * _uniform((batch, 1, 1), generator) - 1)
+        if not sizes.stretch:
+            shift = shift.round()
+        at = (torch.arange(samples) - centre) * scale + centre + shift
+        at = at.clamp(0, samples - 1)
+        left = at.floor().clamp(max=samples - 2)
+        share = at - left
+        index = left.long().expand(batch, leads, samples)
+        return torch.gather(x, 2, index) * (1 - share) + torch.gather(x, 2, index + 1) * share
+
+    def _recorded(
+        self, x: Tensor, recorded: NDArray[np.float32], generator: torch.Generator
+    ) -> Tensor:
+        """Return a stretch of recorded noise for each window and lead, of random size up to 1."""
+        batch, leads, samples = x.shape
+        kinds, length = recorded.shape
+        start = torch.randint(length - samples, (batch, leads, 1), generator=generator)
+        kind = torch.randint(kinds, (batch, leads, 1), generator=generator)
+        flat = torch.from_numpy(recorded).reshape(-1)
+        noise = flat[kind * length + start + torch.arange(samples)]
+        return noise * _uniform((batch, 1, 1), generator)
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        """Return windows z-scored again where the device would do so too."""
+        if self.preprocessing.normalisation != "window-zscore":
+            return x
+        mean = x.mean(dim=2, keepdim=True)
+        return (x - mean) / (x.std(dim=2, keepdim=True, unbiased=False) + windows.FLAT_MV)
+
+    def _rhythm(self, strip: Tensor, generator: torch.Generator) -> Tensor:
+        """Return rhythm strips with other RR intervals: jitter is the same on every lead."""
+        sizes, rhythm = self.sizes, self.preprocessing.rhythm
+        assert rhythm is not None
+        batch, leads, _ = strip.shape
+        beats = strip[:, :1, :: rhythm.hold]
+        beats = beats * torch.exp(sizes.rhythm_gain * _normal((batch, 1, 1), generator))
+        beats = beats + rhythm.gain * sizes.rhythm_jitter * _normal(beats.shape, generator)
+        beats = beats * _keep(sizes.rhythm_dropout, (batch, 1, 1), generator)
+        held = beats.clamp(-CLIP, CLIP).repeat_interleave(rhythm.hold, dim=2)
+        return held.expand(batch, leads, -1)
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator)
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator)
+
+
+def _keep(dropout: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return (_uniform(shape, generator) >= dropout).float()

@@ -1,19 +1,21 @@
-"""Training the dense baseline: early stopping on validation macro-F1, a checkpoint every epoch."""
+"""Training a dense model: a running mean of the weights, a checkpoint every epoch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError
 from edgeecg.models import build
-from edgeecg.schema import CompressionConfig
+from edgeecg.schema import TrainingConfig
 from edgeecg.training.checkpoint import (
     load_checkpoint,
     prefixed,
@@ -21,7 +23,16 @@ from edgeecg.training.checkpoint import (
     unprefixed,
     weights,
 )
-from edgeecg.training.loop import Progress, Stage, evaluate, make_optimizer, train_epoch
+from edgeecg.training.device import open_accelerator
+from edgeecg.training.loop import (
+    Progress,
+    Stage,
+    evaluate,
+    make_optimizer,
+    material,
+    plain,
+    train_epoch,
+)
 
 
 @dataclass(frozen=True)
@@ -29,13 +40,15 @@ class Trained:
     """What training produced.
 
     Attributes:
-        model: The model of the best epoch, in evaluation mode.
+        model: The model of the best epoch, on the processor, in evaluation mode.
         epochs: Epochs that were run.
+        best_epoch: The epoch whose running mean scored best on validation, 1-based.
         seconds: Wall time, over all sittings.
     """
 
     model: nn.Module
     epochs: int
+    best_epoch: int
     seconds: float
 
 
@@ -45,24 +58,28 @@ class _State:
 
     model: nn.Module
     optimizer: torch.optim.AdamW
+    averaged: AveragedModel
     best: dict[str, Tensor]
-    best_f1: float = -1.0
+    best_score: float = -1.0
     best_epoch: int = 0
     epoch: int = 0
     seconds: float = 0.0
 
 
-def train_baseline(
+def train(
     dataset: Dataset,
-    config: CompressionConfig,
+    config: TrainingConfig,
     checkpoint: Path,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train the dense model; go on from ``checkpoint`` when it is there.
+    """Train a dense model; go on from ``checkpoint`` when it is there.
+
+    After every epoch the running mean of the weights is scored on the validation records, by
+    :attr:`edgeecg.schema.Scores.headline`; the best of them is kept.
 
     Args:
-        dataset: Fitted on its training records, stopped by its validation records.
-        config: Model, epochs, patience, rates, seed.
+        dataset: Fitted on its training records, chosen by its validation records.
+        config: Model, epochs, rates, augmentation, seed.
         checkpoint: Written after every epoch.
         progress: Called after every batch.
 
@@ -70,33 +87,59 @@ def train_baseline(
         EdgeECGError: The loss is not finite, the checkpoint belongs to other records, or it cannot
             be read or written.
     """
-    stage = Stage("baseline", 0, config.epochs, config.learning_rate)
+    accelerator = open_accelerator(config.threads)
+    task = dataset.task
     torch.manual_seed(config.seed)
     model = build(config.model)
-    state = _State(model, make_optimizer(model, config, stage), weights(model))
+    averaged = AveragedModel(model, avg_fn=_running_mean(config.average), use_buffers=True)
+    stage = Stage(
+        "training",
+        0,
+        config.epochs,
+        config.learning_rate,
+        plain(task),
+        after_update=lambda: averaged.update_parameters(model),
+    )
+    state = _State(model, make_optimizer(model, config, stage), averaged, weights(model))
     content = dataset.summary.content_sha256
     if checkpoint.is_file():
         tensors, facts = load_checkpoint(checkpoint)
         if facts["content_sha256"] != content:
             raise EdgeECGError(
-                "The training of the baseline cannot go on with these records.",
+                f"The training of '{config.model}' cannot go on with these records.",
                 f"'{checkpoint}' was written on records with other content.",
                 "Point EDGEECG_DATA at the records it was started with, or start a new run.",
             )
         _restore(state, tensors, facts)
-    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+    averaged.to(accelerator.device)
+    prepared, optimizer = accelerator.prepare(model, state.optimizer)
+    learned = material(dataset, config)
+    while state.epoch < config.epochs:
         started = time.monotonic()
-        train_epoch(
-            model, state.optimizer, dataset.train, config, stage, state.epoch, progress=progress
-        )
+        train_epoch(prepared, optimizer, learned, stage, state.epoch, accelerator, progress)
         state.epoch += 1
-        macro_f1 = evaluate(model, dataset, "val").macro_f1
-        if macro_f1 > state.best_f1:
-            state.best, state.best_f1, state.best_epoch = weights(model), macro_f1, state.epoch
+        found = evaluate(averaged.module, dataset, "val").headline[1]
+        if found > state.best_score:
+            state.best, state.best_score = weights(averaged.module), found
+            state.best_epoch = state.epoch
         state.seconds += time.monotonic() - started
-        _save(checkpoint, state, content)
-    model.load_state_dict(state.best)
-    return Trained(model.eval(), state.epoch, state.seconds)
+        if accelerator.is_main_process:
+            _save(checkpoint, state, content)
+    final = build(config.model)
+    final.load_state_dict(state.best)
+    return Trained(final.eval(), state.epoch, state.best_epoch, state.seconds)
+
+
+def _running_mean(average: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Return the rule of the mean: young at first, so that the first weights are forgotten."""
+
+    def mean(past: Tensor, present: Tensor, count: Tensor | int) -> Tensor:
+        if not past.is_floating_point():
+            return present
+        kept = min(average, (1 + int(count)) / (10 + int(count)))
+        return torch.lerp(present, past, kept)
+
+    return mean
 
 
 def _save(path: Path, state: _State, content_sha256: str) -> None:
@@ -104,12 +147,13 @@ def _save(path: Path, state: _State, content_sha256: str) -> None:
     moments = {f"{i}/{key}": value for i, slot in slots.items() for key, value in slot.items()}
     tensors = {
         **prefixed("model", weights(state.model)),
+        **prefixed("averaged", weights(state.averaged)),
         **prefixed("best", state.best),
         **prefixed("optimizer", moments),
     }
     facts = {
         "content_sha256": content_sha256,
-        "best_f1": state.best_f1,
+        "best_score": state.best_score,
         "best_epoch": state.best_epoch,
         "epoch": state.epoch,
         "seconds": state.seconds,
@@ -119,6 +163,7 @@ def _save(path: Path, state: _State, content_sha256: str) -> None:
 
 def _restore(state: _State, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     state.model.load_state_dict(unprefixed("model", tensors))
+    state.averaged.load_state_dict(unprefixed("averaged", tensors))
     state.best = unprefixed("best", tensors)
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in unprefixed("optimizer", tensors).items():
@@ -126,7 +171,7 @@ def _restore(state: _State, tensors: dict[str, Tensor], facts: dict[str, Any]) -
         slots.setdefault(int(index), {})[key] = value
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-    state.best_f1 = float(facts["best_f1"])
+    state.best_score = float(facts["best_score"])
     state.best_epoch = int(facts["best_epoch"])
     state.epoch = int(facts["epoch"])
     state.seconds = float(facts["seconds"])

@@ -1,4 +1,4 @@
-"""The training loop: one epoch over a balanced draw, and the baseline with early stopping.
+"""The training loop: one epoch over a draw of windows.
 
 Everything random in an epoch is seeded by (seed, stage, epoch), so that a run that was killed and
 resumed at an epoch's start goes on exactly as if nothing had happened.
@@ -9,35 +9,41 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeecg.data import Beats, Dataset
+from edgeecg.data import Dataset, Windows
 from edgeecg.errors import EdgeECGError
-from edgeecg.schema import CompressionConfig, Scores
-from edgeecg.training.augment import augment
+from edgeecg.schema import Scores, Split, Task, TrainingConfig
+from edgeecg.training.augment import Augmenter
+from edgeecg.training.losses import supervised
 from edgeecg.training.metrics import score
+from edgeecg.training.multilabel import best_thresholds
 from edgeecg.training.sampling import draw
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits, windows, class indices) -> mean loss."""
+"""(logits, windows, share of each class ``(batch, classes)``) -> mean loss."""
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, batches done, batches in all); called after every batch."""
 
-_WARMUP = 0.05
+_WARMUP = 0.1
 _PREDICT_BATCH = 512
 
 
-def cross_entropy(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
-    """Objective of baseline training: plain cross-entropy; the draw is what balances classes."""
-    del windows
-    return F.cross_entropy(logits, target)
+def plain(task: Task) -> Objective:
+    """Return the objective of training without a teacher; the draw is what balances classes."""
+
+    def objective(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
+        del windows
+        return supervised(logits, target, task)
+
+    return objective
 
 
 @dataclass(frozen=True)
@@ -50,18 +56,51 @@ class Stage:
         epochs: Epochs the learning-rate curve spans.
         rate: Peak learning rate.
         objective: The loss.
-        after_update: Called after every optimiser step (masks are applied there).
+        after_update: Called after every optimiser step (masks and running means hang on it).
     """
 
     name: str
     number: int
     epochs: int
     rate: float
-    objective: Objective = cross_entropy
+    objective: Objective
     after_update: Callable[[], None] | None = None
 
 
-def make_optimizer(model: nn.Module, config: CompressionConfig, stage: Stage) -> torch.optim.AdamW:
+@dataclass(frozen=True)
+class Material:
+    """What training learns from, and how.
+
+    Attributes:
+        windows: The training split.
+        classes: Number of classes.
+        config: Draw size, batch size, mixing, seed.
+        augment: Disturbs each batch.
+    """
+
+    windows: Windows
+    classes: int
+    config: TrainingConfig
+    augment: Augmenter
+
+
+def material(dataset: Dataset, config: TrainingConfig) -> Material:
+    """Return the training split of a dataset with what a configuration does to it.
+
+    Raises:
+        DataError: Recorded noise is asked for, and the noise records are not there.
+    """
+    recorded = None
+    if config.augmentation.recorded_noise:
+        from edgeecg.data import noise
+
+        kinds = [noise.bank(kind, dataset.preprocessing, "train") for kind in ("bw", "ma")]
+        recorded = np.concatenate(kinds)
+    augmenter = Augmenter(config.augmentation, dataset.preprocessing, recorded)
+    return Material(dataset.train, len(dataset.summary.classes), config, augmenter)
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig, stage: Stage) -> torch.optim.AdamW:
     """Return AdamW over all parameters of the module."""
     return torch.optim.AdamW(model.parameters(), lr=stage.rate, weight_decay=config.weight_decay)
 
@@ -69,21 +108,23 @@ def make_optimizer(model: nn.Module, config: CompressionConfig, stage: Stage) ->
 def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    beats: Beats,
-    config: CompressionConfig,
+    material: Material,
     stage: Stage,
     epoch: int,
+    accelerator: Accelerator,
     progress: Progress | None = None,
 ) -> float:
-    """Train for one epoch of ``config.epoch_windows`` windows.
+    """Train for one epoch.
+
+    With several processes each takes its share of every batch; gradients are averaged.
 
     Args:
-        model: Trained in place.
+        model: Trained in place; prepared by ``accelerator``.
         optimizer: Its learning rate follows a warm-up and a cosine over the whole stage.
-        beats: The training split.
-        config: Draw size, batch size and seed.
+        material: What is learned from.
         stage: Which stretch of training this is.
         epoch: 0-based epoch within the stage.
+        accelerator: From :func:`edgeecg.training.device.open_accelerator`.
         progress: Called after every batch.
 
     Returns:
@@ -92,11 +133,11 @@ def train_epoch(
     Raises:
         EdgeECGError: The loss is not a finite number.
     """
-    seed = np.random.SeedSequence([config.seed, stage.number, epoch])
-    rng = np.random.default_rng(seed)
+    config, windows = material.config, material.windows
+    rng = np.random.default_rng(np.random.SeedSequence([config.seed, stage.number, epoch]))
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     torch.manual_seed(int(rng.integers(2**31)))  # dropout draws from torch's own generator
-    order = draw(beats, config.epoch_windows, rng)
+    order = draw(windows, config.epoch_windows, rng)
     batches = math.ceil(len(order) / config.batch_size)
     model.train()
     total = 0.0
@@ -105,8 +146,11 @@ def train_epoch(
         done = (epoch + (number + 1) / batches) / stage.epochs
         for group in optimizer.param_groups:
             group["lr"] = stage.rate * _rate_factor(done)
-        x = augment(torch.from_numpy(beats.x[chosen]), generator)
-        loss = stage.objective(model(x), x, torch.from_numpy(beats.y[chosen]))
+        x, target = _mixed(*_batch(material, chosen, generator), config.mixup, rng, generator)
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
+        x, target = x[mine].to(accelerator.device), target[mine].to(accelerator.device)
+        with accelerator.autocast():
+            loss = stage.objective(model(x), x, target)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise EdgeECGError(
@@ -115,7 +159,8 @@ def train_epoch(
                 "Lower the learning rate; the last checkpoint is intact.",
             )
         optimizer.zero_grad()
-        loss.backward()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimizer.step()
         if stage.after_update is not None:
             stage.after_update()
@@ -125,27 +170,69 @@ def train_epoch(
     return total / len(order)
 
 
+def _batch(
+    material: Material, chosen: NDArray[np.int64], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return disturbed windows and the share of each class in them."""
+    # Sorted reading is what a memory map does well; the order inside a batch does not matter.
+    chosen = np.sort(chosen)
+    x = material.augment(torch.from_numpy(material.windows.x[chosen]), generator)
+    y = torch.from_numpy(material.windows.y[chosen])
+    shares = F.one_hot(y, material.classes).float() if y.ndim == 1 else y
+    smoothing = material.config.label_smoothing
+    if smoothing:
+        rest = 1 / material.classes if y.ndim == 1 else 0.5
+        shares = (1 - smoothing) * shares + smoothing * rest
+    return x, shares
+
+
+def _mixed(
+    x: Tensor, target: Tensor, mixup: float, rng: np.random.Generator, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return windows and targets mixed with those of another order of the batch."""
+    if not mixup:
+        return x, target
+    share = float(rng.beta(mixup, mixup))
+    other = torch.randperm(len(x), generator=generator)
+    return (
+        share * x + (1 - share) * x[other],
+        share * target + (1 - share) * target[other],
+    )
+
+
 def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the logits ``(n, classes)`` of windows ``(n, leads, samples)``, in evaluation mode."""
     training = model.training
+    device = next(model.parameters()).device
     model.eval()
     with torch.no_grad():
         parts = [
-            model(torch.from_numpy(windows[start : start + _PREDICT_BATCH])).numpy()
-            for start in range(0, len(windows), _PREDICT_BATCH)
+            model(torch.from_numpy(np.array(windows[i : i + _PREDICT_BATCH])).to(device)).cpu()
+            for i in range(0, len(windows), _PREDICT_BATCH)
         ]
     model.train(training)
-    return np.concatenate(parts)
+    return torch.cat(parts).float().numpy()
 
 
-def evaluate(model: nn.Module, dataset: Dataset, split: Literal["val", "test"]) -> Scores:
+def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:
     """Score a model on one split, in evaluation mode.
 
-    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided.
+    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided. For
+    several labels the thresholds come from ``val``, whichever split is scored.
     """
-    beats = dataset.val if split == "val" else dataset.test
-    summary = dataset.summary
-    return score(predict(model, beats.x), beats, summary.classes, split, summary.source)
+    windows, outside = dataset.split(split), dataset.outside.get(split)
+    logits = predict(model, windows.x)
+    thresholds = None
+    if dataset.task == "records":
+        chosen_on = logits if split == "val" else predict(model, dataset.val.x)
+        thresholds = best_thresholds(chosen_on, dataset.val.y)
+    return score(
+        logits,
+        dataset,
+        split,
+        outside_logits=None if outside is None else predict(model, outside.x),
+        thresholds=thresholds,
+    )
 
 
 def _rate_factor(done: float) -> float:

@@ -99,6 +99,16 @@ def test_parity_of_the_very_model_is_exact(exported: Exported) -> None:
     assert agreement.max_abs_diff < 1e-5
 
 
+def test_agreement_of_records_is_of_the_whole_set_of_classes() -> None:
+    # Records: classes with a logit of 0 and more. The first rows agree; the second differ in the
+    # third class, though the largest logit is the same.
+    reference = np.array([[2, 1, -1], [2, -1, -1]], np.float32)
+    found = np.array([[1, 0, -3], [2, -1, 1]], np.float32)
+    assert parity.compare(reference, found, "records").label_agreement == 0.5
+    assert parity.compare(reference, found, "beats").label_agreement == 1.0
+    assert parity.compare(reference, found).max_abs_diff == 2.0
+
+
 def test_a_missing_probe_set_is_a_reason_and_no_number(exported: Exported) -> None:
     path = exported("a")
     parity.probe_path(path).unlink()

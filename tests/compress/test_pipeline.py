@@ -135,7 +135,7 @@ def test_a_finished_run_is_not_trained_again(finished: RunFolder, job: Job) -> N
     assert sha256(finished.model_weights) == before
 
 
-@pytest.mark.parametrize("moment", ["baseline, epoch 2", "step"])
+@pytest.mark.parametrize("moment", ["training, epoch 2", "step"])
 def test_other_records_are_refused_on_resume(job: Job, moment: str) -> None:
     def kill_in_step(what: str, done: int, total: int) -> None:
         if what.startswith(moment):

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeecg.data import Beats, cache
+from edgeecg.data import Windows, cache
 from edgeecg.errors import DataError
 
 KEY = "ab" * 32
 
 
-def _parts(beats: int = 5) -> dict[str, Beats]:
+def _parts(beats: int = 5) -> dict[str, Windows]:
     rng = np.random.default_rng(3)
     return {
-        part: Beats(
+        part: Windows(
             x=rng.normal(size=(beats, 1, 16)).astype(np.float32),
             y=rng.integers(0, 3, beats),
             record=np.full(beats, "100"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeecg.data.records import read
+from edgeecg.data.records import Record, describe, read
 from edgeecg.errors import DataError
 
 WriteRecord = Callable[..., Path]
@@ -202,3 +202,103 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
             assert np.isfinite(record.signal_mv).all()
             assert len(record.samples) == len(record.symbols)
             assert ((record.samples >= 0) & (record.samples < record.signal_mv.shape[1])).all()
+
+
+def _lenient(folder: Path, lead: str = "MLII", annotated: bool = True) -> Record:
+    return read(folder, "100", (lead,), strict=False, annotated=annotated)
+
+
+def _edit(folder: Path, old: str, new: str) -> None:
+    header = folder / "100.hea"
+    assert old in header.read_text()
+    header.write_text(header.read_text().replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("mV", 1.0), ("uV", 1e-3), ("V", 1e3)])
+def test_own_records_may_be_in_other_units(
+    write_record: WriteRecord, unit: str, scale: float
+) -> None:
+    record = _lenient(write_record(units=["mV", unit]))
+    expected = scale * (1024 - np.arange(2000) % 300 - 1000) / 100
+    np.testing.assert_allclose(record.signal_mv[0], expected, rtol=1e-12)
+
+
+def test_a_greek_mu_is_refused_rather_than_dropped(write_record: WriteRecord) -> None:
+    folder = write_record()
+    _edit(folder, "/mV", "/µV")
+    with pytest.raises(DataError, match="ASCII"):
+        _lenient(folder)
+
+
+def test_own_records_may_name_their_signal_file_as_they_like(write_record: WriteRecord) -> None:
+    folder = write_record()
+    expected = _lenient(folder).signal_mv
+    (folder / "100.dat").rename(folder / "holter.bin")
+    _edit(folder, "100.dat", "holter.bin")
+    np.testing.assert_array_equal(_lenient(folder).signal_mv, expected)
+    assert describe(folder, "100").files == ("holter.bin",)
+
+
+@pytest.mark.parametrize("name", ["../100.dat", "/etc/hostname", "a/../../100.dat"])
+def test_a_header_may_not_point_out_of_the_folder(write_record: WriteRecord, name: str) -> None:
+    folder = write_record()
+    _edit(folder, "100.dat", name)
+    with pytest.raises(DataError, match=r"outside the folder|invalid syntax"):
+        _lenient(folder)
+
+
+def test_own_records_need_no_checksum_but_a_stated_one_is_checked(
+    write_record: WriteRecord,
+) -> None:
+    folder = write_record()
+    data = bytearray((folder / "100.dat").read_bytes())
+    data[3000] ^= 1
+    (folder / "100.dat").write_bytes(data)
+    with pytest.raises(DataError, match="checksum of lead V5"):
+        _lenient(folder)
+    header = folder / "100.hea"
+    lines = header.read_text().splitlines()
+    # A line that ends before the checksum has no names either, so the names go into comments.
+    bare = [" ".join(line.split()[:3]) for line in lines[1:]]
+    header.write_text("\n".join([lines[0], *bare]) + "\n")
+    with pytest.raises(DataError, match="leads' names"):
+        _lenient(folder)
+
+
+def test_own_records_are_checked_for_their_size(write_record: WriteRecord) -> None:
+    folder = write_record()
+    (folder / "100.dat").write_bytes((folder / "100.dat").read_bytes()[:-3])
+    with pytest.raises(DataError, match="6000 bytes"):
+        _lenient(folder)
+
+
+def test_own_leads_are_found_in_any_case_unless_that_is_ambiguous(
+    write_record: WriteRecord,
+) -> None:
+    assert _lenient(write_record(sig_name=["aVR", "mlii"])).signal_mv.shape == (1, 2000)
+    with pytest.raises(DataError, match="no lead MLII"):
+        _lenient(write_record(sig_name=["Mlii", "mlii"]))
+
+
+def test_leads_in_two_files_and_two_formats(tmp_path: Path) -> None:
+    ramp = np.arange(2000)
+    first, second = ramp % 400, ramp % 300
+    first.astype("<i2").tofile(tmp_path / "x.dat")
+    second.astype("<i2").tofile(tmp_path / "y.dat")
+    sums = [int(first.sum()) % 65536, int(second.sum()) % 65536]
+    (tmp_path / "100.hea").write_text(
+        "100 2 360 2000\n"
+        f"x.dat 16 100(0)/mV 16 0 0 {sums[0]} 0 V5\n"
+        f"y.dat 16 50(0)/mV 16 0 0 {sums[1]} 0 MLII\n"
+    )
+    record = _lenient(tmp_path, annotated=False)
+    np.testing.assert_allclose(record.signal_mv[0], second / 50)
+    assert record.samples.size == 0
+    assert not describe(tmp_path, "100").annotated
+
+
+def test_own_invalid_samples_come_as_nan(write_record: WriteRecord) -> None:
+    digital = np.stack([np.arange(2000) % 100, np.arange(2000) % 90], axis=1)
+    digital[5:8, 1] = -2048
+    signal = _lenient(write_record(digital=digital)).signal_mv[0]
+    assert np.flatnonzero(np.isnan(signal)).tolist() == [5, 6, 7]

@@ -9,29 +9,48 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
+from torch import nn
 
-from edgeecg.data import Beats, Dataset
+from edgeecg.data import Dataset, Windows
 from edgeecg.errors import EdgeECGError
 from edgeecg.models import build
-from edgeecg.schema import CompressionConfig
-from edgeecg.training.augment import augment
-from edgeecg.training.baseline import train_baseline
-from edgeecg.training.checkpoint import load_checkpoint, save_checkpoint, weights
-from edgeecg.training.loop import Stage, make_optimizer, train_epoch
+from edgeecg.schema import (
+    Augmentation,
+    CompressionConfig,
+    Preprocessing,
+    Rhythm,
+    Task,
+    TrainingConfig,
+)
+from edgeecg.training.augment import Augmenter
+from edgeecg.training.baseline import train
+from edgeecg.training.checkpoint import load_checkpoint, save_checkpoint, unprefixed, weights
+from edgeecg.training.device import open_accelerator
+from edgeecg.training.loop import Stage, evaluate, make_optimizer, material, plain, train_epoch
 from edgeecg.training.losses import distillation
-from edgeecg.training.metrics import score
 from edgeecg.training.sampling import draw
 
-STAGE = Stage("test", 1, 1, 1e-3)
+STAGE = Stage("test", 1, 1, 1e-3, plain("beats"))
 
 
-def beats_of(y: list[int], record: list[str]) -> Beats:
+@pytest.fixture
+def config(toy_config: CompressionConfig) -> TrainingConfig:
+    return toy_config.training
+
+
+def epoch(model: nn.Module, dataset: Dataset, config: TrainingConfig) -> None:
+    optimizer = make_optimizer(model, config, STAGE)
+    accelerator = open_accelerator(1)
+    train_epoch(model, optimizer, material(dataset, config), STAGE, 0, accelerator)
+
+
+def beats_of(y: list[int], record: list[str]) -> Windows:
     count = len(y)
-    return Beats(
+    return Windows(
         x=np.zeros((count, 1, 256), np.float32),
         y=np.asarray(y, np.int64),
         record=np.asarray(record),
+        patient=np.asarray(record),
         sample=np.arange(count, dtype=np.int64),
     )
 
@@ -49,13 +68,87 @@ def test_a_patient_with_most_beats_of_a_class_does_not_rule_it() -> None:
     assert (drawn == "b").mean() == pytest.approx(10 / (10 + 9900**0.5), abs=0.01)
 
 
+RHYTHM = Preprocessing(rhythm=Rhythm(), r_index=166)
+EVERYTHING = Augmentation(
+    shift=4,
+    stretch=0.1,
+    gain=0.2,
+    warp=0.1,
+    colour=0.3,
+    wander=0.5,
+    noise=0.3,
+    lead_dropout=0.1,
+    rhythm_jitter=0.05,
+    rhythm_gain=0.1,
+)
+
+
 def test_augmented_windows_are_normalised_and_repeatable() -> None:
     x = torch.randn(8, 1, 256)
+    augment = Augmenter(Augmentation(), Preprocessing())
     once, again = (augment(x, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(once, again)
     assert not torch.allclose(once, x, atol=0.05)
     torch.testing.assert_close(once.mean(dim=2), torch.zeros(8, 1), atol=1e-5, rtol=0)
     torch.testing.assert_close(once.std(dim=2, unbiased=False), torch.ones(8, 1), atol=1e-3, rtol=0)
+
+
+def test_augmentation_that_is_all_off_changes_nothing() -> None:
+    x = torch.randn(4, 12, 500)
+    fixed = Preprocessing(
+        window=500,
+        r_index=None,
+        highpass_hz=None,
+        normalisation="global-zscore",
+        mean_mv=0,
+        deviation_mv=1,
+    )
+    off = Augmentation(shift=0, wander=0, noise=0)
+    assert torch.equal(Augmenter(off, fixed)(x, torch.Generator()), x)
+
+
+def test_the_rhythm_strip_stays_a_strip() -> None:
+    rhythm = Rhythm()
+    strip = torch.randn(6, 1, rhythm.beats).repeat_interleave(rhythm.hold, dim=2)
+    x = torch.cat([strip, torch.randn(6, 1, 256 - rhythm.samples)], dim=2)
+    made = Augmenter(EVERYTHING, RHYTHM)(x, torch.Generator().manual_seed(1))
+    assert made.shape == x.shape
+    changed = made[:, :, : rhythm.samples].unflatten(2, (rhythm.beats, rhythm.hold))
+    assert torch.equal(changed.amin(dim=3), changed.amax(dim=3))
+    assert changed.abs().max() <= 4
+    assert not torch.equal(changed[:, 0, :, 0], strip[:, 0, :: rhythm.hold])
+    # Scaled and jittered, but still those intervals.
+    both = torch.stack([changed[:, 0, :, 0].flatten(), strip[:, 0, :: rhythm.hold].flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.9
+
+
+def test_without_a_signal_the_strip_is_all_there_is() -> None:
+    x = torch.randn(5, 1, 256)
+    sizes = Augmentation(signal_dropout=1.0)
+    made = Augmenter(sizes, RHYTHM)(x, torch.Generator().manual_seed(1))
+    strip = Rhythm().samples
+    assert torch.count_nonzero(made[:, :, strip:]) == 0
+    torch.testing.assert_close(made[:, :, :strip:4], x[:, :, :strip:4].clamp(-4, 4))
+
+
+def test_recorded_noise_is_added_and_nothing_else() -> None:
+    x = torch.zeros(3, 2, 100)
+    fixed = Preprocessing(
+        window=100,
+        r_index=None,
+        highpass_hz=None,
+        normalisation="global-zscore",
+        mean_mv=0,
+        deviation_mv=1,
+        leads=("I", "II"),
+    )
+    sizes = Augmentation(shift=0, wander=0, noise=0, recorded_noise=0.5)
+    ramp = np.arange(2000, dtype=np.float32).reshape(2, 1000)
+    made = Augmenter(sizes, fixed, ramp)(x, torch.Generator().manual_seed(0))
+    steps = made.diff(dim=2)
+    # A ramp of slope one, scaled by a factor of up to one half, the same over a window.
+    assert 0 < steps.min() <= steps.max() <= 0.5
+    torch.testing.assert_close(steps, steps[:, :1, :1].expand_as(steps), rtol=1e-3, atol=1e-4)
 
 
 def test_distillation_by_hand() -> None:
@@ -64,73 +157,71 @@ def test_distillation_by_hand() -> None:
     # T = 2: softmax(t/T) = softmax(0, 1), softmax(s/T) = softmax(0.5, 0).
     p = np.exp([0.0, 1.0]) / np.exp([0.0, 1.0]).sum()
     q = np.exp([0.5, 0.0]) / np.exp([0.5, 0.0]).sum()
-    soft = 4 * (p * np.log(p / q)).sum()
-    hard = -np.log(np.exp(1) / (np.exp(1) + 1))
-    loss = distillation(student, teacher, torch.tensor([0]), alpha=0.25, temperature=2.0)
-    assert float(loss) == pytest.approx(0.75 * hard + 0.25 * soft, rel=1e-5)
+    expected = 4 * (p * np.log(p / q)).sum()
+    loss = distillation(student, teacher, 2.0, "beats")
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_distillation_from_itself_is_cross_entropy_alone() -> None:
+def test_distillation_of_several_labels_by_hand() -> None:
+    student, teacher = torch.tensor([[0.0, 2.0]]), torch.tensor([[2.0, 2.0]])
+    # T = 2: the second label agrees. The first: Bernoulli(sigmoid(1)) against Bernoulli(1/2).
+    p = 1 / (1 + np.exp(-1.0))
+    divergence = p * np.log(p / 0.5) + (1 - p) * np.log((1 - p) / 0.5)
+    loss = distillation(student, teacher, 2.0, "records")
+    assert float(loss) == pytest.approx(4 * divergence / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", ["beats", "records"])
+def test_distillation_from_itself_is_nothing(task: Task) -> None:
     logits = torch.randn(6, 3)
-    target = torch.tensor([0, 1, 2, 0, 1, 2])
-    loss = distillation(logits, logits, target, alpha=0.5, temperature=3.0)
-    expected = 0.5 * torch.nn.functional.cross_entropy(logits, target)
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert float(distillation(logits, logits, 3.0, task)) == pytest.approx(0, abs=1e-6)
 
 
-def test_scores_agree_with_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 3, 400)
-    beats = beats_of(list(truth), [f"r{i % 5}" for i in range(400)])
-    logits = rng.standard_normal((400, 3)).astype(np.float32) + np.eye(3, dtype=np.float32)[truth]
-    called = logits.argmax(axis=1)
-    found = score(logits, beats, ("N", "S", "V"), "test", "synthetic")
-    assert found.n == 400
-    assert found.accuracy == pytest.approx(accuracy_score(truth, called))
-    assert found.macro_f1 == pytest.approx(f1_score(truth, called, average="macro"))
-    for i, name in enumerate("NSV"):
-        mine = found.per_class[name]
-        assert mine.recall == pytest.approx(
-            recall_score(truth, called, labels=[i], average="macro")
-        )
-        assert mine.precision == pytest.approx(
-            precision_score(truth, called, labels=[i], average="macro")
-        )
-    assert set(found.records) == {f"r{i}" for i in range(5)}
-    assert np.array_equal(sum(np.asarray(m) for m in found.records.values()), found.confusion)
-    assert found.macro_f1_ci95 is not None
-    low, high = found.macro_f1_ci95
-    assert low < found.macro_f1 < high
-
-
-def test_a_class_that_is_missing_scores_zero_not_nan() -> None:
-    beats = beats_of([0, 0, 1], ["a", "a", "b"])
-    logits = np.eye(3, dtype=np.float32)[[0, 0, 1]]
-    found = score(logits, beats, ("N", "S", "V"), "val", "synthetic")
-    assert found.per_class["V"].f1 == 0.0
-    assert found.macro_f1 == pytest.approx(2 / 3)
-
-
-def test_an_epoch_is_repeatable(toy_dataset: Dataset, toy_config: CompressionConfig) -> None:
+def test_an_epoch_is_repeatable(toy_dataset: Dataset, config: TrainingConfig) -> None:
     results = []
     for _ in range(2):
         torch.manual_seed(0)
         model = build("cnn1d")
-        train_epoch(
-            model, make_optimizer(model, toy_config, STAGE), toy_dataset.train, toy_config, STAGE, 0
-        )
+        epoch(model, toy_dataset, config)
         torch.rand(1)  # whatever happens between epochs must not matter
         results.append(weights(model))
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
 
 
 def test_a_loss_that_is_not_finite_stops_training(
-    toy_dataset: Dataset, toy_config: CompressionConfig
+    toy_dataset: Dataset, config: TrainingConfig
 ) -> None:
-    model = build("cnn1d")
     broken = replace(toy_dataset.train, x=np.full_like(toy_dataset.train.x, np.nan))
     with pytest.raises(EdgeECGError, match="The loss is nan"):
-        train_epoch(model, make_optimizer(model, toy_config, STAGE), broken, toy_config, STAGE, 0)
+        epoch(build("cnn1d"), replace(toy_dataset, train=broken), config)
+
+
+def test_records_of_several_classes_are_learned(records_dataset: Dataset, tmp_path: Path) -> None:
+    config = TrainingConfig(
+        model="resnet1d_se_attn",
+        epochs=2,
+        epoch_windows=None,
+        batch_size=8,
+        mixup=0.2,
+        label_smoothing=0.05,
+        average=0.5,
+        augmentation=Augmentation(shift=20, lead_dropout=0.05),
+    )
+    trained = train(records_dataset, config, tmp_path / "state")
+    found = evaluate(trained.model, records_dataset, "test")
+    assert found.macro_auroc is not None
+    assert found.macro_auroc > 0.8
+    assert found.headline == ("macro AUROC", found.macro_auroc)
+
+
+def test_a_balanced_draw_needs_one_class_each(records_dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="epoch_windows to None"):
+        draw(records_dataset.train, 64, np.random.default_rng(0))
+
+
+def test_each_window_once() -> None:
+    beats = beats_of([0] * 5 + [1], ["a"] * 6)
+    assert sorted(draw(beats, None, np.random.default_rng(0))) == list(range(6))
 
 
 class KilledError(Exception):
@@ -138,9 +229,9 @@ class KilledError(Exception):
 
 
 def test_a_baseline_killed_in_any_epoch_ends_the_same(
-    toy_dataset: Dataset, toy_config: CompressionConfig, tmp_path: Path
+    toy_dataset: Dataset, config: TrainingConfig, tmp_path: Path
 ) -> None:
-    whole = train_baseline(toy_dataset, toy_config, tmp_path / "whole")
+    whole = train(toy_dataset, config, tmp_path / "whole")
     calls = 0
 
     def kill(what: str, done: int, total: int) -> None:
@@ -151,20 +242,33 @@ def test_a_baseline_killed_in_any_epoch_ends_the_same(
 
     for _ in range(2):
         with pytest.raises(KilledError):
-            train_baseline(toy_dataset, toy_config, tmp_path / "killed", kill)
-    resumed = train_baseline(toy_dataset, toy_config, tmp_path / "killed", kill)
-    assert resumed.epochs == whole.epochs == toy_config.epochs
+            train(toy_dataset, config, tmp_path / "killed", kill)
+    resumed = train(toy_dataset, config, tmp_path / "killed", kill)
+    assert resumed.epochs == whole.epochs == config.epochs
     expected, found = weights(whole.model), weights(resumed.model)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
-def test_early_stopping(
-    toy_dataset: Dataset, toy_config: CompressionConfig, tmp_path: Path
+def test_the_running_mean_of_the_best_epoch_is_kept(
+    toy_dataset: Dataset, config: TrainingConfig, tmp_path: Path
 ) -> None:
-    config = toy_config.model_copy(
-        update={"epochs": 30, "patience": 1, "learning_rate": 1e-12, "epoch_windows": 64}
-    )
-    assert train_baseline(toy_dataset, config, tmp_path / "state").epochs < 30
+    class StoppedError(Exception):
+        pass
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what.startswith("training, epoch 3"):
+            raise StoppedError
+
+    long = config.model_copy(update={"epochs": 3})
+    with pytest.raises(StoppedError):
+        train(toy_dataset, long, tmp_path / "state", stop)
+    tensors, facts = load_checkpoint(tmp_path / "state")
+    last, mean = unprefixed("model", tensors), unprefixed("averaged", tensors)
+    assert facts["epoch"] == 2
+    assert not torch.equal(last["dense.weight"], mean["module.dense.weight"])
+    if facts["best_epoch"] == 2:
+        best = unprefixed("best", tensors)
+        assert torch.equal(best["dense.weight"], mean["module.dense.weight"])
 
 
 def test_a_checkpoint_survives(tmp_path: Path) -> None:

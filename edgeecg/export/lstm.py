@@ -1,0 +1,248 @@
+"""LSTM layers of a TFLite file: one UNIDIRECTIONAL_SEQUENCE_LSTM per direction.
+
+The converter would unroll them, 16,000 operations for 256 steps. So each LSTM layer is replaced by
+a composite operation before the conversion (:func:`take_out`), and the composite by the runtime's
+own LSTM operation after it (:func:`put_in`).
+
+That operation keeps its state from one call to the next, which would let every window see the one
+before it. Each sequence therefore starts with a step that clears the state: one more input is 1 on
+this step and 0 on all others, and its weights are so negative that the input, forget and output
+gates are exactly 0 there, which makes cell and output 0. The file is right in any program, at the
+price of one step and one input.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from litert_torch.hlfb import StableHLOCompositeBuilder
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgeecg.errors import ExportError
+
+_COMPOSITE = "edgeecg.lstm."
+_SHUT = -1e4
+_GATES = 4
+_OPTIONAL = -1
+_MOST_OLD_CODE = 127
+
+
+class _Place(nn.Module):
+    """Stands for an LSTM layer while a model is converted: the same shapes, no recurrence."""
+
+    def __init__(self, name: str, layer: nn.LSTM) -> None:
+        super().__init__()
+        self.name = name
+        self.width = layer.hidden_size * (2 if layer.bidirectional else 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, None]:
+        """Map ``(batch, steps, inputs)`` to ``(batch, steps, directions * hidden)``."""
+        composite = StableHLOCompositeBuilder(name=_COMPOSITE + self.name)
+        placed = composite.mark_inputs(x).mean(dim=2, keepdim=True).expand(-1, -1, self.width)
+        return composite.mark_outputs(placed), None
+
+
+def take_out(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
+    """Return a copy without LSTM layers, and the layers by their name.
+
+    Args:
+        model: Left as it is; returned itself when it has no LSTM layer.
+
+    Raises:
+        ExportError: A layer is stacked, projected, without bias, or not batch-first.
+    """
+    layers = {name: part for name, part in model.named_modules() if isinstance(part, nn.LSTM)}
+    for name, layer in layers.items():
+        if layer.num_layers > 1 or layer.proj_size or not layer.bias or not layer.batch_first:
+            raise ExportError(
+                f"The layer '{name}' cannot be written as TFLite.",
+                "Only single LSTM layers with biases, without projection, batch first, can.",
+                "Build stacked layers as layers of their own, or choose the target 'onnx'.",
+            )
+    if layers:
+        model = copy.deepcopy(model)
+    for name, layer in layers.items():
+        model.set_submodule(name, _Place(name, layer))
+    return model, layers
+
+
+def put_in(model: Any, layers: Mapping[str, nn.LSTM]) -> None:
+    """Replace the composites of a converted model by LSTM operations.
+
+    Args:
+        model: A ``ModelT``, changed in place.
+        layers: What :func:`take_out` gave.
+
+    Raises:
+        ExportError: The converter did not keep a layer's composite.
+    """
+    if not layers:
+        return
+    writer = _Writer(model)
+    kept: list[Any] = []
+    for operator in model.subgraphs[0].operators:
+        name = _layer_name(operator)
+        if name is None:
+            kept.append(operator)
+        else:
+            kept += writer.layer(name, layers[name], operator)
+    missing = set(layers) - writer.written
+    if missing:
+        raise ExportError(
+            "The LSTM layers could not be written as TFLite.",
+            f"The converter left no place for {', '.join(sorted(missing))}.",
+            "Choose the target 'onnx'.",
+        )
+    # The composites' own graphs are of no use any more.
+    model.subgraphs = model.subgraphs[:1]
+    model.subgraphs[0].operators = kept
+    _drop_unused_codes(model)
+
+
+def _layer_name(operator: Any) -> str | None:
+    options: Any = getattr(operator, "builtinOptions2", None)
+    if not isinstance(options, schema.StableHLOCompositeOptionsT):
+        return None
+    held: Any = options.name
+    name: str = held.decode()
+    return name.removeprefix(_COMPOSITE) if name.startswith(_COMPOSITE) else None
+
+
+def _drop_unused_codes(model: Any) -> None:
+    """Keep the operation codes in use: an older runtime refuses a file that names a newer one."""
+    used = sorted({operator.opcodeIndex for operator in model.subgraphs[0].operators})
+    for operator in model.subgraphs[0].operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+class _Writer:
+    """Adds tensors to the main graph of a ``ModelT`` and makes operations on them."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._graph = model.subgraphs[0]
+        self._made: list[Any] = []
+        self.written: set[str] = set()
+
+    def layer(self, name: str, layer: nn.LSTM, composite: Any) -> list[Any]:
+        """Return the operations that stand for one layer, from its input to its output."""
+        self._made = []
+        self.written.add(name)
+        (x,), (y,) = composite.inputs, composite.outputs
+        _, steps, inputs = (int(size) for size in self._graph.tensors[x].shape)
+        shape = (steps, inputs, layer.hidden_size)
+        if not layer.bidirectional:
+            self._direction(f"{name}.forward", _weights(layer, ""), shape, x, y)
+            return self._made
+        forward, backward = (
+            self._tensor(f"{name}.{way}", (1, steps, layer.hidden_size))
+            for way in ("forward", "backward")
+        )
+        reversed_x = self._reversed(f"{name}.reversed", x)
+        backward_y = self._tensor(f"{name}.backward.steps", (1, steps, layer.hidden_size))
+        self._direction(f"{name}.forward", _weights(layer, ""), shape, x, forward)
+        reverse = _weights(layer, "_reverse")
+        self._direction(f"{name}.backward", reverse, shape, reversed_x, backward_y)
+        self._reversed(f"{name}.backward", backward_y, backward)
+        options: Any = schema.ConcatenationOptionsT()
+        options.axis = 2
+        self._operator("CONCATENATION", 1, [forward, backward], y, options)
+        return self._made
+
+    def _direction(
+        self,
+        name: str,
+        weights: tuple[NDArray[np.float32], ...],
+        shape: tuple[int, int, int],
+        x: int,
+        y: int,
+    ) -> None:
+        """Add one direction, from x ``(1, steps, inputs)`` to y ``(1, steps, hidden)``."""
+        steps, inputs, hidden = shape
+        flagged = self._tensor(f"{name}.flagged", (1, steps, inputs + 1))
+        cleared = self._tensor(f"{name}.cleared", (1, steps + 1, inputs + 1))
+        all_steps = self._tensor(f"{name}.all", (1, steps + 1, hidden))
+        column = self._constant(f"{name}.column", np.array([[0, 0], [0, 0], [0, 1]], np.int32))
+        step = self._constant(f"{name}.step", np.array([[0, 0], [1, 0], [0, 0]], np.int32))
+        one = self._constant(f"{name}.one", np.ones(1, np.float32))
+        self._operator("PAD", 1, [x, column], flagged, schema.PadOptionsT())
+        self._operator("PADV2", 1, [flagged, step, one], cleared, schema.PadV2OptionsT())
+        of_input, of_state, biases = (
+            [self._constant(f"{name}.{kind}{gate}", part) for gate, part in enumerate(parts)]
+            for kind, parts in zip(("input", "state", "bias"), weights, strict=True)
+        )
+        state = [self._tensor(f"{name}.{kind}", (1, hidden), True) for kind in ("output", "cell")]
+        options: Any = schema.UnidirectionalSequenceLSTMOptionsT()
+        options.fusedActivationFunction = schema.ActivationFunctionType.TANH
+        # No peepholes, no projection.
+        given = [cleared, *of_input, *of_state, *[_OPTIONAL] * 3, *biases, *[_OPTIONAL] * 2, *state]
+        self._operator("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, given, all_steps, options)
+        begin = self._constant(f"{name}.begin", np.array([0, 1, 0], np.int32))
+        size = self._constant(f"{name}.size", np.array([1, steps, hidden], np.int32))
+        self._operator("SLICE", 1, [all_steps, begin, size], y, schema.SliceOptionsT())
+
+    def _reversed(self, name: str, x: int, y: int | None = None) -> int:
+        """Add a reversal in time."""
+        if y is None:
+            y = self._tensor(name, tuple(self._graph.tensors[x].shape))
+        axis = self._constant(f"{name}.axis", np.array([1], np.int32))
+        self._operator("REVERSE_V2", 1, [x, axis], y, schema.ReverseV2OptionsT())
+        return y
+
+    def _tensor(self, name: str, shape: tuple[int, ...], variable: bool = False) -> int:
+        made: Any = schema.TensorT()
+        made.name, made.shape = name.encode(), list(shape)
+        made.type, made.isVariable = schema.TensorType.FLOAT32, variable
+        self._graph.tensors.append(made)
+        return len(self._graph.tensors) - 1
+
+    def _constant(self, name: str, values: NDArray[np.generic]) -> int:
+        index = self._tensor(name, values.shape)
+        made = self._graph.tensors[index]
+        if values.dtype == np.int32:
+            made.type = schema.TensorType.INT32
+        buffer: Any = schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        made.buffer = len(self._model.buffers)
+        self._model.buffers.append(buffer)
+        return index
+
+    def _operator(self, kind: str, version: int, inputs: list[int], y: int, options: Any) -> None:
+        code: Any = schema.OperatorCodeT()
+        code.builtinCode, code.version = getattr(schema.BuiltinOperator, kind), version
+        code.deprecatedBuiltinCode = min(code.builtinCode, _MOST_OLD_CODE)
+        made: Any = schema.OperatorT()
+        made.opcodeIndex = len(self._model.operatorCodes)
+        made.inputs, made.outputs = inputs, [y]
+        made.builtinOptions = options
+        made.builtinOptionsType = getattr(
+            schema.BuiltinOptions, type(options).__name__.removesuffix("T")
+        )
+        self._model.operatorCodes.append(code)
+        self._made.append(made)
+
+
+def _weights(layer: nn.LSTM, way: str) -> tuple[NDArray[np.float32], ...]:
+    """Return the weights of input (with the clearing one) and state, and the biases.
+
+    The first axis of each is the gate: input, forget, cell, output, in torch and TFLite alike.
+    """
+    with torch.no_grad():
+        of_input = layer.get_parameter(f"weight_ih_l0{way}")
+        shut = torch.full((_GATES, layer.hidden_size), _SHUT)
+        shut[2] = 0.0
+        # Two biases are one: they are only ever added.
+        bias = layer.get_parameter(f"bias_ih_l0{way}") + layer.get_parameter(f"bias_hh_l0{way}")
+        parts = (
+            torch.cat([of_input, shut.reshape(-1, 1)], dim=1),
+            layer.get_parameter(f"weight_hh_l0{way}"),
+            bias,
+        )
+        return tuple(part.unflatten(0, (_GATES, -1)).numpy() for part in parts)

@@ -1,0 +1,73 @@
+"""Self-attention whose heads and widths can be cut: queries, keys and values as plain layers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """Multi-head scaled dot-product attention over positions (Vaswani et al. 2017, eq. 1).
+
+    Four ``Linear`` layers of their own (query, key, value, output) instead of one fused tensor:
+    removing a head removes the same rows of the first three and the same columns of the fourth,
+    and the embedding can become narrower without the heads doing so.
+    """
+
+    def __init__(self, embedding: int, heads: int, head_width: int) -> None:
+        """Build the layers.
+
+        Args:
+            embedding: Width of the input and of the output.
+            heads: Number of heads.
+            head_width: Width of each head's queries, keys and values.
+        """
+        super().__init__()
+        self.heads = heads
+        inner = heads * head_width
+        self.query = nn.Linear(embedding, inner)
+        self.key = nn.Linear(embedding, inner)
+        self.value = nn.Linear(embedding, inner)
+        self.output = nn.Linear(inner, embedding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(batch, positions, embedding)`` to the same shape."""
+        query, key, value = self._split(self.query(x)), self._split(self.key(x)), self.value(x)
+        scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
+        mixed = torch.softmax(scores, dim=3) @ self._split(value)
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """Return ``(batch, heads, positions, head width)``."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+class EncoderBlock(nn.Module):
+    """Attention and a feed-forward layer, each normalised before and added to its input.
+
+    The "pre-norm" order (Xiong et al. 2020, arXiv:2002.04745), which trains without a warm-up.
+    """
+
+    def __init__(self, embedding: int, heads: int, head_width: int, feedforward: int) -> None:
+        """Build the layers.
+
+        Args:
+            embedding: Width of the input and of the output.
+            heads: Number of attention heads.
+            head_width: Width of each head.
+            feedforward: Hidden units of the feed-forward layer.
+        """
+        super().__init__()
+        self.norm1 = nn.LayerNorm(embedding)
+        self.attention = SelfAttention(embedding, heads, head_width)
+        self.norm2 = nn.LayerNorm(embedding)
+        self.expand = nn.Linear(embedding, feedforward)
+        self.contract = nn.Linear(feedforward, embedding)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(batch, positions, embedding)`` to the same shape."""
+        x = x + self.dropout(self.attention(self.norm1(x)))
+        return x + self.dropout(self.contract(torch.relu(self.expand(self.norm2(x)))))

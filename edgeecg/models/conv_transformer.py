@@ -1,0 +1,130 @@
+"""``conv_transformer``: a convolutional stem and a Transformer encoder, 1,711,878 parameters.
+
+The seed's "ConvTransformer" for twelve leads, and its 230.56 MFLOPs: two per multiply-accumulate
+of the convolutions, the linear layers and the two products of attention (queries with keys, weights
+with values), which makes 115.3 million multiply-accumulates. Norms, activations, softmax, biases
+and additions are not counted.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from edgeecg.models import Widths, recipes
+from edgeecg.models.attention import EncoderBlock
+from edgeecg.models.pooling import AttentionPooling
+from edgeecg.schema import Task
+
+DATASET = "ptbxl"
+TASK: Task = "records"
+CLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+INPUT_SHAPE = (12, 1000)
+FIXED: tuple[str, ...] = ("pooling.score", "head")
+WIDTHS: dict[str, tuple[int, ...]] = {
+    "stem": (32, 64, 128),
+    "embedding": (192,),
+    "heads": (6, 6, 6, 6),
+    "head_width": (32, 32, 32, 32),
+    "feedforward": (576, 576, 576, 576),
+    "attention": (128,),
+}
+RECIPE = recipes.RECORDS.model_copy(
+    update={
+        "model": "conv_transformer",
+        "epochs": 16,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.05,
+        "average": 0.99,
+        "mixup": 0.4,
+    }
+)
+
+_KERNELS = (17, 7, 7, 5)
+_STRIDES = (4, 2, 2, 1)
+
+
+class ConvTransformer(nn.Module):
+    """Four convolutions shorten 1000 samples to 63 positions; four encoder blocks; attention.
+
+    Lengths: 1000 - 250 - 125 - 63 - 63. Positions are told apart by fixed sines and cosines
+    (Vaswani et al. 2017, section 3.5), which are no parameters.
+    """
+
+    def __init__(self, widths: Widths) -> None:
+        """Build the layers.
+
+        Args:
+            widths: ``stem``: channels of the first three convolutions; ``embedding``: channels of
+                the fourth and of the residual path; ``heads``, ``head_width`` and ``feedforward``:
+                one figure per encoder block; ``attention``: hidden units of the pooling.
+        """
+        super().__init__()
+        (embedding,) = widths["embedding"]
+        channels = (INPUT_SHAPE[0], *widths["stem"], embedding)
+        layers: list[nn.Module] = []
+        positions = INPUT_SHAPE[1]
+        for before, after, kernel, stride in zip(
+            channels, channels[1:], _KERNELS, _STRIDES, strict=False
+        ):
+            pad = kernel // 2
+            layers += [
+                nn.Conv1d(before, after, kernel, stride=stride, padding=pad, bias=False),
+                nn.BatchNorm1d(after),
+                nn.ReLU(),
+            ]
+            positions = math.ceil(positions / stride)
+        self.stem = nn.Sequential(*layers)
+        self.register_buffer("position", _sinusoid(positions, embedding), persistent=False)
+        blocks = zip(widths["heads"], widths["head_width"], widths["feedforward"], strict=True)
+        self.blocks = nn.Sequential(
+            *(EncoderBlock(embedding, heads, width, inner) for heads, width, inner in blocks)
+        )
+        self.norm = nn.LayerNorm(embedding)
+        self.pooling = AttentionPooling(embedding, widths["attention"][0])
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(embedding, len(CLASSES))
+
+    def widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the present widths, read from the layers themselves."""
+        convs = [layer.out_channels for layer in self.stem if isinstance(layer, nn.Conv1d)]
+        blocks = [block for block in self.blocks if isinstance(block, EncoderBlock)]
+        attentions = [block.attention for block in blocks]
+        return {
+            "stem": tuple(convs[:-1]),
+            "embedding": (convs[-1],),
+            "heads": tuple(each.heads for each in attentions),
+            "head_width": tuple(each.query.out_features // each.heads for each in attentions),
+            "feedforward": tuple(block.expand.out_features for block in blocks),
+            "attention": (self.pooling.hidden.out_channels,),
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map records ``(batch, 12, 1000)`` to logits ``(batch, 5)``."""
+        position = self.position
+        assert isinstance(position, Tensor)
+        features = self.stem(x).transpose(1, 2) + position
+        features = self.norm(self.blocks(features)).transpose(1, 2)
+        return self.head(self.dropout(self.pooling(features)))
+
+
+def _sinusoid(positions: int, embedding: int) -> Tensor:
+    """Return the fixed encoding ``(1, positions, embedding)``."""
+    index = torch.arange(positions)[:, None]
+    pair = torch.arange(embedding)[None, :] // 2
+    angle = index / 10000 ** (2 * pair / embedding)
+    even = torch.arange(embedding)[None, :] % 2 == 0
+    return torch.where(even, torch.sin(angle), torch.cos(angle))[None]
+
+
+def build(widths: Widths) -> nn.Module:
+    """Return a freshly initialised ``conv_transformer`` with these widths."""
+    return ConvTransformer(widths)
+
+
+def widths(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Return the present widths of a ``conv_transformer``, read from its layers."""
+    assert isinstance(model, ConvTransformer)
+    return model.widths()

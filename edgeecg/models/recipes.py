@@ -1,0 +1,40 @@
+"""How dense models are trained: one recipe for beats, one for 12-lead records.
+
+Both were chosen on validation records alone: see ``benchmarks/window_choice.py``.
+"""
+
+from __future__ import annotations
+
+from edgeecg.schema import Augmentation, TrainingConfig
+
+BEATS = TrainingConfig(
+    epochs=10,
+    epoch_windows=8000,
+    batch_size=128,
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    augmentation=Augmentation(
+        shift=4,
+        stretch=0.1,
+        colour=0.3,
+        warp=0.1,
+        wander=0.5,
+        noise=0.3,
+        rhythm_jitter=0.03,
+        rhythm_gain=0.1,
+        signal_dropout=0.3,
+    ),
+)
+"""One class per beat."""
+
+RECORDS = TrainingConfig(
+    epochs=20,
+    epoch_windows=None,
+    batch_size=64,
+    learning_rate=2e-3,
+    weight_decay=0.1,
+    average=0.995,
+    mixup=0.8,
+    augmentation=Augmentation(shift=100, gain=0.2, wander=0.3, noise=0.15, lead_dropout=0.1),
+)
+"""Any number of classes per record."""

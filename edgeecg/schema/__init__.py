@@ -1,0 +1,93 @@
+"""The values that pass between rooms, one file per kind of door.
+
+Frozen, validated when made, JSON with a version. Units stand in the names (``_s``, ``_j``, ``_w``,
+``_hz``, ``_bytes``, ``_mv``). What was not measured is ``None`` beside a reason, never 0. Unknown
+keys are refused by name.
+"""
+
+from edgeecg.schema.artifacts import Artifact, Baseline, Parity
+from edgeecg.schema.compression import CompressionConfig, CompressionLog, CompressionStep
+from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
+from edgeecg.schema.data import DataSummary, Preprocessing, Rhythm
+from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
+from edgeecg.schema.measurement import (
+    ArtifactRef,
+    BenchReport,
+    BenchResult,
+    Breakdown,
+    DeviceInfo,
+    DeviceState,
+    Energy,
+    Latency,
+    Memory,
+)
+from edgeecg.schema.models import ModelCard, ModelSummary
+from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
+from edgeecg.schema.training import Augmentation, TrainingConfig
+from edgeecg.schema.value import (
+    MANIFEST_KEY,
+    ClassMapName,
+    Count,
+    DType,
+    Format,
+    Fraction,
+    Positive,
+    Role,
+    Seconds,
+    Sha256,
+    Source,
+    Split,
+    Task,
+    Value,
+)
+
+__all__ = [
+    "MANIFEST_KEY",
+    "Artifact",
+    "ArtifactRef",
+    "Augmentation",
+    "Baseline",
+    "BenchReport",
+    "BenchResult",
+    "Breakdown",
+    "ClassMapName",
+    "ClassScore",
+    "CompressionConfig",
+    "CompressionLog",
+    "CompressionStep",
+    "CostTotals",
+    "Count",
+    "DType",
+    "DataSummary",
+    "DetectRule",
+    "DeviceInfo",
+    "DeviceProfile",
+    "DeviceState",
+    "Ec57",
+    "Energy",
+    "ExportRecipe",
+    "Format",
+    "Fraction",
+    "Interval",
+    "Latency",
+    "LayerCost",
+    "Memory",
+    "ModelCard",
+    "ModelSummary",
+    "Parity",
+    "Positive",
+    "Preprocessing",
+    "Proxy",
+    "ProxyCoefficients",
+    "Rhythm",
+    "Role",
+    "Scores",
+    "Seconds",
+    "Sha256",
+    "Source",
+    "Split",
+    "Suite",
+    "Task",
+    "TrainingConfig",
+    "Value",
+]

@@ -1,0 +1,94 @@
+"""The TOML files that people extend the program with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from edgeecg.schema.costs import ProxyCoefficients
+from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Value
+
+
+class ExportRecipe(Value):
+    """One export target: ``export/NAME.toml``.
+
+    Attributes:
+        name: The file's stem; what ``--target`` takes.
+        format: File format; names the module of ``edgeecg/export`` that writes it.
+        dtype: Type the weights are stored and multiplied in.
+        description: One line for ``--help`` and error messages.
+        calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
+        float_ops: Operations kept in float32 by a quantised target.
+        max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts.
+        min_label_agreement: Smallest part of equal labels that the check accepts.
+    """
+
+    name: str
+    format: Format
+    dtype: DType
+    description: str
+    calibration_windows: Count = 0
+    float_ops: tuple[str, ...] = ()
+    max_abs_diff: Positive
+    min_label_agreement: Fraction
+
+
+class DetectRule(Value):
+    """How a board is recognised: every condition given must hold.
+
+    Attributes:
+        machine: Accepted values of ``platform.machine()``.
+        model_contains: Text that ``/proc/device-tree/model`` (or cpuinfo's ``Model``) contains.
+    """
+
+    machine: tuple[str, ...]
+    model_contains: str | None = None
+
+
+class DeviceProfile(Value):
+    """One board: ``devices/NAME.toml``.
+
+    Attributes:
+        name: The file's stem; what ``--device`` takes.
+        title: Name for people.
+        detect: How the board is recognised; None for one that never runs Python.
+        meters: Energy meters worth trying there, best first; file names of ``edgeecg/meters``.
+        no_meter: What to tell the user when none of them works.
+        coefficients: Coefficients of the proxy.
+        notes: What a measurer should know.
+    """
+
+    name: str
+    title: str
+    detect: DetectRule | None = None
+    meters: tuple[str, ...] = ()
+    no_meter: str
+    coefficients: ProxyCoefficients = ProxyCoefficients()
+    notes: str = ""
+
+
+class Suite(Value):
+    """How to measure: ``benchmarks/suites/NAME.toml``.
+
+    Attributes:
+        name: The file's stem; what ``--suite`` takes.
+        description: One line.
+        warmup_runs: Fewest runs before anything counts.
+        warmup_seconds: Shortest warm-up.
+        min_runs: Fewest timed runs.
+        min_seconds: Shortest timed span.
+        energy_windows: Number of energy windows.
+        energy_window_seconds: Length of one energy window.
+        idle_window_seconds: Length of the idle window before, between and after them.
+    """
+
+    name: str
+    description: str
+    warmup_runs: Annotated[int, Field(ge=1)]
+    warmup_seconds: Seconds
+    min_runs: Annotated[int, Field(ge=10)]
+    min_seconds: Seconds
+    energy_windows: Annotated[int, Field(ge=1)]
+    energy_window_seconds: Positive
+    idle_window_seconds: Positive

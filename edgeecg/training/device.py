@@ -1,0 +1,24 @@
+"""Where training runs: the processor, one GPU, or several (Hugging Face Accelerate)."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+
+
+def open_accelerator(threads: int) -> Accelerator:
+    """Return what places the model and moves gradients.
+
+    One GPU is used when there is one; several, when the program was started by
+    ``accelerate launch``. On a GPU with bfloat16 training runs in mixed precision. On a processor
+    everything is float32 and deterministic.
+
+    Args:
+        threads: Threads of torch on the processor.
+    """
+    torch.set_num_threads(threads)
+    gpu = torch.cuda.is_available()
+    if not gpu:
+        torch.use_deterministic_algorithms(True)
+    mixed = "bf16" if gpu and torch.cuda.is_bf16_supported() else "no"
+    return Accelerator(cpu=not gpu, mixed_precision=mixed)

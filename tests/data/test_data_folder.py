@@ -1,0 +1,309 @@
+"""The user's own records: which are found, how they are split, and what bad ones become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import wfdb
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edgeecg.data import Dataset, Request, folder, load_dataset
+from edgeecg.data.inside import inside
+from edgeecg.errors import DataError, SchemaError
+from edgeecg.schema import Preprocessing, Rhythm
+
+WriteRecord = Callable[..., Path]
+
+
+@pytest.fixture
+def five(write_record: WriteRecord) -> Path:
+    """Five annotated records, N, S and V in each."""
+    paths = [write_record(name) for name in ("a", "b", "c", "d", "e")]
+    return paths[0]
+
+
+def _load(path: Path, **settings: Any) -> Dataset:
+    return load_dataset(Request(source=str(path), **settings))
+
+
+def _error(path: Path, **settings: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        _load(path, **settings)
+    assert str(path) in caught.value.what
+    return caught.value
+
+
+def test_every_record_is_in_one_split_and_no_split_is_empty(five: Path) -> None:
+    dataset = _load(five)
+    summary = dataset.summary
+    parts = (summary.train_records, summary.val_records, summary.test_records)
+    assert sorted(sum(parts, ())) == ["a", "b", "c", "d", "e"]
+    assert [len(part) for part in parts] == [3, 1, 1]
+    assert summary.source == "folder"
+    assert summary.beats["train"] == {"N": 3, "S": 3, "V": 3}
+    assert set(dataset.test.patient) == set(summary.test_records)
+    assert any("split.json" in note for note in summary.notes)
+
+
+def test_the_split_depends_on_the_names_alone(five: Path, tmp_path: Path) -> None:
+    first = _load(five).summary
+    moved = five.rename(tmp_path / "elsewhere")
+    (moved / "RECORDS").write_text("e\nd\nc\nb\na\n")
+    second = _load(moved).summary
+    assert first.test_records == second.test_records
+    assert first.train_records == second.train_records
+
+
+def test_a_stated_split_is_kept(five: Path) -> None:
+    (five / "split.json").write_text(json.dumps({"train": ["e"], "val": ["a"], "test": ["c"]}))
+    summary = _load(five).summary
+    assert summary.train_records == ("e",)
+    assert summary.test_records == ("c",)
+    assert any("2 annotated records are in no split" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize(
+    ("split", "named"),
+    [
+        ({"train": ["a"], "val": ["b"], "test": ["z"]}, "z"),
+        ({"train": ["a"], "val": ["b"], "test": ["a"]}, "more than once: a"),
+        ({"train": ["a"], "val": [], "test": ["b"]}, "no records for: val"),
+        ({"train": ["../a"], "val": ["b"], "test": ["c"]}, "../a"),
+    ],
+)
+def test_a_stated_split_that_cannot_be(five: Path, split: dict[str, Any], named: str) -> None:
+    (five / "split.json").write_text(json.dumps(split))
+    assert named in _error(five).why
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"train": ["a"]}', '{"train": 1, "val": 2, "test": 3}']
+)
+def test_a_split_file_that_is_something_else(five: Path, text: str) -> None:
+    (five / "split.json").write_text(text)
+    with pytest.raises(SchemaError, match=r"split\.json"):
+        _load(five)
+
+
+def test_records_without_annotations_are_counted_and_do_not_train(five: Path) -> None:
+    (five / "b.atr").unlink()
+    summary = _load(five).summary
+    assert summary.skipped[folder.UNANNOTATED] == 1
+    assert "b" not in summary.train_records + summary.val_records + summary.test_records
+
+
+def test_two_records_cannot_train_but_can_be_scored(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    write_record("b")
+    assert "3 annotated records, and it has 2" in _error(path).why
+    dataset = folder.load_everything(path, Request(), None)
+    assert dataset.summary.test_records == ("a", "b")
+    assert len(dataset.test.y) == 6
+    assert len(dataset.train.y) == len(dataset.val.y) == 0
+    assert dataset.train.x.shape == (0, 1, 256)
+
+
+def test_scoring_counts_beats_outside_the_classes(write_record: WriteRecord) -> None:
+    path = write_record("a", symbols=["N", "F", "/"])
+    dataset = folder.load_everything(path, Request(), None)
+    assert dataset.test.y.tolist() == [0]
+    assert dataset.outside["test"].y.tolist() == [0, 1]
+    assert "The test records hold no beat of class S, V." in dataset.summary.notes
+
+
+def test_nothing_to_score_without_annotations(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    (path / "a.atr").unlink()
+    with pytest.raises(DataError, match="edgeecg classify"):
+        folder.load_everything(path, Request(), None)
+
+
+def test_a_class_that_a_split_lacks_is_noted_but_no_beats_at_all_is_an_error(five: Path) -> None:
+    path = five
+    name = _load(path).summary.test_records[0]
+    wfdb.wrann(name, "atr", np.array([700, 1100]), symbol=["N", "N"], write_dir=str(path))
+    assert "The test records hold no beat of class S, V." in _load(path).summary.notes
+    wfdb.wrann(name, "atr", np.array([700]), symbol=["+"], write_dir=str(path))
+    assert "no beat of class N, S, V" in _error(path).why
+
+
+def test_records_in_folders_that_records_names(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    (path / "p1").mkdir()
+    for suffix in (".hea", ".dat", ".atr"):
+        (path / f"a{suffix}").rename(path / "p1" / f"a{suffix}")
+    (path / "RECORDS").write_text("p1/a\n\n")
+    assert folder.record_names(path) == ("p1/a",)
+    dataset = folder.load_everything(path, Request(), None)
+    assert set(dataset.test.record) == {"p1/a"}
+
+
+@pytest.mark.parametrize("line", ["../a", "/etc/passwd", "p1/../../a", "out/a"])
+def test_a_list_of_records_that_leads_out_of_the_folder(
+    write_record: WriteRecord, tmp_path: Path, line: str
+) -> None:
+    path = write_record("a")
+    for suffix in (".hea", ".dat", ".atr"):
+        (tmp_path / f"a{suffix}").write_bytes((path / f"a{suffix}").read_bytes())
+    (path / "out").symlink_to(tmp_path)
+    (path / "RECORDS").write_text(f"a\n{line}\n")
+    assert "outside the folder" in _error(path).why
+
+
+@given(st.lists(st.sampled_from(["..", ".", "a", "b", "", "/"]), min_size=1, max_size=6))
+def test_no_name_escapes(parts: list[str]) -> None:
+    root = Path("/nowhere/records")
+    name = "/".join(parts)
+    try:
+        path = inside(root, name, "RECORDS")
+    except DataError:
+        return
+    assert path.resolve().is_relative_to(root)
+
+
+def test_a_named_record_that_is_missing(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    (path / "RECORDS").write_text("a\nb\n")
+    assert "'b.hea'" in _error(path).why
+
+
+def test_an_empty_or_missing_folder(tmp_path: Path) -> None:
+    assert "no folder" in _message(tmp_path / "none")
+    assert "NAME.hea" in _message(tmp_path)
+
+
+def _message(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        folder.record_names(path)
+    return str(caught.value)
+
+
+def test_whole_records_need_classes(five: Path) -> None:
+    assert "ptbxl_database.csv" in _error(five, task="records").why
+
+
+def test_a_renamed_lead_is_found_through_the_mapping(write_record: WriteRecord) -> None:
+    path, *_ = [write_record(name, sig_name=["V5", "ECG II"]) for name in "abc"]
+    error = _error(path)
+    assert "V5, ECG II" in error.why
+    assert "--leads MLII=V5" in error.todo
+    assert _load(path, leads={"MLII": "ECG II"}).summary.beats["train"]["N"] == 1
+
+
+def test_another_rate_gives_the_same_windows(tmp_path: Path, write_record: WriteRecord) -> None:
+    # A 1 Hz sine as it is sampled at 360 Hz, and at 500 Hz in microvolts in another signal file.
+    def sine(fs: int, seconds: int = 12) -> NDArray[np.float64]:
+        return np.sin(2 * np.pi * np.arange(fs * seconds) / fs)[:, None]
+
+    path = tmp_path / "rates"
+    path.mkdir()
+    for name, fs, unit, scale in (("slow", 360, "mV", 1), ("fast", 500, "uV", 1000)):
+        wfdb.wrsamp(
+            name,
+            fs=fs,
+            units=[unit],
+            sig_name=["MLII"],
+            p_signal=scale * sine(fs),
+            fmt=["16"],
+            adc_gain=[10000 / scale],
+            baseline=[0],
+            write_dir=str(path),
+        )
+        wfdb.wrann(name, "atr", np.array([5 * fs, 8 * fs]), symbol=["N", "V"], write_dir=str(path))
+    (path / "fast.dat").rename(path / "signal.bin")
+    header = path / "fast.hea"
+    header.write_text(header.read_text().replace("fast.dat", "signal.bin"))
+    x = folder.load_everything(path, Request(), None).test
+    assert x.record.tolist() == ["fast", "fast", "slow", "slow"]
+    # The resamplers differ in delay by less than one output sample.
+    np.testing.assert_allclose(x.x[0], x.x[2], atol=0.08)
+
+
+def _digital(samples: int = 4000) -> NDArray[np.int64]:
+    ramp = np.arange(samples)
+    return np.stack([1024 + ramp % 400, 1024 - ramp % 300], axis=1)
+
+
+def test_invalid_samples_cost_the_windows_that_see_them(write_record: WriteRecord) -> None:
+    whole = write_record("a", digital=_digital(), annotated=[1000, 2000, 3000], symbols=list("NNN"))
+    clean = folder.load_everything(whole, Request(), None).test.x
+    digital = _digital()
+    digital[1990:1995, 1] = -2048
+    holed = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
+    dataset = folder.load_everything(holed, Request(), None)
+    assert dataset.summary.skipped == {"NaN signal": 1}
+    assert dataset.test.sample.tolist() == [1000, 3000]
+    assert np.isfinite(dataset.test.x).all()
+    # Causal: what came before the hole is as it was.
+    np.testing.assert_array_equal(dataset.test.x[0], clean[0])
+
+
+def test_a_flat_stretch_costs_its_windows(write_record: WriteRecord) -> None:
+    digital = _digital()
+    digital[1500:2400, 1] = 1000
+    path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
+    dataset = folder.load_everything(path, Request(), None)
+    assert dataset.summary.skipped == {"flat signal": 1}
+    assert dataset.test.sample.tolist() == [1000, 3000]
+
+
+@pytest.mark.parametrize(("value", "said"), [(1000, "0 mV"), (-2048, "marked invalid")])
+def test_a_flat_lead_is_named_with_its_record(
+    write_record: WriteRecord, value: int, said: str
+) -> None:
+    digital = _digital()
+    digital[:, 1] = value
+    path = write_record("a", digital=digital)
+    with pytest.raises(DataError, match=r"Lead MLII of record a .* is flat") as caught:
+        folder.load_everything(path, Request(), None)
+    assert said in caught.value.why
+
+
+def test_a_record_shorter_than_one_window_is_counted(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    write_record("b", digital=_digital(700), annotated=[350], symbols=["N"])
+    dataset = folder.load_everything(path, Request(), None)
+    assert dataset.summary.skipped == {"record shorter than one window": 1}
+    assert set(dataset.test.record) == {"a"}
+
+
+def test_a_symbol_that_wfdb_does_not_know_is_counted(write_record: WriteRecord) -> None:
+    path = write_record("a", annotated=[700, 1100, 1500], symbols=["N", "B", "V"])
+    words = np.frombuffer((path / "a.atr").read_bytes(), "<u2").copy()
+    last = [i for i, word in enumerate(words) if word >> 10 == 5][-1]  # 5 is the code of V
+    words[last] = 45 << 10 | (words[last] & 1023)  # and 45 is nobody's
+    (path / "a.atr").write_bytes(words.tobytes())
+    dataset = folder.load_everything(path, Request(), None)
+    assert dataset.summary.skipped == {"unmapped": 2}
+
+
+def test_an_annotation_past_the_end_is_an_error(write_record: WriteRecord) -> None:
+    path = write_record("a", annotated=[700, 1100, 2000])
+    with pytest.raises(DataError, match="sample 2000; the record has 2000"):
+        folder.load_everything(path, Request(), None)
+
+
+def test_a_beat_that_is_there_twice_has_no_rhythm(write_record: WriteRecord) -> None:
+    path = write_record("a", annotated=[700, 700, 1500])
+    preprocessing = Preprocessing(rhythm=Rhythm())
+    with pytest.raises(DataError, match="sample 700"):
+        folder.load_everything(path, Request(preprocessing=preprocessing), None)
+
+
+def test_the_cache_knows_a_changed_signal_file(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    before = folder.load_everything(path, Request(), None)
+    again = folder.load_everything(path, Request(), None)
+    np.testing.assert_array_equal(before.test.x, again.test.x)
+    write_record("a", digital=_digital())
+    assert (
+        folder.load_everything(path, Request(), None).summary.content_sha256
+        != before.summary.content_sha256
+    )
