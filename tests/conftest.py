@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from edgeecg.data import Dataset, Windows
 from edgeecg.schema import (
@@ -17,6 +18,10 @@ from edgeecg.schema import (
     Scores,
     TrainingConfig,
 )
+
+# A test that is right is right on a busy machine too.
+settings.register_profile("edgeecg", deadline=None)
+settings.load_profile("edgeecg")
 
 _SKIPPED: list[str] = []
 
@@ -99,8 +104,8 @@ def toy_config() -> CompressionConfig:
 @pytest.fixture(scope="session")
 def records_dataset() -> Dataset:
     """A few dozen learnable 12-lead records: each class raises two leads of its own."""
-    parts = {name: _toy_records(n, seed) for name, n, seed in (("train", 96, 1), ("val", 40, 2))}
-    parts["test"] = _toy_records(40, 3)
+    parts = {name: _toy_records(n, seed) for name, n, seed in (("train", 64, 1), ("val", 24, 2))}
+    parts["test"] = _toy_records(24, 3)
     classes = ("NORM", "MI", "STTC", "CD", "HYP")
     summary = DataSummary(
         source="synthetic",

@@ -17,7 +17,7 @@ from edgeecg.cli import run
 from edgeecg.data import Dataset, Request
 from edgeecg.schema import ModelCard
 from edgeecg.training import evaluation
-from edgeecg.training.subject import load_subject
+from edgeecg.training.subject import Subject, load_subject
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +108,11 @@ def test_records_get_curves_thresholds_and_intervals(
     write_model(Path("a.safetensors"), model_card)
     subject = replace(load_subject("a.safetensors"), task="records", classes=classes, tested=None)
     subject = replace(subject, logits=logits, card=None)
-    monkeypatch.setattr("edgeecg.training.subject.load_subject", lambda name: subject)
+
+    def load(name: str) -> Subject:
+        return subject
+
+    monkeypatch.setattr("edgeecg.training.subject.load_subject", load)
     found, said = evaluated(capsys, "any")
     x, y = records_dataset.test.x, records_dataset.test.y
     assert found["macro_auroc"] == pytest.approx(roc_auc_score(y, logits(x)))

@@ -1,9 +1,9 @@
 """The command line: one file per verb, each named after its verb.
 
-A verb's module defines one function with the verb's name, whose signature Typer reads, and
-``EXTRA``, the extra of edgeecg that installs what the verb needs. What is heavy is imported when
-the verb runs, so that ``--help`` answers at once and a device without torch can run every verb it
-has the packages for.
+A verb's module defines one function with the verb's name, whose signature Typer reads, or under
+that name a ``typer.Typer`` with sub-commands; and ``EXTRA``, the extra of edgeecg that installs
+what the verb needs. What is heavy is imported when the verb runs, so that ``--help`` answers at
+once and a device without torch can run every verb it has the packages for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from edgeecg import __version__
 
 _TYPER_INTERRUPTED = 130
-_NOT_VERBS = frozenset({"console"})
+_NOT_VERBS = frozenset({"console", "starting"})
 
 
 def verbs() -> list[str]:
@@ -68,7 +68,11 @@ def application(arguments: list[str]) -> typer.Typer:
     app.callback()(_options)
     named = _named(arguments)
     for verb in [named] if named else verbs():
-        app.command(verb)(getattr(importlib.import_module(f"{__name__}.{verb}"), verb))
+        offered = getattr(importlib.import_module(f"{__name__}.{verb}"), verb)
+        if isinstance(offered, typer.Typer):
+            app.add_typer(offered, name=verb)
+        else:
+            app.command(verb)(offered)
     return app
 
 

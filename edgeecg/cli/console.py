@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgeecg.errors import EdgeECGError
 from edgeecg.files import write_text
 
-
 Show = Callable[[str, int, int], None]
 """(what is being done, how much of it, how much there is)."""
 

@@ -9,7 +9,8 @@
 - ``split.py``: which patients train, validate and test.
 - ``aami.py``: from beat symbols to classes.
 - ``records.py``: the one reader of WFDB files; it believes nothing that it has not checked.
-- ``windows.py`` and ``rhythm.py``: causal preprocessing; the same code for training and a stream.
+- ``windows.py``, ``rhythm.py`` and ``reference.py``: causal preprocessing; the same code for
+  training and a stream.
 - ``cache.py``: windows kept on disk under the hash of all they were made from.
 """
 

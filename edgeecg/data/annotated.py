@@ -15,14 +15,25 @@ from edgeecg.data.aami import BEAT_SYMBOLS, CLASSES, MARKS, OUTSIDE, UNMAPPED, g
 from edgeecg.data.dataset import Dataset, OnRecord, Request, Windows
 from edgeecg.data.split import Split
 from edgeecg.errors import DataError
-from edgeecg.schema import ClassMapName, DataSummary, Preprocessing, Source
+from edgeecg.schema import (
+    ClassMapName,
+    DataSummary,
+    Preprocessing,
+    Reference,
+    Rhythm,
+    Source,
+)
 from edgeecg.schema import Split as SplitName
 
 SUFFIXES = (".hea", ".dat", ".atr")
 """The files of one annotated record."""
 
-BEATS = Preprocessing()
-"""How a lead becomes windows of beats unless told otherwise."""
+BEATS = Preprocessing(r_index=82, rhythm=Rhythm(), reference=Reference())
+"""How a lead becomes windows of beats unless told otherwise: 32 samples of rhythm, 0.875 s of signal
+at 128 Hz with the R peak 0.39 s into it, and as much of difference from the mean beat.
+
+Chosen on DS1 patients alone: see ``benchmarks/window_choice.py``.
+"""
 
 _OUTSIDE_OF: tuple[SplitName, ...] = ("val", "test")
 

@@ -40,10 +40,8 @@ class BeatWindows:
 
 def is_short(record: Record, preprocessing: Preprocessing) -> bool:
     """Say whether a record is shorter than one window's signal."""
-    strip = preprocessing.rhythm.samples if preprocessing.rhythm else 0
-    return record.signal_mv.shape[1] * preprocessing.fs_hz < record.fs_hz * (
-        preprocessing.window - strip
-    )
+    samples = record.signal_mv.shape[1] * preprocessing.fs_hz / record.fs_hz
+    return samples < preprocessing.signal_samples
 
 
 def beat_windows(
@@ -64,10 +62,9 @@ def beat_windows(
             while the windows carry a rhythm strip.
     """
     stream = windows.CausalFilter(preprocessing, record.fs_hz)
-    valid = np.isfinite(record.signal_mv)
-    filtered = stream.push(_held(record.signal_mv, valid))
+    filtered = stream.push(held(record.signal_mv))
     x, whole = windows.cut(filtered, stream.position(beats), preprocessing)
-    invalid, flat = _faults(record, valid, beats, preprocessing, stream)
+    invalid, flat = _faults(record, beats, preprocessing, stream)
     if preprocessing.rhythm is not None:
         if np.any(np.diff(beats) <= 0):
             at = beats[1:][np.diff(beats) <= 0][0]
@@ -82,8 +79,13 @@ def beat_windows(
     return BeatWindows(x[reason[whole] == ""], reason)
 
 
-def _held(signal_mv: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the signal with each invalid sample replaced by the last valid one before it."""
+def held(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a signal with each invalid sample replaced by the last valid one before it.
+
+    Args:
+        signal_mv: ``(leads, samples)``, NaN where invalid; each lead has a valid sample.
+    """
+    valid = np.isfinite(signal_mv)
     if valid.all():
         return signal_mv
     place = np.where(valid, np.arange(signal_mv.shape[1]), 0)
@@ -95,21 +97,17 @@ def _held(signal_mv: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[n
 
 def _faults(
     record: Record,
-    valid: NDArray[np.bool_],
     beats: NDArray[np.int64],
     preprocessing: Preprocessing,
     stream: windows.CausalFilter,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return for each beat whether its window meets invalid samples, and whether a lead is flat."""
     assert preprocessing.r_index is not None
+    valid = np.isfinite(record.signal_mv)
     length = record.signal_mv.shape[1]
     step = stream.down / stream.up
-    before, after = (
-        preprocessing.r_index * step,
-        (preprocessing.window - preprocessing.r_index) * step,
-    )
-    if preprocessing.rhythm:
-        before -= preprocessing.rhythm.samples * step
+    before = (preprocessing.r_index - preprocessing.signal_start) * step
+    after = preprocessing.signal_samples * step - before
     margin = stream.delay * step
 
     def within(counted: NDArray[np.bool_], wider: float) -> NDArray[np.int64]:

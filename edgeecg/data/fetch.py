@@ -114,7 +114,7 @@ def plan(name: str, folder: Path, fs_hz: int, transport: Transport) -> Plan:
             folder.
     """
     if name not in DATABASES:
-        raise UnknownNameError("database to fetch", name, DATABASES)
+        raise UnknownNameError("database", name, DATABASES)
     from wfdb.io import download
 
     database = DATABASES[name]

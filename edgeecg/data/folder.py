@@ -34,7 +34,7 @@ _PATIENTS = (
     "Each record was taken for another patient; where one has several, "
     f"keep them together with {SPLIT_FILE}."
 )
-_SMALLEST_SPLIT = 3
+SMALLEST_SPLIT = 3
 
 
 class SplitFile(Value):
@@ -196,10 +196,10 @@ def _stated_split(path: Path, known: tuple[str, ...]) -> Split | None:
 
 
 def _drawn_split(path: Path, known: tuple[str, ...]) -> Split:
-    if len(known) < _SMALLEST_SPLIT:
+    if len(known) < SMALLEST_SPLIT:
         raise DataError(
             f"The records in '{path}' cannot train a model.",
-            f"Training, validating and testing need {_SMALLEST_SPLIT} annotated records, "
+            f"Training, validating and testing need {SMALLEST_SPLIT} annotated records, "
             f"and it has {len(known)}.",
             "Annotate more records, or evaluate a trained model: that needs one.",
         )

@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 
 from edgeecg import files
 from edgeecg.data.records import Record
+from edgeecg.errors import UsageError
+
+KINDS = ("png", "svg", "pdf")
+"""Kinds of pictures, by the ending of the file's name."""
 
 ROW_S = 10.0
 """Length of one row of a strip."""
@@ -39,7 +43,7 @@ _MM = 1 / 25.4
 _MM_PER_S, _MM_PER_MV = 25, 10
 _SIDE_MM, _TOP_MM, _FOOT_MM = 8, 17, 11
 _DPI = 160
-_PULSE_S = 0.4
+_PULSE_S, _END_S = 0.4, 0.2
 _MOST_MV = 5.0
 _COLUMNS = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4", "V5", "V6"))
 
@@ -61,7 +65,7 @@ def beats(
     first, last = (round(at * record.fs_hz) for at in (start_s, start_s + seconds))
     low, high = _reach(signal[first:last])
     height = high - low + 0.5  # Room for the letters.
-    figure, axes = _paper(min(seconds, ROW_S) + _PULSE_S, rows * height)
+    figure, axes = _paper(min(seconds, ROW_S) + _PULSE_S + _END_S, rows * height)
     times_s = record.samples / record.fs_hz
     seen = Counter[str]()
     for row in range(rows):
@@ -71,15 +75,15 @@ def beats(
         _pulse(axes, zero)
         _trace(axes, record, signal, (begin_s, end_s), zero, at_s=_PULSE_S)
         axes.text(0.04, zero + high + 0.2, _clock(begin_s), fontsize=7, color=_INK)
-        for i in np.flatnonzero((times_s >= begin_s) & (times_s < end_s)):
-            seen[groups[i]] += 1
-            colour = CLASS_COLOURS.get(groups[i], _INK)
-            x = times_s[i] - begin_s + _PULSE_S
+        for time_s, group in zip(times_s.tolist(), groups, strict=True):
+            if not begin_s <= time_s < end_s:
+                continue
+            seen[group] += 1
+            colour = CLASS_COLOURS.get(group, _INK)
+            x = time_s - begin_s + _PULSE_S
             axes.plot([x, x], [zero + low, zero + high], color=colour, lw=0.7, alpha=0.35)
-            axes.text(
-                *(x, zero + high + 0.2, groups[i]),
-                **{"color": colour, "fontsize": 9, "fontweight": "bold", "ha": "center"},
-            )
+            top = zero + high + 0.2
+            axes.text(x, top, group, color=colour, fontsize=9, fontweight="bold", ha="center")
     _heading(figure, f"Record {record.name}, lead {lead}", f"{record.fs_hz:g} Hz")
     _legend(figure, seen)
     return figure
@@ -96,8 +100,9 @@ def twelve_leads(record: Record, leads: Sequence[str], classes: str) -> Figure:
     row_of = {name.upper(): i for i, name in enumerate(leads)}
     length = round(ROW_S * record.fs_hz)
     low, high = _reach(record.signal_mv[:, :length])
+    high += 0.5  # Room for the names.
     height = high - low
-    figure, axes = _paper(ROW_S + _PULSE_S, 4 * height)
+    figure, axes = _paper(ROW_S + _PULSE_S + _END_S, 4 * height)
     for row in range(3):
         zero = (3 - row) * height - low
         _pulse(axes, zero)
@@ -120,9 +125,16 @@ def save(figure: Figure, path: Path) -> None:
     """Write a picture; its kind is that of the name's ending, PNG without one.
 
     Raises:
+        UsageError: There is no such kind of picture.
         EdgeECGError: The file cannot be written.
     """
     kind = path.suffix.lstrip(".").lower() or "png"
+    if kind not in KINDS:
+        raise UsageError(
+            f"No picture can be written to '{path}'.",
+            f"Its name ends in '.{kind}'; the kinds are {', '.join(KINDS)}.",
+            "Choose another ending.",
+        )
     with files.replacing(path) as beside:
         figure.savefig(beside, format=kind, dpi=_DPI, facecolor="white")
 
@@ -155,17 +167,13 @@ def _paper(seconds: float, height_mv: float) -> tuple[Figure, Axes]:
     for axis, fine, coarse in ((axes.xaxis, 0.04, 0.2), (axes.yaxis, 0.1, 0.5)):
         axis.set_minor_locator(MultipleLocator(fine))
         axis.set_major_locator(MultipleLocator(coarse))
-    # Six minutes of paper would have more than matplotlib's limit of ticks; a page has not.
     axes.grid(which="minor", color=_FINE, lw=0.4)
     axes.grid(which="major", color=_COARSE, lw=0.6)
     axes.tick_params(which="both", length=0, labelbottom=False, labelleft=False)
     axes.set_axisbelow(True)
     axes.spines[:].set(color=_COARSE, lw=0.8)
-    foot_y = 4 / whole_mm[1]
-    figure.text(
-        *(1 - _SIDE_MM / whole_mm[0], foot_y, "25 mm/s   10 mm/mV"),
-        **{"fontsize": 7, "color": _INK, "ha": "right"},
-    )
+    x, y = 1 - _SIDE_MM / whole_mm[0], 4 / whole_mm[1]
+    figure.text(x, y, "25 mm/s   10 mm/mV", fontsize=7, color=_INK, ha="right")
     return figure, axes
 
 
@@ -191,8 +199,7 @@ def _pulse(axes: Axes, zero: float) -> None:
 
 
 def _name(axes: Axes, lead: str, x: float, top: float) -> None:
-    place = {"color": _INK, "fontsize": 9, "fontweight": "bold", "va": "top"}
-    axes.text(x + 0.06, top - 0.08, lead, **place)
+    axes.text(x + 0.06, top - 0.08, lead, color=_INK, fontsize=9, fontweight="bold", va="top")
 
 
 def _heading(figure: Figure, left: str, right: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as dsp
 
+from edgeecg.data import reference
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 
@@ -131,12 +132,16 @@ def cut(
         :func:`with_strips`.
     """
     assert preprocessing.r_index is not None
-    strip = preprocessing.rhythm.samples if preprocessing.rhythm else 0
-    length = preprocessing.window - strip
-    start = positions - (preprocessing.r_index - strip)
+    length = preprocessing.signal_samples
+    start = positions - (preprocessing.r_index - preprocessing.signal_start)
     whole = (start >= 0) & (start + length <= filtered.shape[1])
     index = start[whole, None] + np.arange(length)
-    return normalise(filtered[:, index].transpose(1, 0, 2), preprocessing), whole
+    beats_mv = filtered[:, index].transpose(1, 0, 2)
+    x = normalise(beats_mv, preprocessing)
+    if preprocessing.reference is not None:
+        means_mv = reference.means(beats_mv, preprocessing.reference)
+        x = np.concatenate([x, x - normalise(means_mv, preprocessing, beats_mv)], axis=2)
+    return x, whole
 
 
 def with_strips(windows: NDArray[np.float32], strips: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,18 +156,23 @@ def with_strips(windows: NDArray[np.float32], strips: NDArray[np.float32]) -> ND
     return np.concatenate([spread, windows], axis=2)
 
 
-def normalise(windows: NDArray[np.float64], preprocessing: Preprocessing) -> NDArray[np.float32]:
+def normalise(
+    windows: NDArray[np.float64],
+    preprocessing: Preprocessing,
+    scale: NDArray[np.float64] | None = None,
+) -> NDArray[np.float32]:
     """Return windows minus a mean, over a deviation.
 
     Args:
         windows: Millivolts, ``(..., samples)``.
         preprocessing: Says whether both are the window's own, each lead by itself, or fixed ones.
+        scale: Windows whose deviation is used in place of their own; of the same shape.
     """
     if preprocessing.mean_mv is not None and preprocessing.deviation_mv is not None:
         fixed = (windows - preprocessing.mean_mv) / preprocessing.deviation_mv
         return fixed.astype(np.float32)
     mean = windows.mean(axis=-1, keepdims=True)
-    deviation = windows.std(axis=-1, keepdims=True)
+    deviation = (windows if scale is None else scale).std(axis=-1, keepdims=True)
     return ((windows - mean) / (deviation + FLAT_MV)).astype(np.float32)
 
 

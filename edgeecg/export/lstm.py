@@ -43,7 +43,7 @@ class _Place(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         """Map ``(batch, steps, inputs)`` to ``(batch, steps, directions * hidden)``."""
-        composite = StableHLOCompositeBuilder(name=_COMPOSITE + self.name)
+        composite: Any = StableHLOCompositeBuilder(name=_COMPOSITE + self.name)
         placed = composite.mark_inputs(x).mean(dim=2, keepdim=True).expand(-1, -1, self.width)
         return composite.mark_outputs(placed), None
 
@@ -141,19 +141,18 @@ class _Writer:
         if not layer.bidirectional:
             self._direction(f"{name}.forward", _weights(layer, ""), shape, x, y)
             return self._made
+        last_first = self._reversed(f"{name}.last_first", x)
         forward, backward = (
-            self._tensor(f"{name}.{way}", (1, steps, layer.hidden_size))
+            self._tensor(f"{name}.{way}.steps", (1, steps, layer.hidden_size))
             for way in ("forward", "backward")
         )
-        reversed_x = self._reversed(f"{name}.reversed", x)
-        backward_y = self._tensor(f"{name}.backward.steps", (1, steps, layer.hidden_size))
         self._direction(f"{name}.forward", _weights(layer, ""), shape, x, forward)
         reverse = _weights(layer, "_reverse")
-        self._direction(f"{name}.backward", reverse, shape, reversed_x, backward_y)
-        self._reversed(f"{name}.backward", backward_y, backward)
+        self._direction(f"{name}.backward", reverse, shape, last_first, backward)
+        backward = self._reversed(f"{name}.backward.first_first", backward)
         options: Any = schema.ConcatenationOptionsT()
         options.axis = 2
-        self._operator("CONCATENATION", 1, [forward, backward], y, options)
+        self._operator("CONCATENATION", [forward, backward], y, options)
         return self._made
 
     def _direction(
@@ -168,12 +167,12 @@ class _Writer:
         steps, inputs, hidden = shape
         flagged = self._tensor(f"{name}.flagged", (1, steps, inputs + 1))
         cleared = self._tensor(f"{name}.cleared", (1, steps + 1, inputs + 1))
-        all_steps = self._tensor(f"{name}.all", (1, steps + 1, hidden))
+        all_steps = self._tensor(name, (1, steps + 1, hidden))
         column = self._constant(f"{name}.column", np.array([[0, 0], [0, 0], [0, 1]], np.int32))
         step = self._constant(f"{name}.step", np.array([[0, 0], [1, 0], [0, 0]], np.int32))
         one = self._constant(f"{name}.one", np.ones(1, np.float32))
-        self._operator("PAD", 1, [x, column], flagged, schema.PadOptionsT())
-        self._operator("PADV2", 1, [flagged, step, one], cleared, schema.PadV2OptionsT())
+        self._operator("PAD", [x, column], flagged, schema.PadOptionsT())
+        self._operator("PADV2", [flagged, step, one], cleared, schema.PadV2OptionsT())
         of_input, of_state, biases = (
             [self._constant(f"{name}.{kind}{gate}", part) for gate, part in enumerate(parts)]
             for kind, parts in zip(("input", "state", "bias"), weights, strict=True)
@@ -183,17 +182,16 @@ class _Writer:
         options.fusedActivationFunction = schema.ActivationFunctionType.TANH
         # No peepholes, no projection.
         given = [cleared, *of_input, *of_state, *[_OPTIONAL] * 3, *biases, *[_OPTIONAL] * 2, *state]
-        self._operator("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, given, all_steps, options)
+        self._operator("UNIDIRECTIONAL_SEQUENCE_LSTM", given, all_steps, options)
         begin = self._constant(f"{name}.begin", np.array([0, 1, 0], np.int32))
         size = self._constant(f"{name}.size", np.array([1, steps, hidden], np.int32))
-        self._operator("SLICE", 1, [all_steps, begin, size], y, schema.SliceOptionsT())
+        self._operator("SLICE", [all_steps, begin, size], y, schema.SliceOptionsT())
 
-    def _reversed(self, name: str, x: int, y: int | None = None) -> int:
+    def _reversed(self, name: str, x: int) -> int:
         """Add a reversal in time."""
-        if y is None:
-            y = self._tensor(name, tuple(self._graph.tensors[x].shape))
+        y = self._tensor(name, tuple(self._graph.tensors[x].shape))
         axis = self._constant(f"{name}.axis", np.array([1], np.int32))
-        self._operator("REVERSE_V2", 1, [x, axis], y, schema.ReverseV2OptionsT())
+        self._operator("REVERSE_V2", [x, axis], y, schema.ReverseV2OptionsT())
         return y
 
     def _tensor(self, name: str, shape: tuple[int, ...], variable: bool = False) -> int:
@@ -214,9 +212,10 @@ class _Writer:
         self._model.buffers.append(buffer)
         return index
 
-    def _operator(self, kind: str, version: int, inputs: list[int], y: int, options: Any) -> None:
+    def _operator(self, kind: str, inputs: list[int], y: int, options: Any) -> None:
         code: Any = schema.OperatorCodeT()
-        code.builtinCode, code.version = getattr(schema.BuiltinOperator, kind), version
+        code.builtinCode = getattr(schema.BuiltinOperator, kind)
+        code.version = 1
         code.deprecatedBuiltinCode = min(code.builtinCode, _MOST_OLD_CODE)
         made: Any = schema.OperatorT()
         made.opcodeIndex = len(self._model.operatorCodes)

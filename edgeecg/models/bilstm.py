@@ -18,7 +18,7 @@ CLASSES = ("N", "S", "V")
 INPUT_SHAPE = (1, 256)
 FIXED: tuple[str, ...] = ("head",)
 WIDTHS: dict[str, tuple[int, ...]] = {"hidden": (128, 128)}
-RECIPE = recipes.BEATS.model_copy(update={"model": "bilstm"})
+RECIPE = recipes.BEATS.model_copy(update={"model": "bilstm", "epochs": 4})
 
 _PER_STEP = 2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from edgeecg.schema import Augmentation, TrainingConfig
 
 BEATS = TrainingConfig(
-    epochs=10,
+    epochs=6,
     epoch_windows=8000,
     batch_size=128,
     learning_rate=2e-3,
@@ -16,13 +16,13 @@ BEATS = TrainingConfig(
     augmentation=Augmentation(
         shift=4,
         stretch=0.1,
-        colour=0.3,
+        colour=0.2,
         warp=0.1,
-        wander=0.5,
-        noise=0.3,
+        wander=0.3,
+        noise=0.2,
+        signal_dropout=0.5,
         rhythm_jitter=0.03,
         rhythm_gain=0.1,
-        signal_dropout=0.3,
     ),
 )
 """One class per beat."""

@@ -107,7 +107,7 @@ def _steps(documents: RunDocuments) -> Figure | None:
     if log is None or not log.steps:
         return None
     at = [step.step for step in log.steps]
-    name = "macro AUROC" if documents.model.test.task == "records" else "macro-F1"
+    name = documents.model.val.headline[0]
     score = [step.val.headline[1] for step in log.steps]
     executed = [step.proxy_executed for step in log.steps]
     ideal = [step.proxy_ideal for step in log.steps]

@@ -134,6 +134,9 @@ def _preprocessing(made: Preprocessing) -> list[Row]:
                 f"{strip.reference_beats} beats)",
             )
         )
+    if made.reference is not None:
+        text = f"second half of the signal: minus the mean of {made.reference.beats} beats before"
+        rows.append(("patient's mean beat", text))
     return rows
 
 

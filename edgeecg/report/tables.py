@@ -261,7 +261,7 @@ def steps(documents: RunDocuments) -> Table | None:
         title="Compression, step by step",
         scope=scope.validation(log.data),
         head=("step", "target sparsity", "sparsity", "parameters", "MACs", "proxy, ideal",
-              "proxy, executed", "macro AUROC" if labels else "macro-F1",
+              "proxy, executed", documents.model.val.headline[0],
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
         notes=("Every decision is taken on the validation records; the test records are looked "

@@ -8,7 +8,7 @@ keys are refused by name.
 from edgeecg.schema.artifacts import Artifact, Baseline, Parity
 from edgeecg.schema.compression import CompressionConfig, CompressionLog, CompressionStep
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
-from edgeecg.schema.data import DataSummary, Preprocessing, Rhythm
+from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
 from edgeecg.schema.measurement import (
     ArtifactRef,
@@ -79,6 +79,7 @@ __all__ = [
     "Preprocessing",
     "Proxy",
     "ProxyCoefficients",
+    "Reference",
     "Rhythm",
     "Role",
     "Scores",

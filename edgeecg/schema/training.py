@@ -29,8 +29,8 @@ class Augmentation(Value):
         recorded_noise: Largest deviation of real baseline wander and muscle artefact from the
             training half of the noise records; needs ``nstdb``.
         lead_dropout: Probability of a lead to be flat.
-        signal_dropout: Probability of the whole signal to be flat beside its rhythm strip, so
-            that the strip has to be read.
+        signal_dropout: Probability of the signal itself to be flat, so that the other parts of the
+            window (rhythm strip, difference from the mean beat) have to be read.
         rhythm_jitter: Deviation of noise on ln(RR / reference).
         rhythm_gain: Deviation of the logarithm of a factor on the rhythm strip.
         rhythm_dropout: Probability of the rhythm strip to be 0.

@@ -42,22 +42,38 @@ class Augmenter:
             x: Normalised windows, ``(batch, leads, samples)``, float32.
             generator: Source of randomness.
         """
-        rhythm = self.preprocessing.rhythm
-        strip = rhythm.samples if rhythm else 0
-        signal = self._normalised(self._disturbed(x[:, :, strip:], strip, generator))
-        sizes = self.sizes
+        sizes, strip = self.sizes, self.preprocessing.signal_start
+        signal = self._signal(x[:, :, strip:], generator)
         if sizes.lead_dropout:
             signal = signal * _keep(sizes.lead_dropout, (*x.shape[:2], 1), generator)
         if sizes.signal_dropout:
-            signal = signal * _keep(sizes.signal_dropout, (len(x), 1, 1), generator)
+            kept = _keep(sizes.signal_dropout, (len(x), 1, 1), generator)
+            part = self.preprocessing.signal_samples
+            signal = torch.cat([signal[:, :, :part] * kept, signal[:, :, part:]], dim=2)
         if not strip:
             return signal
         return torch.cat([self._rhythm(x[:, :, :strip], generator), signal], dim=2)
 
-    def _disturbed(self, x: Tensor, strip: int, generator: torch.Generator) -> Tensor:
-        """Return the signal moved, stretched, filtered, and with noise on it."""
-        sizes, (batch, leads, samples) = self.sizes, x.shape
-        x = self._moved(x, strip, generator)
+    def _signal(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the signal, and where there is one its difference from the reference, disturbed.
+
+        Signal and reference come from one electrode and amplifier; noise is on the signal alone, as
+        a mean over many beats has next to none.
+        """
+        leads = x.shape[1]
+        if self.preprocessing.reference is None:
+            x = self._noisy(self._seen_otherwise(x, generator), generator)
+            return self._normalised(x, x)
+        signal, difference = x.chunk(2, dim=2)
+        both = self._seen_otherwise(torch.cat([signal, signal - difference], dim=1), generator)
+        signal, mean_beat = self._noisy(both[:, :leads], generator), both[:, leads:]
+        normalised = self._normalised(signal, signal)
+        return torch.cat([normalised, normalised - self._normalised(mean_beat, signal)], dim=2)
+
+    def _seen_otherwise(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the signal moved, stretched and filtered, all leads alike."""
+        sizes, (batch, _, samples) = self.sizes, x.shape
+        x = self._moved(x, generator)
         if sizes.colour:
             taps = sizes.colour * _normal((batch, 2, 1), generator)
             x = (
@@ -71,6 +87,11 @@ class Augmenter:
             x = x * torch.exp(sizes.warp * curve)
         if sizes.gain:
             x = x * torch.exp(sizes.gain * _normal((batch, 1, 1), generator))
+        return x
+
+    def _noisy(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the signal with baseline wander and noise on it."""
+        sizes, (batch, leads, samples) = self.sizes, x.shape
         if sizes.wander:
             cycles = (0.2 + 0.8 * _uniform((batch, 1, 1), generator)) * samples / 256
             turn = cycles * torch.linspace(0, 1, samples) + _uniform((batch, leads, 1), generator)
@@ -83,13 +104,14 @@ class Augmenter:
             x = x + sizes.recorded_noise * self._recorded(x, self.recorded, generator)
         return x
 
-    def _moved(self, x: Tensor, strip: int, generator: torch.Generator) -> Tensor:
+    def _moved(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return windows resampled about the R peak (or the middle), and shifted."""
         batch, leads, samples = x.shape
         sizes, r_index = self.sizes, self.preprocessing.r_index
         if not sizes.shift and not sizes.stretch:
             return x
-        centre = samples / 2 if r_index is None else r_index - strip
+        start = self.preprocessing.signal_start
+        centre = samples / 2 if r_index is None else r_index - start
         scale = 1 + sizes.stretch * (2 * _uniform((batch, 1, 1), generator) - 1)
         shift = sizes.shift * (2 * _uniform((batch, 1, 1), generator) - 1)
         if not sizes.stretch:
@@ -113,12 +135,12 @@ class Augmenter:
         noise = flat[kind * length + start + torch.arange(samples)]
         return noise * _uniform((batch, 1, 1), generator)
 
-    def _normalised(self, x: Tensor) -> Tensor:
-        """Return windows z-scored again where the device would do so too."""
+    def _normalised(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return windows z-scored, by another's deviation, where the device would do so too."""
         if self.preprocessing.normalisation != "window-zscore":
             return x
-        mean = x.mean(dim=2, keepdim=True)
-        return (x - mean) / (x.std(dim=2, keepdim=True, unbiased=False) + windows.FLAT_MV)
+        deviation = scale.std(dim=2, keepdim=True, unbiased=False) + windows.FLAT_MV
+        return (x - x.mean(dim=2, keepdim=True)) / deviation
 
     def _rhythm(self, strip: Tensor, generator: torch.Generator) -> Tensor:
         """Return rhythm strips with other RR intervals: jitter is the same on every lead."""

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from edgeecg.data import Windows
 
+_CLASS_POWER = 0.35
+
 
 def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the windows of one epoch, in random order.
@@ -15,8 +17,9 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
         windows: The training split.
         count: Windows to draw with replacement, balanced: each (class, record) cell in proportion
             to the square root of its size, after the classes as a whole are weighted in proportion
-            to the square root of theirs. MIT-BIH has 60 normal beats for each supraventricular one,
-            and most of those come from very few patients. None for each window once, as they are.
+            to their size to the power of 0.35. MIT-BIH has 60 normal beats for each
+            supraventricular one, and most of those come from very few patients; so drawn, of 20
+            windows 12 are N, 3 S and 5 V. None for each window once, as they are.
         rng: Source of randomness.
 
     Returns:
@@ -35,5 +38,5 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
     weight = 1.0 / np.sqrt(cell_size[cell_of])
     _, class_of, class_size = np.unique(windows.y, return_inverse=True, return_counts=True)
     class_total = np.bincount(class_of, weights=weight)
-    weight *= (np.sqrt(class_size) / class_total)[class_of]
+    weight *= (class_size**_CLASS_POWER / class_total)[class_of]
     return rng.choice(len(windows.y), size=count, p=weight / weight.sum()).astype(np.int64)

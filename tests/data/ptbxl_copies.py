@@ -20,10 +20,12 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def load(folder: Path, **changes: Any) -> Dataset:
+    """Load a folder with a request that differs from the default as said."""
     return ptbxl.load_folder(folder, Request(task="records", **changes), None)
 
 
 def error_of(folder: Path, **changes: Any) -> str:
+    """Return what the error says that loading the folder ends in."""
     with pytest.raises(DataError) as caught:
         load(folder, **changes)
     assert caught.value.todo
@@ -31,6 +33,7 @@ def error_of(folder: Path, **changes: Any) -> str:
 
 
 def set_cell(folder: Path, ecg_id: int, column: str, value: str) -> None:
+    """Put other text into one cell of the table."""
     path = folder / "ptbxl_database.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.loc[table["ecg_id"] == str(ecg_id), column] = value
@@ -38,6 +41,7 @@ def set_cell(folder: Path, ecg_id: int, column: str, value: str) -> None:
 
 
 def base(folder: Path, ecg_id: int) -> Path:
+    """Return the path of a record without suffix."""
     return folder / "records100" / "00000" / f"{ecg_id:05d}_lr"
 
 
@@ -48,7 +52,8 @@ def digital_of(folder: Path, ecg_id: int) -> NDArray[np.int64]:
 
 
 def rewrite(folder: Path, ecg_id: int, digital: NDArray[np.int64], **changes: Any) -> None:
-    base = base(folder, ecg_id)
+    """Write other digital values for a record, with wfdb."""
+    path = base(folder, ecg_id)
     leads = digital.shape[1]
     written: dict[str, Any] = {
         "fs": 100,
@@ -59,10 +64,11 @@ def rewrite(folder: Path, ecg_id: int, digital: NDArray[np.int64], **changes: An
         "baseline": [0] * leads,
         **changes,
     }
-    wfdb.wrsamp(base.name, d_signal=digital, write_dir=str(base.parent), **written)
+    wfdb.wrsamp(path.name, d_signal=digital, write_dir=str(path.parent), **written)
 
 
 def window_of(made: Dataset, ecg_id: int) -> NDArray[np.float32]:
+    """Return the window of one record, whichever split it is in."""
     for split in SPLITS:
         windows = made.split(split)
         for row in np.flatnonzero(windows.record == str(ecg_id)):

@@ -22,6 +22,7 @@ def _parts(beats: int = 5) -> dict[str, Windows]:
             x=rng.normal(size=(beats, 1, 16)).astype(np.float32),
             y=rng.integers(0, 3, beats),
             record=np.full(beats, "100"),
+            patient=np.full(beats, "100"),
             sample=np.arange(beats),
         )
         for part in ("train", "val", "test")

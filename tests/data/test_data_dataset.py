@@ -11,96 +11,135 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeecg.data import Dataset, dataset, load_dataset, synthetic
+from edgeecg.data import Dataset, Request, annotated, load_dataset, synthetic
+from edgeecg.data.annotated import RecordSet
 from edgeecg.data.split import Split
-from edgeecg.errors import DataError
-from edgeecg.schema import DataSummary, Preprocessing
+from edgeecg.errors import DataError, UnknownNameError
+from edgeecg.schema import DataSummary, Preprocessing, Reference, Rhythm
 
 WriteRecord = Callable[..., Path]
 REAL = os.environ.get("EDGEECG_DATA")
 
 
 @pytest.fixture
-def small_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def small_set(tmp_path: Path) -> RecordSet:
     """Three synthetic patients of a minute each, one for each part."""
     folder = tmp_path / "small"
     folder.mkdir()
     names = ("s100", "s104", "s108")
     synthetic.generate(folder, names=names, duration_s=60)
-    split = Split(*((name,) for name in names))
-    found = dataset.RecordSet("synthetic", folder, split, "none")
-
-    def find(source: str | None) -> dataset.RecordSet:
-        return found
-
-    monkeypatch.setattr(dataset, "_find", find)
-    return folder
+    return RecordSet("synthetic", folder, Split(*((name,) for name in names)), "none")
 
 
-def test_first_from_the_records_then_from_the_cache(small_set: Path) -> None:
+def load(found: RecordSet, request: Request | None = None) -> Dataset:
+    return annotated.load(found, request or Request(), None)
+
+
+def test_first_from_the_records_then_from_the_cache(small_set: RecordSet) -> None:
     read: list[tuple[int, int]] = []
-    first = load_dataset(on_record=lambda done, of: read.append((done, of)))
-    second = load_dataset(on_record=lambda done, of: read.append((done, of)))
+    first, second = (
+        annotated.load(small_set, Request(), lambda done, of: read.append((done, of)))
+        for _ in range(2)
+    )
     assert read == [(1, 3), (2, 3), (3, 3)]
     assert second.summary == first.summary
-    for part in ("train", "val", "test"):
-        for field in ("x", "y", "record", "sample"):
-            np.testing.assert_array_equal(
-                getattr(getattr(second, part), field), getattr(getattr(first, part), field)
-            )
+    pairs = [(first.split(part), second.split(part)) for part in ("train", "val", "test")]
+    pairs += [(first.outside[part], second.outside[part]) for part in ("val", "test")]
+    for one, two in pairs:
+        for field in ("x", "y", "record", "patient", "sample"):
+            np.testing.assert_array_equal(getattr(two, field), getattr(one, field))
 
 
-def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: Path) -> None:
+def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: RecordSet) -> None:
     from edgeecg.data.records import read
 
-    made = load_dataset()
+    made = load(small_set)
     kept = sum(sum(counts.values()) for counts in made.summary.beats.values())
-    annotated = sum(len(read(small_set, r, ()).symbols) for r in ("s100", "s104", "s108"))
-    assert kept + sum(made.summary.skipped.values()) == annotated
+    symbols = [read(small_set.folder, r, ("MLII",)).symbols for r in ("s100", "s104", "s108")]
+    assert kept + sum(made.summary.skipped.values()) == sum(map(len, symbols))
     assert made.summary.skipped["edge"] >= 3
 
 
-def test_another_preprocessing_or_map_is_another_content(small_set: Path) -> None:
-    one = load_dataset()
-    two = load_dataset(preprocessing=Preprocessing(fs_hz=180, window=128, r_index=64))
-    three = load_dataset("ec57")
+def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) -> None:
+    from edgeecg.data.records import read
+
+    made = load(small_set)
+    assert set(made.outside) == {"val", "test"}
+    for part, name in (("val", "s104"), ("test", "s108")):
+        symbols = read(small_set.folder, name, ("MLII",)).symbols
+        found = made.outside[part]
+        fusion, paced = (sum(s in group for s in symbols) for group in ("F", "Q/f"))
+        # All but those near the record's ends.
+        assert 0 <= fusion - int((found.y == 0).sum()) <= 2
+        assert 0 <= paced - int((found.y == 1).sum()) <= 2
+        assert set(found.record.tolist()) <= {name}
+
+
+def test_another_preprocessing_or_map_is_another_content(small_set: RecordSet) -> None:
+    one = load(small_set)
+    two = load(small_set, Request(preprocessing=Preprocessing(fs_hz=180, window=128, r_index=64)))
+    three = load(small_set, Request(class_map="ec57"))
     assert two.train.x.shape[1:] == (1, 128)
     assert len({made.summary.content_sha256 for made in (one, two, three)}) == 3
 
 
-def test_a_changed_record_is_noticed_although_the_windows_are_cached(small_set: Path) -> None:
-    load_dataset()
-    path = small_set / "s104.dat"
+def test_a_changed_record_is_noticed_although_the_windows_are_cached(
+    small_set: RecordSet,
+) -> None:
+    load(small_set)
+    path = small_set.folder / "s104.dat"
     data = bytearray(path.read_bytes())
     data[100] ^= 4
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"s104.*checksum"):
-        load_dataset()
+        load(small_set)
 
 
-def test_two_leads_become_two_rows(small_set: Path) -> None:
-    made = load_dataset(preprocessing=Preprocessing(leads=("MLII", "V1")))
+PLAIN = Preprocessing(rhythm=None, reference=None, r_index=160)
+
+
+def test_two_leads_become_two_rows(small_set: RecordSet) -> None:
+    both = PLAIN.model_copy(update={"leads": ("MLII", "V1")})
+    made = load(small_set, Request(preprocessing=both))
     assert made.train.x.shape[1:] == (2, 256)
-    np.testing.assert_array_equal(made.train.x[:, :1], load_dataset().train.x)
+    one = load(small_set, Request(preprocessing=PLAIN))
+    np.testing.assert_array_equal(made.train.x[:, :1], one.train.x)
 
 
-def test_records_without_a_class_cannot_train(
-    monkeypatch: pytest.MonkeyPatch, write_record: WriteRecord
-) -> None:
+def test_a_window_has_its_parts_in_order(small_set: RecordSet) -> None:
+    whole = Preprocessing(rhythm=Rhythm(), reference=Reference(), r_index=82)
+    made = load(small_set, Request(preprocessing=whole))
+    strip, signal, difference = np.split(made.train.x[:, 0], [32, 144], axis=1)
+    short = PLAIN.model_copy(update={"window": 112, "r_index": 50})
+    plain = load(small_set, Request(preprocessing=short))
+    np.testing.assert_allclose(signal, plain.train.x[:, 0], atol=1e-6)
+    assert np.array_equal(strip[:, ::4], strip[:, 3::4])
+    # A beat differs from the patient's mean beat by less than it differs from nothing.
+    normal = made.train.y == 0
+    assert np.median(difference[normal].std(axis=1)) < 0.5 < signal[normal].std()
+
+
+def test_records_without_a_class_cannot_train(write_record: WriteRecord) -> None:
     for name in ("1", "2", "3"):
         folder = write_record(name, symbols=["N", "A", "F"])
-    found = dataset.RecordSet("mitdb", folder, Split(("1",), ("2",), ("3",)), "none")
-
-    def find(source: str | None) -> dataset.RecordSet:
-        return found
-
-    monkeypatch.setattr(dataset, "_find", find)
+    found = RecordSet("mitdb", folder, Split(("1",), ("2",), ("3",)), "none")
+    short = PLAIN.model_copy(update={"window": 64, "r_index": 32})
     with pytest.raises(DataError, match="no beat of class"):
-        load_dataset(preprocessing=Preprocessing(window=64, r_index=32))
+        load(found, Request(preprocessing=short))
+
+
+def test_a_database_of_records_is_not_one_of_beats() -> None:
+    with pytest.raises(DataError, match="has classes for records"):
+        load_dataset(Request(source="ptbxl", task="beats"))
+
+
+def test_a_database_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'mitdb'"):
+        load_dataset(Request(source="mitbd"))
 
 
 def test_the_builtin_records_train_every_class_and_say_that_they_are_synthetic() -> None:
-    made = load_dataset(source="synthetic")
+    made = load_dataset(Request(source="synthetic"))
     summary = made.summary
     assert summary.source == "synthetic"
     assert "McSharry" in summary.licence
@@ -140,7 +179,7 @@ def test_importing_the_room_brings_neither_torch_nor_wfdb_nor_scipy() -> None:
 
 @pytest.mark.skipif(not REAL, reason="EDGEECG_DATA does not name the real records")
 def test_real_records_have_the_published_counts() -> None:
-    made = load_dataset(source="mitdb")
+    made = load_dataset(Request(source="mitdb", preprocessing=PLAIN))
     _check_no_common_record(made)
     summary = made.summary
     edge = summary.skipped["edge"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ptbxl_copies import base, error_of
 
@@ -43,7 +43,9 @@ def test_a_header_that_is_something_else(folder: Path, old: str, new: str) -> No
     assert "00005_lr.hea" in error_of(folder)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     where=st.floats(0, 1, exclude_max=True),
     patch=st.binary(min_size=1, max_size=12),
@@ -51,16 +53,16 @@ def test_a_header_that_is_something_else(folder: Path, old: str, new: str) -> No
     suffix=st.sampled_from([".hea", ".dat"]),
 )
 def test_a_damaged_record_is_read_as_it_was_or_refused(
-    original: Path, where: float, patch: bytes, cut: bool, suffix: str
+    folder: Path, where: float, patch: bytes, cut: bool, suffix: str
 ) -> None:
-    base = base(original, 1)
-    content = {s: base.with_suffix(s).read_bytes() for s in (".hea", ".dat")}
-    header = format16.parse(content[".hea"], base.with_suffix(".hea"))
+    path = base(folder, 1)
+    content = {s: path.with_suffix(s).read_bytes() for s in (".hea", ".dat")}
+    header = format16.parse(content[".hea"], path.with_suffix(".hea"))
     if suffix == ".dat":
         data = bytearray(content[".dat"])
         at = int(where * len(data))
         data[at] ^= patch[0] or 1
-        damaged = base.parent / "damaged.dat"
+        damaged = path.parent / "damaged.dat"
         damaged.write_bytes(data[:at] if cut else data)
         with pytest.raises(DataError, match=r"damaged\.dat"):
             format16.read(header, damaged)
@@ -70,8 +72,8 @@ def test_a_damaged_record_is_read_as_it_was_or_refused(
     at = int(where * len(text))
     text[at : at + len(patch)] = patch
     try:
-        changed = format16.parse(bytes(text[: at + 1] if cut else text), base.with_suffix(".hea"))
-        format16.read(changed, base.with_suffix(".dat"))
+        changed = format16.parse(bytes(text[: at + 1] if cut else text), path.with_suffix(".hea"))
+        format16.read(changed, path.with_suffix(".dat"))
     except DataError as error:
         assert "00001_lr" in error.what  # noqa: PT017 (either outcome is right)
     else:

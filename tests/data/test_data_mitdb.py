@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg.data import load_dataset, mitdb
+from edgeecg.data import Request, load_dataset, mitdb, places
+from edgeecg.data.places import locate
 from edgeecg.errors import DataError
 
 
@@ -14,17 +15,17 @@ def test_the_variable_decides_even_when_its_folder_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EDGEECG_DATA", str(tmp_path / "nowhere"))
-    assert mitdb.locate() == tmp_path / "nowhere" / "mitdb"
+    assert locate("mitdb") == tmp_path / "nowhere" / "mitdb"
 
 
 def test_without_the_variable_the_users_data_folder_counts_if_it_is_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
-    monkeypatch.setattr(mitdb, "default_folder", lambda: tmp_path / "mitdb")
-    assert mitdb.locate() is None
+    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path))
+    assert locate("mitdb") is None
     (tmp_path / "mitdb").mkdir()
-    assert mitdb.locate() == tmp_path / "mitdb"
+    assert locate("mitdb") == tmp_path / "mitdb"
 
 
 def test_a_missing_folder_says_where_and_how_to_get_it(
@@ -34,7 +35,7 @@ def test_a_missing_folder_says_where_and_how_to_get_it(
     with pytest.raises(DataError) as caught:
         load_dataset()
     assert str(tmp_path / "mitdb") in caught.value.why
-    assert "wfdb.dl_database('mitdb'" in caught.value.todo
+    assert "edgeecg data fetch mitdb" in caught.value.todo
     assert "unset EDGEECG_DATA" in caught.value.todo
 
 
@@ -50,6 +51,6 @@ def test_real_records_asked_for_by_name_are_not_replaced_by_synthetic_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
-    monkeypatch.setattr(mitdb, "default_folder", lambda: tmp_path / "mitdb")
+    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path))
     with pytest.raises(DataError, match="not found"):
-        load_dataset(source="mitdb")
+        load_dataset(Request(source="mitdb"))

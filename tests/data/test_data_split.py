@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgeecg.data.mitdb import PACED
-from edgeecg.data.split import MITDB_SPLIT, VALIDATION, Split
+from edgeecg.data.mitdb import PACED, SPLIT, VALIDATION
+from edgeecg.data.split import Split
 
 # de Chazal, O'Dwyer and Reilly, IEEE TBME 51(7), 2004, section II.A.
 DS1 = [
@@ -19,26 +19,26 @@ DS2 = [
 
 
 def test_the_test_records_are_ds2() -> None:
-    assert sorted(MITDB_SPLIT.test) == DS2
+    assert sorted(SPLIT.test) == DS2
 
 
 def test_training_and_validation_are_ds1_and_nothing_else() -> None:
-    assert sorted(MITDB_SPLIT.train + MITDB_SPLIT.val) == DS1
+    assert sorted(SPLIT.train + SPLIT.val) == DS1
 
 
 def test_no_record_of_ds2_is_seen_before_the_final_score() -> None:
-    assert not set(MITDB_SPLIT.train + MITDB_SPLIT.val) & set(DS2)
+    assert not set(SPLIT.train + SPLIT.val) & set(DS2)
 
 
 def test_no_record_has_two_uses_and_no_paced_record_has_any() -> None:
-    assert len(set(MITDB_SPLIT.records)) == len(MITDB_SPLIT.records) == 44
-    assert not set(MITDB_SPLIT.records) & set(PACED)
+    assert len(set(SPLIT.records)) == len(SPLIT.records) == 44
+    assert not set(SPLIT.records) & set(PACED)
 
 
 def test_weights_never_see_the_patient_of_201_and_202() -> None:
     assert "201" in VALIDATION
-    assert "202" in MITDB_SPLIT.test
-    assert any("201" in note and "202" in note for note in MITDB_SPLIT.notes)
+    assert "202" in SPLIT.test
+    assert any("201" in note and "202" in note for note in SPLIT.notes)
 
 
 def test_a_record_in_two_parts_is_refused() -> None:

@@ -178,15 +178,15 @@ def test_no_beats_give_no_windows() -> None:
 
 def test_each_window_and_lead_is_normalised_by_itself() -> None:
     windows = np.random.default_rng(0).normal(3, [[[1.0], [20.0]]], (4, 2, 256))
-    made = normalise(windows)
+    made = normalise(windows, Preprocessing())
     assert made.dtype == np.float32
     np.testing.assert_allclose(made.mean(axis=-1), 0, atol=1e-5)
     np.testing.assert_allclose(made.std(axis=-1), 1, atol=1e-5)
-    np.testing.assert_allclose(normalise(windows[2, 1]), made[2, 1], atol=1e-5)
+    np.testing.assert_allclose(normalise(windows[2, 1], Preprocessing()), made[2, 1], atol=1e-5)
 
 
 def test_a_flat_window_becomes_zeros() -> None:
-    np.testing.assert_allclose(normalise(np.full((1, 1, 256), 0.7)), 0, atol=1e-6)
+    np.testing.assert_allclose(normalise(np.full((1, 1, 256), 0.7), Preprocessing()), 0, atol=1e-6)
 
 
 def test_rates_without_a_simple_ratio_are_refused() -> None:

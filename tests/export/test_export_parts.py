@@ -48,6 +48,20 @@ def test_draw_is_balanced_repeatable_and_without_repeats(y: NDArray[np.int64], c
     assert unfinished.size == 0 or unfinished.min() >= taken.max() - 1
 
 
+def test_draw_from_records_takes_the_rarest_class_they_bear() -> None:
+    y = np.zeros((100, 3), np.float32)
+    y[:90, 0] = 1
+    y[5:15, 1] = 1  # ten bear both of the first two
+    y[7, 2] = 1
+    chosen = balanced(y, 9)
+    assert 7 in chosen
+    # One in four: of the first class alone, the second, the third (one there is), and of none.
+    assert (y[chosen].sum(axis=1) == 0).sum() >= 2
+    assert y[chosen][:, 1].sum() >= 2
+    assert np.array_equal(chosen, balanced(y, 9))
+    assert len(balanced(y, 1000)) == 100
+
+
 def test_probe_set_is_read_without_pickle() -> None:
     probe = ProbeSet(np.ones((2, 1, 8), np.float32), np.zeros((2, 3), np.float32))
     with np.load(io.BytesIO(probe.to_npz()), allow_pickle=False) as read:
@@ -229,10 +243,14 @@ def answers(monkeypatch: pytest.MonkeyPatch, rows: NDArray[np.float32]) -> None:
     monkeypatch.setattr(verify, "load", load)
 
 
-def test_parity_is_the_largest_difference_and_the_share_of_equal_labels() -> None:
-    found = np.array([[3.0, 1.5, 0.0], [0.0, 2.25, 2.0]], np.float32)
-    parity = verify.parity(LOGITS, found)
-    assert (parity.n, parity.max_abs_diff, parity.label_agreement) == (2, 1.25, 0.5)
+def test_labels_of_records_are_sets_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The largest logit is another one in the first row, and the classes above 0 are the same.
+    answers(monkeypatch, np.array([[2.9, 3.1, -1.0], [-1.0, 1.0, 2.0]], np.float32))
+    wide = resources.load_target("onnx").model_copy(update={"max_abs_diff": 10.0})
+    x = np.zeros((2, 1, 8), np.float32)
+    logits = np.array([[3.0, 1.0, -2.0], [-2.0, 1.0, 2.0]], np.float32)
+    found = verify.check(Path("f.onnx"), "f", ProbeSet(x, logits, "records"), wide)
+    assert found.label_agreement == 1.0
 
 
 def test_agreeing_file_passes(monkeypatch: pytest.MonkeyPatch) -> None:

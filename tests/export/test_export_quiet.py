@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tiny_run import write_run
 
-from edgeecg.data import load_dataset
+from edgeecg.data import Request, load_dataset
 from edgeecg.schema import ModelCard
 
 
 @pytest.mark.system
 def test_converters_say_nothing_to_the_user(tmp_path: Path, model_card: ModelCard) -> None:
-    dataset = load_dataset(source="synthetic")
+    dataset = load_dataset(Request(source="synthetic"))
     card = model_card.model_copy(update={"data": dataset.summary})
     write_run(tmp_path / "runs" / "tiny", card)
     command = "import sys; from edgeecg.cli import main; main()"

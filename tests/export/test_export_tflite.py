@@ -90,6 +90,19 @@ def test_operations_named_in_float_ops_stay_float32(tmp_path: Path) -> None:
     assert set(types.values()) == {"int8"}
 
 
+def test_unit_that_no_calibration_window_moves_does_not_spoil_the_file(tmp_path: Path) -> None:
+    model = Tiny().eval()
+    with torch.no_grad():
+        assert model.conv.bias is not None
+        model.conv.bias.fill_(-1000.0)
+    with quiet():
+        content = exporter("tflite").export(model, INT8, calibration(), (1, 32))
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(content)
+    found = runtimes.for_file(path).load(path).run(calibration()[:1])
+    np.testing.assert_allclose(found[0], model.head.bias.detach().numpy(), atol=0.01)
+
+
 def test_unknown_float_op_lists_the_known_ones() -> None:
     wrong = INT8.model_copy(update={"float_ops": ("SOFTMAKS",)})
     with quiet(), pytest.raises(SchemaError, match=r"SOFTMAKS; known are .*SOFTMAX.*tflite-int8"):

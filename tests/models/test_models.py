@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from edgeecg.errors import ArtifactError, UnknownNameError
 from edgeecg.models import architecture, build, names
-from edgeecg.models.costs import layer_costs, nonzero_parameters, parameters
+from edgeecg.models.attention import SelfAttention
+from edgeecg.models.costs import layer_costs, matrices, nonzero_parameters, parameters
 
 # Totals of the seed document's model table.
-PARAMETERS = {"cnn1d": 188_035, "resnet1d_attn": 417_892}
+PARAMETERS = {
+    "bilstm": 530_947,
+    "cnn1d": 188_035,
+    "cnn_lstm_attn": 349_860,
+    "conv_transformer": 1_711_878,
+    "resnet1d_attn": 417_892,
+    "resnet1d_se_attn": 1_661_126,
+}
 
 
 def test_there_is_a_total_for_every_model() -> None:
@@ -42,6 +51,12 @@ class TestEveryModel:
         assert parameters(model) < PARAMETERS[name]
         build(name, shape.widths(model)).load_state_dict(model.state_dict())
 
+    def test_the_same_window_gives_the_same_logits(self, name: str) -> None:
+        model = build(name).eval()
+        x = torch.randn(2, *architecture(name).INPUT_SHAPE)
+        with torch.no_grad():
+            assert torch.equal(model(x), model(x))
+
     def test_a_beat_does_not_depend_on_its_neighbours_in_the_batch(self, name: str) -> None:
         model = build(name).eval()
         x = torch.randn(4, *architecture(name).INPUT_SHAPE)
@@ -60,9 +75,50 @@ class TestEveryModel:
     def test_every_weight_is_counted_as_a_mac_at_least_once(self, name: str) -> None:
         model = build(name)
         layers = layer_costs(model, architecture(name).INPUT_SHAPE)
-        weights = {n: p for n, p in model.named_parameters() if n.endswith("weight") and p.ndim > 1}
-        assert {f"{layer.name}.weight" for layer in layers} == set(weights)
-        assert all(layer.macs >= weights[f"{layer.name}.weight"].numel() for layer in layers)
+        counted = [weight for cost in layers for weight in matrices(model.get_submodule(cost.name))]
+        expected = [p for p in model.parameters() if p.ndim > 1]
+        assert sorted(map(id, counted)) == sorted(map(id, expected))
+        for cost in layers:
+            weights = matrices(model.get_submodule(cost.name))
+            assert cost.macs >= max(1, sum(weight.numel() for weight in weights))
+
+
+def test_conv_transformer_has_the_flops_of_the_seed() -> None:
+    # 230.56 MFLOPs, two to a multiply-accumulate.
+    layers = layer_costs(build("conv_transformer"), (12, 1000))
+    assert 2 * sum(layer.macs for layer in layers) == pytest.approx(230.56e6, rel=0.01)
+
+
+def test_an_lstm_worked_out_by_hand() -> None:
+    class Tiny(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(3, 5, batch_first=True, bidirectional=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.lstm(x)[0]
+
+    model = Tiny()
+    with torch.no_grad():
+        model.lstm.get_parameter("weight_hh_l0_reverse").zero_()
+    (cost,) = layer_costs(model, (7, 3))
+    assert (cost.name, cost.op) == ("lstm", "LSTM")
+    assert cost.macs == 2 * 7 * 4 * 5 * (3 + 5)
+    # Of 2 * 20 * 8 weights, the 20 * 5 from the backward state are zero.
+    assert cost.nonzero_fraction == pytest.approx(220 / 320)
+    # Two biases for each of 2 * 20 gates.
+    assert cost.weight_bytes == (2 * 20 * 8 + 2 * 2 * 20) * 4
+    assert cost.activation_bytes == (7 * 3 + 7 * 10) * 4
+
+
+def test_attention_worked_out_by_hand() -> None:
+    layers = layer_costs(nn.Sequential(SelfAttention(6, heads=2, head_width=4)), (9, 6))
+    assert [layer.op for layer in layers] == ["Linear"] * 4 + ["SelfAttention"]
+    products = layers[-1]
+    # 9 x 9 scores per head, each a product of 4 numbers; then 9 x 4 mixtures of 9 values.
+    assert products.macs == 2 * (9 * 9 * 4) + 2 * (9 * 4 * 9)
+    assert (products.nonzero_fraction, products.weight_bytes) == (1.0, 0)
+    assert products.activation_bytes == (3 * 9 * 8 + 9 * 8 + 2 * 2 * 81) * 4
 
 
 def test_unknown_model() -> None:

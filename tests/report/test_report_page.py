@@ -11,7 +11,7 @@ from edgeecg.report import tables
 from edgeecg.report.comparison import compare
 from edgeecg.report.documents import read
 from edgeecg.report.page import render
-from edgeecg.schema import Breakdown, Memory, Parity, Preprocessing, Proxy, Rhythm
+from edgeecg.schema import Breakdown, Memory, Parity, Preprocessing, Proxy, Reference, Rhythm
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -153,11 +153,15 @@ def test_a_run_of_records_is_shown_by_its_curves(build: Callable[..., Builder]) 
 
 
 def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) -> None:
-    card = full.card("compressed", preprocessing=Preprocessing(rhythm=Rhythm()))
+    card = full.card(
+        "compressed",
+        preprocessing=Preprocessing(rhythm=Rhythm(), reference=Reference(beats=40), r_index=100),
+    )
     full.run.model_card.write_text(card.to_json(), encoding="utf-8")
     _, parsed = page(full)
     assert "first 32 samples: 8 RR intervals of 4 samples each" in parsed.text
-    assert "R peak at sample 160, lead MLII" in parsed.text
+    assert "minus the mean of 40 beats before" in parsed.text
+    assert "R peak at sample 100, lead MLII" in parsed.text
     assert "causal high-pass 0.5 Hz, window-zscore" in parsed.text
     assert "augmentation: shift 4" in parsed.text
 

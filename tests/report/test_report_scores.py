@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_run import Builder, Matrix, scores
+from report_run import Builder, Matrix, label_scores, scores
 from sklearn.metrics import f1_score
 
-from edgeecg.report.scores import macro_f1, macro_f1_change, recall, without_record
+from edgeecg.report.scores import (
+    class_score,
+    macro_auroc_change,
+    macro_f1,
+    macro_f1_change,
+    recall,
+    without_record,
+)
 
 
 @settings(deadline=None, max_examples=50)
@@ -43,6 +50,24 @@ def test_a_record_that_was_not_scored_cannot_be_left_out(full: Builder) -> None:
 
 def test_the_recall_of_a_class_without_beats_is_unknown() -> None:
     assert recall(np.zeros((3, 3), dtype=np.int64), 1) is None
+
+
+def test_the_scores_of_one_class_by_hand() -> None:
+    # S: 10 of 20 found, and 4 + 1 beats of other classes called S.
+    matrix = np.array([[90, 4, 6], [5, 10, 5], [2, 1, 17]])
+    found = class_score(matrix, 1)
+    assert (found.recall, found.precision, found.support) == (0.5, pytest.approx(10 / 15), 20)
+    assert found.f1 == pytest.approx(2 * 10 / (20 + 15))
+    assert class_score(np.zeros((3, 3), np.int64), 1).f1 == 0
+
+
+def test_the_curves_of_beats_have_no_change(full: Builder) -> None:
+    test = full.card("baseline").test
+    assert macro_auroc_change(test, test) is None
+    change = macro_auroc_change(label_scores(0), label_scores(3))
+    assert change is not None
+    assert change.value == pytest.approx(-0.03)
+    assert change.ci95 is None
 
 
 def _noisy(seed: int, gain: int) -> dict[str, Matrix]:

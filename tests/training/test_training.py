@@ -18,6 +18,7 @@ from edgeecg.schema import (
     Augmentation,
     CompressionConfig,
     Preprocessing,
+    Reference,
     Rhythm,
     Task,
     TrainingConfig,
@@ -55,11 +56,11 @@ def beats_of(y: list[int], record: list[str]) -> Windows:
     )
 
 
-def test_a_draw_is_balanced_by_square_roots() -> None:
-    # Class sizes 9000 and 100 in one record each: square roots 94.9 and 10, so 9.5 % are rare.
+def test_a_draw_is_balanced() -> None:
+    # Class sizes 9000 and 100 in one record each: 24.2 and 5.0 to the power of 0.35, 17 % are rare.
     beats = beats_of([0] * 9000 + [1] * 100, ["a"] * 9000 + ["b"] * 100)
     drawn = beats.y[draw(beats, 20_000, np.random.default_rng(0))]
-    assert drawn.mean() == pytest.approx(10 / (10 + 9000**0.5), abs=0.01)
+    assert drawn.mean() == pytest.approx(100**0.35 / (100**0.35 + 9000**0.35), abs=0.01)
 
 
 def test_a_patient_with_most_beats_of_a_class_does_not_rule_it() -> None:
@@ -131,6 +132,28 @@ def test_without_a_signal_the_strip_is_all_there_is() -> None:
     torch.testing.assert_close(made[:, :, :strip:4], x[:, :, :strip:4].clamp(-4, 4))
 
 
+def test_with_a_reference_everything_off_changes_nothing() -> None:
+    whole = Preprocessing(rhythm=Rhythm(), reference=Reference(), r_index=82)
+    signal = torch.randn(4, 1, 112)
+    signal = (signal - signal.mean(2, keepdim=True)) / signal.std(2, keepdim=True, unbiased=False)
+    mean_beat = torch.randn(4, 1, 112)
+    mean_beat -= mean_beat.mean(dim=2, keepdim=True)
+    x = torch.cat([torch.zeros(4, 1, 32), signal, signal - mean_beat], dim=2)
+    off = Augmentation(shift=0, wander=0, noise=0)
+    torch.testing.assert_close(Augmenter(off, whole)(x, torch.Generator()), x, atol=1e-4, rtol=0)
+    # Stretched and filtered alike, beat and mean beat still cancel where they are the same.
+    same = torch.cat([torch.zeros(4, 1, 32), signal, torch.zeros(4, 1, 112)], dim=2)
+    alike = Augmentation(shift=4, stretch=0.1, warp=0.2, colour=0.3, wander=0, noise=0)
+    made = Augmenter(alike, whole)(same, torch.Generator().manual_seed(0))
+    assert made[:, :, 144:].abs().max() < 1e-4
+    assert not torch.allclose(made[:, :, 32:144], signal, atol=0.1)
+    # Without its signal a window still has the difference.
+    blank = Augmentation(shift=0, wander=0, noise=0, signal_dropout=1.0)
+    made = Augmenter(blank, whole)(x, torch.Generator())
+    assert torch.count_nonzero(made[:, :, 32:144]) == 0
+    torch.testing.assert_close(made[:, :, 144:], x[:, :, 144:], atol=1e-4, rtol=0)
+
+
 def test_recorded_noise_is_added_and_nothing_else() -> None:
     x = torch.zeros(3, 2, 100)
     fixed = Preprocessing(
@@ -199,9 +222,9 @@ def test_a_loss_that_is_not_finite_stops_training(
 def test_records_of_several_classes_are_learned(records_dataset: Dataset, tmp_path: Path) -> None:
     config = TrainingConfig(
         model="resnet1d_se_attn",
-        epochs=2,
+        epochs=1,
         epoch_windows=None,
-        batch_size=8,
+        batch_size=4,
         mixup=0.2,
         label_smoothing=0.05,
         average=0.5,

@@ -71,7 +71,7 @@ def test_beats_agree_with_scikit_learn() -> None:
     assert np.array_equal(sum(np.asarray(m) for m in found.records.values()), found.confusion)
     assert found.macro_f1_ci95 is not None
     assert found.macro_f1_ci95[0] < found.macro_f1 < found.macro_f1_ci95[1]
-    assert found.headline == ("macro_f1", found.macro_f1)
+    assert found.headline == ("macro-F1", found.macro_f1)
 
 
 def test_a_class_that_is_missing_scores_zero_not_nan() -> None:
@@ -111,7 +111,7 @@ def test_records_agree_with_scikit_learn() -> None:
     assert found.per_class["MI"].recall == pytest.approx(recall_score(y[:, 1], p[:, 1] >= 0.5))
     assert found.per_class["HYP"].threshold == 0.7
     assert not found.confusion
-    assert found.headline == ("macro_auroc", found.macro_auroc)
+    assert found.headline == ("macro AUROC", found.macro_auroc)
 
 
 def test_intervals_of_records_are_those_of_a_plain_bootstrap() -> None:

@@ -1,0 +1,133 @@
+"""Windows of records that nobody has annotated, to be classified."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.data import beat_windows, folder, records, windows
+from edgeecg.data.aami import BEAT_SYMBOLS
+from edgeecg.data.inventory import is_ptbxl
+from edgeecg.data.records import Record
+from edgeecg.errors import DataError
+from edgeecg.schema import Preprocessing
+
+Peaks = Literal["annotations", "xqrs", "none needed"]
+"""Where the R peaks come from."""
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """The windows of one record.
+
+    Attributes:
+        name: Record name.
+        fs_hz: The record's own sampling rate.
+        x: Windows, float32, ``(n, leads, samples)``.
+        sample: R peak of each window at the record's own rate, int64, ``(n,)``; 0 for a window
+            that is not about a beat.
+        peaks: Where the R peaks come from.
+        skipped: Beats, or the record, left out, by reason.
+    """
+
+    name: str
+    fs_hz: float
+    x: NDArray[np.float32]
+    sample: NDArray[np.int64]
+    peaks: Peaks
+    skipped: dict[str, int]
+
+
+def names(path: Path) -> tuple[str, ...]:
+    """Return the names of all records of a folder, annotated or not; of PTB-XL's, at 100 Hz.
+
+    Raises:
+        DataError: There are none, or the list of records names one that is missing or outside.
+    """
+    if not is_ptbxl(path):
+        return folder.record_names(path)
+    found = sorted(path.glob("records100/*/*_lr.hea"))
+    return tuple(str(header.relative_to(path).with_suffix("")) for header in found)
+
+
+def load(
+    path: Path, name: str, preprocessing: Preprocessing, leads: Mapping[str, str]
+) -> Unlabelled:
+    """Return the windows of one record: one for each beat, or one of the whole record.
+
+    Beats are those of ``NAME.atr`` where it is there, else those that wfdb's XQRS detector finds in
+    the first lead.
+
+    Args:
+        path: The folder.
+        name: The record.
+        preprocessing: How leads become windows.
+        leads: What the model's leads are called in the record.
+
+    Raises:
+        DataError: The record is missing or damaged, or lacks a lead, or a lead is flat.
+    """
+    wanted = tuple(leads.get(lead, lead) for lead in preprocessing.leads)
+    annotated = (path / f"{name}.atr").is_file() and preprocessing.r_index is not None
+    record = records.read(path, name, wanted, strict=False, annotated=annotated)
+    if preprocessing.r_index is None:
+        return _whole(record, preprocessing)
+    if beat_windows.is_short(record, preprocessing):
+        return _nothing(record, preprocessing, beat_windows.SHORT)
+    if annotated:
+        is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
+        beats, peaks = record.samples[is_beat], "annotations"
+    else:
+        beats, peaks = detect(record), "xqrs"
+    made = beat_windows.beat_windows(record, beats, preprocessing)
+    skipped = Counter(made.reason[made.reason != ""].tolist())
+    return Unlabelled(
+        name, record.fs_hz, made.x, beats[made.reason == ""], peaks, dict(sorted(skipped.items()))
+    )
+
+
+def detect(record: Record) -> NDArray[np.int64]:
+    """Return the R peaks that wfdb's XQRS detector finds in a record's first lead, ``(beats,)``.
+
+    Raises:
+        DataError: The detector gave up.
+    """
+    from wfdb import processing
+
+    lead = beat_windows.held(record.signal_mv[:1])[0]
+    try:
+        found = processing.xqrs_detect(sig=lead, fs=record.fs_hz, verbose=False)
+    except (ValueError, IndexError, ArithmeticError) as error:
+        raise DataError(
+            f"No beats were found in record {record.name}.",
+            f"The detector XQRS stopped: {error}.",
+            "Annotate its beats, or leave the record out.",
+        ) from error
+    return np.unique(np.asarray(found, np.int64))
+
+
+def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
+    """Return the record's first ``window`` samples at the model's rate as one window."""
+    if not np.isfinite(record.signal_mv).all():
+        return _nothing(record, preprocessing, beat_windows.NAN)
+    stream = windows.CausalFilter(preprocessing, record.fs_hz)
+    # The resampler is late by `delay`; the last value is held until it has put out everything.
+    late = -(-stream.delay * stream.down // stream.up)
+    padded = np.pad(record.signal_mv, ((0, 0), (0, late)), mode="edge")
+    filtered = stream.push(padded)[:, stream.delay :][:, : preprocessing.window]
+    if filtered.shape[1] < preprocessing.window:
+        return _nothing(record, preprocessing, beat_windows.SHORT)
+    x = windows.normalise(filtered, preprocessing)[None]
+    return Unlabelled(record.name, record.fs_hz, x, np.zeros(1, np.int64), "none needed", {})
+
+
+def _nothing(record: Record, preprocessing: Preprocessing, reason: str) -> Unlabelled:
+    x = np.zeros((0, len(preprocessing.leads), preprocessing.window), np.float32)
+    none = np.zeros(0, np.int64)
+    return Unlabelled(record.name, record.fs_hz, x, none, "none needed", {reason: 1})
