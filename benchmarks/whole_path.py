@@ -1,8 +1,9 @@
 """The whole path on real records, three seeds: baseline beside compressed beside int8.
 
-Runs ``edgeecg compress``, ``export``, ``bench`` and ``report`` as a user would, each seed in a run
-folder ``runs/whole-path-SEED``, and writes ``benchmarks/results/whole_path.json``. A finished run
-is not trained again and an unfinished one is resumed, so the script can be killed and restarted::
+Starts from the three seeds of ``baselines.py``; runs ``edgeecg compress``, ``export``, ``bench`` and
+``report`` as a user would, each seed in a run folder ``runs/whole-path-SEED``, and writes
+``benchmarks/results/whole_path.json``. A finished run is not repeated and an unfinished one is
+resumed, so the script can be killed and restarted::
 
     EDGEECG_DATA=../shared/data python benchmarks/whole_path.py
 """
@@ -11,15 +12,15 @@ from __future__ import annotations
 
 import json
 import platform
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from baselines import spread, trained
 
 from edgeecg.files import write_text
 from edgeecg.runs import RunFolder, git_revision
@@ -56,10 +57,11 @@ def walk(seed: int) -> RunFolder:
     notes = run.path / "seconds.json"
     seconds: dict[str, float] = {}
     if not run.finished:
-        options = ["--model", MODEL, "--data", "mitdb", "--seed", str(seed), "--name", run.name]
+        dense = trained(MODEL, seed)
+        options = ["--start", dense.name, "--data", "mitdb"]
         if run.config.is_file():
-            options.append("--resume")
-        edgeecg("compress", *options)
+            options = ["--resume"]
+        edgeecg("compress", "--name", run.name, *options)
     seconds["compress"] = journal_seconds(run)
     targets = [word for target in TARGETS for word in ("--target", target)]
     seconds["export"] = edgeecg("export", "--run", run.name, *targets)
@@ -112,11 +114,6 @@ def gather(seed: int, run: RunFolder) -> dict[str, Any]:
         "config": log.config.model_dump(mode="json"),
         "data": log.data.model_dump(mode="json"),
     }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return mean and sample standard deviation."""
-    return {"mean": statistics.mean(values), "std": statistics.stdev(values)}
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def test_an_unknown_model_lists_the_known_ones_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["compress", "--model", "resnet1d_atn"]) == 2
+    assert run(["compress", "resnet1d_atn"]) == 2
     said = capsys.readouterr().err
     assert "Did you mean 'resnet1d_attn'?" in said
     assert "cnn1d" in said

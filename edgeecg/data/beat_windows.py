@@ -50,7 +50,7 @@ def beat_windows(
     """Filter a record and cut one window around each R peak.
 
     An invalid sample is replaced by the last valid one, as a device would, so that the filters go
-    on; no window that has seen one is returned.
+    on; no window that has seen one is returned, and none such enters the patient's mean beat.
 
     Args:
         record: The signal, with NaN where samples are invalid.
@@ -63,8 +63,10 @@ def beat_windows(
     """
     stream = windows.CausalFilter(preprocessing, record.fs_hz)
     filtered = stream.push(held(record.signal_mv))
-    x, whole = windows.cut(filtered, stream.position(beats), preprocessing)
     invalid, flat = _faults(record, beats, preprocessing, stream)
+    kept = ~(invalid | flat)
+    x, whole = windows.cut(filtered, stream.position(beats[kept]), preprocessing)
+    kept[kept] = whole
     if preprocessing.rhythm is not None:
         if np.any(np.diff(beats) <= 0):
             at = beats[1:][np.diff(beats) <= 0][0]
@@ -74,9 +76,8 @@ def beat_windows(
                 "Take the beat out of the annotations that is there twice or out of order.",
             )
         strips = rhythm.strips(beats / record.fs_hz, preprocessing.rhythm)
-        x = windows.with_strips(x, strips[whole])
-    reason = np.select([~whole, invalid, flat], [EDGE, NAN, FLAT], default="")
-    return BeatWindows(x[reason[whole] == ""], reason)
+        x = windows.with_strips(x, strips[kept])
+    return BeatWindows(x, np.select([invalid, flat, ~kept], [NAN, FLAT, EDGE], default=""))
 
 
 def held(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,13 +15,21 @@ from edgeecg.schema import Rhythm
 CLIP = 4.0
 """Largest size of a value in the strip."""
 
+_USUAL = 0.05
+"""Deviation of ln(RR / m) before anything is known about the patient."""
+
+_FLOOR = 0.02
+"""Added to the deviation, so that a strictly regular rhythm does not blow up its noise."""
+
 
 class RhythmTracker:
-    """Holds the last RR intervals and their running mean.
+    """Holds the last RR intervals, their running mean and their running deviation.
 
-    The mean is exponential, with weight ``1 / reference_beats``, and plain over the first beats,
-    so that it is of use from the second beat on. A mean, not a median: where premature beats come
-    in runs, a median takes their rhythm for the normal one.
+    Both are exponential, with weight ``1 / reference_beats``, and plain over the first beats, so
+    that they are of use from the second beat on. A mean, not a median: where premature beats come
+    in runs, a median takes their rhythm for the normal one. The square root of the deviation lies
+    between no division, which calls every other beat of atrial fibrillation premature, and a whole
+    one, which hides premature beats that are frequent.
     """
 
     def __init__(self, rhythm: Rhythm) -> None:
@@ -33,6 +41,7 @@ class RhythmTracker:
         self._rhythm = rhythm
         self._last_s: float | None = None
         self._mean_s = 0.0
+        self._deviation = _USUAL
         self._seen = 0
         self._recent: list[float] = []
 
@@ -57,10 +66,12 @@ class RhythmTracker:
             self._seen += 1
             weight = max(1 / rhythm.reference_beats, 1 / self._seen)
             self._mean_s += weight * (rr_s - self._mean_s)
-            self._recent = [*self._recent, rr_s][-rhythm.beats :]
+            early = math.log(rr_s / self._mean_s)
+            value = rhythm.gain * early / math.sqrt(self._deviation + _FLOOR)
+            self._deviation += weight * (abs(early) - self._deviation)
+            self._recent = [*self._recent, value][-rhythm.beats :]
         self._last_s = time_s
-        ratios = [rhythm.gain * math.log(rr_s / self._mean_s) for rr_s in self._recent]
-        padded = [0.0] * (rhythm.beats - len(ratios)) + ratios
+        padded = [0.0] * (rhythm.beats - len(self._recent)) + self._recent
         return np.repeat(np.clip(padded, -CLIP, CLIP), rhythm.hold).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ BEATS = TrainingConfig(
         wander=0.3,
         noise=0.2,
         signal_dropout=0.5,
-        rhythm_jitter=0.03,
+        rhythm_jitter=0.1,
         rhythm_gain=0.1,
     ),
 )

@@ -15,21 +15,22 @@ class Rhythm(Value):
     A beat is premature by comparison with the beats before it, and a window of two seconds does not
     see enough of them. So the first ``beats * hold`` samples of the window are no signal: they hold
     the last ``beats`` RR intervals, oldest first, each for ``hold`` samples, as
-    ``gain * ln(RR / reference)``, within -4..4. The reference is a causal running mean of RR over
-    about ``reference_beats`` beats. It is one input like any other: every model, every export
-    target and every device carries it without knowing of it.
+    ``gain * ln(RR / m) / sqrt(d + 0.02)``, within -4..4. Here m is a causal running mean of RR and
+    d one of ``|ln(RR / m)|``: where the rhythm is irregular, an early beat says less. The strip is
+    a part of the one input: every model, every export target and every device carries it without
+    knowing of it.
 
     Attributes:
         beats: RR intervals in the strip; the last one ends at the beat itself.
         hold: Samples per interval.
-        reference_beats: Length of the running mean, in beats.
-        gain: Factor on the logarithm.
+        reference_beats: Length of both running means, in beats.
+        gain: Factor on the quotient.
     """
 
-    beats: Annotated[int, Field(ge=1, le=64)] = 4
-    hold: Annotated[int, Field(ge=1, le=64)] = 8
+    beats: Annotated[int, Field(ge=1, le=64)] = 8
+    hold: Annotated[int, Field(ge=1, le=64)] = 4
     reference_beats: Annotated[int, Field(ge=1)] = 128
-    gain: Positive = 4.0
+    gain: Positive = 1.0
 
     @property
     def samples(self) -> int:

@@ -31,7 +31,7 @@ class Augmentation(Value):
         lead_dropout: Probability of a lead to be flat.
         signal_dropout: Probability of the signal itself to be flat, so that the other parts of the
             window (rhythm strip, difference from the mean beat) have to be read.
-        rhythm_jitter: Deviation of noise on ln(RR / reference).
+        rhythm_jitter: Deviation of noise on the values of the rhythm strip.
         rhythm_gain: Deviation of the logarithm of a factor on the rhythm strip.
         rhythm_dropout: Probability of the rhythm strip to be 0.
     """

@@ -149,7 +149,7 @@ class Augmenter:
         batch, leads, _ = strip.shape
         beats = strip[:, :1, :: rhythm.hold]
         beats = beats * torch.exp(sizes.rhythm_gain * _normal((batch, 1, 1), generator))
-        beats = beats + rhythm.gain * sizes.rhythm_jitter * _normal(beats.shape, generator)
+        beats = beats + sizes.rhythm_jitter * _normal(beats.shape, generator)
         beats = beats * _keep(sizes.rhythm_dropout, (batch, 1, 1), generator)
         held = beats.clamp(-CLIP, CLIP).repeat_interleave(rhythm.hold, dim=2)
         return held.expand(batch, leads, -1)

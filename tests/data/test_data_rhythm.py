@@ -15,21 +15,32 @@ from edgeecg.schema import Preprocessing, Reference, Rhythm
 
 
 def test_a_strip_by_hand() -> None:
-    rhythm = Rhythm(beats=3, hold=2, reference_beats=100, gain=4.0)
-    # Intervals 1.0, 1.0, 0.4: plain means over the first beats are 1, 1 and 0.8.
+    rhythm = Rhythm(beats=3, hold=2, reference_beats=100, gain=1.0)
+    # Intervals 1.0, 1.0, 0.4. Means, the interval itself counted: 1, 1, 0.8. Deviations before it:
+    # 0.05 (the usual), then 0, 0.
     found = strips(np.array([0.0, 1.0, 2.0, 2.4]), rhythm)
     assert found[0].tolist() == [0] * 6
     assert found[1].tolist() == [0] * 6
-    late, early = 4 * math.log(1 / 0.8), 4 * math.log(0.4 / 0.8)
-    np.testing.assert_allclose(found[3], [late, late, late, late, early, early], rtol=1e-6)
+    early = math.log(0.4 / 0.8) / math.sqrt(0.02)
+    assert early < -4
+    np.testing.assert_allclose(found[3], [0, 0, 0, 0, -4, -4])
+
+
+def test_an_early_beat_says_less_where_the_rhythm_is_irregular() -> None:
+    rhythm = Rhythm(beats=1, hold=1)
+    regular = np.cumsum([0.8, *[0.8] * 60, 0.64])
+    irregular = np.cumsum([0.8, *[0.6, 1.0] * 30, 0.64])
+    calm, wild = (float(strips(times, rhythm)[-1, 0]) for times in (regular, irregular))
+    # Deviations of about 0 and of about 0.26: sqrt(0.02) beside sqrt(0.28).
+    assert calm / wild == pytest.approx(math.sqrt(0.28 / 0.02), rel=0.1)
 
 
 def test_the_mean_forgets_what_is_long_ago() -> None:
-    rhythm = Rhythm(beats=1, hold=1, reference_beats=2)
-    # Weight 1/2 from the second interval on: 1, then (1 + 2) / 2, then (1.5 + 2) / 2.
-    found = strips(np.array([0.0, 1.0, 3.0, 5.0]), rhythm)
+    rhythm = Rhythm(beats=1, hold=1, reference_beats=2, gain=0.1)
+    # Weight 1/2 from the second interval on: m is 1, then (1 + 2) / 2; d is 0.05, then 0.
+    found = strips(np.array([0.0, 1.0, 3.0]), rhythm)
     np.testing.assert_allclose(
-        found[:, 0], [0, 0, 4 * math.log(2 / 1.5), 4 * math.log(2 / 1.75)], rtol=1e-6
+        found[:, 0], [0, 0, 0.1 * math.log(2 / 1.5) / math.sqrt(0.02)], rtol=1e-6
     )
 
 

@@ -252,7 +252,7 @@ class Builder:
             data=self.data,
             steps=steps,
             baseline_costs=totals(costs("baseline", "float32")),
-            command="edgeecg compress --model resnet1d_attn",
+            command="edgeecg compress resnet1d_attn",
         )
 
     def manifest(

@@ -105,7 +105,7 @@ def test_the_page_holds_the_figures_and_their_footnotes(full: Builder) -> None:
         "governor performance",
         "Suite quick: A short look.",
         "Not a medical device",
-        "edgeecg compress --model resnet1d_attn",
+        "edgeecg compress resnet1d_attn",
     ):
         assert expected in parsed.text
     assert not re.search(r"\b(None|nan|inf)\b", parsed.text)

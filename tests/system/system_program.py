@@ -10,7 +10,7 @@ from pathlib import Path
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
 SMALL = (
-    *("--model", "cnn1d", "--data", "synthetic", "--epochs", "2", "--epoch-windows", "512"),
+    *("cnn1d", "--data", "synthetic", "--epochs", "2", "--epoch-windows", "512"),
     *("--steps", "2", "--finetune-epochs", "1"),
 )
 """Options of ``edgeecg compress`` for a run of a few seconds."""

@@ -1,0 +1,155 @@
+"""Which window a beat is best seen through: tried on DS1 patients alone.
+
+Patient-wise cross-validation: the 22 records of DS1 in five groups, each with one patient of many S
+beats; ``cnn1d`` is trained briefly on four and predicts the fifth. The running mean of the last
+epoch is scored, so that nothing is chosen on the group that is predicted. DS2 is never looked at.
+Windows that are tried already are kept, so the script can be killed and restarted::
+
+    EDGEECG_DATA=../shared/data python benchmarks/window_choice.py
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from edgeecg.data import Dataset, Request, Windows, load_dataset
+from edgeecg.data.annotated import BEATS
+from edgeecg.files import write_text
+from edgeecg.models import build
+from edgeecg.models.recipes import BEATS as RECIPE
+from edgeecg.runs import git_revision
+from edgeecg.schema import Preprocessing, Rhythm, TrainingConfig
+from edgeecg.training.baseline import train
+from edgeecg.training.checkpoint import load_checkpoint, unprefixed
+from edgeecg.training.loop import predict
+
+RESULT = Path(__file__).resolve().parent / "results" / "window_choice.json"
+GROUPS = (
+    ("209", "114", "101", "122", "205"),
+    ("207", "112", "106", "115", "230"),
+    ("118", "108", "116", "215", "109"),
+    ("220", "124", "119", "208"),
+    ("223", "201", "203"),
+)
+PLAIN = BEATS.model_copy(update={"rhythm": None, "reference": None})
+WHOLE_REST = 256 - Rhythm().samples
+
+TRIED: dict[str, Preprocessing] = {
+    "360 Hz, 0.71 s": PLAIN.model_copy(update={"fs_hz": 360.0, "r_index": 128}),
+    "128 Hz, 2 s": PLAIN.model_copy(update={"r_index": 160}),
+    "128 Hz, 1.75 s, rhythm": BEATS.model_copy(
+        update={"reference": None, "r_index": Rhythm().samples + WHOLE_REST * 6 // 10}
+    ),
+    "128 Hz, 1 s, mean beat": BEATS.model_copy(update={"rhythm": None, "r_index": 58}),
+    "128 Hz, 0.875 s, rhythm, mean beat": BEATS,
+    "the same, high-pass 1 Hz": BEATS.model_copy(update={"highpass_hz": 1.0}),
+}
+
+
+def ds1(preprocessing: Preprocessing) -> Dataset:
+    """Return DS1 as one training split; the others are what the program makes of them."""
+    found = load_dataset(Request(source="mitdb", preprocessing=preprocessing))
+    fields = ("x", "y", "record", "patient", "sample")
+    both = [
+        np.concatenate([getattr(part, field) for part in (found.train, found.val)])
+        for field in fields
+    ]
+    return dataclasses.replace(found, train=Windows(*both), outside={})
+
+
+def chosen(windows: Windows, mask: NDArray[np.bool_]) -> Windows:
+    """Return the windows of some records."""
+    return Windows(
+        windows.x[mask],
+        windows.y[mask],
+        windows.record[mask],
+        windows.patient[mask],
+        windows.sample[mask],
+    )
+
+
+def fold(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> NDArray[np.int64]:
+    """Train on the other records and return the confusion matrix of these."""
+    left_out = np.isin(whole.train.record, names)
+    held = chosen(whole.train, left_out)
+    # Nothing is chosen on `val`, so that a few windows will do there.
+    few = chosen(held, np.arange(len(held.y)) % 50 == 0)
+    dataset = dataclasses.replace(whole, train=chosen(whole.train, ~left_out), val=few)
+    model = build(config.model)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "state"
+        train(dataset, config, checkpoint)
+        averaged = unprefixed("averaged", load_checkpoint(checkpoint)[0])
+    model.load_state_dict(
+        {k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")}
+    )
+    called = predict(model.eval(), held.x).argmax(axis=1)
+    return confusion_matrix(held.y, called, labels=range(3))
+
+
+def f1(matrix: NDArray[np.int64]) -> list[float]:
+    """Return the F1 of each class."""
+    hits = np.diag(matrix)
+    return (2 * hits / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)).tolist()
+
+
+def row(name: str, preprocessing: Preprocessing) -> dict[str, Any]:
+    """Cross-validate one window."""
+    sizes = RECIPE.augmentation
+    if preprocessing.rhythm is None and preprocessing.reference is None:
+        # Without another part a window cannot do without its signal.
+        sizes = sizes.model_copy(update={"signal_dropout": 0.0})
+    config = RECIPE.model_copy(
+        update={"model": "cnn1d", "epochs": 3, "epoch_windows": 5000, "augmentation": sizes}
+    )
+    whole = ds1(preprocessing)
+    matrices = [fold(whole, names, config) for names in GROUPS]
+    pooled = f1(np.sum(matrices, axis=0))
+    return {
+        "window": name,
+        "preprocessing": preprocessing.model_dump(mode="json"),
+        "macro_f1_pooled": float(np.mean(pooled)),
+        "macro_f1_mean_of_groups": float(np.mean([np.mean(f1(m)) for m in matrices])),
+        "macro_f1_std_of_groups": float(np.std([np.mean(f1(m)) for m in matrices], ddof=1)),
+        "f1_pooled": dict(zip(("N", "S", "V"), pooled, strict=True)),
+        "s_f1_of_groups": [f1(m)[1] for m in matrices],
+        "confusions": [m.tolist() for m in matrices],
+        "training": config.model_dump(mode="json"),
+        "git_revision": git_revision(),
+    }
+
+
+def main() -> None:
+    """Try what was not tried yet, writing after each window."""
+    rows: list[dict[str, Any]] = []
+    if RESULT.is_file():
+        rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+    for name, preprocessing in TRIED.items():
+        done = [r for r in rows if r["preprocessing"] == preprocessing.model_dump(mode="json")]
+        if done:
+            continue
+        rows.append(row(name, preprocessing))
+        print(name, round(rows[-1]["macro_f1_mean_of_groups"], 3), flush=True)
+        document = {
+            "title": "Windows tried on DS1, patient-wise cross-validation, cnn1d, seed 0",
+            "groups": GROUPS,
+            "rows": rows,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
+            "versions": {p: version(p) for p in ("torch", "numpy", "scipy")},
+        }
+        write_text(RESULT, json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
