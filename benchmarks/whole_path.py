@@ -1,7 +1,7 @@
 """The whole path on real records, three seeds: baseline beside compressed beside int8.
 
-Starts from the three seeds of ``baselines.py``; runs ``edgeecg compress``, ``export``, ``bench`` and
-``report`` as a user would, each seed in a run folder ``runs/whole-path-SEED``, and writes
+Starts from the three seeds of ``baselines.py``; runs ``edgeecg compress``, ``export``, ``bench``
+and ``report`` as a user would, each seed in a run folder ``runs/whole-path-SEED``, and writes
 ``benchmarks/results/whole_path.json``. A finished run is not repeated and an unfinished one is
 resumed, so the script can be killed and restarted::
 

@@ -91,7 +91,7 @@ def test_a_missing_data_folder_says_what_and_how_and_writes_nothing(
     assert run(["compress"]) == 1
     said = capsys.readouterr().err
     assert str(tmp_path / "nowhere") in said
-    assert "wfdb.dl_database('mitdb'" in said
+    assert "edgeecg data fetch mitdb" in said
     assert not list(tmp_path.iterdir())
 
 

@@ -9,27 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeecg.errors import SchemaError
-from edgeecg.schema import BenchReport, CompressionConfig, Energy, Preprocessing
+from edgeecg.schema import BenchReport, CompressionConfig, Energy, Preprocessing, TrainingConfig
 
 
 def test_a_document_survives_json() -> None:
-    config = CompressionConfig(model="cnn1d", sparsity=0.4, seed=7)
+    config = CompressionConfig(training=TrainingConfig(model="cnn1d", seed=7), sparsity=0.4)
     document = json.loads(config.to_json())
-    assert document["schema"] == "edgeecg.config/1"
+    assert document["schema"] == "edgeecg.config/2"
     assert CompressionConfig.from_json(config.to_json(), "here") == config
 
 
 def test_an_unknown_key_is_named() -> None:
     with pytest.raises(SchemaError, match="sparsitty") as caught:
         CompressionConfig.from_document(
-            {"schema": "edgeecg.config/1", "sparsitty": 0.4}, "run.json"
+            {"schema": "edgeecg.config/2", "sparsitty": 0.4}, "run.json"
         )
     assert "run.json" in caught.value.what
 
 
-@pytest.mark.parametrize("schema", [None, "edgeecg.config/2", "edgeecg.bench/1", 3])
+@pytest.mark.parametrize("schema", [None, "edgeecg.config/9", "edgeecg.bench/1", 3])
 def test_another_version_is_refused(schema: object) -> None:
-    with pytest.raises(SchemaError, match=r"edgeecg\.config/1"):
+    with pytest.raises(SchemaError, match=r"edgeecg\.config/2"):
         CompressionConfig.from_document({"schema": schema}, "run.json")
 
 
@@ -39,7 +39,7 @@ def test_another_version_is_refused(schema: object) -> None:
 )
 def test_values_out_of_range_are_named(key: str, value: float) -> None:
     with pytest.raises(SchemaError, match=key):
-        CompressionConfig.from_document({"schema": "edgeecg.config/1", key: value}, "here")
+        CompressionConfig.from_document({"schema": "edgeecg.config/2", key: value}, "here")
 
 
 def test_a_window_must_hold_its_r_peak() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from edgeecg.compress import masks
 from edgeecg.compress.cards import costs, make_card, save_model
-from edgeecg.compress.channels import prune_channels
+from edgeecg.compress.channels import prune_channels, refuse_uncuttable
 from edgeecg.compress.journal import Journal
 from edgeecg.data import Dataset
 from edgeecg.energy import proxy
@@ -99,6 +99,8 @@ def compress(job: Job) -> CompressionLog:
             f"'{job.run.model_card}' is there.",
             "Go on with 'edgeecg export', or start a new run.",
         )
+    if job.config.structure == "channels":
+        refuse_uncuttable(build(job.model))
     if not job.run.config.is_file():
         write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
@@ -193,7 +195,8 @@ def _step(
         train_epoch(prepared, optimizer, learned, stage, epoch, accelerator, job.progress)
         for epoch in range(config.finetune_epochs)
     )
-    model.cpu(), dense.cpu()
+    model.cpu()
+    dense.cpu()
     return model, _describe(job, dense, model, _Course(number, target, losses, started))
 
 
@@ -219,6 +222,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
             * after[layer.name].nonzero_fraction
             / layer.weight_bytes
             for layer in before
+            if layer.weight_bytes
         },
         train_loss=course.train_loss,
         val=evaluate(model, job.dataset, "val"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
 from edgeecg.schema.value import Count, Fraction, Source, Split, Task, Value
@@ -83,7 +81,7 @@ class Scores(Value):
     macro_f1: Fraction
     per_class: dict[str, ClassScore]
     confusion: tuple[tuple[Count, ...], ...] = ()
-    records: Annotated[dict[str, tuple[tuple[Count, ...], ...]], Field(default={})]
+    records: dict[str, tuple[tuple[Count, ...], ...]] = Field(default={})
     ec57: Ec57 | None = None
     macro_auroc: Fraction | None = None
     macro_auprc: Fraction | None = None

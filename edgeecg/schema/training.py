@@ -83,7 +83,7 @@ class TrainingConfig(Value):
 
     model: str = "resnet1d_attn"
     data: str | None = None
-    leads: Annotated[dict[str, str], Field(default={})]
+    leads: dict[str, str] = Field(default={})
     class_map: ClassMapName = "aami"
     min_likelihood: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     preprocessing: Preprocessing | None = None

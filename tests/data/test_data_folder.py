@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgeecg.data import Dataset, Request, folder, load_dataset
 from edgeecg.data.inside import inside
 from edgeecg.errors import DataError, SchemaError
-from edgeecg.schema import Preprocessing, Rhythm
+from edgeecg.schema import Preprocessing, Reference, Rhythm
 
 WriteRecord = Callable[..., Path]
 
@@ -243,6 +243,16 @@ def test_invalid_samples_cost_the_windows_that_see_them(write_record: WriteRecor
     assert np.isfinite(dataset.test.x).all()
     # Causal: what came before the hole is as it was.
     np.testing.assert_array_equal(dataset.test.x[0], clean[0])
+
+
+def test_a_beat_without_a_window_does_not_enter_the_mean_beat(write_record: WriteRecord) -> None:
+    digital = _digital()
+    digital[1990:1995, 1] = -2048
+    request = Request(preprocessing=Preprocessing(r_index=64, reference=Reference()))
+    path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
+    with_it = folder.load_everything(path, request, None).test.x
+    write_record("a", digital=digital, annotated=[1000, 3000], symbols=list("NN"))
+    np.testing.assert_array_equal(with_it, folder.load_everything(path, request, None).test.x)
 
 
 def test_a_flat_stretch_costs_its_windows(write_record: WriteRecord) -> None:

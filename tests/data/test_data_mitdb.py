@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg.data import Request, load_dataset, mitdb, places
+from edgeecg.data import Request, load_dataset, mitdb
 from edgeecg.data.places import locate
 from edgeecg.errors import DataError
 
@@ -22,10 +22,10 @@ def test_without_the_variable_the_users_data_folder_counts_if_it_is_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
-    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert locate("mitdb") is None
-    (tmp_path / "mitdb").mkdir()
-    assert locate("mitdb") == tmp_path / "mitdb"
+    (tmp_path / "edgeecg" / "mitdb").mkdir(parents=True)
+    assert locate("mitdb") == tmp_path / "edgeecg" / "mitdb"
 
 
 def test_a_missing_folder_says_where_and_how_to_get_it(
@@ -51,6 +51,6 @@ def test_real_records_asked_for_by_name_are_not_replaced_by_synthetic_ones(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
-    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda *_, **__: str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(DataError, match="not found"):
         load_dataset(Request(source="mitdb"))

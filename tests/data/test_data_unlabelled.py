@@ -31,7 +31,7 @@ def generated(tmp_path: Path) -> Path:
 
 def test_annotated_beats_give_the_windows_that_evaluation_sees(generated: Path) -> None:
     found = unlabelled.load(generated, "s1", BEATS, {})
-    scored = folder.load_everything(generated, Request(), None)
+    scored = folder.load_everything(generated, Request(preprocessing=BEATS), None)
     inside = np.isin(found.sample, scored.test.sample)
     assert found.peaks == "annotations"
     np.testing.assert_array_equal(found.x[inside], scored.test.x)

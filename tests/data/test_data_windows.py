@@ -109,6 +109,7 @@ def test_a_window_needs_nothing_after_its_last_sample() -> None:
     filtered, stream = _whole(signal)
     at = stream.position(np.array([1200]))
     x, _ = cut(filtered, at, preprocessing)
+    assert preprocessing.r_index is not None
     last = int(at[0]) - preprocessing.r_index + preprocessing.window - 1
     signal[:, last * stream.down // stream.up + 1 :] = 50.0
     again, _ = cut(_whole(signal)[0], at, preprocessing)
@@ -157,6 +158,7 @@ def test_a_peak_lands_at_r_index(sample: int) -> None:
     filtered, stream = _whole(signal)
     x, whole = cut(filtered, stream.position(np.array([sample])), preprocessing)
     assert whole.all()
+    assert preprocessing.r_index is not None
     assert abs(int(x[0, 0].argmax()) - preprocessing.r_index) <= 1
 
 

@@ -92,6 +92,19 @@ def test_macs_of_each_operation(
     assert layer.macs == macs
 
 
+def test_bias_and_first_states_of_an_lstm_are_no_matrices(tmp_path: Path) -> None:
+    w, r, zeros = ones(2, 32, 3), ones(2, 32, 8), np.zeros((2, 1, 8), np.float32)
+    r[1] = 0.0
+    inputs = ["x", "w", "r", "b", "", "h", "c"]
+    node = helper.make_node("LSTM", inputs, ["y"], hidden_size=8, direction="bidirectional")
+    weights = {"w": w, "r": r, "b": np.zeros((2, 64), np.float32), "h": zeros, "c": zeros}
+    (layer,) = counted(tmp_path, model([node], [10, 1, 3], [10, 2, 1, 8], weights))
+    assert layer.macs == 2 * 3520
+    # Only the backward state's 32 x 8 of all 2 x 32 x 11 weights are zero.
+    assert layer.nonzero_fraction == pytest.approx(1 - 256 / 704)
+    assert layer.weight_bytes == (704 + 2 * 64) * 4
+
+
 def test_shapes_inside_the_graph_are_inferred_and_constants_are_no_layers(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(ones(8, 4), "w")),

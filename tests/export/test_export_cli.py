@@ -9,7 +9,8 @@ import pytest
 
 from edgeecg import data
 from edgeecg.cli import run as edgeecg
-from edgeecg.data import Dataset
+from edgeecg.data import Dataset, Request
+from edgeecg.data.dataset import OnRecord
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Artifact, ExportRecipe
 
@@ -18,7 +19,7 @@ from edgeecg.schema import Artifact, ExportRecipe
 def here(run: RunFolder, monkeypatch: pytest.MonkeyPatch, toy_dataset: Dataset) -> RunFolder:
     """Stand in the folder above ``runs/``, with the toy records as the data."""
 
-    def load_dataset(*arguments: object) -> Dataset:
+    def load_dataset(request: Request, on_record: OnRecord) -> Dataset:
         return toy_dataset
 
     monkeypatch.chdir(run.path.parent.parent)

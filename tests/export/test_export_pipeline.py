@@ -10,16 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from tiny_run import silent, write_model
 from torch import nn
 
-from edgeecg import resources
+from edgeecg import files, models, resources
 from edgeecg.data import Dataset
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, SchemaError, UnknownNameError
 from edgeecg.export import exporter, formats, pipeline
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Artifact, ExportRecipe, ModelCard
+from edgeecg.training.loop import predict
+from edgeecg.training.metrics import score_predictor
 
 
 class FakeExporter:
@@ -233,3 +237,37 @@ def test_baseline_is_converted_once_for_two_targets_of_one_format(
         "cnn1d-compressed-onnx-again",
     ]
     assert calls == ["onnx", "onnx", "onnx-again"]
+
+
+def test_records_are_exported_with_their_task_and_scored_at_the_models_thresholds(
+    run: RunFolder, records_dataset: Dataset, model_card: ModelCard
+) -> None:
+    shape = models.architecture("resnet1d_se_attn")
+    widths = {key: tuple(4 for _ in value) for key, value in shape.WIDTHS.items()}
+    torch.manual_seed(0)
+    model = models.build("resnet1d_se_attn", widths).eval()
+    save_file(model.state_dict(), run.baseline_weights)
+    run.model_weights.write_bytes(run.baseline_weights.read_bytes())
+    sha256 = files.sha256(run.baseline_weights)
+    scored = score_predictor(lambda x: predict(model, x), records_dataset, "test")
+    known = {
+        "name": "resnet1d_se_attn",
+        "widths": widths,
+        "classes": shape.CLASSES,
+        "data": records_dataset.summary,
+        "preprocessing": records_dataset.preprocessing,
+        "test": scored,
+        "weights_sha256": sha256,
+    }
+    card = model_card.model_copy(update=known)
+    run.baseline_card.write_text(card.to_json(), encoding="utf-8")
+    same = card.model_copy(update={"role": "compressed", "parent_sha256": sha256})
+    run.model_card.write_text(same.to_json(), encoding="utf-8")
+    made, _ = pipeline.export_run(run, [resources.load_target("onnx")], records_dataset, silent)
+    assert (made.task, made.class_map) == ("records", "superclasses")
+    assert made.input_shape == (1, 12, 1000)
+    assert made.verification.label_agreement == 1.0
+    assert made.test is not None
+    assert made.test.macro_auroc == pytest.approx(scored.macro_auroc, abs=1e-3)
+    for name, found in made.test.per_class.items():
+        assert found.threshold == scored.per_class[name].threshold

@@ -1,0 +1,77 @@
+"""A user's own training: train, evaluate, compress from it; in one process and in two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from system_program import run_in
+
+pytestmark = pytest.mark.system
+
+TRAIN = ("train", "cnn1d", "--data", "synthetic", "--epochs", "2", "--epoch-windows", "512")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    said = run_in(folder)(*TRAIN, "--name", "mine").stdout
+    assert "SYNTHETIC" in said
+    assert "edgeecg compress --start mine" in said
+    return folder
+
+
+def test_a_run_evaluates_to_the_scores_on_its_card(trained: Path) -> None:
+    said = run_in(trained)("evaluate", "runs/mine", "--data", "synthetic", "--json", "-").stdout
+    document = json.loads(said)
+    card = json.loads((trained / "runs/mine/baseline.json").read_text())
+    assert document["data"] == "synthetic"
+    assert document["split"] == "test"
+    assert document["n"] == card["test"]["n"]
+    assert document["macro_f1"] == pytest.approx(card["test"]["macro_f1"], abs=1e-6)
+    assert {"recall", "precision", "f1"} <= set(document["per_class"]["S"])
+
+
+def test_compression_starts_from_it(trained: Path) -> None:
+    edgeecg = run_in(trained)
+    options = ("--data", "synthetic", "--steps", "1", "--finetune-epochs", "1")
+    edgeecg("compress", "--start", "mine", "--name", "small", *options)
+    dense, small = (
+        json.loads((trained / f"runs/{path}").read_text())
+        for path in ("mine/baseline.json", "small/model.json")
+    )
+    assert small["parent_sha256"] == dense["weights_sha256"]
+    assert small["parameters"] < dense["parameters"]
+
+
+def test_the_same_seed_trains_the_same_weights(trained: Path) -> None:
+    run_in(trained)(*TRAIN, "--name", "again")
+    first, second = (
+        (trained / f"runs/{name}/baseline.safetensors").read_bytes() for name in ("mine", "again")
+    )
+    assert first == second
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
+    program = tmp_path / "program.py"
+    program.write_text(code)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "accelerate.commands.launch", "--cpu"),
+            *("--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"),
+            *("--dynamo_backend", "no", str(program), *TRAIN, "--name", "both"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    card = json.loads((tmp_path / "runs/both/baseline.json").read_text())
+    assert card["test"]["macro_f1"] > 0.4
