@@ -76,9 +76,9 @@ def logits_of(
 def one_seed(dataset: Dataset, seed: int) -> tuple[Scores, float]:
     """Encode, fit, choose the regularisation on validation, score the test split once."""
     scaler = StandardScaler()
-    train = scaler.fit_transform(encode(dataset.train, seed)).astype(np.float32)
+    train = np.asarray(scaler.fit_transform(encode(dataset.train, seed)), np.float32)
     val, test = (
-        scaler.transform(encode(part, seed)).astype(np.float32)
+        np.asarray(scaler.transform(encode(part, seed)), np.float32)
         for part in (dataset.val, dataset.test)
     )
     y = np.asarray(dataset.train.y, np.float32)

@@ -26,20 +26,25 @@ def models(
 
     rows = catalogue()
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
-    table = Table("model", "data", title="Models", box=SIMPLE_HEAD)
+    table = Table(title="Models", box=SIMPLE_HEAD)
+    for heading in ("model", "data"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("parameters", "MACs per\nanswer"):
         table.add_column(heading, justify="right")
-    table.add_column("test score of the\nshipped weights", no_wrap=True)
+    scored = any(row.test for row in rows)
+    if scored:
+        table.add_column("test score of the\nshipped weights", no_wrap=True)
     for row in rows:
+        score = "-" if row.test is None else row.test.described
         table.add_row(
             row.name,
-            f"{row.dataset}: {' '.join(row.classes)}",
+            f"{row.dataset}, {len(row.classes)} classes",
             f"{row.parameters:,}",
             f"{row.macs:,}",
-            "-" if row.test is None else row.test.described,
+            *([score] if scored else []),
         )
     console = output(json_path)
     console.print(table)
     for licence in sorted({row.licence for row in rows if row.licence}):
         console.print(f"  {licence}", soft_wrap=True)
-    console.print("Next: edgeecg compress MODEL, or edgeecg evaluate MODEL")
+    console.print("Next: edgeecg compress MODEL, or edgeecg train MODEL")
