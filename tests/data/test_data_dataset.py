@@ -68,7 +68,8 @@ def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) ->
 
     made = load(small_set)
     assert set(made.outside) == {"val", "test"}
-    for part, name in (("val", "s104"), ("test", "s108")):
+    scored: tuple[tuple[SplitName, str], ...] = (("val", "s104"), ("test", "s108"))
+    for part, name in scored:
         symbols = read(small_set.folder, name, ("MLII",)).symbols
         found = made.outside[part]
         fusion, paced = (sum(s in group for s in symbols) for group in ("F", "Q/f"))
