@@ -104,17 +104,18 @@ def _run(run: RunFolder, config: TrainingConfig, json_path: Path | None) -> Mode
     from edgeecg.compress.cards import make_card, save_model
     from edgeecg.compress.journal import Journal
     from edgeecg.files import write_text
-    from edgeecg.training import baseline
+    from edgeecg.training import baseline, device
 
     with progress() as bar:
         show = shown(bar, "reading records")
         dataset = starting.records(config, output(json_path), show)
-        if not run.training.is_file():
+        if device.writes() and not run.training.is_file():
             write_text(run.training, config.to_json())
             Journal(run.events).write("train", command="edgeecg " + " ".join(sys.argv[1:]))
         trained = baseline.train(dataset, config, run.baseline_checkpoint, show)
         show("scoring", 0, 1)
         card = make_card(trained.model, "baseline", config, dataset, trained.epochs)
-        save_model(trained.model, card, run.baseline_weights, run.baseline_card)
-        run.baseline_checkpoint.unlink(missing_ok=True)
+        if device.writes():
+            save_model(trained.model, card, run.baseline_weights, run.baseline_card)
+            run.baseline_checkpoint.unlink(missing_ok=True)
     return card

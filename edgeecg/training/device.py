@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+
+
+def writes() -> bool:
+    """Say whether this process writes files: of several that train one model, the first does."""
+    return PartialState(cpu=not torch.cuda.is_available()).is_main_process
 
 
 def open_accelerator(threads: int) -> Accelerator:

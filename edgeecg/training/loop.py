@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,8 +23,7 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.schema import Scores, Split, Task, TrainingConfig
 from edgeecg.training.augment import Augmenter
 from edgeecg.training.losses import supervised
-from edgeecg.training.metrics import score
-from edgeecg.training.multilabel import best_thresholds
+from edgeecg.training.metrics import score_predictor
 from edgeecg.training.sampling import draw
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -220,19 +220,7 @@ def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:
     Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided. For
     several labels the thresholds come from ``val``, whichever split is scored.
     """
-    windows, outside = dataset.split(split), dataset.outside.get(split)
-    logits = predict(model, windows.x)
-    thresholds = None
-    if dataset.task == "records":
-        chosen_on = logits if split == "val" else predict(model, dataset.val.x)
-        thresholds = best_thresholds(chosen_on, dataset.val.y)
-    return score(
-        logits,
-        dataset,
-        split,
-        outside_logits=None if outside is None else predict(model, outside.x),
-        thresholds=thresholds,
-    )
+    return score_predictor(partial(predict, model), dataset, split)
 
 
 def _rate_factor(done: float) -> float:

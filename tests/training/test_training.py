@@ -237,6 +237,17 @@ def test_records_of_several_classes_are_learned(records_dataset: Dataset, tmp_pa
     assert found.headline == ("macro AUROC", found.macro_auroc)
 
 
+def test_a_split_without_a_beat_outside_the_classes_is_scored(toy_dataset: Dataset) -> None:
+    val = toy_dataset.val
+    none = Windows(val.x[:0], val.y[:0], val.record[:0], val.patient[:0], val.sample[:0])
+    model = build("cnn1d")
+    plain = evaluate(model, toy_dataset, "val")
+    found = evaluate(model, replace(toy_dataset, outside={"val": none}), "val")
+    assert plain.ec57 is None
+    assert found.ec57 is not None
+    assert found.macro_f1 == plain.macro_f1
+
+
 def test_a_balanced_draw_needs_one_class_each(records_dataset: Dataset) -> None:
     with pytest.raises(ValueError, match="epoch_windows to None"):
         draw(records_dataset.train, 64, np.random.default_rng(0))
