@@ -128,7 +128,7 @@ def _started(
 
     if "start" in pruning:
         card_path = trained(pruning["start"]).baseline_card
-        recipe = ModelCard.from_json(card_path.read_bytes(), str(card_path)).training
+        recipe = starting.retraced(ModelCard.from_json(card_path.read_bytes(), str(card_path)))
     else:
         recipe = architecture(str(training.get("model", TrainingConfig().model))).RECIPE
     asked = starting.configured(TrainingConfig, recipe, training)

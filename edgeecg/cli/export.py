@@ -43,7 +43,7 @@ def export(
 
     with progress() as bar:
         show = shown(bar, "reading records")
-        dataset = starting.records(card.training, output(json_path), show)
+        dataset = starting.records(starting.retraced(card), output(json_path), show)
         show("loading the converters", 0, 1)
 
         from edgeecg.export.pipeline import export_run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgeecg.errors import SchemaError, UsageError
 from edgeecg.runs import RUNS, RunFolder
-from edgeecg.schema import TrainingConfig, Value
+from edgeecg.schema import ModelCard, TrainingConfig, Value
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,6 +94,15 @@ def unchanged(run: RunFolder, config: Value, options: dict[str, Any]) -> None:
         )
 
 
+def retraced(card: ModelCard) -> TrainingConfig:
+    """Return how a model was trained, with the records it found and what it made of them.
+
+    A configuration may leave the records open, and then what is found depends on the machine.
+    """
+    found = {"data": card.training.data or card.data.source, "preprocessing": card.preprocessing}
+    return card.training.model_copy(update=found)
+
+
 def records(training: TrainingConfig, console: Console, show: Show) -> Dataset:
     """Load the records of a configuration, and say which they are.
 
@@ -127,5 +136,5 @@ _DESCRIBED = {
     "mitdb": "MIT-BIH Arrhythmia Database, inter-patient split (DS1 / DS2)",
     "ptbxl": "PTB-XL, folds 1-8 / 9 / 10",
     "folder": "your own records",
-    "synthetic": "SYNTHETIC records (no real ones found; see 'edgeecg data fetch')",
+    "synthetic": "SYNTHETIC records, generated ('edgeecg data fetch' gets real ones)",
 }

@@ -17,7 +17,9 @@ from edgeecg.schema import ModelCard
 @pytest.mark.system
 def test_converters_say_nothing_to_the_user(tmp_path: Path, model_card: ModelCard) -> None:
     dataset = load_dataset(Request(source="synthetic"))
-    card = model_card.model_copy(update={"data": dataset.summary})
+    card = model_card.model_copy(
+        update={"data": dataset.summary, "preprocessing": dataset.preprocessing}
+    )
     write_run(tmp_path / "runs" / "tiny", card)
     command = "import sys; from edgeecg.cli import main; main()"
     done = subprocess.run(
@@ -31,8 +33,10 @@ def test_converters_say_nothing_to_the_user(tmp_path: Path, model_card: ModelCar
     assert done.returncode == 0, done.stderr
     assert [entry["target"] for entry in json.loads(done.stdout)] == ["tflite-int8"] * 2
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    # The title, three lines of head, a rule, two models, two files, the next command.
-    assert len(lines) <= 10, done.stderr
-    assert lines[0].startswith("cnn1d exported")
+    # The records (two lines), the title, three lines of head, a rule, two models, two files, the
+    # next command.
+    assert len(lines) <= 12, done.stderr
+    assert lines[0].startswith("Data: SYNTHETIC")
+    assert any(line.startswith("cnn1d exported") for line in lines)
     assert lines[-1] == "Next: edgeecg bench"
     assert "arning" not in done.stderr
