@@ -47,7 +47,7 @@ def train(
         Path | None, typer.Option("--json", help="Write the model card there too; - is stdout.")
     ] = None,
 ) -> None:
-    """Train a dense model; the package's own weights are its start in no case."""
+    """Train a dense model from the beginning."""
     from edgeecg.cli import starting
     from edgeecg.cli.console import emit_json, output
 

@@ -1,6 +1,7 @@
 """How dense models are trained: one recipe for beats, one for 12-lead records.
 
-Both were chosen on validation records alone: see ``benchmarks/window_choice.py``.
+Nothing in them was chosen on test records. What a beat is seen through: see
+``benchmarks/window_choice.py``.
 """
 
 from __future__ import annotations
