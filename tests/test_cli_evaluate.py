@@ -90,7 +90,7 @@ def test_outside_beats_and_record_232_are_shown(
     kept = names != "232"
     assert found["s_without_232"]["support"] == int((test.y[kept] == 1).sum())
     assert "S without record 232" in said
-    assert said.splitlines()[-1] == "Next: edgeecg compress cnn1d"
+    assert said.splitlines()[-1] == "Next: edgeecg compress --start night"
 
 
 def test_records_get_curves_thresholds_and_intervals(

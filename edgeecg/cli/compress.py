@@ -122,6 +122,7 @@ def _started(
 ) -> tuple[RunFolder, CompressionConfig]:
     """Check the options and choose the run folder, which is not there yet."""
     from edgeecg.cli import starting
+    from edgeecg.errors import UsageError
     from edgeecg.models import architecture
     from edgeecg.runs import trained
     from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
@@ -129,6 +130,12 @@ def _started(
     if "start" in pruning:
         card_path = trained(pruning["start"]).baseline_card
         recipe = starting.retraced(ModelCard.from_json(card_path.read_bytes(), str(card_path)))
+        if training.get("model", recipe.model) != recipe.model:
+            raise UsageError(
+                f"'{pruning['start']}' is no model '{training['model']}'.",
+                f"The run that --start names has trained '{recipe.model}'.",
+                "Leave the model out, or name another run.",
+            )
     else:
         recipe = architecture(str(training.get("model", TrainingConfig().model))).RECIPE
     asked = starting.configured(TrainingConfig, recipe, training)

@@ -108,4 +108,6 @@ def _next(subject: Subject, named: str) -> str:
         return f"edgeecg bench {named}"
     if subject.card is not None and subject.card.role == "compressed":
         return "edgeecg export --target tflite"
-    return f"edgeecg compress {subject.model}"
+    if named == subject.model or Path(named).suffix:
+        return f"edgeecg compress {subject.model}"
+    return f"edgeecg compress --start {named}"

@@ -76,4 +76,5 @@ def apply(model: nn.Module, alive: Mapping[str, Tensor]) -> None:
     """Set every masked weight back to zero, in place; called after each optimiser step."""
     with torch.no_grad():
         for name, mask in alive.items():
-            model.get_parameter(name).mul_(mask)
+            weight = model.get_parameter(name)
+            weight.mul_(mask.to(weight.device))

@@ -48,6 +48,12 @@ def test_compression_starts_from_it(trained: Path) -> None:
     assert small["parameters"] < dense["parameters"]
 
 
+def test_another_model_cannot_start_from_it(trained: Path) -> None:
+    said = run_in(trained)("compress", "bilstm", "--start", "mine", status=2).stderr
+    assert "has trained 'cnn1d'" in said
+    assert not (trained / "runs" / "bilstm").exists()
+
+
 def test_the_same_seed_trains_the_same_weights(trained: Path) -> None:
     run_in(trained)(*TRAIN, "--name", "again")
     first, second = (
