@@ -44,6 +44,7 @@ GROUPS = (
 )
 PLAIN = BEATS.model_copy(update={"rhythm": None, "reference": None})
 WHOLE_REST = 256 - Rhythm().samples
+DIVIDED = Rhythm(beats=8, hold=4, gain=1.0, over_deviation=True)
 
 TRIED: dict[str, Preprocessing] = {
     "360 Hz, 0.71 s": PLAIN.model_copy(update={"fs_hz": 360.0, "r_index": 128}),
@@ -54,6 +55,14 @@ TRIED: dict[str, Preprocessing] = {
     "128 Hz, 1 s, mean beat": BEATS.model_copy(update={"rhythm": None, "r_index": 58}),
     "128 Hz, 0.875 s, rhythm, mean beat": BEATS,
     "the same, high-pass 1 Hz": BEATS.model_copy(update={"highpass_hz": 1.0}),
+    "the same, 8 beats over their deviation": BEATS.model_copy(update={"rhythm": DIVIDED}),
+    "the same, 2 beats": BEATS.model_copy(update={"rhythm": Rhythm(beats=2, hold=16)}),
+    "the same, against the mean of 32 beats": BEATS.model_copy(
+        update={"rhythm": Rhythm(reference_beats=32)}
+    ),
+    "the same, against the mean of 512 beats": BEATS.model_copy(
+        update={"rhythm": Rhythm(reference_beats=512)}
+    ),
 }
 
 

@@ -27,9 +27,8 @@ class RhythmTracker:
 
     Both are exponential, with weight ``1 / reference_beats``, and plain over the first beats, so
     that they are of use from the second beat on. A mean, not a median: where premature beats come
-    in runs, a median takes their rhythm for the normal one. The square root of the deviation lies
-    between no division, which calls every other beat of atrial fibrillation premature, and a whole
-    one, which hides premature beats that are frequent.
+    in runs, a median takes their rhythm for the normal one. Where the strip is divided, it is by
+    the square root of the deviation: a whole division hides premature beats that are frequent.
     """
 
     def __init__(self, rhythm: Rhythm) -> None:
@@ -67,7 +66,9 @@ class RhythmTracker:
             weight = max(1 / rhythm.reference_beats, 1 / self._seen)
             self._mean_s += weight * (rr_s - self._mean_s)
             early = math.log(rr_s / self._mean_s)
-            value = rhythm.gain * early / math.sqrt(self._deviation + _FLOOR)
+            value = rhythm.gain * early
+            if rhythm.over_deviation:
+                value /= math.sqrt(self._deviation + _FLOOR)
             self._deviation += weight * (abs(early) - self._deviation)
             self._recent = [*self._recent, value][-rhythm.beats :]
         self._last_s = time_s

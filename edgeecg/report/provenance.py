@@ -126,12 +126,13 @@ def _preprocessing(made: Preprocessing) -> list[Row]:
         scaled += f" (mean {made.mean_mv:.6g} mV, deviation {made.deviation_mv:.6g} mV)"
     rows: list[Row] = [("window", window), ("preprocessing", f"{filtered}, {scaled}")]
     if (strip := made.rhythm) is not None:
+        divided = " / root of its running deviation" if strip.over_deviation else ""
         rows.append(
             (
                 "rhythm strip",
                 f"first {strip.samples} samples: {strip.beats} RR intervals of {strip.hold} "
                 f"samples each, {strip.gain:g} ln(RR / running mean over "
-                f"{strip.reference_beats} beats)",
+                f"{strip.reference_beats} beats){divided}",
             )
         )
     if made.reference is not None:

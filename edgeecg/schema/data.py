@@ -15,22 +15,24 @@ class Rhythm(Value):
     A beat is premature by comparison with the beats before it, and a window of two seconds does not
     see enough of them. So the first ``beats * hold`` samples of the window are no signal: they hold
     the last ``beats`` RR intervals, oldest first, each for ``hold`` samples, as
-    ``gain * ln(RR / m) / sqrt(d + 0.02)``, within -4..4. Here m is a causal running mean of RR and
-    d one of ``|ln(RR / m)|``: where the rhythm is irregular, an early beat says less. The strip is
-    a part of the one input: every model, every export target and every device carries it without
-    knowing of it.
+    ``gain * ln(RR / m)``, within -4..4, where m is a causal running mean of RR. The strip is a part
+    of the one input: every model, every export target and every device carries it without knowing
+    of it.
 
     Attributes:
         beats: RR intervals in the strip; the last one ends at the beat itself.
         hold: Samples per interval.
-        reference_beats: Length of both running means, in beats.
-        gain: Factor on the quotient.
+        reference_beats: Length of the running mean, in beats.
+        gain: Factor on the logarithm.
+        over_deviation: Divide by ``sqrt(d + 0.02)``, where d is a running mean of ``|ln(RR / m)|``:
+            in an irregular rhythm an early beat says less.
     """
 
-    beats: Annotated[int, Field(ge=1, le=64)] = 8
-    hold: Annotated[int, Field(ge=1, le=64)] = 4
+    beats: Annotated[int, Field(ge=1, le=64)] = 4
+    hold: Annotated[int, Field(ge=1, le=64)] = 8
     reference_beats: Annotated[int, Field(ge=1)] = 128
-    gain: Positive = 1.0
+    gain: Positive = 4.0
+    over_deviation: bool = False
 
     @property
     def samples(self) -> int:

@@ -74,6 +74,9 @@ class TrainingConfig(Value):
         mixup: Both parameters of the beta distribution that pairs of windows are mixed by (Zhang et
             al. 2018, arXiv:1710.09412); 0 for no mixing.
         label_smoothing: Share of the target that is spread over all classes.
+        soft_targets: Share of each label that a teacher gives, a linear head on random convolutions
+            fitted to other patients; for several labels per record only. See
+            :mod:`edgeecg.training.random_encoder`.
         augmentation: How windows are disturbed.
         seed: Seed of everything random.
         threads: Threads of torch; another number may change the last bits of the weights.
@@ -96,6 +99,7 @@ class TrainingConfig(Value):
     average: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     mixup: _Size = 0.0
     label_smoothing: Fraction = 0.0
+    soft_targets: Fraction = 0.0
     augmentation: Augmentation = Augmentation()
     seed: int = 0
     threads: Annotated[int, Field(ge=1)] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from edgeecg.data import Dataset
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.models import build
 from edgeecg.schema import TrainingConfig
 from edgeecg.training.checkpoint import (
@@ -33,6 +33,7 @@ from edgeecg.training.loop import (
     plain,
     train_epoch,
 )
+from edgeecg.training.random_encoder import taught
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def train(
         _restore(state, tensors, facts)
     averaged.to(accelerator.device)
     prepared, optimizer = accelerator.prepare(model, state.optimizer)
-    learned = material(dataset, config)
+    learned = material(_taught(dataset, config), config)
     while state.epoch < config.epochs:
         started = time.monotonic()
         train_epoch(prepared, optimizer, learned, stage, state.epoch, accelerator, progress)
@@ -128,6 +129,23 @@ def train(
     final = build(config.model)
     final.load_state_dict(state.best)
     return Trained(final.eval(), state.epoch, state.best_epoch, state.seconds)
+
+
+def _taught(dataset: Dataset, config: TrainingConfig) -> Dataset:
+    """Return the dataset with the training labels that the configuration asks for.
+
+    Raises:
+        UsageError: Soft targets are asked for where a window has one class.
+    """
+    if not config.soft_targets:
+        return dataset
+    if dataset.task != "records":
+        raise UsageError(
+            f"The model '{config.model}' cannot be trained on soft targets.",
+            "They are for records with any number of labels; a beat has one class.",
+            "Leave soft_targets at 0.",
+        )
+    return replace(dataset, train=taught(dataset.train, config.soft_targets, config.seed))
 
 
 def _running_mean(average: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

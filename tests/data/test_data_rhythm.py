@@ -15,19 +15,22 @@ from edgeecg.schema import Preprocessing, Reference, Rhythm
 
 
 def test_a_strip_by_hand() -> None:
-    rhythm = Rhythm(beats=3, hold=2, reference_beats=100, gain=1.0)
-    # Intervals 1.0, 1.0, 0.4. Means, the interval itself counted: 1, 1, 0.8. Deviations before it:
-    # 0.05 (the usual), then 0, 0.
+    rhythm = Rhythm(beats=3, hold=2, reference_beats=100, gain=2.0)
+    # Intervals 1.0, 1.0, 0.4. Means, the interval itself counted: 1, 1, 0.8.
     found = strips(np.array([0.0, 1.0, 2.0, 2.4]), rhythm)
     assert found[0].tolist() == [0] * 6
     assert found[1].tolist() == [0] * 6
-    early = math.log(0.4 / 0.8) / math.sqrt(0.02)
-    assert early < -4
-    np.testing.assert_allclose(found[3], [0, 0, 0, 0, -4, -4])
+    early = 2 * math.log(0.4 / 0.8)
+    np.testing.assert_allclose(found[3], [0, 0, 0, 0, early, early], rtol=1e-6)
 
 
-def test_an_early_beat_says_less_where_the_rhythm_is_irregular() -> None:
-    rhythm = Rhythm(beats=1, hold=1)
+def test_a_strip_stays_within_its_limits() -> None:
+    found = strips(np.array([0.0, 1.0, 2.0, 2.01]), Rhythm(beats=1, hold=1))
+    assert found[:, 0].tolist() == [0, 0, 0, -4]
+
+
+def test_over_the_deviation_an_early_beat_says_less_where_the_rhythm_is_irregular() -> None:
+    rhythm = Rhythm(beats=1, hold=1, gain=1.0, over_deviation=True)
     regular = np.cumsum([0.8, *[0.8] * 60, 0.64])
     irregular = np.cumsum([0.8, *[0.6, 1.0] * 30, 0.64])
     calm, wild = (float(strips(times, rhythm)[-1, 0]) for times in (regular, irregular))
@@ -35,8 +38,8 @@ def test_an_early_beat_says_less_where_the_rhythm_is_irregular() -> None:
     assert calm / wild == pytest.approx(math.sqrt(0.28 / 0.02), rel=0.1)
 
 
-def test_the_mean_forgets_what_is_long_ago() -> None:
-    rhythm = Rhythm(beats=1, hold=1, reference_beats=2, gain=0.1)
+def test_mean_and_deviation_forget_what_is_long_ago() -> None:
+    rhythm = Rhythm(beats=1, hold=1, reference_beats=2, gain=0.1, over_deviation=True)
     # Weight 1/2 from the second interval on: m is 1, then (1 + 2) / 2; d is 0.05, then 0.
     found = strips(np.array([0.0, 1.0, 3.0]), rhythm)
     np.testing.assert_allclose(
