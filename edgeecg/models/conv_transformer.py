@@ -34,7 +34,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
 RECIPE = recipes.RECORDS.model_copy(
     update={
         "model": "conv_transformer",
-        "epochs": 16,
+        "epochs": 18,
         "learning_rate": 1e-3,
         "weight_decay": 0.05,
         "average": 0.99,

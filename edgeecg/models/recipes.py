@@ -29,13 +29,14 @@ BEATS = TrainingConfig(
 """One class per beat."""
 
 RECORDS = TrainingConfig(
-    epochs=20,
+    epochs=24,
     epoch_windows=None,
     batch_size=64,
     learning_rate=2e-3,
     weight_decay=0.1,
     average=0.995,
     mixup=0.8,
+    soft_targets=0.7,
     augmentation=Augmentation(shift=100, gain=0.2, wander=0.3, noise=0.15, lead_dropout=0.1),
 )
 """Any number of classes per record."""
