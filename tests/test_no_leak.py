@@ -44,7 +44,12 @@ DS2 = [
 """de Chazal et al. 2004, written down once more."""
 
 RECORDS = TrainingConfig(
-    model="resnet1d_se_attn", leads={}, epochs=1, epoch_windows=None, batch_size=32, average=0.5
+    model="resnet1d_se_attn",
+    epochs=1,
+    epoch_windows=None,
+    batch_size=32,
+    average=0.5,
+    soft_targets=0.5,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def train(
         _restore(state, tensors, facts)
     averaged.to(accelerator.device)
     prepared, optimizer = accelerator.prepare(model, state.optimizer)
-    learned = material(_taught(dataset, config), config)
+    learned = material(_taught(dataset, config, progress), config)
     while state.epoch < config.epochs:
         started = time.monotonic()
         train_epoch(prepared, optimizer, learned, stage, state.epoch, accelerator, progress)
@@ -131,7 +132,7 @@ def train(
     return Trained(final.eval(), state.epoch, state.best_epoch, state.seconds)
 
 
-def _taught(dataset: Dataset, config: TrainingConfig) -> Dataset:
+def _taught(dataset: Dataset, config: TrainingConfig, progress: Progress | None) -> Dataset:
     """Return the dataset with the training labels that the configuration asks for.
 
     Raises:
@@ -145,7 +146,8 @@ def _taught(dataset: Dataset, config: TrainingConfig) -> Dataset:
             "They are for records with any number of labels; a beat has one class.",
             "Leave soft_targets at 0.",
         )
-    return replace(dataset, train=taught(dataset.train, config.soft_targets, config.seed))
+    show = None if progress is None else partial(progress, "fitting the teacher")
+    return replace(dataset, train=taught(dataset.train, config.soft_targets, config.seed, show))
 
 
 def _running_mean(average: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

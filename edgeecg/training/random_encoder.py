@@ -9,7 +9,7 @@ class. Nothing in the depth is learned, so that a few thousand records suffice.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -94,7 +94,9 @@ def logits_of(
     ]
 
 
-def taught(windows: Windows, share: float, seed: int) -> Windows:
+def taught(
+    windows: Windows, share: float, seed: int, on_part: Callable[[int, int], None] | None = None
+) -> Windows:
     """Return training records whose labels are shared with a teacher that has not seen them.
 
     Each eighth of the patients is judged by heads that were fitted to the other seven, so that the
@@ -104,6 +106,7 @@ def taught(windows: Windows, share: float, seed: int) -> Windows:
         windows: Training records with any number of labels, ``y`` ``(records, classes)``.
         share: Part of each label that is the teacher's probability, 0..1.
         seed: Seed of the random convolutions.
+        on_part: Called with (parts judged, parts in all), first with 0.
 
     Raises:
         DataError: There are fewer patients than parts, or a class has no records, or nothing else.
@@ -112,12 +115,16 @@ def taught(windows: Windows, share: float, seed: int) -> Windows:
     patients = len(np.unique(windows.patient))
     if patients < _FOLDS:
         raise _unteachable(f"It is fitted to {_FOLDS} parts of the patients; here are {patients}.")
+    on_part = on_part or (lambda done, parts: None)
+    on_part(0, _FOLDS)
     features = encode(windows.x, seed)
     logits = np.empty_like(y)
-    for fitted, judged in GroupKFold(_FOLDS).split(features, groups=windows.patient):
+    folds = GroupKFold(_FOLDS).split(features, groups=windows.patient)
+    for number, (fitted, judged) in enumerate(folds):
         if (y[fitted].min(axis=0) == y[fitted].max(axis=0)).any():
             raise _unteachable("Without some patients a class has no records, or all of them.")
         (logits[judged],) = logits_of(features[fitted], y[fitted], [features[judged]])
+        on_part(number + 1, _FOLDS)
     return replace(windows, y=(1 - share) * y + share / (1 + np.exp(-logits)))
 
 
