@@ -26,7 +26,7 @@ from edgeecg.runs import git_revision
 from edgeecg.schema import Scores
 from edgeecg.training.metrics import score
 from edgeecg.training.multilabel import best_thresholds
-from edgeecg.training.random_encoder import KERNELS, encode, logits_of
+from edgeecg.training.random_encoder import KERNELS, encode, logits_of, scale
 
 RESULT = Path(__file__).resolve().parent / "results" / "random_encoder.json"
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -35,6 +35,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 def one_seed(dataset: Dataset, seed: int) -> tuple[Scores, float]:
     """Encode, fit, choose the regularisation on validation, score the test split once."""
     train, val, test = (encode(part.x, seed) for part in (dataset.train, dataset.val, dataset.test))
+    scale(train, [val, test])
     y = np.asarray(dataset.train.y, np.float32)
     tried: list[tuple[float, float, list[NDArray[np.float32]]]] = []
     for strength in STRENGTHS:

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch.nn import functional as F
 
@@ -68,24 +67,29 @@ def encode(x: NDArray[np.float32], seed: int) -> Features:
     return torch.cat(found, dim=1).numpy()
 
 
+def scale(train: Features, others: Sequence[Features]) -> None:
+    """Scale features in place, to save memory: by mean and deviation of the first records."""
+    scaler = StandardScaler(copy=False).fit(train)
+    for part in (train, *others):
+        part[:] = scaler.transform(part)
+
+
 def logits_of(
     train: Features, y: NDArray[np.float32], others: Sequence[Features], strength: float = STRENGTH
 ) -> list[NDArray[np.float32]]:
     """Fit one logistic regression per class and apply it to other records.
 
     Args:
-        train: Features of the records to fit to.
+        train: Features of the records to fit to, from :func:`scale`.
         y: Their labels ``(records, classes)``; each class has records with it and without.
-        others: Features of other records.
+        others: Features of other records, scaled alike.
         strength: Inverse strength of the regularisation.
 
     Returns:
         For each of ``others`` the logits ``(records, classes)``.
     """
     heads = [
-        make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_ITERATIONS)).fit(
-            train, y[:, k]
-        )
+        LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(train, y[:, k])
         for k in range(y.shape[1])
     ]
     return [
@@ -123,7 +127,9 @@ def taught(
     for number, (fitted, judged) in enumerate(folds):
         if (y[fitted].min(axis=0) == y[fitted].max(axis=0)).any():
             raise _unteachable("Without some patients a class has no records, or all of them.")
-        (logits[judged],) = logits_of(features[fitted], y[fitted], [features[judged]])
+        seen, unseen = features[fitted], features[judged]
+        scale(seen, [unseen])
+        (logits[judged],) = logits_of(seen, y[fitted], [unseen])
         on_part(number + 1, _FOLDS)
     return replace(windows, y=(1 - share) * y + share / (1 + np.exp(-logits)))
 
