@@ -42,26 +42,26 @@ GROUPS = (
     ("220", "124", "119", "208"),
     ("223", "201", "203"),
 )
+SEEDS = (0, 1)
 PLAIN = BEATS.model_copy(update={"rhythm": None, "reference": None})
-WHOLE_REST = 256 - Rhythm().samples
-DIVIDED = Rhythm(beats=8, hold=4, gain=1.0, over_deviation=True)
+
+
+def strip(rhythm: Rhythm) -> Preprocessing:
+    """Return the default window with another strip; the R peak stays 50 samples into the signal."""
+    return BEATS.model_copy(update={"rhythm": rhythm, "r_index": rhythm.samples + 50})
+
 
 TRIED: dict[str, Preprocessing] = {
     "360 Hz, 0.71 s": PLAIN.model_copy(update={"fs_hz": 360.0, "r_index": 128}),
     "128 Hz, 2 s": PLAIN.model_copy(update={"r_index": 160}),
-    "128 Hz, 1.75 s, rhythm": BEATS.model_copy(
-        update={"reference": None, "r_index": Rhythm().samples + WHOLE_REST * 6 // 10}
-    ),
+    "128 Hz, 1.5 s, rhythm": BEATS.model_copy(update={"reference": None, "r_index": 179}),
     "128 Hz, 1 s, mean beat": BEATS.model_copy(update={"rhythm": None, "r_index": 58}),
-    "128 Hz, 0.875 s, rhythm, mean beat": BEATS,
+    "128 Hz, 0.75 s, rhythm, mean beat": BEATS,
     "the same, high-pass 1 Hz": BEATS.model_copy(update={"highpass_hz": 1.0}),
-    "the same, 8 beats over their deviation": BEATS.model_copy(update={"rhythm": DIVIDED}),
-    "the same, 2 beats": BEATS.model_copy(update={"rhythm": Rhythm(beats=2, hold=16)}),
-    "the same, against the mean of 32 beats": BEATS.model_copy(
-        update={"rhythm": Rhythm(reference_beats=32)}
-    ),
-    "the same, against the mean of 512 beats": BEATS.model_copy(
-        update={"rhythm": Rhythm(reference_beats=512)}
+    "the same, 0.875 s, half the strip": strip(Rhythm(hold=16)),
+    "the same, 0.875 s, 4 beats in half the strip": strip(Rhythm(beats=4, hold=8)),
+    "the same, 0.875 s, 8 beats over their deviation": strip(
+        Rhythm(beats=8, hold=4, gain=1.0, over_deviation=True)
     ),
 }
 
@@ -123,18 +123,27 @@ def row(name: str, preprocessing: Preprocessing) -> dict[str, Any]:
         update={"model": "cnn1d", "epochs": 3, "epoch_windows": 5000, "augmentation": sizes}
     )
     whole = ds1(preprocessing)
-    matrices = [fold(whole, names, config) for names in GROUPS]
-    pooled = f1(np.sum(matrices, axis=0))
+    # One matrix per seed and group.
+    matrices = [
+        [fold(whole, names, config.model_copy(update={"seed": seed})) for names in GROUPS]
+        for seed in SEEDS
+    ]
+    groups = np.sum(matrices, axis=0)
+    pooled = f1(np.sum(groups, axis=0))
+    of_groups = [
+        float(np.mean([np.mean(f1(each[g])) for each in matrices])) for g in range(len(GROUPS))
+    ]
     return {
         "window": name,
         "preprocessing": preprocessing.model_dump(mode="json"),
         "macro_f1_pooled": float(np.mean(pooled)),
-        "macro_f1_mean_of_groups": float(np.mean([np.mean(f1(m)) for m in matrices])),
-        "macro_f1_std_of_groups": float(np.std([np.mean(f1(m)) for m in matrices], ddof=1)),
+        "macro_f1_mean_of_groups": float(np.mean(of_groups)),
+        "macro_f1_std_of_groups": float(np.std(of_groups, ddof=1)),
         "f1_pooled": dict(zip(("N", "S", "V"), pooled, strict=True)),
-        "s_f1_of_groups": [f1(m)[1] for m in matrices],
-        "confusions": [m.tolist() for m in matrices],
-        "training": config.model_dump(mode="json"),
+        "s_f1_of_groups": [f1(m)[1] for m in groups],
+        "confusions": [[m.tolist() for m in each] for each in matrices],
+        "seeds": SEEDS,
+        "training": config.model_dump(mode="json", exclude={"seed"}),
         "git_revision": git_revision(),
     }
 
@@ -151,7 +160,7 @@ def main() -> None:
         rows.append(row(name, preprocessing))
         print(name, round(rows[-1]["macro_f1_mean_of_groups"], 3), flush=True)
         document = {
-            "title": "Windows tried on DS1, patient-wise cross-validation, cnn1d, seed 0",
+            "title": "Windows tried on DS1, patient-wise cross-validation, cnn1d, seeds 0 and 1",
             "groups": GROUPS,
             "rows": rows,
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",

@@ -28,10 +28,10 @@ from edgeecg.schema import Split as SplitName
 SUFFIXES = (".hea", ".dat", ".atr")
 """The files of one annotated record."""
 
-BEATS = Preprocessing(r_index=82, rhythm=Rhythm(), reference=Reference())
+BEATS = Preprocessing(r_index=114, rhythm=Rhythm(), reference=Reference())
 """How a lead becomes windows of beats unless told otherwise.
 
-32 samples of rhythm, 0.875 s of signal at 128 Hz with the R peak 0.39 s into it, and as much of
+64 samples of rhythm, 0.75 s of signal at 128 Hz with the R peak 0.39 s into it, and as much of
 difference from the mean beat.
 Chosen on DS1 patients alone: see ``benchmarks/window_choice.py``.
 """

@@ -28,8 +28,8 @@ class Rhythm(Value):
             in an irregular rhythm an early beat says less.
     """
 
-    beats: Annotated[int, Field(ge=1, le=64)] = 4
-    hold: Annotated[int, Field(ge=1, le=64)] = 8
+    beats: Annotated[int, Field(ge=1, le=64)] = 2
+    hold: Annotated[int, Field(ge=1, le=64)] = 32
     reference_beats: Annotated[int, Field(ge=1)] = 128
     gain: Positive = 4.0
     over_deviation: bool = False

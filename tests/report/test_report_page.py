@@ -159,7 +159,7 @@ def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) 
     )
     full.run.model_card.write_text(card.to_json(), encoding="utf-8")
     _, parsed = page(full)
-    assert "first 32 samples: 4 RR intervals of 8 samples each" in parsed.text
+    assert "first 64 samples: 2 RR intervals of 32 samples each" in parsed.text
     assert "minus the mean of 40 beats before" in parsed.text
     assert "R peak at sample 100, lead MLII" in parsed.text
     assert "causal high-pass 0.5 Hz, window-zscore" in parsed.text
