@@ -111,7 +111,7 @@ def test_two_leads_become_two_rows(small_set: RecordSet) -> None:
 
 
 def test_a_window_has_its_parts_in_order(small_set: RecordSet) -> None:
-    whole = Preprocessing(rhythm=Rhythm(), reference=Reference(), r_index=82)
+    whole = Preprocessing(rhythm=Rhythm(beats=8, hold=4), reference=Reference(), r_index=82)
     made = load(small_set, Request(preprocessing=whole))
     strip, signal, difference = np.split(made.train.x[:, 0], [32, 144], axis=1)
     short = PLAIN.model_copy(update={"window": 112, "r_index": 50})

@@ -278,7 +278,7 @@ def test_a_flat_lead_is_named_with_its_record(
 
 def test_a_record_shorter_than_one_window_is_counted(write_record: WriteRecord) -> None:
     path = write_record("a")
-    write_record("b", digital=_digital(300), annotated=[150], symbols=["N"])
+    write_record("b", digital=_digital(250), annotated=[150], symbols=["N"])
     dataset = folder.load_everything(path, Request(), None)
     assert dataset.summary.skipped == {"record shorter than one window": 1}
     assert set(dataset.test.record) == {"a"}

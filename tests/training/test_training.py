@@ -69,7 +69,8 @@ def test_a_patient_with_most_beats_of_a_class_does_not_rule_it() -> None:
     assert (drawn == "b").mean() == pytest.approx(10 / (10 + 9900**0.5), abs=0.01)
 
 
-RHYTHM = Preprocessing(rhythm=Rhythm(), r_index=166)
+STRIP = Rhythm(beats=8, hold=4)
+RHYTHM = Preprocessing(rhythm=STRIP, r_index=166)
 EVERYTHING = Augmentation(
     shift=4,
     stretch=0.1,
@@ -109,7 +110,7 @@ def test_augmentation_that_is_all_off_changes_nothing() -> None:
 
 
 def test_the_rhythm_strip_stays_a_strip() -> None:
-    rhythm = Rhythm()
+    rhythm = STRIP
     strip = torch.randn(6, 1, rhythm.beats).repeat_interleave(rhythm.hold, dim=2)
     x = torch.cat([strip, torch.randn(6, 1, 256 - rhythm.samples)], dim=2)
     made = Augmenter(EVERYTHING, RHYTHM)(x, torch.Generator().manual_seed(1))
@@ -127,13 +128,13 @@ def test_without_a_signal_the_strip_is_all_there_is() -> None:
     x = torch.randn(5, 1, 256)
     sizes = Augmentation(signal_dropout=1.0)
     made = Augmenter(sizes, RHYTHM)(x, torch.Generator().manual_seed(1))
-    strip = Rhythm().samples
+    strip = STRIP.samples
     assert torch.count_nonzero(made[:, :, strip:]) == 0
     torch.testing.assert_close(made[:, :, :strip:4], x[:, :, :strip:4].clamp(-4, 4))
 
 
 def test_with_a_reference_everything_off_changes_nothing() -> None:
-    whole = Preprocessing(rhythm=Rhythm(), reference=Reference(), r_index=82)
+    whole = Preprocessing(rhythm=STRIP, reference=Reference(), r_index=82)
     signal = torch.randn(4, 1, 112)
     signal = (signal - signal.mean(2, keepdim=True)) / signal.std(2, keepdim=True, unbiased=False)
     mean_beat = torch.randn(4, 1, 112)
