@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from edgeecg.compress import masks
 from edgeecg.compress.cards import costs, make_card, save_model
 from edgeecg.compress.channels import prune_channels
+from edgeecg.compress.gradients import measured
 from edgeecg.compress.journal import Journal
 from edgeecg.data import Dataset
 from edgeecg.energy import proxy
@@ -169,13 +170,14 @@ def _step(
     started = time.monotonic()
     shape = architecture(job.model)
     t = number / config.steps
+    squares = measured(job.dataset, config)
     if config.structure != "none":
-        target = prune_channels(model, dense, shape, config, t)
+        target = prune_channels(model, dense, shape, config, t, squares=squares)
         # Rebuilt, as it would be after a resume: the same tensors in the same layout.
         model = _copy(job.model, model)
         alive: masks.Masks = {}
     else:
-        target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
+        target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE, squares)
         alive = masks.masks(model)
     stage = Stage(
         f"step {number}/{config.steps}",
