@@ -42,10 +42,18 @@ def compress(
         typer.Option("--retrain", help="Train the dense model even where weights are shipped."),
     ] = None,
     structure: Annotated[
-        str | None, typer.Option(help="channels: remove whole channels; none: zero single weights.")
+        str | None,
+        typer.Option(
+            help="channels: remove channels, LSTM units, heads; blocks: whole blocks too; "
+            "none: zero single weights."
+        ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="energy: magnitude and layer energy; l1: magnitude alone.")
+        str | None,
+        typer.Option(
+            help="energy: magnitude and layer energy; l1: magnitude alone; taylor: gradient x "
+            "weight and layer energy; random."
+        ),
     ] = None,
     reading: Annotated[
         str | None, typer.Option(help="target: costly layers pruned more; protect: as printed.")

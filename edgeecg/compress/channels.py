@@ -1,130 +1,54 @@
-"""Structured pruning: whole channels removed, so that the model is physically smaller.
+"""Structured pruning: whole units removed, so that the model is physically smaller.
 
-Which channels belong together (through residual additions, batch norms, flattening) is traced by
-torch-pruning's dependency graph; what it cannot know is which layers have an output width that is
-fixed by what it means: the classifier's classes, and attention scores, which are one per position
-and broadcast over all channels. These are the models' ``FIXED`` layers.
-
-LSTMs and self-attention are refused: the graph counts the former wrongly, and does not know that
-the latter's queries, keys and values are cut by heads.
+Channels, LSTM units, attention heads, dimensions of heads and blocks compete in one ranking; what
+belongs together, and how it is removed, is in ``groups.py`` and the files that it names.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Sequence
 
 import torch
-import torch_pruning as tp
 from torch import Tensor, nn
 
-from edgeecg.compress.importance import lowest, scores
+from edgeecg.compress import attention_heads, blocks
+from edgeecg.compress.coupling import Coupling
+from edgeecg.compress.groups import Cut, Group, Kind, remove
+from edgeecg.compress.importance import Squares, lowest, measure, parts, per_cost, scores
 from edgeecg.compress.schedule import ceilings, layer_sparsity
-from edgeecg.energy.proxy import layer_energy
-from edgeecg.errors import EdgeECGError
+from edgeecg.energy import proxy
 from edgeecg.models import Architecture
 from edgeecg.models.attention import SelfAttention
 from edgeecg.models.costs import layer_costs, parameters
-from edgeecg.schema import CompressionConfig, ProxyCoefficients
-
-_UNCUTTABLE = (nn.LSTM, SelfAttention)
+from edgeecg.schema import CompressionConfig, LayerCost, ProxyCoefficients
 
 
-@dataclass(frozen=True)
-class ChannelGroup:
-    """Channels that can only be removed together.
-
-    Attributes:
-        root: Name of the first layer that produces these channels.
-        producers: Names of all layers whose outputs they are.
-        channels: How many there are.
-        weights: Weights in the producers, biases left out.
-        magnitude: Magnitude of each channel over the whole group, shape ``(channels,)``.
-    """
-
-    root: str
-    producers: tuple[str, ...]
-    channels: int
-    weights: int
-    magnitude: Tensor
-
-
-def refuse_uncuttable(model: nn.Module) -> None:
-    """Refuse a model whose channels cannot be removed.
-
-    Raises:
-        EdgeECGError: The model has an LSTM or self-attention.
-    """
-    kinds = [kind for layer in model.modules() for kind in _UNCUTTABLE if isinstance(layer, kind)]
-    if kinds:
-        raise EdgeECGError(
-            "The channels of this model cannot be cut yet.",
-            f"It has layers of the kind {kinds[0].__name__}, which stay whole so far.",
-            "Zero single weights instead: --structure none.",
-        )
-
-
-def channel_groups(model: nn.Module, shape: Architecture) -> list[ChannelGroup]:
-    """Find every group of channels that can be removed, in the order in which they are computed.
-
-    The magnitude of a channel is the root of the mean, over the group's layers, of the squared
-    weights that would go with it (Fang et al. 2023, arXiv:2301.12900, "group magnitude").
+def find_groups(model: nn.Module, shape: Architecture, whole_blocks: bool = False) -> list[Group]:
+    """Find everything that can be removed, in the order in which it is computed, blocks last.
 
     Args:
         model: The model, on the CPU.
-        shape: Its architecture: input shape and fixed layers.
+        shape: Its architecture: input shape, fixed layers and blocks.
+        whole_blocks: Whether blocks may go, too.
 
     Raises:
-        EdgeECGError: The model has an LSTM or self-attention.
+        EdgeECGError: Channels reach a layer that cannot be cut.
     """
-    graph = _graph(model, shape)
-    names = {module: name for name, module in model.named_modules()}
-    seen: set[str] = set()
-    groups: list[ChannelGroup] = []
+    coupling = Coupling(model, shape)
+    groups: list[Group] = []
+    seen = set(shape.FIXED)
+    inner = _inside_attention(model)
     for cost in layer_costs(model, shape.INPUT_SHAPE):
-        if cost.name in seen or cost.name in shape.FIXED:
-            continue
-        members = _members(graph, model, cost.name, shape, None)
-        producers = dict.fromkeys(
-            names[dependency.target.module]
-            for dependency, _ in members
-            if graph.is_out_channel_pruning_fn(dependency.handler)
-            and isinstance(dependency.target.module, (nn.Conv1d, nn.Linear))
-        )
-        seen.update(producers)
-        importance = tp.importance.GroupMagnitudeImportance(p=2, normalizer="mean")
-        squares = cast(Tensor, importance(members))
-        groups.append(
-            ChannelGroup(
-                root=cost.name,
-                producers=tuple(producers),
-                channels=len(squares),
-                weights=sum(model.get_parameter(f"{name}.weight").numel() for name in producers),
-                magnitude=squares.sqrt(),
-            )
-        )
-    return groups
-
-
-def remove(model: nn.Module, cuts: Mapping[str, Tensor], shape: Architecture) -> None:
-    """Remove channels, in place.
-
-    Args:
-        model: The model, on the CPU.
-        cuts: Channel indices to remove, by the group's root layer.
-        shape: Its architecture: input shape and fixed layers.
-
-    Raises:
-        EdgeECGError: The model has an LSTM or self-attention; nothing was removed.
-    """
-    graph = _graph(model, shape)
-    for root, channels in cuts.items():
-        if len(channels):
-            chosen = [int(index) for index in channels]
-            for dependency, indices in _members(graph, model, root, shape, chosen):
-                dependency(indices)
+        layer = model.get_submodule(cost.name)
+        output = cost.name
+        if isinstance(layer, SelfAttention):
+            groups += attention_heads.find(model, cost.name, layer)
+            output = f"{cost.name}.output"
+        if cost.name not in inner and output not in seen:
+            groups.append(coupling.group(cost.name))
+            seen.update(groups[-1].producers)
+    return groups + (blocks.find(model, shape) if whole_blocks else [])
 
 
 def prune_channels(
@@ -133,102 +57,132 @@ def prune_channels(
     shape: Architecture,
     config: CompressionConfig,
     t: float,
+    enough: Callable[[nn.Module], bool] | None = None,
+    squares: Squares | None = None,
 ) -> float:
-    """Remove the least important channels, in place, up to the schedule's share of the parameters.
+    """Remove the least important units, in place, up to the schedule's share of the parameters.
 
-    Removing a fraction c of every layer's channels removes about 1 - (1 - c)^2 of its weights,
-    since its inputs shrink too; a layer's ceiling is set through that. The number of channels that
-    meets the total is found by bisection on copies of the model.
+    Removing a fraction c of every layer's units removes about 1 - (1 - c)^2 of its weights, since
+    its inputs shrink too; a layer's ceiling is set through that. The number of units that meets
+    the total is found by bisection on copies of the model.
+
+    With a budget (``enough``), what decides is importance per cost saved, over all layers, and the
+    schedule bounds no layer; ``l1`` and ``random`` stay what they are.
 
     Args:
         model: The model to prune, on the CPU.
         dense: The model before any pruning; all shares are counted from it.
-        shape: Its architecture: input shape and fixed layers.
+        shape: Its architecture: input shape, fixed layers and blocks.
         config: Score, schedule, target and rounding.
         t: Progress of the schedule, 0..1.
+        enough: Whether a model that was cut is small enough; None stands for the schedule's share
+            of the parameters.
+        squares: Measures single weights; their magnitude if left out.
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
 
     Raises:
-        EdgeECGError: The model has an LSTM or self-attention; nothing was removed.
+        EdgeECGError: Channels reach a layer that cannot be cut, or the method is ``taylor`` and
+            ``squares`` was left out; nothing was removed.
     """
-    groups = channel_groups(model, shape)
-    before = channel_groups(dense, shape)
-    costs = {cost.name: cost for cost in layer_costs(model, shape.INPUT_SHAPE)}
-    energies = [
-        sum(layer_energy(costs[name], ProxyCoefficients()) for name in group.producers)
-        for group in groups
-    ]
+    whole_blocks = config.structure == "blocks"
+    single = measure(config, squares)(model)
+    groups = find_groups(model, shape, whole_blocks)
+    before = find_groups(dense, shape, whole_blocks)
     sizes = [group.weights for group in before]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
-    most = ceilings([1 - (1 - share) ** 0.5 for share in shares])
-    limits = [
-        max(0, int(part * first.channels) - (first.channels - now.channels))
-        for part, first, now in zip(most, before, groups, strict=True)
-    ]
-    ranked = scores([group.magnitude for group in groups], energies, config)
     removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
+    most = ceilings([1.0 if enough else 1 - (1 - share) ** 0.5 for share in shares])
+    limits = _limits(groups, before, most)
+    units = [group.units(parts(group, single, config)) for group in groups]
+    costs = layer_costs(model, shape.INPUT_SHAPE)
+    if enough is not None and config.method in ("energy", "taylor"):
+        saved = _saved(model, groups, [own for _, own in units], shape)
+        ranked = per_cost([importance for importance, _ in units], saved)
+    else:
+        energies = [_energy(group, costs) for group in groups]
+        ranked = scores([importance.sqrt() for importance, _ in units], energies, config)
     wanted = parameters(dense) - removed
 
-    def cuts(count: int) -> dict[str, Tensor]:
+    def cuts(count: int) -> list[Cut]:
         chosen = lowest(ranked, limits, count)
-        return {
-            group.root: _rounded(mine, values, config.round_to)
-            for group, mine, values in zip(groups, chosen, ranked, strict=True)
-        }
+        return [
+            (group, own[_rounded(mine, values, group.multiple or config.round_to)].flatten())
+            for group, mine, values, (_, own) in zip(groups, chosen, ranked, units, strict=True)
+        ]
 
-    def left(count: int) -> int:
+    def small(count: int) -> bool:
         trial = copy.deepcopy(model)
-        remove(trial, cuts(count), shape)
-        return parameters(trial)
+        remove(trial, cuts(count))
+        return parameters(trial) <= wanted if enough is None else enough(trial)
 
-    # The smallest count that meets the total; all that the ceilings allow when none does.
+    # The smallest count that is enough; all that the ceilings allow when none is.
     low, high = 0, sum(limits)
     while low < high:
         middle = (low + high) // 2
-        if left(middle) <= wanted:
+        if small(middle):
             high = middle
         else:
             low = middle + 1
-    remove(model, cuts(low), shape)
+    remove(model, cuts(low))
     return removed / sum(sizes)
 
 
-def _graph(model: nn.Module, shape: Architecture) -> tp.DependencyGraph:
-    refuse_uncuttable(model)
-    return tp.DependencyGraph().build_dependency(
-        model, example_inputs=torch.zeros(1, *shape.INPUT_SHAPE)
-    )
+def _limits(groups: Sequence[Group], before: Sequence[Group], most: Sequence[float]) -> list[int]:
+    """Return how many units each group may still lose, given what part of the dense one's may go.
+
+    Groups of the dense model that were in a block that has gone are no longer there.
+    """
+    allowed: dict[tuple[Kind, str], int] = {
+        first.key: int(part * first.size) - first.size
+        for part, first in zip(most, before, strict=True)
+    }
+    return [max(0, allowed[now.key] + now.size) for now in groups]
 
 
-def _members(
-    graph: tp.DependencyGraph,
-    model: nn.Module,
-    root: str,
-    shape: Architecture,
-    channels: Sequence[int] | None,
-) -> tp.Group:
-    """Trace what must go with channels of ``root`` (None: all of them), fixed layers left out."""
-    layer = model.get_submodule(root)
-    convolution = isinstance(layer, nn.Conv1d)
-    prune = tp.prune_conv_out_channels if convolution else tp.prune_linear_out_channels
-    count = layer.get_parameter("weight").shape[0]
-    group = graph.get_pruning_group(layer, prune, range(count) if channels is None else channels)
-    kept = {model.get_submodule(name) for name in shape.FIXED}
-    members = tp.Group()
-    members._group = [  # pyright: ignore[reportPrivateUsage]
-        item
-        for item in group
-        if not (
-            item.dep.target.module in kept and graph.is_out_channel_pruning_fn(item.dep.handler)
-        )
-    ]
-    return members
+def _energy(group: Group, costs: Sequence[LayerCost]) -> float:
+    """Return E_l of what a group produces, in proxy picojoules; for blocks, of one of them."""
+    mine = [cost for cost in costs if cost.name in group.producers]
+    energy = sum(proxy.layer_energy(cost, ProxyCoefficients()) for cost in mine)
+    return energy / group.size if group.kind == "block" else energy
+
+
+def _saved(
+    model: nn.Module, groups: Sequence[Group], units: Sequence[Tensor], shape: Architecture
+) -> list[float]:
+    """Return the part of the executed proxy that goes with the least important unit of each group.
+
+    Counted on a copy without it: what it saves lies in its own layer and in those that read it.
+    """
+
+    def executed(counted: nn.Module) -> float:
+        totals = proxy.totals(layer_costs(counted, shape.INPUT_SHAPE))
+        return proxy.executed(totals, ProxyCoefficients())
+
+    whole = executed(model)
+    saved: list[float] = []
+    for group, own in zip(groups, units, strict=True):
+        trial = copy.deepcopy(model)
+        if group.size > 1:
+            remove(trial, [(group, own[0])])
+        saved.append(1 - executed(trial) / whole)
+    return saved
+
+
+def _inside_attention(model: nn.Module) -> set[str]:
+    """Return the layers that an attention layer consists of."""
+    return {
+        f"{name}.{own}"
+        for name, layer in model.named_modules()
+        if isinstance(layer, SelfAttention)
+        for own, _ in layer.named_modules()
+        if own
+    }
 
 
 def _rounded(chosen: Tensor, values: Tensor, multiple: int) -> Tensor:
-    """Spare the best of the chosen channels until what stays is a multiple, and not nothing."""
+    """Spare the best of the chosen units until what stays is a multiple, and not nothing."""
     stays = max(multiple, -(-(len(values) - len(chosen)) // multiple) * multiple)
     cut = max(0, len(values) - stays)
     return chosen[torch.argsort(values[chosen], stable=True)[:cut]].sort().values

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from edgeecg.compress.importance import lowest, scores
+from edgeecg.compress.importance import Squares, lowest, measure, scores
 from edgeecg.compress.schedule import ceilings, layer_sparsity
 from edgeecg.energy.proxy import layer_energy
 from edgeecg.models.costs import layer_costs, matrices
@@ -18,7 +18,11 @@ Masks = dict[str, Tensor]
 
 
 def zero_weights(
-    model: nn.Module, config: CompressionConfig, t: float, sample_shape: tuple[int, int]
+    model: nn.Module,
+    config: CompressionConfig,
+    t: float,
+    sample_shape: tuple[int, int],
+    squares: Squares | None = None,
 ) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
@@ -30,10 +34,16 @@ def zero_weights(
         config: Score, schedule and target.
         t: Progress of the schedule, 0..1.
         sample_shape: ``(leads, samples)`` of a window, to count each layer's energy.
+        squares: Measures single weights; their magnitude if left out.
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be zero at ``t``.
+
+    Raises:
+        EdgeECGError: The method is ``taylor`` and ``squares`` was left out; nothing was zeroed.
     """
+    found = measure(config, squares)(model)
+    names = {parameter: name for name, parameter in model.named_parameters()}
     costs = [cost for cost in layer_costs(model, sample_shape) if cost.weight_bytes]
     weights = [matrices(model.get_submodule(cost.name)) for cost in costs]
     sizes = [sum(weight.numel() for weight in layer) for layer in weights]
@@ -42,7 +52,7 @@ def zero_weights(
     count = round(sum(share * size for share, size in zip(shares, sizes, strict=True)))
     energies = [layer_energy(cost, ProxyCoefficients()) for cost in costs]
     # The tensors of an LSTM are one layer: they share its mean magnitude and its ceiling.
-    magnitudes = [torch.cat([weight.detach().abs().flatten() for weight in w]) for w in weights]
+    magnitudes = [torch.cat([found[names[each]].sqrt().flatten() for each in w]) for w in weights]
     ranked = scores(magnitudes, energies, config)
     for values, magnitude in zip(ranked, magnitudes, strict=True):
         values[magnitude == 0] = -1.0

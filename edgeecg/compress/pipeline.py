@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from edgeecg.compress import masks
 from edgeecg.compress.cards import costs, make_card, save_model
-from edgeecg.compress.channels import prune_channels, refuse_uncuttable
+from edgeecg.compress.channels import prune_channels
+from edgeecg.compress.gradients import measured
 from edgeecg.compress.journal import Journal
 from edgeecg.data import Dataset
 from edgeecg.energy import proxy
@@ -99,8 +100,6 @@ def compress(job: Job) -> CompressionLog:
             f"'{job.run.model_card}' is there.",
             "Go on with 'edgeecg export', or start a new run.",
         )
-    if job.config.structure == "channels":
-        refuse_uncuttable(build(job.model))
     if not job.run.config.is_file():
         write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
@@ -171,13 +170,14 @@ def _step(
     started = time.monotonic()
     shape = architecture(job.model)
     t = number / config.steps
-    if config.structure == "channels":
-        target = prune_channels(model, dense, shape, config, t)
+    squares = measured(job.dataset, config)
+    if config.structure != "none":
+        target = prune_channels(model, dense, shape, config, t, squares=squares)
         # Rebuilt, as it would be after a resume: the same tensors in the same layout.
         model = _copy(job.model, model)
         alive: masks.Masks = {}
     else:
-        target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
+        target = masks.zero_weights(model, config, t, shape.INPUT_SHAPE, squares)
         alive = masks.masks(model)
     stage = Stage(
         f"step {number}/{config.steps}",
@@ -204,7 +204,8 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
     """Count and score the model after a step."""
     base, now = costs(dense, job.model), costs(model, job.model)
     coefficients = ProxyCoefficients()
-    before, after = base.layers, {layer.name: layer for layer in now.layers}
+    # A layer of a block that was left out is not there any more.
+    live = {layer.name: layer.weight_bytes * layer.nonzero_fraction for layer in now.layers}
     whole = proxy.executed(base.totals, coefficients)
     return CompressionStep(
         step=course.number,
@@ -217,11 +218,8 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
         proxy_executed=proxy.executed(now.totals, coefficients) / whole,
         widths=now.widths,
         layer_sparsity={
-            layer.name: 1
-            - after[layer.name].weight_bytes
-            * after[layer.name].nonzero_fraction
-            / layer.weight_bytes
-            for layer in before
+            layer.name: 1 - live.get(layer.name, 0.0) / layer.weight_bytes
+            for layer in base.layers
             if layer.weight_bytes
         },
         train_loss=course.train_loss,

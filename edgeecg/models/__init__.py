@@ -22,6 +22,9 @@ from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
 
 Widths = Mapping[str, tuple[int, ...]]
 
+Blocks = Mapping[str, tuple[tuple[str, int], ...]]
+"""Modules that may be left out, and which of the widths (key and place) are then 0."""
+
 _NOT_MODELS = frozenset({"attention", "costs", "pooling", "recipes"})
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -36,6 +39,8 @@ class Architecture(Protocol):
         INPUT_SHAPE: ``(leads, samples)`` of a window.
         FIXED: Names of layers whose output width is fixed by its meaning, never to be pruned.
         WIDTHS: Widths of the dense model by key.
+        BLOCKS: Modules that may be left out whole, since what they compute is added to their input;
+            and the widths that say so.
         RECIPE: How the dense model is trained unless told otherwise.
     """
 
@@ -45,6 +50,7 @@ class Architecture(Protocol):
     INPUT_SHAPE: tuple[int, int]
     FIXED: tuple[str, ...]
     WIDTHS: dict[str, tuple[int, ...]]
+    BLOCKS: Blocks
     RECIPE: TrainingConfig
 
     def build(self, widths: Widths) -> nn.Module:
@@ -80,7 +86,7 @@ def build(name: str, widths: Widths | None = None) -> nn.Module:
 
     Args:
         name: A file name of this folder.
-        widths: Widths by key; None for the dense model.
+        widths: Widths by key; 0 where a whole block is left out; None for the dense model.
 
     Returns:
         A module that maps float32 windows ``(batch, leads, samples)`` to logits
@@ -95,13 +101,22 @@ def build(name: str, widths: Widths | None = None) -> nn.Module:
         return found.build(found.WIDTHS)
     expected = {key: len(value) for key, value in found.WIDTHS.items()}
     given = {key: len(value) for key, value in widths.items()}
-    if given != expected or any(width < 1 for value in widths.values() for width in value):
+    if given != expected or not _positive(widths, found.BLOCKS):
         raise ArtifactError(
             f"The widths do not fit the model '{name}'.",
-            f"Expected positive widths, this many of each: {expected}; found: {dict(widths)}.",
+            f"Expected positive widths (0 for a block that is left out), this many of each: "
+            f"{expected}; found: {dict(widths)}.",
             "The model card is damaged or of another version; compress the model again.",
         )
     return found.build(widths)
+
+
+def _positive(widths: Widths, blocks: Blocks) -> bool:
+    """Return whether all widths are positive, but for those of blocks that are left out whole."""
+    every = {(key, i): width for key, value in widths.items() for i, width in enumerate(value)}
+    absent = {place for place, width in every.items() if width == 0}
+    gone = {place for places in blocks.values() if absent.issuperset(places) for place in places}
+    return absent == gone and min(every.values()) >= 0
 
 
 def load(weights: Path, card: ModelCard) -> nn.Module:

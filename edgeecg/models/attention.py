@@ -32,6 +32,11 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(embedding, inner)
         self.output = nn.Linear(inner, embedding)
 
+    @property
+    def head_width(self) -> int:
+        """Width of each head's queries, keys and values."""
+        return self.query.out_features // self.heads
+
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, positions, embedding)`` to the same shape."""
         query, key, value = self._split(self.query(x)), self._split(self.key(x)), self.value(x)
@@ -71,3 +76,38 @@ class EncoderBlock(nn.Module):
         """Map ``(batch, positions, embedding)`` to the same shape."""
         x = x + self.dropout(self.attention(self.norm1(x)))
         return x + self.dropout(self.contract(torch.relu(self.expand(self.norm2(x)))))
+
+
+class PositionEncoding(nn.Module):
+    """Fixed sines and cosines that tell positions apart (Vaswani et al. 2017, section 3.5).
+
+    They are no parameters, but are saved with the weights: where the embedding was cut, each
+    dimension that is left keeps the frequency that it was trained with.
+    """
+
+    table: Tensor
+
+    def __init__(self, positions: int, embedding: int) -> None:
+        """Compute the table ``(1, positions, embedding)``.
+
+        Args:
+            positions: Number of positions.
+            embedding: Width of the input.
+        """
+        super().__init__()
+        index = torch.arange(positions)[:, None]
+        pair = torch.arange(embedding)[None, :] // 2
+        angle = index / 10000 ** (2 * pair / embedding)
+        even = torch.arange(embedding)[None, :] % 2 == 0
+        self.register_buffer("table", torch.where(even, torch.sin(angle), torch.cos(angle))[None])
+        self.register_load_state_dict_pre_hook(_supply)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the table to ``(batch, positions, embedding)``."""
+        return x + self.table
+
+
+def _supply(layer: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Let weights load that were saved before an embedding could be cut: they hold no table."""
+    assert isinstance(layer, PositionEncoding)
+    state.setdefault(f"{prefix}table", layer.table)

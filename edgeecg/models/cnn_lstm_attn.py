@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgeecg.models import Widths, recipes
+from edgeecg.models import Blocks, Widths, recipes
 from edgeecg.models.pooling import AttentionPooling
 from edgeecg.schema import Task
 
@@ -21,6 +21,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "hidden": (128,),
     "attention": (128,),
 }
+BLOCKS: Blocks = {}
 RECIPE = recipes.BEATS.model_copy(update={"model": "cnn_lstm_attn"})
 
 _KERNELS = (7, 5, 5)

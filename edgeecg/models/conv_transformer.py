@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Widths, recipes
-from edgeecg.models.attention import EncoderBlock
+from edgeecg.models import Blocks, Widths, recipes
+from edgeecg.models.attention import EncoderBlock, PositionEncoding
 from edgeecg.models.pooling import AttentionPooling
 from edgeecg.schema import Task
 
@@ -30,6 +29,9 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "head_width": (32, 32, 32, 32),
     "feedforward": (576, 576, 576, 576),
     "attention": (128,),
+}
+BLOCKS: Blocks = {
+    f"blocks.{i}": (("heads", i), ("head_width", i), ("feedforward", i)) for i in range(4)
 }
 RECIPE = recipes.RECORDS.model_copy(
     update={
@@ -49,8 +51,7 @@ _STRIDES = (4, 2, 2, 1)
 class ConvTransformer(nn.Module):
     """Four convolutions shorten 1000 samples to 63 positions; four encoder blocks; attention.
 
-    Lengths: 1000 - 250 - 125 - 63 - 63. Positions are told apart by fixed sines and cosines
-    (Vaswani et al. 2017, section 3.5), which are no parameters.
+    Lengths: 1000 - 250 - 125 - 63 - 63.
     """
 
     def __init__(self, widths: Widths) -> None:
@@ -59,7 +60,8 @@ class ConvTransformer(nn.Module):
         Args:
             widths: ``stem``: channels of the first three convolutions; ``embedding``: channels of
                 the fourth and of the residual path; ``heads``, ``head_width`` and ``feedforward``:
-                one figure per encoder block; ``attention``: hidden units of the pooling.
+                one figure per encoder block, 0 where it has gone; ``attention``: hidden units of
+                the pooling.
         """
         super().__init__()
         (embedding,) = widths["embedding"]
@@ -77,10 +79,13 @@ class ConvTransformer(nn.Module):
             ]
             positions = math.ceil(positions / stride)
         self.stem = nn.Sequential(*layers)
-        self.register_buffer("position", _sinusoid(positions, embedding), persistent=False)
+        self.position = PositionEncoding(positions, embedding)
         blocks = zip(widths["heads"], widths["head_width"], widths["feedforward"], strict=True)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(embedding, heads, width, inner) for heads, width, inner in blocks)
+            *(
+                EncoderBlock(embedding, heads, width, inner) if heads else nn.Identity()
+                for heads, width, inner in blocks
+            )
         )
         self.norm = nn.LayerNorm(embedding)
         self.pooling = AttentionPooling(embedding, widths["attention"][0])
@@ -90,33 +95,21 @@ class ConvTransformer(nn.Module):
     def widths(self) -> dict[str, tuple[int, ...]]:
         """Return the present widths, read from the layers themselves."""
         convs = [layer.out_channels for layer in self.stem if isinstance(layer, nn.Conv1d)]
-        blocks = [block for block in self.blocks if isinstance(block, EncoderBlock)]
-        attentions = [block.attention for block in blocks]
+        blocks = [block if isinstance(block, EncoderBlock) else None for block in self.blocks]
         return {
             "stem": tuple(convs[:-1]),
             "embedding": (convs[-1],),
-            "heads": tuple(each.heads for each in attentions),
-            "head_width": tuple(each.query.out_features // each.heads for each in attentions),
-            "feedforward": tuple(block.expand.out_features for block in blocks),
+            "heads": tuple(block.attention.heads if block else 0 for block in blocks),
+            "head_width": tuple(block.attention.head_width if block else 0 for block in blocks),
+            "feedforward": tuple(block.expand.out_features if block else 0 for block in blocks),
             "attention": (self.pooling.hidden.out_channels,),
         }
 
     def forward(self, x: Tensor) -> Tensor:
         """Map records ``(batch, 12, 1000)`` to logits ``(batch, 5)``."""
-        position = self.position
-        assert isinstance(position, Tensor)
-        features = self.stem(x).transpose(1, 2) + position
+        features = self.position(self.stem(x).transpose(1, 2))
         features = self.norm(self.blocks(features)).transpose(1, 2)
         return self.head(self.dropout(self.pooling(features)))
-
-
-def _sinusoid(positions: int, embedding: int) -> Tensor:
-    """Return the fixed encoding ``(1, positions, embedding)``."""
-    index = torch.arange(positions)[:, None]
-    pair = torch.arange(embedding)[None, :] // 2
-    angle = index / 10000 ** (2 * pair / embedding)
-    even = torch.arange(embedding)[None, :] % 2 == 0
-    return torch.where(even, torch.sin(angle), torch.cos(angle))[None]
 
 
 def build(widths: Widths) -> nn.Module:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Widths, recipes
+from edgeecg.models import Blocks, Widths, recipes
 from edgeecg.models.pooling import AttentionPooling
 from edgeecg.schema import Task
 
@@ -23,6 +23,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "inner": (32, 32, 64, 64, 128, 128),
     "attention": (128,),
 }
+BLOCKS: Blocks = {f"stages.{i}.1": (("inner", 2 * i + 1),) for i in range(3)}
 RECIPE = recipes.BEATS.model_copy(update={"model": "resnet1d_attn"})
 
 _STEM_KERNEL = 7
@@ -72,7 +73,8 @@ class ResNet1DAttn(nn.Module):
 
         Args:
             widths: ``stem``; ``stages``: channels on the residual path of each stage; ``inner``:
-                channels inside each block; ``attention``: hidden units of the pooling.
+                channels inside each block, 0 for a second block that has gone; ``attention``:
+                hidden units of the pooling.
         """
         super().__init__()
         (stem,) = widths["stem"]
@@ -85,24 +87,24 @@ class ResNet1DAttn(nn.Module):
         for after, kernel in zip(widths["stages"], _KERNELS, strict=True):
             blocks: list[nn.Module] = []
             for block in range(_BLOCKS):
-                stride = 2 if block == 0 else 1
-                blocks.append(ResidualBlock(before, next(inner), after, kernel, stride))
+                stride, width = 2 if block == 0 else 1, next(inner)
+                blocks.append(
+                    ResidualBlock(before, width, after, kernel, stride) if width else nn.Identity()
+                )
                 before = after
             self.stages.append(nn.Sequential(*blocks))
         self.pooling = AttentionPooling(before, widths["attention"][0])
         self.dropout = nn.Dropout(0.2)
         self.head = nn.Linear(before, len(CLASSES))
 
-    def _blocks(self) -> list[ResidualBlock]:
-        return [module for module in self.stages.modules() if isinstance(module, ResidualBlock)]
-
     def widths(self) -> dict[str, tuple[int, ...]]:
         """Return the present widths, read from the layers themselves."""
-        blocks = self._blocks()
+        found = [block for stage in self.stages for block in stage.children()]
+        blocks = [block if isinstance(block, ResidualBlock) else None for block in found]
         return {
             "stem": (self.stem.out_channels,),
-            "stages": tuple(block.conv2.out_channels for block in blocks[_BLOCKS - 1 :: _BLOCKS]),
-            "inner": tuple(block.conv1.out_channels for block in blocks),
+            "stages": tuple(block.conv2.out_channels for block in blocks[::_BLOCKS] if block),
+            "inner": tuple(block.conv1.out_channels if block else 0 for block in blocks),
             "attention": (self.pooling.hidden.out_channels,),
         }
 

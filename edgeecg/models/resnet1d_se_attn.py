@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Widths, recipes
+from edgeecg.models import Blocks, Widths, recipes
 from edgeecg.models.pooling import AttentionPooling
 from edgeecg.schema import Task
 
@@ -24,6 +24,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "squeeze": (4, 4, 8, 8, 16, 16, 32, 32),
     "attention": (132,),
 }
+BLOCKS: Blocks = {f"stages.{i}.1": (("inner", 2 * i + 1), ("squeeze", 2 * i + 1)) for i in range(4)}
 RECIPE = recipes.RECORDS.model_copy(update={"model": "resnet1d_se_attn"})
 
 _STEM_KERNEL = 17
@@ -98,7 +99,8 @@ class ResNet1DSEAttn(nn.Module):
         Args:
             widths: ``stem``; ``stages``: channels on the residual path of each stage; ``inner``:
                 channels inside each block; ``squeeze``: units of each block's
-                squeeze-and-excitation; ``attention``: hidden units of the pooling.
+                squeeze-and-excitation, both 0 for a second block that has gone; ``attention``:
+                hidden units of the pooling.
         """
         super().__init__()
         (stem,) = widths["stem"]
@@ -111,8 +113,10 @@ class ResNet1DSEAttn(nn.Module):
         for after in widths["stages"]:
             blocks: list[nn.Module] = []
             for block in range(_BLOCKS):
-                stride = 2 if block == 0 else 1
-                blocks.append(SEBlock(before, next(inner), after, next(squeeze), stride))
+                stride, width, squeezed = 2 if block == 0 else 1, next(inner), next(squeeze)
+                blocks.append(
+                    SEBlock(before, width, after, squeezed, stride) if width else nn.Identity()
+                )
                 before = after
             self.stages.append(nn.Sequential(*blocks))
         self.pooling = AttentionPooling(before, widths["attention"][0])
@@ -121,12 +125,13 @@ class ResNet1DSEAttn(nn.Module):
 
     def widths(self) -> dict[str, tuple[int, ...]]:
         """Return the present widths, read from the layers themselves."""
-        blocks = [module for module in self.stages.modules() if isinstance(module, SEBlock)]
+        found = [block for stage in self.stages for block in stage.children()]
+        blocks = [block if isinstance(block, SEBlock) else None for block in found]
         return {
             "stem": (self.stem.out_channels,),
-            "stages": tuple(block.conv2.out_channels for block in blocks[_BLOCKS - 1 :: _BLOCKS]),
-            "inner": tuple(block.conv1.out_channels for block in blocks),
-            "squeeze": tuple(block.gate.squeeze.out_channels for block in blocks),
+            "stages": tuple(block.conv2.out_channels for block in blocks[::_BLOCKS] if block),
+            "inner": tuple(block.conv1.out_channels if block else 0 for block in blocks),
+            "squeeze": tuple(block.gate.squeeze.out_channels if block else 0 for block in blocks),
             "attention": (self.pooling.hidden.out_channels,),
         }
 

@@ -55,15 +55,18 @@ class CompressionConfig(Value):
             unless trained weights are at hand. Fine-tuning draws and disturbs windows alike.
         start: Run of ``edgeecg train`` whose model is the dense one; None for the package's.
         retrain: Train the dense model even where the package has its trained weights.
-        structure: ``"channels"`` removes whole channels; ``"none"`` zeroes single weights.
-        method: ``"energy"`` scores by magnitude and layer energy, ``"l1"`` by magnitude alone.
+        structure: ``"channels"`` removes channels, LSTM units, attention heads and widths;
+            ``"blocks"`` whole blocks too; ``"none"`` zeroes single weights.
+        method: ``"energy"`` scores by magnitude and layer energy, ``"l1"`` by magnitude alone,
+            ``"taylor"`` by gradient x weight and layer energy, ``"random"`` draws.
         reading: ``"target"`` prunes costly layers more, ``"protect"`` is the printed formula.
         alpha: Share of the magnitude in the score, 0..1.
         sparsity: Fraction of the prunable weights to remove in the end.
         steps: Number of prune-and-fine-tune steps.
         beta: Steepness of the schedule s_l(t) = S (1 - exp(-beta_l t)).
         depth_ratio: beta of the shallowest layer as a fraction of the deepest layer's.
-        round_to: Channel counts are kept multiples of this.
+        round_to: Counts of channels, units and dimensions are kept multiples of this; heads and
+            blocks are whole as they are.
         distill: Learn from the dense teacher's logits while fine-tuning.
         distill_alpha: Share of the distillation term in the loss, 0..1.
         temperature: Softmax temperature of the distillation term.
@@ -76,8 +79,8 @@ class CompressionConfig(Value):
     training: TrainingConfig = TrainingConfig()
     start: str | None = None
     retrain: bool = False
-    structure: Literal["channels", "none"] = "channels"
-    method: Literal["energy", "l1"] = "energy"
+    structure: Literal["channels", "blocks", "none"] = "channels"
+    method: Literal["energy", "l1", "taylor", "random"] = "energy"
     reading: Literal["target", "protect"] = "target"
     alpha: Fraction = 0.5
     sparsity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.75

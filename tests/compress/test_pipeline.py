@@ -17,7 +17,7 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.files import sha256
 from edgeecg.models import load
 from edgeecg.runs import RunFolder
-from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
+from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard, TrainingConfig
 
 
 class KilledError(Exception):
@@ -82,6 +82,32 @@ def test_zeroed_weights_cost_nothing_only_ideally(job: Job) -> None:
     assert last.proxy_ideal < 0.75
     assert last.parameters == 188_035
     assert last.sparsity == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.parametrize("structure", ["blocks", "none"])
+@pytest.mark.parametrize("method", ["taylor", "random"])
+def test_other_methods_reach_the_same_size(structure: str, method: str, job: Job) -> None:
+    changes = {"structure": structure, "method": method, "steps": 1}
+    log = compress(replace(job, config=job.config.model_copy(update=changes)))
+    assert 0.55 < log.steps[-1].sparsity < 0.65
+
+
+def test_a_run_without_some_blocks_counts_their_layers_as_gone(
+    toy_dataset: Dataset, tmp_path: Path
+) -> None:
+    training = TrainingConfig(
+        model="resnet1d_attn", epochs=1, epoch_windows=64, batch_size=32, average=0.5
+    )
+    config = CompressionConfig(
+        training=training, structure="blocks", steps=1, finetune_epochs=1, sparsity=0.6
+    )
+    run = RunFolder(tmp_path / "blocks")
+    log = compress(Job(config, toy_dataset, run, "edgeecg compress"))
+    step = log.steps[-1]
+    assert 0 in step.widths["inner"]
+    gone = step.widths["inner"].index(0)
+    assert step.layer_sparsity[f"stages.{gone // 2}.1.conv1"] == 1.0
+    assert load(run.model_weights, card(run.model_card)).eval()
 
 
 @pytest.mark.parametrize("batch", [3, 7, 11, 15])

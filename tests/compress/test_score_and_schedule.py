@@ -9,9 +9,21 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
-from edgeecg.compress.importance import energy_terms, lowest, scores
+from edgeecg.compress.groups import Group, Slice
+from edgeecg.compress.importance import (
+    energy_terms,
+    lowest,
+    magnitude,
+    measure,
+    parts,
+    per_cost,
+    scores,
+    taylor,
+)
 from edgeecg.compress.schedule import ceilings, layer_sparsity
+from edgeecg.errors import EdgeECGError
 from edgeecg.schema import CompressionConfig
 
 SIZES = st.lists(st.integers(1, 10**6), min_size=1, max_size=12)
@@ -106,3 +118,101 @@ def test_lowest_takes_the_lowest_within_its_limits(
         kept = [v for i, v in enumerate(layer.tolist()) if i not in mine.tolist()]
         if len(mine) and kept:
             assert max(layer[mine].tolist()) <= min(kept)
+
+
+def test_random_scores_follow_the_seed_and_nothing_else() -> None:
+    config = CompressionConfig(method="random")
+    other = config.model_copy(update={"training": config.training.model_copy(update={"seed": 8})})
+    first = scores([torch.ones(5), torch.ones(7)], [1.0, 9.0], config)
+    again = scores([torch.rand(5), torch.rand(7)], [9.0, 1.0], config)
+    assert [mine.shape for mine in first] == [(5,), (7,)]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], scores([torch.ones(5)], [1.0], other)[0])
+    assert 0 <= float(first[1].min()) < float(first[1].max()) < 1
+
+
+def pair(kind: str = "channel") -> Group:
+    """Return two parts: rows of one weight with its bias, columns of another."""
+    owner = torch.tensor([0, 1])
+    slices = (Slice("a.weight", 0, owner), Slice("a.bias", 0, owner), Slice("b.weight", 1, owner))
+    return Group("block" if kind == "block" else "channel", "a", ("a",), 2, slices, 6)
+
+
+def layers() -> nn.Module:
+    model = nn.ModuleDict({"a": nn.Linear(3, 2), "b": nn.Linear(2, 1)})
+    with torch.no_grad():
+        model.get_parameter("a.weight").copy_(torch.tensor([[1.0, 2.0, 2.0], [0.0, 4.0, 0.0]]))
+        model.get_parameter("b.weight").copy_(torch.tensor([[3.0, 1.0]]))
+    return model
+
+
+def test_the_magnitude_of_a_group_by_hand() -> None:
+    # Shares of each tensor's squares: 9 of 25 and 16 of 25; 9 of 10 and 1 of 10.
+    found = parts(pair(), magnitude(layers()), CompressionConfig())
+    torch.testing.assert_close(found, torch.tensor([[0.36 + 0.9, 0.64 + 0.1]]))
+
+
+def test_a_tensors_scale_does_not_decide_in_a_group() -> None:
+    model = layers()
+    before = parts(pair(), magnitude(model), CompressionConfig())
+    with torch.no_grad():
+        model.get_parameter("b.weight").mul_(100)
+    torch.testing.assert_close(parts(pair(), magnitude(model), CompressionConfig()), before)
+
+
+def test_blocks_are_told_apart_by_the_strength_of_their_weights() -> None:
+    whole = (
+        Slice("a.weight", 0, torch.zeros(2).long()),
+        Slice("b.weight", 0, torch.ones(1).long()),
+    )
+    group = Group("block", "", ("a", "b"), 2, whole, 0)
+    # Mean squares 25 / 6 and 10 / 2, relative to their mean.
+    found = parts(group, magnitude(layers()), CompressionConfig())
+    torch.testing.assert_close(found, torch.tensor([[25 / 6, 5.0]]) / ((25 / 6 + 5) / 2))
+
+
+def test_taylor_by_hand() -> None:
+    # Loss b * relu(a x): with x = (1, 1, 1) the hidden units are 5 and 4, and every gradient is
+    # what stands beside the weight: for a the weight of b, for b the hidden unit.
+    model = layers()
+    with torch.no_grad():
+        model.get_parameter("a.bias").zero_()
+
+    def losses(trained: nn.Module) -> list[Tensor]:
+        hidden = torch.relu(trained.get_submodule("a")(torch.ones(3)))
+        loss = trained.get_submodule("b")(hidden).sum()
+        return [loss, 2 * loss]
+
+    def once(a: list[float], b: float) -> float:
+        return sum(value**2 for value in a) + b**2
+
+    squares = taylor(lambda trained: iter(losses(trained)[:1]))(model)
+    found = parts(pair(), squares, CompressionConfig(method="taylor"))
+    expected = [once([3.0, 6.0, 6.0], 15.0), once([0.0, 4.0, 0.0], 4.0)]
+    torch.testing.assert_close(found, torch.tensor([expected]))
+    # The bias is 0 and matters nothing; a batch with twice the loss has four times the square.
+    assert float(squares["a.bias"].abs().max()) == 0
+    batches = iter([1.0, 2.0])
+    both = taylor(lambda trained: (factor * losses(trained)[0] for factor in batches))(model)
+    torch.testing.assert_close(both["b.weight"], 5 * squares["b.weight"])
+
+
+def test_taylor_without_a_loss_is_refused() -> None:
+    with pytest.raises(EdgeECGError, match=r"'taylor' cannot score"):
+        measure(CompressionConfig(method="taylor"), None)
+
+
+def test_per_cost_by_hand() -> None:
+    dear, cheap = per_cost([torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])], [0.5, 0.1])
+    # The first unit of a group is seen against the whole of it, the last against itself.
+    torch.testing.assert_close(dear, torch.tensor([1 / 0.5, 3 / 0.5 * 4 / 3]))
+    torch.testing.assert_close(cheap, torch.tensor([1 / 0.1, 1 / 0.1 * 2]))
+
+
+def test_equal_groups_are_cut_alike_and_dear_ones_first() -> None:
+    even = [torch.ones(10), torch.ones(10)]
+    chosen = lowest(per_cost(even, [0.1, 0.1]), [10, 10], 8)
+    assert [len(mine) for mine in chosen] == [4, 4]
+    # Twice the cost: half of the dear group goes before the first of the other.
+    chosen = lowest(per_cost(even, [0.2, 0.1]), [10, 10], 5)
+    assert [len(mine) for mine in chosen] == [5, 0]

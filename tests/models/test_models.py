@@ -72,6 +72,21 @@ class TestEveryModel:
         with pytest.raises(ArtifactError, match="widths"):
             build(name, wrong)
 
+    def test_blocks_left_out_pass_their_input_on(self, name: str) -> None:
+        shape = architecture(name)
+        widths = {key: list(value) for key, value in shape.WIDTHS.items()}
+        for places in shape.BLOCKS.values():
+            for key, place in places:
+                widths[key][place] = 0
+                with pytest.raises(ArtifactError, match="widths"):
+                    build(name, shape.WIDTHS | {key: (0, *shape.WIDTHS[key][1:])})
+        without = {key: tuple(value) for key, value in widths.items()}
+        model = build(name, without).eval()
+        assert shape.widths(model) == without
+        assert all(isinstance(model.get_submodule(block), nn.Identity) for block in shape.BLOCKS)
+        logits = model(torch.randn(2, *shape.INPUT_SHAPE))
+        assert logits.shape == (2, len(shape.CLASSES))
+
     def test_every_weight_is_counted_as_a_mac_at_least_once(self, name: str) -> None:
         model = build(name)
         layers = layer_costs(model, architecture(name).INPUT_SHAPE)
@@ -126,6 +141,15 @@ def test_unknown_model() -> None:
         build("cnn2d")
     with pytest.raises(UnknownNameError):
         build("costs")
+
+
+def test_weights_without_a_table_of_positions_are_those_of_a_whole_embedding() -> None:
+    model = build("conv_transformer")
+    weights = model.state_dict()
+    table = weights.pop("position.table")
+    again = build("conv_transformer")
+    again.load_state_dict(weights)
+    assert torch.equal(again.state_dict()["position.table"], table)
 
 
 def test_nonzero_parameters_counts_zeros() -> None:
