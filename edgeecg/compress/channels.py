@@ -96,13 +96,13 @@ def prune_channels(
     most = ceilings([1.0 if enough else 1 - (1 - share) ** 0.5 for share in shares])
     limits = _limits(groups, before, most)
     units = [group.units(parts(group, single, config)) for group in groups]
-    costs = layer_costs(model, shape.INPUT_SHAPE)
+    importance = [values for values, _ in units]
     if enough is not None and config.method in ("energy", "taylor"):
-        saved = _saved(model, groups, [own for _, own in units], shape)
-        ranked = per_cost([importance for importance, _ in units], saved)
+        ranked = per_cost(importance, _saved(model, groups, [own for _, own in units], shape))
     else:
+        costs = layer_costs(model, shape.INPUT_SHAPE)
         energies = [_energy(group, costs) for group in groups]
-        ranked = scores([importance.sqrt() for importance, _ in units], energies, config)
+        ranked = scores([values.sqrt() for values in importance], energies, config)
     wanted = parameters(dense) - removed
 
     def cuts(count: int) -> list[Cut]:

@@ -118,7 +118,7 @@ class Coupling:
                 continue
             assert isinstance(target, nn.Module)
             name = self._names[target]
-            owner = torch.full((_channels(target, out, name),), -1)
+            owner = torch.full((_channels(target, out, name, root),), -1)
             owner[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
             members.append((name, out, owner))
         return members
@@ -160,7 +160,7 @@ def _traceable(model: nn.Module) -> nn.Module:
     return traced
 
 
-def _channels(layer: nn.Module, out: bool, name: str) -> int:
+def _channels(layer: nn.Module, out: bool, name: str, root: str) -> int:
     """Return how many channels a traced layer reads or writes.
 
     Raises:
@@ -173,7 +173,7 @@ def _channels(layer: nn.Module, out: bool, name: str) -> int:
         weight = layer.get_parameter("weight")
         depthwise = isinstance(layer, nn.Conv1d) and layer.groups > 1
         return weight.shape[0 if out or depthwise or weight.ndim == 1 else 1]
-    raise _uncuttable(f"'{name}'", name)
+    raise _uncuttable(f"'{name}'", root)
 
 
 def _uncuttable(what: str, root: str) -> EdgeECGError:

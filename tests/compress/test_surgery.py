@@ -281,9 +281,24 @@ class OutOfReach(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("between", "named"), [(nn.GroupNorm(2, 4), "'between'"), (None, "in no layer")]
+    ("between", "named"),
+    [(nn.GroupNorm(2, 4), "'between'"), (None, "a parameter that is in no layer")],
 )
 def test_what_cannot_be_cut_is_named(between: nn.Module | None, named: str) -> None:
     shape = SimpleNamespace(INPUT_SHAPE=(1, 20), FIXED=("second",), BLOCKS={})
-    with pytest.raises(EdgeECGError, match=rf"cannot be cut.*{named}.*--structure none"):
+    with pytest.raises(EdgeECGError, match=rf"'first' reach {named}.*--structure none"):
         find_groups(OutOfReach(between), cast(Architecture, shape))
+
+
+def test_a_depthwise_convolution_goes_with_the_channels_it_reads() -> None:
+    torch.manual_seed(0)
+    dense = OutOfReach(nn.Conv1d(4, 4, 3, groups=4)).eval()
+    shape = cast(Architecture, SimpleNamespace(INPUT_SHAPE=(1, 20), FIXED=("second",), BLOCKS={}))
+    (group,) = find_groups(dense, shape)
+    assert group.producers == ("first", "between")
+    cut, silent = copy.deepcopy(dense), copy.deepcopy(dense)
+    remove(cut, [(group, torch.tensor([0, 2]))])
+    silence(silent, [(group, torch.tensor([0, 2]))])
+    x = torch.randn(3, 1, 20)
+    torch.testing.assert_close(answers(cut, x), answers(silent, x), atol=1e-6, rtol=1e-6)
+    assert [cost.macs for cost in layer_costs(cut, (1, 20))] == [3 * 2 * 18, 3 * 2 * 16, 12 * 14]

@@ -1,4 +1,4 @@
-"""Every model in every float32 format: the file answers as PyTorch does and costs what it says."""
+"""Every cut model in every float32 format: the file answers as PyTorch does and costs the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg import resources, runtimes
+from edgeecg.compress.channels import find_groups
+from edgeecg.compress.groups import Cut, remove
 from edgeecg.energy.count import count
 from edgeecg.errors import ExportError
 from edgeecg.export import exporter
@@ -32,10 +34,16 @@ MODELS = {
 
 
 def narrow(name: str) -> nn.Module:
-    """Return a narrow model; what is tested here does not hang on its size."""
+    """Return a narrow model as compression leaves it: half of all units and blocks removed."""
     torch.manual_seed(0)
-    widths = architecture(name).WIDTHS
-    return build(name, {k: tuple(max(2, w // 8) for w in v) for k, v in widths.items()}).eval()
+    shape = architecture(name)
+    model = build(name, {k: tuple(max(4, w // 4) for w in v) for k, v in shape.WIDTHS.items()})
+    cuts: list[Cut] = []
+    for group in find_groups(model, shape, whole_blocks=True):
+        lanes = [torch.randperm(group.size) + lane * group.size for lane in range(group.lanes)]
+        cuts.append((group, torch.cat([lane[: group.size // 2] for lane in lanes])))
+    remove(model, cuts)
+    return model.eval()
 
 
 def written(model: nn.Module, target: str, shape: tuple[int, int], folder: Path) -> Path:
