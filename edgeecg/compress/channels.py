@@ -12,7 +12,7 @@ the latter's queries, keys and values are cut by heads.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -133,6 +133,7 @@ def prune_channels(
     shape: Architecture,
     config: CompressionConfig,
     t: float,
+    enough: Callable[[nn.Module], bool] | None = None,
 ) -> float:
     """Remove the least important channels, in place, up to the schedule's share of the parameters.
 
@@ -146,6 +147,7 @@ def prune_channels(
         shape: Its architecture: input shape and fixed layers.
         config: Score, schedule, target and rounding.
         t: Progress of the schedule, 0..1.
+        enough: Whether a cut copy is small enough; None for the schedule's total of parameters.
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
@@ -178,16 +180,16 @@ def prune_channels(
             for group, mine, values in zip(groups, chosen, ranked, strict=True)
         }
 
-    def left(count: int) -> int:
+    def met(count: int) -> bool:
         trial = copy.deepcopy(model)
         remove(trial, cuts(count), shape)
-        return parameters(trial)
+        return parameters(trial) <= wanted if enough is None else enough(trial)
 
-    # The smallest count that meets the total; all that the ceilings allow when none does.
+    # The smallest count that is enough; all that the ceilings allow when none does.
     low, high = 0, sum(limits)
     while low < high:
         middle = (low + high) // 2
-        if left(middle) <= wanted:
+        if met(middle):
             high = middle
         else:
             low = middle + 1

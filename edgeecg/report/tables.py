@@ -243,7 +243,7 @@ def steps(documents: RunDocuments) -> Table | None:
     def row(name: str, step: CompressionStep) -> Row:
         return (
             name,
-            units.percent(step.target_sparsity),
+            units.DASH if step.target_sparsity is None else units.percent(step.target_sparsity),
             units.percent(step.sparsity),
             units.count(step.parameters),
             units.macs(step.macs),

@@ -6,7 +6,12 @@ keys are refused by name.
 """
 
 from edgeecg.schema.artifacts import Artifact, Baseline, Parity
-from edgeecg.schema.compression import CompressionConfig, CompressionLog, CompressionStep
+from edgeecg.schema.compression import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    Rollback,
+)
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
 from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
@@ -23,6 +28,7 @@ from edgeecg.schema.measurement import (
 )
 from edgeecg.schema.models import ModelCard, ModelSummary
 from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
+from edgeecg.schema.steering import Budget, BudgetKind, Guard
 from edgeecg.schema.training import Augmentation, TrainingConfig
 from edgeecg.schema.value import (
     MANIFEST_KEY,
@@ -50,6 +56,8 @@ __all__ = [
     "BenchReport",
     "BenchResult",
     "Breakdown",
+    "Budget",
+    "BudgetKind",
     "ClassMapName",
     "ClassScore",
     "CompressionConfig",
@@ -68,6 +76,7 @@ __all__ = [
     "ExportRecipe",
     "Format",
     "Fraction",
+    "Guard",
     "Interval",
     "Latency",
     "LayerCost",
@@ -82,6 +91,7 @@ __all__ = [
     "Reference",
     "Rhythm",
     "Role",
+    "Rollback",
     "Scores",
     "Seconds",
     "Sha256",
