@@ -113,6 +113,7 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
             progress=trial.progress,
             broken=broken,
             parameters=step.parameters,
+            weight_bytes=step.weight_bytes,
             proxy_executed=step.proxy_executed,
             seconds=step.seconds,
         )

@@ -64,6 +64,7 @@ class Rollback(Value):
         progress: How far it had aimed, 0..1.
         broken: Each broken guard, and the validation score that broke it.
         parameters: Parameters the undone model had.
+        weight_bytes: Bytes of these in float32.
         proxy_executed: Its proxy relative to the baseline, as executed.
         seconds: Wall time it took.
     """
@@ -73,6 +74,7 @@ class Rollback(Value):
     progress: Fraction
     broken: dict[str, Fraction]
     parameters: Count
+    weight_bytes: Count
     proxy_executed: Annotated[float, Field(ge=0.0)]
     seconds: Seconds
 

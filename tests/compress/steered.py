@@ -43,7 +43,7 @@ def steered(
 ) -> Job:
     """Return a run that starts from ``start`` and fine-tunes for one batch a step."""
     training = TrainingConfig(model="cnn1d", epoch_windows=64, batch_size=64, seed=3)
-    fields = {"steps": 2, "finetune_epochs": 1, "sparsity": 0.6, **changes}
+    fields: dict[str, Any] = {"steps": 2, "finetune_epochs": 1, "sparsity": 0.6, **changes}
     config = CompressionConfig(
         training=training,
         start=str(start.path),

@@ -1,0 +1,126 @@
+"""``edgeecg compress`` from the command line: what it refuses, what it shows, several seeds."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+
+from edgeecg.cli import run, starting
+from edgeecg.compress.cards import make_card, save_model
+from edgeecg.data import Dataset
+from edgeecg.models import build
+from edgeecg.runs import RunFolder
+from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--budget", "energy=0.2", "--sparsity", "0.5"], "'--budget' and '--sparsity' contradict"),
+        (["--budget", "energy=0.2", "--steps", "3"], "'--budget' and '--steps' contradict"),
+        (["--budget", "energy=0.2", "--structure", "none"], "contradict each other"),
+        (["--budget", "joules=0.2"], "there are: energy, macs, size"),
+        (["--budget", "size=40"], "Without a unit it is a share"),
+        (["--budget", "size=9MB"], "There is nothing to do for the budget"),
+        (["--guard", "S>=0.5"], "no metric without a class"),
+        (["--guard", "X:recall>=0.5"], "The known classes are: N, S, V"),
+        (["--guard", "S:auroc>=0.5"], "cannot be checked"),
+        (["--seeds", "3", "--seed", "1"], "'--seed' and '--seeds' contradict each other"),
+        (["--seeds", "3", "--resume"], "needs the name of the runs"),
+        (["--seeds", "0"], "--seeds"),
+        (["--round", "0"], "round_to"),
+        (["--schedule", "steep"], "schedule"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_and_nothing_written(
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "cnn1d", *options]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def folder(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a dense run named 'dense'."""
+    folder = tmp_path_factory.mktemp("work")
+    config = TrainingConfig(model="cnn1d", data="synthetic", epoch_windows=64, batch_size=64)
+    dense = RunFolder(folder / "runs/dense")
+    model = build("cnn1d").eval()
+    save_model(
+        model,
+        make_card(model, "baseline", config, toy_dataset, 1),
+        dense.baseline_weights,
+        dense.baseline_card,
+    )
+    return folder
+
+
+SHORT = ("compress", "--start", "dense", "--finetune-epochs", "1", "--epoch-windows", "64")
+
+
+def test_seeds_run_side_by_side_and_their_scores_are_summed_up(
+    folder: Path,
+    toy_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(starting, "records", lambda *_: toy_dataset)
+    options = ("--budget", "energy=0.7", "--guard", "N:recall>=0", "--seeds", "2", "--name", "x")
+    assert run([*SHORT, *options]) == 0
+    said = capsys.readouterr().out
+    cards = [
+        ModelCard.from_json(Path(f"runs/x-{seed}/model.json").read_bytes(), "card")
+        for seed in range(2)
+    ]
+    assert [card.seed for card in cards] == [0, 1]
+    scores = [card.test.macro_f1 for card in cards]
+    both = f"{statistics.fmean(scores):.3f} ± {statistics.stdev(scores):.3f}"
+    assert both in said
+    assert "Test records, 2 seeds, SYNTHETIC records" in said
+    assert "1/1" in said
+    # A second time, with one of them gone: the other is left alone.
+    kept = Path("runs/x-0/model.json").stat().st_mtime_ns
+    for path in Path("runs/x-1").iterdir():
+        path.unlink()
+    assert run(["compress", "--seeds", "2", "--name", "x", "--resume", "--json", "-"]) == 0
+    logs = json.loads(capsys.readouterr().out)
+    assert [log["config"]["training"]["seed"] for log in logs] == [0, 1]
+    assert Path("runs/x-0/model.json").stat().st_mtime_ns == kept
+    again = ModelCard.from_json(Path("runs/x-1/model.json").read_bytes(), "card")
+    assert again.weights_sha256 == cards[1].weights_sha256
+
+
+def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
+    folder: Path,
+    toy_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(starting, "records", lambda *_: toy_dataset)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgeecg.compress.pipeline.take", stopped)
+        assert run([*SHORT, "--steps", "1", "--name", "y"]) == 1
+    capsys.readouterr()
+    assert run(["compress", "--name", "y", "--resume", "--budget", "macs=0.5"]) == 2
+    assert "budgets was []" in " ".join(capsys.readouterr().err.split())
+    assert run(["compress", "--name", "y", "--resume", "--finetune-rate", "0.0001"]) == 0
+    config = CompressionConfig.from_json(Path("runs/y/config.json").read_bytes(), "config")
+    assert config.finetune_rate == 0.0001
+    events = [json.loads(line) for line in Path("runs/y/log.jsonl").read_text().splitlines()]
+    (changed,) = (event for event in events if event["event"] == "finetune_rate")
+    assert (changed["was"], changed["now"]) == (0.001, 0.0001)
