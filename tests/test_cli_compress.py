@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ import pytest
 from edgeecg.cli import run, starting
 from edgeecg.compress.cards import make_card, save_model
 from edgeecg.data import Dataset
-from edgeecg.models import build
+from edgeecg.errors import UsageError
+from edgeecg.models import build, load
 from edgeecg.runs import RunFolder
-from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
+from edgeecg.schema import CompressionConfig, ModelCard, OwnModule, TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,11 @@ def folder(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+def given(dataset: Dataset, *_: object) -> Dataset:
+    """Stand for the records on the disk."""
+    return dataset
+
+
 SHORT = ("compress", "--start", "dense", "--finetune-epochs", "1", "--epoch-windows", "64")
 
 
@@ -74,7 +82,7 @@ def test_seeds_run_side_by_side_and_their_scores_are_summed_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(starting, "records", lambda *_: toy_dataset)
+    monkeypatch.setattr(starting, "records", partial(given, toy_dataset))
     options = ("--budget", "energy=0.7", "--guard", "N:recall>=0", "--seeds", "2", "--name", "x")
     assert run([*SHORT, *options]) == 0
     said = capsys.readouterr().out
@@ -107,7 +115,7 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(starting, "records", lambda *_: toy_dataset)
+    monkeypatch.setattr(starting, "records", partial(given, toy_dataset))
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -124,3 +132,76 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     events = [json.loads(line) for line in Path("runs/y/log.jsonl").read_text().splitlines()]
     (changed,) = (event for event in events if event["event"] == "finetune_rate")
     assert (changed["was"], changed["now"]) == (0.001, 0.0001)
+
+
+OWN = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv1d(1, 16, 9, stride=4), nn.BatchNorm1d(16), nn.ReLU(),
+            nn.Conv1d(16, 32, 5, stride=2), nn.ReLU(),
+        )
+        self.score = nn.Conv1d(32, 1, 1)
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x):
+        h = self.features(x)
+        return self.head((h * torch.softmax(self.score(h), -1)).sum(-1))
+
+def build():
+    return Net()
+"""
+
+
+def test_an_own_module_is_compressed_resumed_and_only_run_when_named(
+    toy_dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(starting, "records", partial(given, toy_dataset))
+    Path("net.py").write_text(OWN)
+    options = ["--epochs", "1", "--epoch-windows", "64", "--finetune-epochs", "1", "--name", "z"]
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgeecg.compress.pipeline.take", stopped)
+        assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 1
+    monkeypatch.delitem(sys.modules, "edgeecg_own.net.build")
+    capsys.readouterr()
+    assert run(["compress", "--resume"]) == 0
+    assert f"Running {tmp_path / 'net.py'}:build" in capsys.readouterr().err
+    card = ModelCard.from_json(Path("runs/z/model.json").read_bytes(), "card")
+    assert card.name == "net.build"
+    assert card.widths["head"][1] == 3
+    assert card.widths["score"][1] == 1
+    assert card.widths["features.0"][1] < 16
+    # Macs by hand: 62 positions of 9 inputs, 29 positions of 5 x 16 inputs, the pooling, the head.
+    assert card.macs <= 0.5 * (62 * 9 * 16 + 29 * 5 * 16 * 32 + 29 * 32 + 32 * 3)
+    model = load(Path("runs/z/model.safetensors"), card)
+    assert sum(p.numel() for p in model.parameters()) == card.parameters
+    monkeypatch.delitem(sys.modules, "edgeecg_own.net.build")
+    with pytest.raises(UsageError, match="only run when the command line names it"):
+        load(Path("runs/z/model.safetensors"), card)
+
+
+def test_a_changed_own_module_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OWN)
+    config = CompressionConfig(
+        training=TrainingConfig(model="net.build"),
+        own=OwnModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64),
+    )
+    Path("runs/w").mkdir(parents=True)
+    Path("runs/w/config.json").write_text(config.to_json())
+    assert run(["compress", "--resume"]) == 2
+    assert "has changed since the run was started" in " ".join(capsys.readouterr().err.split())

@@ -16,7 +16,8 @@ EXTRA = "compress"
 
 def compress(
     model: Annotated[
-        str | None, typer.Argument(help="Model to compress (see 'edgeecg models').")
+        str | None,
+        typer.Argument(help="See 'edgeecg models'; or your own: path/to/model.py:build."),
     ] = None,
     data: Annotated[
         str | None,
@@ -101,6 +102,9 @@ def compress(
     from edgeecg.cli import compressing, starting
     from edgeecg.cli.console import emit_json, output
 
+    own = None
+    if model is not None and ":" in model:
+        model, own = compressing.own_module(model)
     training = starting.given(
         {
             "model": model,
@@ -115,6 +119,7 @@ def compress(
     )
     pruning = starting.given(
         {
+            "own": own,
             "start": start,
             "retrain": retrain,
             "structure": structure,

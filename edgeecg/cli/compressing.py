@@ -40,6 +40,24 @@ def steering(budgets: list[str], guards: list[str]) -> dict[str, Any]:
     )
 
 
+def own_module(model: str) -> tuple[str, dict[str, str]]:
+    """Run the user's file that ``path/to/model.py:build`` names.
+
+    Returns:
+        The name of the architecture, and where it comes from.
+
+    Raises:
+        UsageError: There is no such function, or it does not make a module for windows.
+    """
+    from edgeecg.files import sha256
+    from edgeecg.models import own
+
+    name = own.open_module(model)
+    path = Path(model.rpartition(":")[0]).resolve()
+    place = f"{path}:{model.rpartition(':')[2]}"
+    return name, {"file": place, "sha256": sha256(path)}
+
+
 def started(name: str | None, training: dict[str, Any], pruning: dict[str, Any]) -> Planned:
     """Check the options and choose the run folder, which is not there yet.
 
@@ -190,10 +208,19 @@ def read_card(path: Path) -> ModelCard:
 
 
 def _gone_on(run: RunFolder, training: dict[str, Any], pruning: dict[str, Any]) -> Planned:
+    from edgeecg.cli.console import errors
     from edgeecg.compress.journal import Journal
     from edgeecg.files import write_text
 
     config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
+    if config.own is not None:
+        errors().print(f"Running {config.own.file}, as when the run was started.", soft_wrap=True)
+        if own_module(config.own.file)[1]["sha256"] != config.own.sha256:
+            raise UsageError(
+                f"The run '{run.name}' cannot go on with another module.",
+                f"'{config.own.file}' has changed since the run was started.",
+                "Put the old file back, or start a new run.",
+            )
     rate = pruning.get("finetune_rate", config.finetune_rate)
     starting.unchanged(run, config.training, training)
     starting.unchanged(run, config.model_copy(update={"finetune_rate": rate}), pruning)

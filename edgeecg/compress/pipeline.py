@@ -18,6 +18,7 @@ from edgeecg.compress.dense import dense_model
 from edgeecg.compress.job import Job
 from edgeecg.compress.journal import Journal
 from edgeecg.compress.steps import Try, copied, take
+from edgeecg.compress.traceable import check_traceable
 from edgeecg.compress.walk import Walk
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
@@ -88,6 +89,8 @@ def _checked(config: CompressionConfig) -> Goal | None:
         return None
     dense = build(config.training.model)
     refuse_uncuttable(dense)
+    if config.own is not None:
+        check_traceable(dense, shape, config)
     return budget.goal(dense, shape, config)
 
 

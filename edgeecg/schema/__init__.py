@@ -10,6 +10,7 @@ from edgeecg.schema.compression import (
     CompressionConfig,
     CompressionLog,
     CompressionStep,
+    OwnModule,
     Rollback,
 )
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
@@ -83,6 +84,7 @@ __all__ = [
     "Memory",
     "ModelCard",
     "ModelSummary",
+    "OwnModule",
     "Parity",
     "Positive",
     "Preprocessing",

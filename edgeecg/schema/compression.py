@@ -11,7 +11,7 @@ from edgeecg.schema.data import DataSummary
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.steering import Budget, Guard
 from edgeecg.schema.training import TrainingConfig
-from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Value
+from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Sha256, Value
 
 
 class CompressionStep(Value):
@@ -79,12 +79,25 @@ class Rollback(Value):
     seconds: Seconds
 
 
+class OwnModule(Value):
+    """A user's own module.
+
+    Attributes:
+        file: Absolute path of its Python file, a colon, its function.
+        sha256: Hash of the file.
+    """
+
+    file: str
+    sha256: Sha256
+
+
 class CompressionConfig(Value):
     """Everything that decides what ``edgeecg compress`` does; the same config, the same weights.
 
     Attributes:
         training: The dense model: which, on what records, with what seed; and how it is trained
             unless trained weights are at hand. Fine-tuning draws and disturbs windows alike.
+        own: Where the model comes from when it is a user's own.
         start: Run of ``edgeecg train`` whose model is the dense one; None for the package's.
         retrain: Train the dense model even where the package has its trained weights.
         structure: ``"channels"`` removes whole channels; ``"none"`` zeroes single weights.
@@ -110,6 +123,7 @@ class CompressionConfig(Value):
     version: ClassVar[str] = "edgeecg.config/2"
 
     training: TrainingConfig = TrainingConfig()
+    own: OwnModule | None = None
     start: str | None = None
     retrain: bool = False
     structure: Literal["channels", "none"] = "channels"
