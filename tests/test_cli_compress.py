@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import statistics
 import sys
@@ -9,14 +10,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from edgeecg.cli import run, starting
+from edgeecg.cli.compression_table import StepTable
 from edgeecg.compress.cards import make_card, save_model
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.models import build, load
 from edgeecg.runs import RunFolder
-from edgeecg.schema import CompressionConfig, ModelCard, OwnModule, TrainingConfig
+from edgeecg.schema import CompressionConfig, Guard, ModelCard, OwnModule, Rollback, TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,31 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     events = [json.loads(line) for line in Path("runs/y/log.jsonl").read_text().splitlines()]
     (changed,) = (event for event in events if event["event"] == "finetune_rate")
     assert (changed["was"], changed["now"]) == (0.001, 0.0001)
+
+
+def test_an_undone_step_is_a_row_and_guarded_classes_have_columns() -> None:
+    config = CompressionConfig(guards=(Guard.parse("S:recall>=0.5"), Guard.parse("S:f1>=0.4")))
+    table = StepTable(config)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table)
+    assert console.export_text(clear=False).strip() == ""
+    table.add(
+        Rollback(
+            attempt=1,
+            after_step=0,
+            progress=0.2,
+            broken={"S:recall>=0.5": 0.1},
+            parameters=31_000,
+            weight_bytes=124_000,
+            proxy_executed=0.25,
+            seconds=4.2,
+        )
+    )
+    console.print(table)
+    said = console.export_text()
+    row = next(line for line in said.splitlines() if "undone" in line)
+    assert row.split() == ["undone", "31,000", "124.0", "0.250", "4"]
+    assert said.count("recall") == 1
 
 
 OWN = """

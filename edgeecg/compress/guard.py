@@ -37,12 +37,13 @@ def broken(guards: Sequence[Guard], val: Scores) -> dict[str, float]:
     return {text: value for text, (guard, value) in found.items() if value < guard.at_least}
 
 
-def check_dense(guards: Sequence[Guard], val: Scores) -> None:
+def check_dense(guards: Sequence[Guard], val: Scores, run: str) -> None:
     """Refuse to start from a dense model that breaks a guard itself.
 
     Args:
         guards: What is asked for.
         val: Scores of the dense model on the validation records.
+        run: Name of the run, which holds the dense model.
 
     Raises:
         EdgeECGError: It breaks one; nothing was cut.
@@ -51,6 +52,6 @@ def check_dense(guards: Sequence[Guard], val: Scores) -> None:
         raise EdgeECGError(
             f"The dense model breaks the guard '{text}' already.",
             f"Its validation score is {value:.3f}.",
-            "Lower the bound in a new run, or train a better dense model ('edgeecg train', then "
-            "'edgeecg compress --start').",
+            "Lower the bound in a new run from the same model (edgeecg compress --start "
+            f"{run}), or train a better one with 'edgeecg train'.",
         )

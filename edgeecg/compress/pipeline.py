@@ -71,7 +71,7 @@ def compress(job: Job) -> CompressionLog:
         write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
     dense, card = dense_model(job, journal)
-    guard.check_dense(job.config.guards, card.val)
+    guard.check_dense(job.config.guards, card.val, job.run.name)
     here = walk.resumed(job) or Walk(copied(job.model, dense))
     for known in sorted((*here.steps, *here.rollbacks), key=lambda event: event.attempt):
         _tell(job, known)

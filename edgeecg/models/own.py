@@ -222,10 +222,10 @@ def _resize(layer: nn.Module, sizes: tuple[int, ...]) -> None:
         before, after, groups = sizes
         fresh = nn.Conv1d(
             before, after, layer.kernel_size[0], layer.stride[0], cast(Any, layer.padding),
-            layer.dilation[0], groups, layer.bias is not None, cast(Any, layer.padding_mode),
+            layer.dilation[0], groups, _biased(layer), cast(Any, layer.padding_mode),
         )  # fmt: skip
     elif isinstance(layer, nn.Linear):
-        fresh = nn.Linear(*sizes, bias=layer.bias is not None)
+        fresh = nn.Linear(*sizes, bias=_biased(layer))
     elif isinstance(layer, nn.LSTM):
         fresh = nn.LSTM(
             *sizes, layer.num_layers, layer.bias, layer.batch_first, layer.dropout,
@@ -236,12 +236,14 @@ def _resize(layer: nn.Module, sizes: tuple[int, ...]) -> None:
             sizes[0], layer.eps, layer.momentum, layer.affine, layer.track_running_stats
         )
     elif isinstance(layer, nn.LayerNorm):
-        fresh = nn.LayerNorm(
-            sizes, layer.eps, layer.elementwise_affine, bias=layer.bias is not None
-        )
+        fresh = nn.LayerNorm(list(sizes), layer.eps, layer.elementwise_affine, bias=_biased(layer))
     else:
         raise ValueError(f"a {type(layer).__name__} has no widths")
     layer.__dict__.update(fresh.__dict__)
+
+
+def _biased(layer: nn.Module) -> bool:
+    return any(name == "bias" for name, _ in layer.named_parameters(recurse=False))
 
 
 def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +112,29 @@ def test_a_run_killed_between_retries_ends_with_the_same_weights(
     assert [step.widths for step in again.steps] == [step.widths for step in whole.steps]
 
 
+@pytest.mark.parametrize("write", [9, 13])
+def test_a_disk_that_fills_up_between_retries_costs_nothing(
+    write: int, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recall_falls_below(monkeypatch, 115_000)
+    real, calls = os.fsync, 0
+
+    def full(handle: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= write:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    compress(replace(job, run=RunFolder(tmp_path / "whole")))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(EdgeECGError, match="No space left"):
+            compress(job)
+    compress(job)
+    assert sha256(job.run.model_weights) == sha256(tmp_path / "whole" / "model.safetensors")
+
+
 def test_when_nothing_holds_the_dense_model_stays(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,8 +150,9 @@ def test_when_nothing_holds_the_dense_model_stays(
 def test_a_dense_model_that_breaks_the_guard_is_not_cut(job: Job) -> None:
     bound = Guard.parse("S:recall>=0.95")
     strict = replace(job, config=job.config.model_copy(update={"guards": (bound,)}))
-    with pytest.raises(EdgeECGError, match=r"dense model breaks the guard.*0\.900"):
+    with pytest.raises(EdgeECGError, match=r"dense model breaks the guard.*0\.900") as caught:
         compress(strict)
+    assert "edgeecg compress --start run" in caught.value.todo
     assert not job.run.checkpoint.exists()
 
 
