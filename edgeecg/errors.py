@@ -45,10 +45,11 @@ class UnknownNameError(UsageError):
         """
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of the {kind}s listed."
+        kinds = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of the {kinds} listed."
         super().__init__(
             f"There is no {kind} named '{name}'.",
-            f"The known {kind}s are: {', '.join(names) or 'none'}.",
+            f"The known {kinds} are: {', '.join(names) or 'none'}.",
             hint,
         )
 
@@ -67,6 +68,10 @@ class ArtifactError(EdgeECGError):
 
 class ExportError(EdgeECGError):
     """A conversion that failed, or whose output disagrees with the PyTorch model."""
+
+
+class DivergedError(EdgeECGError):
+    """Training whose loss is no finite number any more."""
 
 
 class MeterError(EdgeECGError):

@@ -21,7 +21,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from edgeecg import __version__
 
 _TYPER_INTERRUPTED = 130
-_NOT_VERBS = frozenset({"console", "starting"})
+_NOT_VERBS = frozenset({"compressing", "compression_table", "console", "starting"})
 
 
 def verbs() -> list[str]:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from edgeecg.runs import RunFolder
-    from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
 
 EXTRA = "compress"
 
@@ -22,7 +16,8 @@ EXTRA = "compress"
 
 def compress(
     model: Annotated[
-        str | None, typer.Argument(help="Model to compress (see 'edgeecg models').")
+        str | None,
+        typer.Argument(help="See 'edgeecg models'; or your own: path/to/model.py:build."),
     ] = None,
     data: Annotated[
         str | None,
@@ -61,20 +56,45 @@ def compress(
     alpha: Annotated[
         float | None, typer.Option(help="Share of the magnitude in the score, 0..1.")
     ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="energy=0.2, macs=0.25 or size=40kB: what it may cost; repeatable."),
+    ] = None,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(help="S:recall>=0.5 or macro_f1>=0.6: what has to stay; repeatable."),
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(help="Gentler tries of a step that breaks a guard.")
+    ] = None,
     sparsity: Annotated[
-        float | None, typer.Option(help="Part of the weights to remove in the end, 0..1.")
+        float | None,
+        typer.Option(help="Without a budget: part of the weights to remove, 0..1."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Prune-and-fine-tune steps.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="exponential: deep layers cut more; uniform: all layers alike."),
+    ] = None,
+    round_to: Annotated[
+        int | None, typer.Option("--round", help="Channel counts stay multiples of this.")
+    ] = None,
     distill: Annotated[
         bool | None,
         typer.Option("--distill/--no-distill", help="Learn from the dense model's logits."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of baseline training.")] = None,
     finetune_epochs: Annotated[int | None, typer.Option(help="Epochs after each step.")] = None,
+    finetune_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate of fine-tuning.")
+    ] = None,
     epoch_windows: Annotated[
         int | None, typer.Option(help="Windows drawn per epoch (beats only).")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs NAME-0, NAME-1, ... with seeds 0, 1, ....")
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads of torch; the default 1 repeats bit for bit.")
     ] = None,
@@ -87,9 +107,12 @@ def compress(
     ] = None,
 ) -> None:
     """Compress a model: the trained one of the package, one of yours, or one trained now."""
-    from edgeecg.cli import starting
+    from edgeecg.cli import compressing, starting
     from edgeecg.cli.console import emit_json, output
 
+    own = None
+    if model is not None and ":" in model:
+        model, own = compressing.own_module(model)
     training = starting.given(
         {
             "model": model,
@@ -104,131 +127,30 @@ def compress(
     )
     pruning = starting.given(
         {
+            "own": own,
             "start": start,
             "retrain": retrain,
             "structure": structure,
             "method": method,
             "reading": reading,
             "alpha": alpha,
+            **compressing.steering(budget or [], guard or []),
+            "retries": retries,
             "sparsity": sparsity,
             "steps": steps,
+            "schedule": schedule,
+            "round_to": round_to,
             "distill": distill,
             "finetune_epochs": finetune_epochs,
+            "finetune_rate": finetune_rate,
         }
     )
-    find = _resumed if resume else _started
-    run, config = find(name, training, pruning)
-    log = _run(run, config, output(json_path))
-    emit_json(json_path, log.to_json())
     console = output(json_path)
-    console.print(f"Run folder: {run.path}")
-    console.print("Next: edgeecg export --target tflite")
-
-
-def _started(
-    name: str | None, training: dict[str, Any], pruning: dict[str, Any]
-) -> tuple[RunFolder, CompressionConfig]:
-    """Check the options and choose the run folder, which is not there yet."""
-    from edgeecg.cli import starting
-    from edgeecg.errors import UsageError
-    from edgeecg.models import architecture
-    from edgeecg.runs import trained
-    from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
-
-    if "start" in pruning:
-        card_path = trained(pruning["start"]).baseline_card
-        recipe = starting.retraced(ModelCard.from_json(card_path.read_bytes(), str(card_path)))
-        if training.get("model", recipe.model) != recipe.model:
-            raise UsageError(
-                f"'{pruning['start']}' is no model '{training['model']}'.",
-                f"The run that --start names has trained '{recipe.model}'.",
-                "Leave the model out, or name another run.",
-            )
+    if seeds is None:
+        find = compressing.resumed if resume else compressing.started
+        log = compressing.perform(*find(name, training, pruning), console)
+        emit_json(json_path, log.to_json())
     else:
-        recipe = architecture(str(training.get("model", TrainingConfig().model))).RECIPE
-    asked = starting.configured(TrainingConfig, recipe, training)
-    pruning["training"] = asked.model_dump(mode="json")
-    config = starting.configured(CompressionConfig, CompressionConfig(), pruning)
-    return starting.new_run(name, asked.model), config
-
-
-def _resumed(
-    name: str | None, training: dict[str, Any], pruning: dict[str, Any]
-) -> tuple[RunFolder, CompressionConfig]:
-    """Find an unfinished run and its config; options given now must agree with it."""
-    from edgeecg.cli import starting
-    from edgeecg.runs import newest_unfinished
-    from edgeecg.schema import CompressionConfig
-
-    run = newest_unfinished(name)
-    config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
-    starting.unchanged(run, config.training, training)
-    starting.unchanged(run, config, pruning)
-    return run, config
-
-
-def _run(run: RunFolder, config: CompressionConfig, console: Console) -> CompressionLog:
-    import sys
-
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import progress, shown
-    from edgeecg.compress.pipeline import Job
-    from edgeecg.compress.pipeline import compress as run_job
-    from edgeecg.schema import ModelCard
-
-    with progress() as bar:
-        show = shown(bar, "reading records")
-        dataset = starting.records(config.training, console, show)
-        command = "edgeecg " + " ".join(sys.argv[1:])
-        log = run_job(Job(config, dataset, run, command, show))
-    cards = [
-        ModelCard.from_json(path.read_bytes(), source=str(path))
-        for path in (run.baseline_card, run.model_card)
-    ]
-    _show(console, log, *cards)
-    return log
-
-
-def _show(
-    console: Console, log: CompressionLog, baseline: ModelCard, compressed: ModelCard
-) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    note = ", SYNTHETIC records" if log.data.source == "synthetic" else ""
-    title = f"Compression of {log.config.training.model}{note}"
-    steps = Table("step", title=title, box=SIMPLE_HEAD)
-    what = baseline.val.headline[0]
-    for heading in ("parameters", "MACs", "proxy\nideal", "proxy\nexecuted", f"val\n{what}", "s"):
-        steps.add_column(heading, justify="right")
-    for step in log.steps:
-        steps.add_row(
-            f"{step.step}/{log.config.steps}",
-            f"{step.nonzero_parameters:,}",
-            f"{step.macs:,}",
-            f"{step.proxy_ideal:.3f}",
-            f"{step.proxy_executed:.3f}",
-            f"{step.val.headline[1]:.3f}",
-            f"{step.seconds:.0f}",
-        )
-    console.print(steps)
-    title = f"Test records, class map {log.data.class_map}{note}"
-    scores = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    scores.add_column("model", no_wrap=True)
-    for heading in ("parameters", "accuracy", what, "95 %\ninterval"):
-        scores.add_column(heading, justify="right", no_wrap=True)
-    for class_name in log.data.classes:
-        scores.add_column(f"recall\n{class_name}", justify="right")
-    for card in (baseline, compressed):
-        interval = card.test.headline_ci95
-        scores.add_row(
-            card.role,
-            f"{card.nonzero_parameters:,}",
-            f"{card.test.accuracy:.3f}",
-            f"{card.test.headline[1]:.3f}",
-            f"{interval[0]:.2f}-{interval[1]:.2f}" if interval else "-",
-            *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
-        )
-    console.print(scores)
-    for remark in log.data.notes:
-        console.print(f"  {remark}", soft_wrap=True)
+        runs = compressing.several(name, seeds, training, pruning, resume)
+        emit_json(json_path, compressing.perform_all(runs, console))
+    console.print("Next: edgeecg export --target tflite")

@@ -41,6 +41,10 @@ def evaluate(
             min=0, max=100, help="PTB-XL: percent from which a statement counts; default: as model."
         ),
     ] = None,
+    own: Annotated[
+        str | None,
+        typer.Option(help="Of a run of your own module: its file, path/to/model.py:build."),
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the scores as JSON; - is standard output.")
     ] = None,
@@ -59,6 +63,10 @@ def evaluate(
         from edgeecg.training import evaluation
         from edgeecg.training.subject import load_subject
 
+        if own is not None:
+            from edgeecg.models.own import open_module
+
+            open_module(own)
         subject = load_subject(model)
         request = Request(
             source=data,

@@ -23,6 +23,10 @@ def export(
     run: Annotated[
         str | None, typer.Option("--run", help="Name or folder of a run; default: the newest.")
     ] = None,
+    own: Annotated[
+        str | None,
+        typer.Option(help="Of a run of your own module: its file, path/to/model.py:build."),
+    ] = None,
     json_path: Annotated[
         Path | None,
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
@@ -40,6 +44,11 @@ def export(
     recipes = [resources.load_target(name) for name in dict.fromkeys(target or ["tflite"])]
     folder = runs.newest() if run is None else runs.named(run)
     card = ModelCard.from_json(folder.model_card.read_bytes(), str(folder.model_card))
+
+    if own is not None:
+        from edgeecg.models.own import open_module
+
+        open_module(own)
 
     with progress() as bar:
         show = shown(bar, "reading records")

@@ -19,6 +19,8 @@ from edgeecg.runs import RunFolder, git_revision
 from edgeecg.schema import CostTotals, LayerCost, ModelCard, Role, TrainingConfig
 from edgeecg.training.loop import evaluate
 
+_FLOAT_BYTES = 4
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -40,6 +42,11 @@ def costs(model: nn.Module, name: str) -> Costs:
     shape = architecture(name)
     layers = layer_costs(model, shape.INPUT_SHAPE)
     return Costs(layers, proxy.totals(layers), shape.widths(model))
+
+
+def weight_bytes(model: nn.Module) -> int:
+    """Return the bytes of a model's trainable parameters in float32."""
+    return sum(parameter.numel() * _FLOAT_BYTES for parameter in model.parameters())
 
 
 def make_card(

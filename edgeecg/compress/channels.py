@@ -66,8 +66,8 @@ def prune_channels(
     its inputs shrink too; a layer's ceiling is set through that. The number of units that meets
     the total is found by bisection on copies of the model.
 
-    With a budget (``enough``), what decides is importance per cost saved, over all layers, and the
-    schedule bounds no layer; ``l1`` and ``random`` stay what they are.
+    With a budget (``enough``), what decides within these ceilings is importance per cost saved;
+    ``l1`` and ``random`` stay what they are.
 
     Args:
         model: The model to prune, on the CPU.
@@ -93,7 +93,7 @@ def prune_channels(
     sizes = [group.weights for group in before]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
-    most = ceilings([1.0 if enough else 1 - (1 - share) ** 0.5 for share in shares])
+    most = ceilings([1 - (1 - share) ** 0.5 for share in shares])
     limits = _limits(groups, before, most)
     units = [group.units(parts(group, single, config)) for group in groups]
     importance = [values for values, _ in units]

@@ -5,8 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edgeecg.schema import CompressionConfig
+
 _CEILING = 1.3
 _NEVER_ABOVE = 0.95
+_NEARLY_STRAIGHT = 1e-6
+
+
+def scheduled(config: CompressionConfig) -> CompressionConfig:
+    """Return a configuration whose beta and depth ratio are those of its schedule.
+
+    S (1 - exp(-beta t)) / (1 - exp(-beta)) tends to S t as beta goes to 0, so that the uniform
+    schedule is the exponential one with a tiny beta that is the same at every depth.
+    """
+    if config.schedule == "exponential":
+        return config
+    return config.model_copy(update={"beta": _NEARLY_STRAIGHT, "depth_ratio": 1.0})
 
 
 def layer_sparsity(

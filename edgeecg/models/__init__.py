@@ -25,7 +25,7 @@ Widths = Mapping[str, tuple[int, ...]]
 Blocks = Mapping[str, tuple[tuple[str, int], ...]]
 """Modules that may be left out, and which of the widths (key and place) are then 0."""
 
-_NOT_MODELS = frozenset({"attention", "costs", "pooling", "recipes"})
+_NOT_MODELS = frozenset({"attention", "costs", "own", "pooling", "recipes"})
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -71,11 +71,16 @@ def names() -> list[str]:
 
 
 def architecture(name: str) -> Architecture:
-    """Return the file of one model.
+    """Return the file of one model, or a user's own module (:mod:`edgeecg.models.own`).
 
     Raises:
         UnknownNameError: There is no such model.
+        UsageError: It is a user's own, and its file is not named on this command line.
     """
+    if "." in name:
+        from edgeecg.models import own
+
+        return own.opened(name)
     if name not in names():
         raise UnknownNameError("model", name, names())
     return cast(Architecture, importlib.import_module(f"{__name__}.{name}"))

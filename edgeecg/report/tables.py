@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgeecg.report import scope, scores, units
 from edgeecg.report.documents import RunDocuments
 from edgeecg.report.rows import Comparison, FileRow, ModelRow
-from edgeecg.schema import CompressionStep, ModelCard, Scores
+from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Scores
 
 Row = tuple[str, ...]
 
@@ -243,7 +243,7 @@ def steps(documents: RunDocuments) -> Table | None:
     def row(name: str, step: CompressionStep) -> Row:
         return (
             name,
-            units.percent(step.target_sparsity),
+            units.DASH if step.target_sparsity is None else units.percent(step.target_sparsity),
             units.percent(step.sparsity),
             units.count(step.parameters),
             units.macs(step.macs),
@@ -265,8 +265,20 @@ def steps(documents: RunDocuments) -> Table | None:
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
         notes=("Every decision is taken on the validation records; the test records are looked "
-               "at once, at the end.",),
+               "at once, at the end.", *_undone(log)),
     )  # fmt: skip
+
+
+def _undone(log: CompressionLog) -> tuple[str, ...]:
+    """Return a sentence about steps that broke a guard, and why the run ended early if it did."""
+    if not log.rollbacks:
+        return ()
+    least = min(back.parameters for back in log.rollbacks)
+    tried = (
+        f"{len(log.rollbacks)} more tries broke a guard and were undone; "
+        f"the smallest had {units.count(least)} parameters."
+    )
+    return (tried,) if log.stopped is None else (tried, log.stopped)
 
 
 def _dense_row(dense: ModelCard, classes: Row) -> Row:

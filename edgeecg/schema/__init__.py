@@ -6,7 +6,13 @@ keys are refused by name.
 """
 
 from edgeecg.schema.artifacts import Artifact, Baseline, Parity
-from edgeecg.schema.compression import CompressionConfig, CompressionLog, CompressionStep
+from edgeecg.schema.compression import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    OwnModule,
+    Rollback,
+)
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
 from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
@@ -23,6 +29,7 @@ from edgeecg.schema.measurement import (
 )
 from edgeecg.schema.models import ModelCard, ModelSummary
 from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
+from edgeecg.schema.steering import Budget, BudgetKind, Guard
 from edgeecg.schema.training import Augmentation, TrainingConfig
 from edgeecg.schema.value import (
     MANIFEST_KEY,
@@ -50,6 +57,8 @@ __all__ = [
     "BenchReport",
     "BenchResult",
     "Breakdown",
+    "Budget",
+    "BudgetKind",
     "ClassMapName",
     "ClassScore",
     "CompressionConfig",
@@ -68,12 +77,14 @@ __all__ = [
     "ExportRecipe",
     "Format",
     "Fraction",
+    "Guard",
     "Interval",
     "Latency",
     "LayerCost",
     "Memory",
     "ModelCard",
     "ModelSummary",
+    "OwnModule",
     "Parity",
     "Positive",
     "Preprocessing",
@@ -82,6 +93,7 @@ __all__ = [
     "Reference",
     "Rhythm",
     "Role",
+    "Rollback",
     "Scores",
     "Seconds",
     "Sha256",

@@ -9,18 +9,23 @@ from pydantic import Field
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
 from edgeecg.schema.scores import Scores
+from edgeecg.schema.steering import Budget, Guard
 from edgeecg.schema.training import TrainingConfig
-from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Value
+from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Sha256, Value
 
 
 class CompressionStep(Value):
     """One prune-and-fine-tune step.
 
     Attributes:
-        step: 1-based number of the step.
-        target_sparsity: What the schedule asked for at this step, over all prunable weights.
+        step: 1-based number of the step among those that were kept.
+        attempt: 1-based number among all that were tried; decides the draws of fine-tuning.
+        progress: How far it is from the dense model (0) to what was asked for (1).
+        target_sparsity: What the schedule asked for at this step, over all prunable weights; None
+            where budgets are the target.
         sparsity: Part of the baseline's parameters that is now gone or zero.
         parameters: Parameters left in the module.
+        weight_bytes: Bytes of these in float32.
         nonzero_parameters: Parameters left that are not zero.
         macs: MACs per inference left.
         proxy_ideal: Proxy relative to the baseline, zeros free.
@@ -33,9 +38,12 @@ class CompressionStep(Value):
     """
 
     step: Annotated[int, Field(ge=1)]
-    target_sparsity: Fraction
+    attempt: Annotated[int, Field(ge=1)]
+    progress: Fraction
+    target_sparsity: Fraction | None
     sparsity: Fraction
     parameters: Count
+    weight_bytes: Count
     nonzero_parameters: Count
     macs: Count
     proxy_ideal: Annotated[float, Field(ge=0.0)]
@@ -47,12 +55,49 @@ class CompressionStep(Value):
     seconds: Seconds
 
 
+class Rollback(Value):
+    """A step that broke a guard and was undone.
+
+    Attributes:
+        attempt: 1-based number among all steps that were tried.
+        after_step: Number of the last kept step, which the run went back to; 0 for the dense model.
+        progress: How far it had aimed, 0..1.
+        broken: Each broken guard, and the validation score that broke it.
+        parameters: Parameters the undone model had.
+        weight_bytes: Bytes of these in float32.
+        proxy_executed: Its proxy relative to the baseline, as executed.
+        seconds: Wall time it took.
+    """
+
+    attempt: Annotated[int, Field(ge=1)]
+    after_step: Count
+    progress: Fraction
+    broken: dict[str, Fraction]
+    parameters: Count
+    weight_bytes: Count
+    proxy_executed: Annotated[float, Field(ge=0.0)]
+    seconds: Seconds
+
+
+class OwnModule(Value):
+    """A user's own module.
+
+    Attributes:
+        file: Absolute path of its Python file, a colon, its function.
+        sha256: Hash of the file.
+    """
+
+    file: str
+    sha256: Sha256
+
+
 class CompressionConfig(Value):
     """Everything that decides what ``edgeecg compress`` does; the same config, the same weights.
 
     Attributes:
         training: The dense model: which, on what records, with what seed; and how it is trained
             unless trained weights are at hand. Fine-tuning draws and disturbs windows alike.
+        own: Where the model comes from when it is a user's own.
         start: Run of ``edgeecg train`` whose model is the dense one; None for the package's.
         retrain: Train the dense model even where the package has its trained weights.
         structure: ``"channels"`` removes channels, LSTM units, attention heads and widths;
@@ -61,8 +106,12 @@ class CompressionConfig(Value):
             ``"taylor"`` by gradient x weight and layer energy, ``"random"`` draws.
         reading: ``"target"`` prunes costly layers more, ``"protect"`` is the printed formula.
         alpha: Share of the magnitude in the score, 0..1.
-        sparsity: Fraction of the prunable weights to remove in the end.
-        steps: Number of prune-and-fine-tune steps.
+        sparsity: Fraction of the prunable weights to remove in the end; not used with budgets.
+        steps: Number of prune-and-fine-tune steps; rollbacks to gentler ones come on top.
+        budgets: What the model may cost in the end, each of them; with none, ``sparsity`` decides.
+        guards: Validation scores that have to stay after every step.
+        retries: Times a step that broke a guard is tried again gentler before the run ends.
+        schedule: ``"exponential"`` as below; ``"uniform"``: all layers alike, growing linearly.
         beta: Steepness of the schedule s_l(t) = S (1 - exp(-beta_l t)).
         depth_ratio: beta of the shallowest layer as a fraction of the deepest layer's.
         round_to: Counts of channels, units and dimensions are kept multiples of this; heads and
@@ -77,6 +126,7 @@ class CompressionConfig(Value):
     version: ClassVar[str] = "edgeecg.config/2"
 
     training: TrainingConfig = TrainingConfig()
+    own: OwnModule | None = None
     start: str | None = None
     retrain: bool = False
     structure: Literal["channels", "blocks", "none"] = "channels"
@@ -85,6 +135,10 @@ class CompressionConfig(Value):
     alpha: Fraction = 0.5
     sparsity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.75
     steps: Annotated[int, Field(ge=1, le=100)] = 5
+    budgets: tuple[Budget, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    retries: Annotated[int, Field(ge=0, le=10)] = 3
+    schedule: Literal["exponential", "uniform"] = "exponential"
     beta: Positive = 3.0
     depth_ratio: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
     round_to: Annotated[int, Field(ge=1, le=64)] = 4
@@ -101,15 +155,19 @@ class CompressionLog(Value):
     Attributes:
         config: What was asked for.
         data: What it ran on.
-        steps: Every finished step, in order.
+        steps: Every step that was kept, in order.
+        rollbacks: Every step that was undone, in order.
+        stopped: Why the run ended before it was where it was asked to go, or None.
         baseline_costs: Counted costs of the dense model, the denominator of every proxy.
         command: The command line that started the run.
     """
 
-    version: ClassVar[str] = "edgeecg.compression/1"
+    version: ClassVar[str] = "edgeecg.compression/2"
 
     config: CompressionConfig
     data: DataSummary
     steps: tuple[CompressionStep, ...]
+    rollbacks: tuple[Rollback, ...] = ()
+    stopped: str | None = None
     baseline_costs: CostTotals
     command: str

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeecg.data import Dataset, Windows
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import DivergedError
 from edgeecg.schema import Scores, Split, Task, TrainingConfig
 from edgeecg.training.augment import Augmenter
 from edgeecg.training.losses import supervised
@@ -131,7 +131,7 @@ def train_epoch(
         The mean training loss of the epoch.
 
     Raises:
-        EdgeECGError: The loss is not a finite number.
+        DivergedError: The loss is not a finite number.
     """
     config, windows = material.config, material.windows
     rng = np.random.default_rng(np.random.SeedSequence([config.seed, stage.number, epoch]))
@@ -153,7 +153,7 @@ def train_epoch(
             loss = stage.objective(model(x), x, target)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise EdgeECGError(
+            raise DivergedError(
                 f"Training broke down in {stage.name}, epoch {epoch + 1}.",
                 f"The loss is {value}.",
                 "Lower the learning rate; the last checkpoint is intact.",

@@ -22,7 +22,7 @@ from edgeecg.compress.importance import (
     scores,
     taylor,
 )
-from edgeecg.compress.schedule import ceilings, layer_sparsity
+from edgeecg.compress.schedule import ceilings, layer_sparsity, scheduled
 from edgeecg.errors import EdgeECGError
 from edgeecg.schema import CompressionConfig
 
@@ -60,6 +60,14 @@ def test_the_schedule_of_one_layer_is_the_formula() -> None:
     # s(t) = S (1 - exp(-beta t)), S set so that s(1) is the target.
     (half,) = layer_sparsity(0.4, 3.0, 1.0, [10], 0.5)
     assert half == pytest.approx(0.4 * (1 - math.exp(-1.5)) / (1 - math.exp(-3.0)))
+
+
+def test_the_uniform_schedule_is_a_straight_line_for_all_layers_alike() -> None:
+    config = scheduled(CompressionConfig(schedule="uniform", sparsity=0.6))
+    for t in (0.25, 0.5, 1.0):
+        shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, [10, 7, 99], t)
+        assert shares == pytest.approx([0.6 * t] * 3, abs=1e-4)
+    assert scheduled(CompressionConfig()) == CompressionConfig()
 
 
 def test_no_layer_is_cut_away_whole() -> None:

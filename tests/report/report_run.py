@@ -232,9 +232,12 @@ class Builder:
         steps = tuple(
             CompressionStep(
                 step=n,
+                attempt=n,
+                progress=0.2 * n,
                 target_sparsity=0.15 * n,
                 sparsity=0.15 * n + 0.004,
                 parameters=417892 - 64000 * n,
+                weight_bytes=4 * (417892 - 64000 * n),
                 nonzero_parameters=417892 - 64000 * n,
                 macs=23_456_789 - 3_300_000 * n,
                 proxy_ideal=1 - 0.14 * n,

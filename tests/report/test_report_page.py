@@ -11,7 +11,16 @@ from edgeecg.report import tables
 from edgeecg.report.comparison import compare
 from edgeecg.report.documents import read
 from edgeecg.report.page import render
-from edgeecg.schema import Breakdown, Memory, Parity, Preprocessing, Proxy, Reference, Rhythm
+from edgeecg.schema import (
+    Breakdown,
+    Memory,
+    Parity,
+    Preprocessing,
+    Proxy,
+    Reference,
+    Rhythm,
+    Rollback,
+)
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -271,3 +280,21 @@ def test_the_same_run_gives_the_same_page(full: Builder) -> None:
 def test_a_tie_is_called_one() -> None:
     assert tables.change(-0.004, (-0.02, 0.01)).endswith("a tie")
     assert "tie" not in tables.change(-0.02, (-0.03, -0.01))
+
+
+def test_steps_that_were_undone_are_told(full: Builder) -> None:
+    back = Rollback(
+        attempt=6,
+        after_step=5,
+        progress=1.0,
+        broken={"S:recall>=0.5": 0.41},
+        parameters=31_000,
+        weight_bytes=124_000,
+        proxy_executed=0.2,
+        seconds=40.0,
+    )
+    ended = full.log().model_copy(update={"rollbacks": (back,), "stopped": "The guard breaks."})
+    full.run.compression_log.write_text(ended.to_json())
+    text = page(full)[1].text
+    assert "1 more tries broke a guard and were undone; the smallest had 31 k parameters" in text
+    assert "The guard breaks." in text

@@ -74,3 +74,32 @@ def test_resume_refuses_other_options(tmp_path: Path) -> None:
     assert "sparsity was 0.75 and is now 0.3" in " ".join(said.split())
     config = json.loads((tmp_path / "runs/killed/config.json").read_text())
     assert config["sparsity"] == 0.75
+
+
+STEERED = (
+    *("cnn1d", "--data", "synthetic", "--epochs", "1", "--epoch-windows", "512"),
+    *("--budget", "energy=0.3", "--guard", "macro_f1>=0.25", "--finetune-epochs", "1"),
+)
+"""A run with a budget and a guard, of a few seconds."""
+
+
+def test_a_steered_run_killed_after_a_step_ends_with_the_same_weights(tmp_path: Path) -> None:
+    run_in(tmp_path)("compress", "--name", "whole", *STEERED)
+    process = subprocess.Popen(
+        command("compress", "--name", "killed", *STEERED),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(process, tmp_path / "runs/killed/checkpoint.safetensors")
+    process.kill()
+    process.communicate()
+    run_in(tmp_path)("compress", "--resume")
+    for name in ("model.safetensors", "baseline.safetensors"):
+        assert sha256(tmp_path / "runs/killed" / name) == sha256(tmp_path / "runs/whole" / name)
+    logs = [json.loads((tmp_path / f"runs/{n}/compression.json").read_text())
+            for n in ("whole", "killed")]  # fmt: skip
+    assert [step["widths"] for step in logs[0]["steps"]] == [
+        step["widths"] for step in logs[1]["steps"]
+    ]

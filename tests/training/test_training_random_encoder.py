@@ -57,7 +57,11 @@ def test_features_are_a_maximum_and_a_share(waves: Windows) -> None:
 
 def test_the_teacher_knows_patients_it_has_not_seen(waves: Windows) -> None:
     told: list[tuple[int, int]] = []
-    soft = taught(waves, 1.0, 0, lambda *each: told.append(each)).y
+
+    def tell(done: int, parts: int) -> None:
+        told.append((done, parts))
+
+    soft = taught(waves, 1.0, 0, tell).y
     assert told == [(done, 8) for done in range(9)]
     for label in range(2):
         assert roc_auc_score(waves.y[:, label], soft[:, label]) > 0.9

@@ -1,0 +1,191 @@
+"""What ``edgeecg compress`` shows: the steps as they come, the scores at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from edgeecg.cli.console import progress
+
+if TYPE_CHECKING:
+    from edgeecg.schema import (
+        CompressionConfig,
+        CompressionLog,
+        CompressionStep,
+        ModelCard,
+        Rollback,
+    )
+
+
+class StepTable:
+    """The table of steps, a row for each that was kept or undone so far."""
+
+    def __init__(self, config: CompressionConfig) -> None:
+        """Start without rows.
+
+        Args:
+            config: What was asked for; guarded classes get a column each.
+        """
+        self._config = config
+        self._events: list[CompressionStep | Rollback] = []
+        guarded = (guard.class_name for guard in config.guards if guard.class_name is not None)
+        self._classes = tuple(dict.fromkeys(guarded))
+
+    def add(self, event: CompressionStep | Rollback) -> None:
+        """Add a row."""
+        self._events.append(event)
+
+    def table(self, note: str = "") -> Table:
+        """Return the table as it is now.
+
+        Args:
+            note: Appended to the title.
+        """
+        from edgeecg.schema import CompressionStep
+
+        kept = [event for event in self._events if isinstance(event, CompressionStep)]
+        what = kept[0].val.headline[0] if kept else "score"
+        title = f"Compression of {self._config.training.model}{note}"
+        table = Table("step", title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+        headings = ("parameters", "kB", "MACs", "proxy\nideal", "proxy\nexecuted", f"val\n{what}")
+        for heading in (*headings, *(f"recall\n{name}" for name in self._classes), "s"):
+            table.add_column(heading, justify="right")
+        for event in self._events:
+            if isinstance(event, CompressionStep):
+                table.add_row(*self._kept(event))
+            else:
+                table.add_row(*_undone(event, len(self._classes)))
+        return table
+
+    def __rich__(self) -> RenderableType:
+        """Return what a live display shows; nothing before the first step."""
+        return self.table() if self._events else Text()
+
+    def _kept(self, step: CompressionStep) -> tuple[str, ...]:
+        total = self._config.steps
+        return (
+            f"{round(step.progress * total, 2):g}/{total}",
+            f"{step.nonzero_parameters:,}",
+            f"{step.weight_bytes / 1000:,.1f}",
+            f"{step.macs:,}",
+            f"{step.proxy_ideal:.3f}",
+            f"{step.proxy_executed:.3f}",
+            f"{step.val.headline[1]:.3f}",
+            *(f"{step.val.per_class[name].recall:.3f}" for name in self._classes),
+            f"{step.seconds:.0f}",
+        )
+
+
+def _undone(back: Rollback, classes: int) -> tuple[str, ...]:
+    return (
+        "undone",
+        f"{back.parameters:,}",
+        f"{back.weight_bytes / 1000:,.1f}",
+        "",
+        "",
+        f"{back.proxy_executed:.3f}",
+        *([""] * (1 + classes)),
+        f"{back.seconds:.0f}",
+    )
+
+
+@contextlib.contextmanager
+def live(table: StepTable) -> Generator[Progress]:
+    """Yield a started progress bar, with the growing table above it on a terminal.
+
+    Both are on standard error, and gone at the end.
+
+    Args:
+        table: What is shown above the bar.
+    """
+    bar = progress()
+    if bar.disable:
+        yield bar
+        return
+    with Live(Group(table, bar), console=bar.console, transient=True):
+        yield bar
+
+
+def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed: ModelCard) -> None:
+    """Print every step, why the run ended early if it did, and the test scores.
+
+    Args:
+        console: Where to.
+        log: The finished run.
+        baseline: Card of its dense model.
+        compressed: Card of what became of it.
+    """
+    note = _note(log)
+    steps = StepTable(log.config)
+    for event in sorted((*log.steps, *log.rollbacks), key=lambda event: event.attempt):
+        steps.add(event)
+    console.print(steps.table(note))
+    for back in log.rollbacks:
+        broken = ", ".join(f"{guard} was {value:.3f}" for guard, value in back.broken.items())
+        console.print(f"  Undone: {broken} at {back.parameters:,} parameters.", soft_wrap=True)
+    if log.stopped is not None:
+        console.print(log.stopped, soft_wrap=True)
+    console.print(_scores(log, baseline, compressed))
+    for remark in log.data.notes:
+        console.print(f"  {remark}", soft_wrap=True)
+
+
+def show_seeds(
+    console: Console, logs: Sequence[CompressionLog], cards: Sequence[ModelCard]
+) -> None:
+    """Print mean and standard deviation of the test scores over several seeds.
+
+    Args:
+        console: Where to.
+        logs: The finished runs, one a seed.
+        cards: Cards of their compressed models.
+    """
+    import statistics
+
+    what = cards[0].test.headline[0]
+    found = {what: [card.test.headline[1] for card in cards]}
+    found["accuracy"] = [card.test.accuracy for card in cards]
+    for name in logs[0].data.classes:
+        found[f"recall of {name}"] = [card.test.per_class[name].recall for card in cards]
+    found["proxy executed"] = [log.steps[-1].proxy_executed if log.steps else 1.0 for log in logs]
+    title = f"Test records, {len(cards)} seeds{_note(logs[0])}"
+    table = Table("compressed model", title=title, box=SIMPLE_HEAD)
+    table.add_column("mean ± standard deviation", justify="right")
+    for name, values in found.items():
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        table.add_row(name, f"{statistics.fmean(values):.3f} ± {spread:.3f}")
+    console.print(table)
+
+
+def _note(log: CompressionLog) -> str:
+    return ", SYNTHETIC records" if log.data.source == "synthetic" else ""
+
+
+def _scores(log: CompressionLog, baseline: ModelCard, compressed: ModelCard) -> Table:
+    title = f"Test records, class map {log.data.class_map}{_note(log)}"
+    scores = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    scores.add_column("model", no_wrap=True)
+    what = baseline.val.headline[0]
+    for heading in ("parameters", "accuracy", what, "95 %\ninterval"):
+        scores.add_column(heading, justify="right", no_wrap=True)
+    for class_name in log.data.classes:
+        scores.add_column(f"recall\n{class_name}", justify="right")
+    for card in (baseline, compressed):
+        interval = card.test.headline_ci95
+        scores.add_row(
+            card.role,
+            f"{card.nonzero_parameters:,}",
+            f"{card.test.accuracy:.3f}",
+            f"{card.test.headline[1]:.3f}",
+            f"{interval[0]:.2f}-{interval[1]:.2f}" if interval else "-",
+            *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
+        )
+    return scores

@@ -1,0 +1,144 @@
+"""What steers a compression: budgets to come down to, and scores that must not fall below."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from edgeecg.errors import UsageError
+from edgeecg.schema.scores import Scores
+from edgeecg.schema.value import Fraction, Value
+
+BudgetKind = Literal["energy", "macs", "size"]
+Metric = Literal["recall", "precision", "f1", "auroc", "macro_f1", "macro_auroc"]
+
+_UNIT_BYTES = {"B": 1, "kB": 1000, "MB": 1_000_000}
+_BUDGET = re.compile(r"(?P<kind>\w+)=(?P<number>\d+(?:\.\d+)?|\.\d+)(?P<unit>[A-Za-z]*)")
+_GUARD = re.compile(r"(?:(?P<class_name>[^:]+):)?(?P<metric>\w+)>=(?P<number>\d+(?:\.\d+)?|\.\d+)")
+_HEADLINES = ("macro_f1", "macro_auroc")
+
+
+class Budget(Value):
+    """What the compressed model may cost at most.
+
+    Attributes:
+        kind: ``"energy"``: the executed proxy; ``"macs"``: multiply-accumulates; ``"size"``: bytes
+            of the float32 weights. Each of one inference of the PyTorch model.
+        share: Relative to the dense model, above 0 and below 1; None where ``size_bytes`` is given.
+        size_bytes: Absolute size, for ``"size"`` alone.
+    """
+
+    kind: BudgetKind
+    share: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    size_bytes: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.share is None) == (self.size_bytes is None):
+            raise ValueError("a budget is either a share of the dense model or a number of bytes")
+        if self.size_bytes is not None and self.kind != "size":
+            raise ValueError(f"a budget of {self.kind} is a share of the dense model")
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Return the budget that ``energy=0.2``, ``macs=0.25`` or ``size=40kB`` means.
+
+        Raises:
+            UsageError: It is not of this form.
+        """
+        found = _BUDGET.fullmatch(text.strip())
+        if found is None:
+            raise _unclear_budget(text, "Expected is KIND=NUMBER, for a size with its unit.")
+        kind, unit, number = found["kind"], found["unit"], float(found["number"])
+        if kind not in get_args(BudgetKind):
+            known = ", ".join(get_args(BudgetKind))
+            raise _unclear_budget(text, f"'{kind}' is no kind of budget; there are: {known}.")
+        if unit and (kind != "size" or unit not in _UNIT_BYTES):
+            units = f"one of {', '.join(_UNIT_BYTES)}" if kind == "size" else "none"
+            raise _unclear_budget(text, f"'{unit}' is not its unit, which is {units}.")
+        if unit:
+            if number * _UNIT_BYTES[unit] < 1:
+                raise _unclear_budget(text, "Less than one byte holds no weight.")
+            return cls(kind="size", size_bytes=round(number * _UNIT_BYTES[unit]))
+        if not 0 < number < 1:
+            why = "Without a unit it is a share of the dense model, above 0 and below 1."
+            raise _unclear_budget(text, why)
+        return cls.model_validate({"kind": kind, "share": number})
+
+    def __str__(self) -> str:
+        """Write it as on the command line."""
+        if self.size_bytes is None:
+            return f"{self.kind}={self.share:g}"
+        return f"{self.kind}={self.size_bytes}B"
+
+
+class Guard(Value):
+    """A validation score that no step may push below a bound.
+
+    Attributes:
+        class_name: Class the score is of; None for a mean over the classes.
+        metric: ``recall``, ``precision``, ``f1`` or ``auroc`` of a class, or ``macro_f1`` or
+            ``macro_auroc``.
+        at_least: The bound.
+    """
+
+    class_name: str | None
+    metric: Metric
+    at_least: Fraction
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.class_name is None) != (self.metric in _HEADLINES):
+            raise ValueError("macro_f1 and macro_auroc are of no class, all other metrics of one")
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Guard:
+        """Return the guard that ``S:recall>=0.5`` or ``macro_f1>=0.6`` means.
+
+        Raises:
+            UsageError: It is not of this form, or names an unknown metric.
+        """
+        found = _GUARD.fullmatch(text.strip())
+        if found is None:
+            raise _unclear_guard(text, "Expected is CLASS:METRIC>=NUMBER or METRIC>=NUMBER.")
+        class_name, metric, bound = found["class_name"], found["metric"], float(found["number"])
+        of_class = [name for name in get_args(Metric) if name not in _HEADLINES]
+        known = _HEADLINES if class_name is None else of_class
+        if metric not in known:
+            place = "without a class" if class_name is None else "of a class"
+            why = f"'{metric}' is no metric {place}; there are: {', '.join(known)}."
+            raise _unclear_guard(text, why)
+        if bound > 1:
+            raise _unclear_guard(text, f"The bound is {bound:g}; every score lies between 0 and 1.")
+        body = {"class_name": class_name, "metric": metric, "at_least": bound}
+        return cls.model_validate(body)
+
+    def __str__(self) -> str:
+        """Write it as on the command line."""
+        of = "" if self.class_name is None else f"{self.class_name}:"
+        return f"{of}{self.metric}>={self.at_least:g}"
+
+    def value(self, scores: Scores) -> float | None:
+        """Return the guarded score, or None where these scores do not have it."""
+        part = scores if self.class_name is None else scores.per_class[self.class_name]
+        return getattr(part, self.metric)
+
+
+def _unclear_budget(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"The budget '{text}' is not understood.",
+        why,
+        "Write, for example: --budget energy=0.2, --budget macs=0.25, --budget size=40kB",
+    )
+
+
+def _unclear_guard(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"The guard '{text}' is not understood.",
+        why,
+        "Write, for example: --guard 'S:recall>=0.5' or --guard 'macro_f1>=0.6'",
+    )
