@@ -5,7 +5,7 @@
 - ``lstm.py``: LSTM layers of a TFLite file.
 - ``fold.py``: batch normalisation goes into the convolution before it.
 - ``names.py``: short names for the layers of a TFLite file.
-- ``probe.py``: which windows a file is calibrated on and checks itself with.
+- ``probe.py``: which windows a file checks itself with.
 - ``verify.py``: the written bytes against PyTorch, and their scores.
 - ``publish.py``: file, probe set and manifest take their places together.
 - ``quiet.py``: what converters print stays off the user's terminal.

@@ -20,7 +20,7 @@ from edgeecg.energy import proxy
 from edgeecg.energy.count import count
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError
 from edgeecg.export import exporter, verify
-from edgeecg.export.probe import ProbeSet, balanced
+from edgeecg.export.probe import ProbeSet
 from edgeecg.export.publish import embedded, publish
 from edgeecg.export.quiet import quiet
 from edgeecg.export.verify import Progress
@@ -36,6 +36,7 @@ from edgeecg.schema import (
 )
 from edgeecg.training.loop import predict
 from edgeecg.training.metrics import score_predictor
+from edgeecg.training.sampling import balanced
 
 _PROBE_WINDOWS = 64
 
