@@ -61,7 +61,9 @@ class TensorRange(nn.Module):
         if not self.active:
             return x
         scale, zero_point = self.scale_and_zero_point()
-        return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, _LOWEST, _HIGHEST)
+        return torch.fake_quantize_per_tensor_affine(
+            x.float(), scale, zero_point, _LOWEST, _HIGHEST
+        )
 
 
 class QuantizedLayer(nn.Module):
@@ -105,10 +107,14 @@ class QuantizedLayer(nn.Module):
         weight, bias = self.folded()
         if self.int8:
             weight = rounded_weight(weight)
-        if isinstance(self.layer, nn.Linear):
-            return F.linear(x, weight, bias)
         layer = self.layer
-        return F.conv1d(x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        # Mixed precision would round the rounded values once more, to other steps.
+        with torch.autocast(x.device.type, enabled=False):
+            if isinstance(layer, nn.Linear):
+                return F.linear(x.float(), weight, bias)
+            return F.conv1d(
+                x.float(), weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
+            )
 
 
 def rounded_weight(weight: Tensor) -> Tensor:

@@ -22,6 +22,9 @@ _MOVES = frozenset(
         *("reshape", "squeeze", "transpose", "unflatten", "unsqueeze", "view"),
     }
 )
+_MEANS = frozenset({"avgpool1d", "avg_pool1d", "adaptiveavgpool1d", "adaptive_avg_pool1d"})
+"""Operations whose outputs LiteRT's kernels round to the steps of their input."""
+
 _FIXED = {
     "softmax": (0.0, 255 / 256),
     "sigmoid": (0.0, 255 / 256),
@@ -128,18 +131,30 @@ def insert_ranges(twin: fx.GraphModule, recipe: ExportRecipe) -> dict[str, Place
         if in_float and not rounded:
             continue
         kind = _lstm_behind(twin, node) or _kind(twin, node)
-        made = TensorRange(None if in_float else _FIXED.get(kind))
-        target = f"range_{len(placed)}"
-        twin.add_submodule(target, made)
+        target = _range_before(node, placed) if kind in _MEANS else None
+        if target is None:
+            target = f"range_{len(placed)}"
+            made = TensorRange(None if in_float else _FIXED.get(kind))
+            twin.add_submodule(target, made)
+            titles = {each.title for each in placed.values()}
+            placed[target] = Placed(_title(node, kind, titles), made)
+        # A float operation's float readers see what it gave; an int8 one's see what it rounded to.
+        readers = rounded if in_float else list(end.users)
         with twin.graph.inserting_after(end):
             point = twin.graph.call_module(target, (end,))
         point.meta["type"] = Tensor
-        # A float operation's float readers see what it gave; an int8 one's see what it rounded to.
-        for user in rounded if in_float else [user for user in end.users if user is not point]:
-            user.replace_input_with(end, point)
-        titles = {each.title for each in placed.values()}
-        placed[target] = Placed(_title(node, kind, titles), made)
+        for reader in readers:
+            reader.replace_input_with(end, point)
     return placed
+
+
+def _range_before(node: fx.Node, placed: Mapping[str, Placed]) -> str | None:
+    """Return the range that a node's input was rounded to, or None where it was not rounded."""
+    while node.all_input_nodes:
+        node = node.all_input_nodes[0]
+        if str(node.target) in placed:
+            return str(node.target)
+    return None
 
 
 def _is_tensor(node: fx.Node) -> bool:
@@ -214,11 +229,8 @@ def around(twin: fx.GraphModule, layer: str, placed: Mapping[str, Placed]) -> tu
     found: list[str] = []
     for node in twin.graph.nodes:
         if node.op == "call_module" and node.target == layer:
-            source = node.all_input_nodes[0]
-            while str(source.target) not in placed and source.all_input_nodes:
-                source = source.all_input_nodes[0]
             behind = list(node.users)
             behind += [user for each in behind for user in each.users]
-            near = [str(each.target) for each in (source, *behind)]
+            near = [_range_before(node, placed), *(str(each.target) for each in behind)]
             found += [placed[target].title for target in near if target in placed]
     return tuple(dict.fromkeys(found))

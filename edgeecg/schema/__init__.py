@@ -22,6 +22,7 @@ from edgeecg.schema.measurement import (
     Memory,
 )
 from edgeecg.schema.models import ModelCard, ModelSummary
+from edgeecg.schema.quantization import QuantizationLog, Quantize
 from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
 from edgeecg.schema.training import Augmentation, TrainingConfig
 from edgeecg.schema.value import (
@@ -79,6 +80,8 @@ __all__ = [
     "Preprocessing",
     "Proxy",
     "ProxyCoefficients",
+    "QuantizationLog",
+    "Quantize",
     "Reference",
     "Rhythm",
     "Role",
