@@ -19,7 +19,6 @@ from edgeecg import resources
 from edgeecg.compress import masks, sensitivity
 from edgeecg.compress.quantize import FakeQuantized, prepare
 from edgeecg.data import Dataset
-from edgeecg.models import architecture
 from edgeecg.schema import QuantizationLog, Quantize, TrainingConfig
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import (
@@ -66,26 +65,28 @@ class Int8Stage:
 
     Attributes:
         mode: ``"ptq"`` or ``"qat"``.
-        training: Model, seed, threads, draws.
+        sample_shape: ``(leads, samples)`` of a window.
+        training: Seed, threads, draws.
         dataset: ``train`` calibrates and trains, ``val`` scores; ``test`` is not looked at.
         fine_tuning: Used by ``"qat"`` alone.
         progress: Called after every batch and every layer.
     """
 
     mode: Quantize
+    sample_shape: tuple[int, int]
     training: TrainingConfig
     dataset: Dataset
     fine_tuning: FineTuning
     progress: Progress | None = None
 
 
-def refuse_unprepared(model: nn.Module, name: str) -> None:
+def refuse_unprepared(model: nn.Module, sample_shape: tuple[int, int]) -> None:
     """Refuse a model that could not be made ready for int8, before anything is trained.
 
     Raises:
         EdgeECGError: It cannot be traced.
     """
-    prepare(model, resources.load_target(TARGET), architecture(name).INPUT_SHAPE)
+    prepare(model, resources.load_target(TARGET), sample_shape)
 
 
 def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
@@ -106,19 +107,18 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
             traced.
     """
     recipe = resources.load_target(TARGET)
-    shape = architecture(stage.training.model).INPUT_SHAPE
     train = stage.dataset.train
     windows = train.x[np.sort(balanced(train.y, recipe.calibration_windows))]
     trained = ()
     if stage.mode == "qat":
-        trained = _train(model, prepare(model, recipe, shape), windows, stage)
-    twin = prepare(model, recipe, shape)
+        trained = _train(model, prepare(model, recipe, stage.sample_shape), windows, stage)
+    twin = prepare(model, recipe, stage.sample_shape)
     twin.calibrate(windows)
     dataset = sensitivity.looked_at(stage.dataset)
     metric, float32 = evaluate(model, dataset, "val").headline
     lost = sensitivity.losses(twin, dataset, float32, stage.progress)
     kept = sensitivity.suffering(lost)
-    final = prepare(model, recipe.model_copy(update={"float_layers": kept}), shape)
+    final = prepare(model, recipe.model_copy(update={"float_layers": kept}), stage.sample_shape)
     final.calibrate(windows)
     return QuantizationLog(
         mode=stage.mode,

@@ -35,7 +35,7 @@ def narrow() -> nn.Module:
 def stage(mode: str, dataset: Dataset, epochs: int = 2, rate: float = 5e-2) -> Int8Stage:
     sealed = replace(dataset, test=cast(Windows, None))
     tuning = FineTuning(3, epochs, rate, plain(dataset.task), nn.Linear(1, 1))
-    return Int8Stage("qat" if mode == "qat" else "ptq", TRAINING, sealed, tuning)
+    return Int8Stage("qat" if mode == "qat" else "ptq", (1, 256), TRAINING, sealed, tuning)
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
@@ -144,5 +144,5 @@ def test_a_model_that_cannot_be_traced_is_refused_before_anything_else() -> None
             return self.head(x[:, 0]) if x.max() > 0 else self.head(-x[:, 0])
 
     with pytest.raises(EdgeECGError, match="cannot be prepared for int8"):
-        refuse_unprepared(Branching(), "cnn1d")
-    refuse_unprepared(narrow(), "cnn1d")
+        refuse_unprepared(Branching(), (1, 256))
+    refuse_unprepared(narrow(), (1, 256))
