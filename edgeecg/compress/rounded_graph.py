@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx.proxy import TraceError
 
 from edgeecg.compress.fake_quant import QuantizedLayer, TensorRange
 from edgeecg.errors import EdgeECGError
@@ -73,7 +74,7 @@ def traced(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
         twin = fx.symbolic_trace(model.eval())
         with torch.no_grad():
             ShapeProp(twin).propagate(torch.zeros(2, *sample_shape, device=device))
-    except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
+    except (TraceError, TypeError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise EdgeECGError(
             f"The model {type(model).__name__} cannot be prepared for int8.",
@@ -107,7 +108,7 @@ def quantized_layers(twin: fx.GraphModule) -> dict[str, QuantizedLayer]:
     return layers
 
 
-def _norm_behind(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node | None:
+def _norm_behind(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
     """Return the batch normalisation that alone reads a layer's output, or None."""
     users = list(node.users)
     if len(users) != 1 or users[0].op != "call_module":
@@ -231,6 +232,6 @@ def around(twin: fx.GraphModule, layer: str, placed: Mapping[str, Placed]) -> tu
         if node.op == "call_module" and node.target == layer:
             behind = list(node.users)
             behind += [user for each in behind for user in each.users]
-            near = [_range_before(node, placed), *(str(each.target) for each in behind)]
+            near = [_range_before(node, placed) or "", *(str(each.target) for each in behind)]
             found += [placed[target].title for target in near if target in placed]
     return tuple(dict.fromkeys(found))
