@@ -62,6 +62,11 @@ class RunFolder:
         return self.path / "compression.json"
 
     @property
+    def quantization(self) -> Path:
+        """QuantizationLog: what int8 did to the compressed model; only where it was asked for."""
+        return self.path / "quantization.json"
+
+    @property
     def events(self) -> Path:
         """One JSON object a line: what happened when."""
         return self.path / "log.jsonl"

@@ -3,9 +3,10 @@
 - ``pipeline.py``: :func:`~edgeecg.export.pipeline.export_run`, the way in.
 - ``tflite.py``, ``onnx.py``: the formats; each fulfils :class:`Exporter`.
 - ``lstm.py``: LSTM layers of a TFLite file.
+- ``precision.py``: what of an int8 TFLite file stays in float32.
 - ``fold.py``: batch normalisation goes into the convolution before it.
 - ``names.py``: short names for the layers of a TFLite file.
-- ``probe.py``: which windows a file is calibrated on and checks itself with.
+- ``probe.py``: which windows a file checks itself with.
 - ``verify.py``: the written bytes against PyTorch, and their scores.
 - ``publish.py``: file, probe set and manifest take their places together.
 - ``quiet.py``: what converters print stays off the user's terminal.
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _NOT_FORMATS = frozenset(
-    {"fold", "lstm", "names", "pipeline", "probe", "publish", "quiet", "verify"}
+    {"fold", "lstm", "names", "pipeline", "precision", "probe", "publish", "quiet", "verify"}
 )
 
 

@@ -20,7 +20,7 @@ from edgeecg.energy import proxy
 from edgeecg.energy.count import count
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError
 from edgeecg.export import exporter, verify
-from edgeecg.export.probe import ProbeSet, balanced
+from edgeecg.export.probe import ProbeSet
 from edgeecg.export.publish import embedded, publish
 from edgeecg.export.quiet import quiet
 from edgeecg.export.verify import Progress
@@ -32,10 +32,12 @@ from edgeecg.schema import (
     ExportRecipe,
     Format,
     ModelCard,
+    QuantizationLog,
     Scores,
 )
 from edgeecg.training.loop import predict
 from edgeecg.training.metrics import score_predictor
+from edgeecg.training.sampling import balanced
 
 _PROBE_WINDOWS = 64
 
@@ -117,7 +119,7 @@ def export_run(
                 content = floats[recipe.format]
             else:
                 progress(f"converting the {subject.card.role} model to {recipe.name}", 0, 1)
-                content = convert(subject.model, recipe, dataset)
+                content = convert(subject.model, _for_subject(recipe, subject, run), dataset)
             artifacts.append(finish(job, subject, content))
     return artifacts
 
@@ -278,6 +280,14 @@ def _scores(job: Job, card: ModelCard, path: Path, name: str) -> Scores:
 
 def _in_float32(recipe: ExportRecipe) -> ExportRecipe:
     return recipe.model_copy(update={"dtype": "float32", "calibration_windows": 0, "float_ops": ()})
+
+
+def _for_subject(recipe: ExportRecipe, subject: Subject, run: RunFolder) -> ExportRecipe:
+    """Return the recipe with the layers that the run found to suffer from int8."""
+    if subject.card.role != "compressed" or not run.quantization.is_file():
+        return recipe
+    log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+    return recipe.model_copy(update={"float_layers": log.float_layers})
 
 
 def _records(data: DataSummary) -> str:

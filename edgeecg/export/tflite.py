@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg.errors import SchemaError
 from edgeecg.export import lstm, names
 from edgeecg.export.fold import fold_batch_norm
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
@@ -35,7 +33,8 @@ def export(
     """Convert a model to TFLite; see :class:`edgeecg.export.Exporter`.
 
     Raises:
-        ExportError: An LSTM layer is of a kind that cannot be written.
+        ExportError: An LSTM layer is of a kind that cannot be written, or the file has no place for
+            a layer that is to stay in float32.
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
     sample = torch.zeros(1, *sample_shape)
@@ -46,7 +45,7 @@ def export(
         lstm.put_in(converted, layers)
         content = _packed(converted)
     if recipe.dtype == "int8":
-        content = _quantize(content, recipe, calibration, list(layers))
+        content = _quantize(content, plain, recipe, calibration, list(layers))
     graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
     names.shorten(graph)
     return _packed(graph)
@@ -99,38 +98,25 @@ class _AlignedBuffer:
 
 def _quantize(
     content: bytes,
+    plain: nn.Module,
     recipe: ExportRecipe,
     calibration: NDArray[np.float32],
     recurrent: Sequence[str],
 ) -> bytes:
-    """Quantise weights and activations to int8.
+    """Quantise weights and activations to int8, but for what the recipe keeps and for LSTMs.
 
-    Input, output, ``float_ops`` and the operations that stand for ``recurrent`` layers stay
-    float32.
+    The ranges of the activations are measured here, on the calibration windows, whatever was done
+    to the model before: those of a quantisation-aware run were measured in the same way on the same
+    windows (:mod:`edgeecg.compress.quantize`), so that nothing has to be carried over.
     """
-    from ai_edge_quantizer import qtyping, recipe_manager
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.quantizer import Quantizer
     from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
-    operations = {operation.value for operation in qtyping.TFLOperationName}
-    unknown = sorted(set(recipe.float_ops) - operations)
-    if unknown:
-        raise SchemaError(
-            f"The target '{recipe.name}' cannot be made.",
-            f"Its float_ops name {', '.join(unknown)}; known are {', '.join(sorted(operations))}.",
-            f"Mend float_ops in export/{recipe.name}.toml.",
-        )
-    every = qtyping.TFLOperationName.ALL_SUPPORTED
-    manager = recipe_manager.RecipeManager()
-    manager.add_static_config(".*", every, 8, 8)
-    for name in ("INPUT", "OUTPUT", *recipe.float_ops):
-        operation = qtyping.TFLOperationName(name)
-        manager.add_quantization_config(".*", operation, None, AlgorithmName.NO_QUANTIZE)
-    for name in recurrent:
-        scope = rf"^{re.escape(name)}\."
-        manager.add_quantization_config(scope, every, None, AlgorithmName.NO_QUANTIZE)
+    from edgeecg.export import precision
+
+    kept = precision.scopes(content, plain, recipe.float_layers)
+    manager = precision.manager(recipe, recurrent, kept)
     # The widest range seen, where the library's default is a running mean: a mean clips the beats
     # with the largest activations, which are the abnormal ones.
     calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)

@@ -28,6 +28,7 @@ from edgeecg.schema.measurement import (
     Memory,
 )
 from edgeecg.schema.models import ModelCard, ModelSummary
+from edgeecg.schema.quantization import QuantizationLog, Quantize
 from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
 from edgeecg.schema.steering import Budget, BudgetKind, Guard
 from edgeecg.schema.training import Augmentation, TrainingConfig
@@ -90,6 +91,8 @@ __all__ = [
     "Preprocessing",
     "Proxy",
     "ProxyCoefficients",
+    "QuantizationLog",
+    "Quantize",
     "Reference",
     "Rhythm",
     "Role",

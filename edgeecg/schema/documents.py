@@ -20,6 +20,10 @@ class ExportRecipe(Value):
         description: One line for ``--help`` and error messages.
         calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
         float_ops: Operations kept in float32 by a quantised target.
+        float_modules: Classes of modules inside which a quantised target keeps all but convolutions
+            and linear layers in float32.
+        float_layers: Convolutions and linear layers kept in float32 by a quantised target; no
+            matter of a target but of a run, which chooses them by what they do to its score.
         max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts.
         min_label_agreement: Smallest part of equal labels that the check accepts.
     """
@@ -30,6 +34,8 @@ class ExportRecipe(Value):
     description: str
     calibration_windows: Count = 0
     float_ops: tuple[str, ...] = ()
+    float_modules: tuple[str, ...] = ()
+    float_layers: tuple[str, ...] = ()
     max_abs_diff: Positive
     min_label_agreement: Fraction
 

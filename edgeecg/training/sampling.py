@@ -1,4 +1,7 @@
-"""Which windows an epoch sees: a draw that neither the commonest class nor one patient rules."""
+"""Which windows are drawn: those of an epoch, and those that stand for all in a calibration.
+
+Neither the commonest class nor one patient rules an epoch; no class is missing from a calibration.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from numpy.typing import NDArray
 from edgeecg.data import Windows
 
 _CLASS_POWER = 0.35
+_SEED = 0
 
 
 def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -40,3 +44,34 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
     class_total = np.bincount(class_of, weights=weight)
     weight *= (class_size**_CLASS_POWER / class_total)[class_of]
     return rng.choice(len(windows.y), size=count, p=weight / weight.sum()).astype(np.int64)
+
+
+def balanced(y: NDArray[np.int64] | NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Draw windows without replacement, as evenly over the classes as their numbers allow.
+
+    Args:
+        y: Class index of each window ``(n,)``, or which classes it bears ``(n, classes)``; one that
+            bears several stands for the rarest of them.
+        count: Windows to draw; all of them when there are fewer.
+
+    Returns:
+        Indices into ``y`` in random order, always the same ones for the same ``y`` and ``count``.
+    """
+    rng = np.random.default_rng(_SEED)
+    labels = y if y.ndim == 1 else _rarest(y)
+    shuffled = rng.permutation(len(labels))
+    # A window's turn is its place within its class: every class's first window comes before any
+    # class's second, so that the first `count` turns are balanced.
+    turn = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = shuffled[labels[shuffled] == label]
+        turn[mine] = np.arange(len(mine))
+    chosen = shuffled[np.argsort(turn[shuffled], kind="stable")][:count]
+    return rng.permutation(chosen)
+
+
+def _rarest(y: NDArray[np.int64] | NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the rarest class that each window bears; the number of classes where it bears none."""
+    often = y.sum(axis=0)
+    candidates = np.where(y > 0, often, np.inf)
+    return np.where((y > 0).any(axis=1), candidates.argmin(axis=1), y.shape[1])

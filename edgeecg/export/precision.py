@@ -1,0 +1,130 @@
+"""Which operations of an int8 TFLite file stay in float32.
+
+The quantiser chooses operations by a regular expression on their scope, the name of their output
+tensor, which the converter makes of the classes and attributes of the modules behind it. That tells
+which kind of module an operation belongs to. It does not tell which layer it is: queries, keys and
+values of an attention all come out as queries. A single layer is therefore found by its weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_quantizer import qtyping, recipe_manager
+from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeecg.errors import ExportError, SchemaError
+from edgeecg.schema import ExportRecipe
+
+_WEIGHTED = (
+    qtyping.TFLOperationName.CONV_2D,
+    qtyping.TFLOperationName.DEPTHWISE_CONV_2D,
+    qtyping.TFLOperationName.FULLY_CONNECTED,
+)
+_CODES = frozenset(getattr(schema.BuiltinOperator, kind.value) for kind in _WEIGHTED)
+_NEVER = frozenset(
+    {
+        qtyping.TFLOperationName.ALL_SUPPORTED,
+        qtyping.TFLOperationName.INPUT,
+        qtyping.TFLOperationName.OUTPUT,
+    }
+)
+
+_Held = tuple[str, NDArray[np.float32]]
+"""An operation's output and its weights in rising order."""
+
+
+def manager(
+    recipe: ExportRecipe, recurrent: Sequence[str], float_layers: Sequence[str]
+) -> recipe_manager.RecipeManager:
+    """Return the quantiser's own recipe: int8 weights and activations, but for what stays float32.
+
+    Args:
+        recipe: ``float_ops`` and ``float_modules`` are kept in float32.
+        recurrent: Names of the LSTM layers, which are kept.
+        float_layers: Scopes from :func:`scopes`, which are kept.
+
+    Raises:
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    operations = {operation.value for operation in qtyping.TFLOperationName}
+    unknown = sorted(set(recipe.float_ops) - operations)
+    if unknown:
+        raise SchemaError(
+            f"The target '{recipe.name}' cannot be made.",
+            f"Its float_ops name {', '.join(unknown)}; known are {', '.join(sorted(operations))}.",
+            f"Mend float_ops in export/{recipe.name}.toml.",
+        )
+    made = recipe_manager.RecipeManager()
+    every = qtyping.TFLOperationName.ALL_SUPPORTED
+    made.add_static_config(".*", every, 8, 8)
+    kept = [(".*", qtyping.TFLOperationName(name)) for name in ("INPUT", "OUTPUT")]
+    kept += [(".*", qtyping.TFLOperationName(name)) for name in recipe.float_ops]
+    for module in recipe.float_modules:
+        inside = rf"(^|[./]){re.escape(module)}_"
+        others = set(qtyping.TFLOperationName) - _NEVER - set(_WEIGHTED)
+        kept += [(inside, kind) for kind in sorted(others)]
+    kept += [(rf"^{re.escape(name)}\.", every) for name in recurrent]
+    kept += [(scope, every) for scope in float_layers]
+    for scope, kind in kept:
+        made.add_quantization_config(scope, kind, None, AlgorithmName.NO_QUANTIZE)
+    return made
+
+
+def scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> list[str]:
+    """Find the operations that stand for some layers, by the very weights they multiply with.
+
+    Args:
+        content: A float32 TFLite file.
+        model: What it was converted from, batch normalisation folded.
+        layers: Names of convolutions and linear layers of the model.
+
+    Returns:
+        A regular expression for the scope of each.
+
+    Raises:
+        ExportError: No operation has the weights of a layer.
+    """
+    if not layers:
+        return []
+    read: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    graph = read.subgraphs[0]
+    held: list[_Held] = []
+    for operator in graph.operators:
+        code = read.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) not in _CODES:
+            continue
+        tensor = graph.tensors[operator.inputs[1]]
+        buffer = read.buffers[tensor.buffer].data
+        if buffer is not None and tensor.type == schema.TensorType.FLOAT32:
+            name = graph.tensors[operator.outputs[0]].name.decode()
+            held.append((name, np.sort(np.frombuffer(bytes(buffer), np.float32))))
+    return [_scope(model, layer, held) for layer in layers]
+
+
+def _scope(model: nn.Module, layer: str, held: list[_Held]) -> str:
+    """Return the scope of one layer and take its operation off the list.
+
+    The converter turns a layer's weights about and leaves their values, so that these, in rising
+    order, are the same on both sides.
+    """
+    names = dict(model.named_modules())
+    if layer in names and isinstance(names[layer], (nn.Conv1d, nn.Linear)):
+        wanted = np.sort(names[layer].get_parameter("weight").detach().numpy(), axis=None)
+        for place, (name, weights) in enumerate(held):
+            if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0):
+                del held[place]
+                # A scope is the output's name and a separator.
+                return rf"^{re.escape(name)};$"
+    raise ExportError(
+        f"The layer '{layer}' cannot be kept in float32.",
+        "The converted file has no operation with its weights.",
+        "Take it off the float layers of the run's quantization.json, or compress again.",
+    )

@@ -1,0 +1,72 @@
+"""A run that was made ready for int8 tells export which layers to keep in float32."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_run import silent
+from torch import nn
+
+from edgeecg import resources
+from edgeecg.data import Dataset
+from edgeecg.errors import SchemaError
+from edgeecg.export import pipeline
+from edgeecg.runs import RunFolder
+from edgeecg.schema import ExportRecipe, QuantizationLog
+
+LOG = QuantizationLog(
+    mode="ptq",
+    target="tflite-int8",
+    calibration_windows=256,
+    train_loss=(),
+    metric="macro-F1",
+    val_float32=0.7,
+    val_int8=0.69,
+    lost={"dense": 0.02, "head": 0.0},
+    threshold=0.005,
+    most=1,
+    float_layers=("dense",),
+    ranges={"input": (-1.0, 2.0)},
+)
+INT8 = resources.load_target("onnx").model_copy(update={"dtype": "int8"})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, onnx_content: bytes) -> list[ExportRecipe]:
+    """Skip converters and checks; remember what was to be converted, the baseline first."""
+    seen: list[ExportRecipe] = []
+
+    def convert(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
+        seen.append(recipe)
+        return onnx_content
+
+    def finish(job: pipeline.Job, subject: pipeline.Subject, content: bytes) -> None:
+        del job, subject, content
+
+    monkeypatch.setattr(pipeline, "convert", convert)
+    monkeypatch.setattr(pipeline, "finish", finish)
+    return seen
+
+
+def test_float_layers_of_a_run_are_those_of_its_compressed_model(
+    run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
+) -> None:
+    run.quantization.write_text(LOG.to_json(), encoding="utf-8")
+    pipeline.export_run(run, [INT8], toy_dataset, silent)
+    assert [recipe.float_layers for recipe in asked] == [(), (), ("dense",)]
+    assert [recipe.dtype for recipe in asked] == ["float32", "int8", "int8"]
+
+
+def test_a_run_that_was_not_quantised_keeps_none(
+    run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
+) -> None:
+    pipeline.export_run(run, [INT8], toy_dataset, silent)
+    assert {recipe.float_layers for recipe in asked} == {()}
+
+
+def test_a_damaged_record_of_int8_is_named(
+    run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
+) -> None:
+    run.quantization.write_text(LOG.to_json().replace('"ptq"', '"pqt"'), encoding="utf-8")
+    with pytest.raises(SchemaError, match=r"quantization\.json.*mode"):
+        pipeline.export_run(run, [INT8], toy_dataset, silent)
+    assert len(asked) == 2
