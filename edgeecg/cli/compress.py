@@ -83,6 +83,10 @@ def compress(
         bool | None,
         typer.Option("--distill/--no-distill", help="Learn from the dense model's logits."),
     ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="ptq: find the layers that int8 hurts; qat: train for int8 before."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of baseline training.")] = None,
     finetune_epochs: Annotated[int | None, typer.Option(help="Epochs after each step.")] = None,
     finetune_rate: Annotated[
@@ -141,6 +145,7 @@ def compress(
             "schedule": schedule,
             "round_to": round_to,
             "distill": distill,
+            "quantize": quantize,
             "finetune_epochs": finetune_epochs,
             "finetune_rate": finetune_rate,
         }
@@ -153,4 +158,5 @@ def compress(
     else:
         runs = compressing.several(name, seeds, training, pruning, resume)
         emit_json(json_path, compressing.perform_all(runs, console))
-    console.print("Next: edgeecg export --target tflite")
+    target = "tflite" if quantize in (None, "none") else "tflite-int8"
+    console.print(f"Next: edgeecg export --target {target}")

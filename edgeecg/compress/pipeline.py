@@ -14,12 +14,13 @@ from edgeecg.compress import budget, guard, walk
 from edgeecg.compress.budget import Goal
 from edgeecg.compress.cards import costs, make_card, save_model
 from edgeecg.compress.dense import dense_model
+from edgeecg.compress.int8_stage import FineTuning, Int8Stage, make_ready, refuse_unprepared
 from edgeecg.compress.job import Job
 from edgeecg.compress.journal import Journal
-from edgeecg.compress.steps import Try, copied, take
+from edgeecg.compress.steps import Try, copied, objective_of, take
 from edgeecg.compress.traceable import check_traceable
 from edgeecg.compress.walk import Walk
-from edgeecg.errors import DivergedError, EdgeECGError
+from edgeecg.errors import DivergedError, EdgeECGError, UsageError
 from edgeecg.files import write_text
 from edgeecg.models import architecture, build
 from edgeecg.schema import CompressionConfig, CompressionLog, CompressionStep, Rollback
@@ -76,6 +77,8 @@ def compress(job: Job) -> CompressionLog:
         _tell(job, known)
     while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
         _advance(job, dense, here, Try(len(here.steps) + 1, here.attempt, aim, goal), journal)
+    if job.config.quantize != "none":
+        _make_ready(job, dense, here, journal)
     return _finish(job, dense, here, journal)
 
 
@@ -84,6 +87,14 @@ def _checked(config: CompressionConfig) -> Goal | None:
     shape = architecture(config.training.model)
     guard.check_names(config.guards, shape)
     budget.check_structure(config)
+    if config.guards and config.quantize == "qat":
+        raise UsageError(
+            f"The guard '{config.guards[0]}' and '--quantize qat' cannot be had together yet.",
+            "Training with int8's rounding on comes after the last step that a guard watches.",
+            "Ask for '--quantize ptq', which leaves the weights as they are, or for no guard.",
+        )
+    if config.quantize != "none":
+        refuse_unprepared(build(config.training.model), shape.INPUT_SHAPE)
     if config.structure == "none":
         return None
     dense = build(config.training.model)
@@ -130,6 +141,25 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
     _tell(job, step)
 
 
+def _make_ready(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> None:
+    """Make the pruned model ready for int8; killed here, a run does this again from the start."""
+    config = job.config
+    tuning = FineTuning(
+        here.attempt,
+        config.finetune_epochs,
+        config.finetune_rate,
+        objective_of(job, dense),
+        dense,
+    )
+    shape = architecture(job.model).INPUT_SHAPE
+    log = make_ready(
+        here.model,
+        Int8Stage(config.quantize, shape, config.training, job.dataset, tuning, job.progress),
+    )
+    write_text(job.run.quantization, log.to_json())
+    journal.write("quantization", float_layers=log.float_layers, val_int8=log.val_int8)
+
+
 def _tell(job: Job, event: CompressionStep | Rollback) -> None:
     if job.watch is not None:
         job.watch(event)
@@ -138,7 +168,8 @@ def _tell(job: Job, event: CompressionStep | Rollback) -> None:
 def _finish(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> CompressionLog:
     """Write the model, the log and, last of all, the card that says the run is finished."""
     run = job.run
-    epochs = len(here.steps) * job.config.finetune_epochs
+    stages = len(here.steps) + (job.config.quantize == "qat")
+    epochs = stages * job.config.finetune_epochs
     log = CompressionLog(
         config=job.config,
         data=job.dataset.summary,

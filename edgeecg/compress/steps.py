@@ -120,7 +120,7 @@ def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tupl
         trial.attempt,
         config.finetune_epochs,
         config.finetune_rate,
-        objective=_objective(job, dense),
+        objective=objective_of(job, dense),
         after_update=lambda: masks.apply(model, alive),
     )
     accelerator = open_accelerator(training.threads)
@@ -167,7 +167,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
     )
 
 
-def _objective(job: Job, dense: nn.Module) -> Objective:
+def objective_of(job: Job, dense: nn.Module) -> Objective:
     """Return the fine-tuning loss: plain, or shared with the dense model's answers.
 
     L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the seed document's formula.

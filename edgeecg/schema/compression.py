@@ -8,6 +8,7 @@ from pydantic import Field
 
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
+from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.steering import Budget, Guard
 from edgeecg.schema.training import TrainingConfig
@@ -121,6 +122,8 @@ class CompressionConfig(Value):
         temperature: Softmax temperature of the distillation term.
         finetune_epochs: Epochs after each step.
         finetune_rate: Peak learning rate of fine-tuning.
+        quantize: ``"ptq"`` finds the layers that int8 hurts, for export to keep in float32;
+            ``"qat"`` fine-tunes once more before, with int8's rounding on; ``"none"`` does neither.
     """
 
     version: ClassVar[str] = "edgeecg.config/2"
@@ -147,6 +150,7 @@ class CompressionConfig(Value):
     temperature: Positive = 4.0
     finetune_epochs: Annotated[int, Field(ge=1)] = 2
     finetune_rate: Positive = 1e-3
+    quantize: Quantize = "none"
 
 
 class CompressionLog(Value):

@@ -296,5 +296,5 @@ def test_steps_that_were_undone_are_told(full: Builder) -> None:
     ended = full.log().model_copy(update={"rollbacks": (back,), "stopped": "The guard breaks."})
     full.run.compression_log.write_text(ended.to_json())
     text = page(full)[1].text
-    assert "1 more tries broke a guard and were undone; the smallest had 31 k parameters" in text
+    assert "1 more tries broke a guard and were undone; the smallest had 31,000 parameters" in text
     assert "The guard breaks." in text
