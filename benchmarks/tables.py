@@ -169,8 +169,8 @@ def windows(document: dict[str, Any]) -> str:
         [
             *lines,
             "",
-            "DS1 alone, five groups of patients left out in turn (± is over the groups), `cnn1d` "
-            "trained for 3 epochs of 5,000 windows, seeds 0 and 1. DS2 was never looked at.",
+            f"{document['title']}: five groups of patients left out in turn (± over groups), "
+            "3 epochs of 5,000 windows. DS2 was never looked at.",
             "",
             made_by(document, {row["git_revision"] for row in document["rows"]}),
         ]

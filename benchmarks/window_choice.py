@@ -152,7 +152,8 @@ def main() -> None:
     """Try what was not tried yet, writing after each window."""
     rows: list[dict[str, Any]] = []
     if RESULT.is_file():
-        rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+        found = json.loads(RESULT.read_text(encoding="utf-8"))["rows"]
+        rows = [row for row in found if row.get("seeds") == list(SEEDS)]
     for name, preprocessing in TRIED.items():
         done = [r for r in rows if r["preprocessing"] == preprocessing.model_dump(mode="json")]
         if done:
