@@ -26,11 +26,12 @@ def models(
 
     rows = catalogue()
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
-    table = Table(title="Models", box=SIMPLE_HEAD)
+    # All of it fits into 80 columns.
+    table = Table(title="Models", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for heading in ("model", "data"):
         table.add_column(heading, no_wrap=True)
     for heading in ("parameters", "MACs per\nanswer"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     scored = any(row.test for row in rows)
     if scored:
         table.add_column("test score of the\nshipped weights", no_wrap=True)
@@ -38,9 +39,9 @@ def models(
         score = "-" if row.test is None else row.test.described
         table.add_row(
             row.name,
-            f"{row.dataset}, {len(row.classes)} classes",
+            row.dataset,
             f"{row.parameters:,}",
-            f"{row.macs:,}",
+            f"{row.macs / 1e6:.1f} M",
             *([score] if scored else []),
         )
     console = output(json_path)
