@@ -69,8 +69,9 @@ def take(
     """
     started = time.monotonic()
     pruned, target = _pruned(job, dense, model, trial)
+    cut = time.monotonic()
     losses = _fine_tune(job, dense, pruned, trial)
-    course = _Course(trial, target, losses, started)
+    course = _Course(trial, target, losses, started, cut)
     return pruned, _describe(job, dense, pruned, course)
 
 
@@ -82,6 +83,7 @@ class _Course:
     target_sparsity: float | None
     train_loss: tuple[float, ...]
     started: float
+    cut: float
 
 
 def copied(name: str, model: nn.Module) -> nn.Module:
@@ -164,6 +166,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
         train_loss=course.train_loss,
         val=evaluate(model, job.dataset, "val"),
         seconds=time.monotonic() - course.started,
+        pruning_seconds=course.cut - course.started,
     )
 
 

@@ -36,6 +36,8 @@ class CompressionStep(Value):
         train_loss: Mean training loss of each fine-tuning epoch.
         val: Scores on the validation records after fine-tuning.
         seconds: Wall time of the step.
+        pruning_seconds: Part of it that choosing and removing took; None in logs of versions that
+            did not time it.
     """
 
     step: Annotated[int, Field(ge=1)]
@@ -54,6 +56,7 @@ class CompressionStep(Value):
     train_loss: tuple[float, ...]
     val: Scores
     seconds: Seconds
+    pruning_seconds: Seconds | None = None
 
 
 class Rollback(Value):

@@ -1,0 +1,48 @@
+"""Structured models: what a budget on the executed proxy leaves of score, file and time.
+
+Their files, float32 and int8, are scored too, and timed by ``measure_cells.py`` on a quiet machine;
+two models are also trained for int8 in the same run (``qat``)::
+
+    EDGEECG_DATA=../shared/data python benchmarks/structured.py [--minutes 50]
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cells import Cell, publish
+
+TARGETS = ("tflite", "tflite-int8")
+BUDGETS = {
+    "cnn1d": 0.15,
+    "resnet1d_attn": 0.15,
+    "cnn_lstm_attn": 0.3,
+    "bilstm": 0.3,
+    "resnet1d_se_attn": 0.35,
+    "conv_transformer": 0.35,
+}
+BLOCKS = ("resnet1d_se_attn", "conv_transformer")
+
+
+def steered(model: str) -> dict[str, object]:
+    """Return the options that bring a model to its budget."""
+    options: dict[str, object] = {"budgets": (f"energy={BUDGETS[model]:g}",)}
+    return options | ({"structure": "blocks"} if model in BLOCKS else {})
+
+
+def _cell(model: str) -> Cell:
+    return Cell(model, steered(model), targets=TARGETS)
+
+
+def _int8(model: str) -> Cell:
+    cell = Cell(model, {**steered(model), "quantize": "qat"}, targets=TARGETS)
+    return replace(cell, shown="tflite-int8")
+
+
+CELLS = {
+    **{model: _cell(model) for model in BUDGETS},
+    **{f"{model}, int8": _int8(model) for model in ("resnet1d_attn", "conv_transformer")},
+}
+
+if __name__ == "__main__":
+    publish("structured", "Smaller models under a budget of executed proxy", CELLS)

@@ -1,0 +1,89 @@
+"""edgeecg's choice of channels beside torch-pruning's own magnitude pruner.
+
+Same dense models, same MACs, same steps, same fine-tuning, same seeds: the one function that cuts a
+model down to a step's budget is exchanged. torch-pruning ranks the channels of all layers together
+by the norm of their coupled group (Fang et al. 2023, arXiv:2301.12900), and keeps at least a tenth
+of each layer. Convolutional models only: it does not take recurrent layers apart rightly::
+
+    EDGEECG_DATA=../shared/data python benchmarks/torch_pruning_compared.py [--minutes 50]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Generator
+from unittest import mock
+
+import torch
+import torch_pruning as tp
+from cells import Cell, publish
+from torch import nn
+
+from edgeecg.compress import budget
+from edgeecg.compress.budget import Goal
+from edgeecg.compress.importance import Squares
+from edgeecg.schema import CompressionConfig
+
+MODELS = ("cnn1d", "resnet1d_attn")
+BUDGET = {"budgets": ("macs=0.15",)}
+_MOST = 0.9
+_HALVINGS = 10
+
+
+def pruned(model: nn.Module, ratio: float, goal: Goal, round_to: int) -> nn.Module:
+    """Return a copy that torch-pruning has removed this share of the channels from."""
+    trial = copy.deepcopy(model)
+    fixed = [trial.get_submodule(name) for name in goal.shape.FIXED]
+    with torch.enable_grad():
+        tp.pruner.BasePruner(
+            trial,
+            torch.zeros(1, *goal.shape.INPUT_SHAPE),
+            importance=tp.importance.GroupMagnitudeImportance(p=2),
+            global_pruning=True,
+            pruning_ratio=ratio,
+            max_pruning_ratio=_MOST,
+            ignored_layers=fixed,
+            round_to=round_to,
+        ).step()
+    return trial
+
+
+def cut_to(
+    model: nn.Module,
+    dense: nn.Module,
+    config: CompressionConfig,
+    goal: Goal,
+    progress: float,
+    squares: Squares | None = None,
+) -> nn.Module:
+    """Stand for :func:`edgeecg.compress.budget.cut_to`: the smallest share that meets the goal."""
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if goal.met(pruned(model, middle, goal, config.round_to), progress):
+            high = middle
+        else:
+            low = middle
+    return pruned(model, high, goal, config.round_to)
+
+
+@contextlib.contextmanager
+def in_place() -> Generator[None]:
+    """Let torch-pruning choose and remove, for as long as this is open."""
+    with mock.patch.object(budget, "cut_to", cut_to):
+        yield
+
+
+CELLS = {
+    f"{model}: {pruner}": cell
+    for model in MODELS
+    for pruner, cell in {
+        "edgeecg, energy-aware": Cell(model, BUDGET),
+        "edgeecg, L1": Cell(model, {**BUDGET, "method": "l1"}),
+        "torch-pruning, magnitude": Cell(model, BUDGET, pruner="torch-pruning", steered=in_place),
+    }.items()
+}
+
+if __name__ == "__main__":
+    publish("torch_pruning_compared", "edgeecg beside torch-pruning at the same MACs", CELLS)
