@@ -8,11 +8,8 @@ two models are also trained for int8 in the same run (``qat``)::
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cells import Cell, publish
 
-TARGETS = ("tflite", "tflite-int8")
 BUDGETS = {
     "cnn1d": 0.15,
     "resnet1d_attn": 0.15,
@@ -31,12 +28,12 @@ def steered(model: str) -> dict[str, object]:
 
 
 def _cell(model: str) -> Cell:
-    return Cell(model, steered(model), targets=TARGETS)
+    return Cell(model, steered(model), targets=("tflite",))
 
 
 def _int8(model: str) -> Cell:
-    cell = Cell(model, {**steered(model), "quantize": "qat"}, targets=TARGETS)
-    return replace(cell, shown="tflite-int8")
+    options = {**steered(model), "quantize": "qat"}
+    return Cell(model, options, targets=("tflite", "tflite-int8"), shown="tflite-int8")
 
 
 CELLS = {

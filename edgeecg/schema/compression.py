@@ -121,7 +121,8 @@ class CompressionConfig(Value):
         round_to: Counts of channels, units and dimensions are kept multiples of this; heads and
             blocks are whole as they are.
         distill: Learn from the dense teacher's logits while fine-tuning.
-        distill_alpha: Share of the distillation term in the loss, 0..1.
+        distill_alpha: Share of the distillation term in the loss, 0..1. On DS1's validation patients
+            0.9 loses less than 0.5, by 0.005 to 0.009 of macro-F1 in each of three seeds.
         temperature: Softmax temperature of the distillation term.
         finetune_epochs: Epochs after each step.
         finetune_rate: Peak learning rate of fine-tuning.
@@ -149,7 +150,7 @@ class CompressionConfig(Value):
     depth_ratio: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
     round_to: Annotated[int, Field(ge=1, le=64)] = 4
     distill: bool = True
-    distill_alpha: Fraction = 0.5
+    distill_alpha: Fraction = 0.9
     temperature: Positive = 4.0
     finetune_epochs: Annotated[int, Field(ge=1)] = 2
     finetune_rate: Positive = 1e-3
