@@ -229,7 +229,8 @@ def _export(run: RunFolder, targets: Sequence[str]) -> None:
     card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
     config = starting.retraced(card)
     dataset = starting.records(config, Console(quiet=True), _silent)
-    export_run(run, [resources.load_target(name) for name in targets], dataset, _silent)
+    recipes = [resources.load_target(name) for name in targets]
+    export_run(run, recipes, dataset, _silent, lambda error: print(f"  left out: {error.what}"))
 
 
 def _brief(scores: Scores) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from edgeecg.errors import EdgeECGError
     from edgeecg.schema import Artifact
 
 EXTRA = "export"
@@ -57,13 +58,16 @@ def export(
 
         from edgeecg.export.pipeline import export_run
 
-        artifacts = export_run(folder, recipes, dataset, show)
+        missing: list[EdgeECGError] = []
+        artifacts = export_run(folder, recipes, dataset, show, missing.append)
 
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
     console = output(json_path)
     console.print(_table(artifacts))
     for artifact in artifacts:
         console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
+    for error in missing:
+        console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
     console.print("Next: edgeecg bench")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -38,6 +38,9 @@ from edgeecg.schema import (
 from edgeecg.training.loop import predict
 from edgeecg.training.metrics import score_predictor
 from edgeecg.training.sampling import balanced
+
+LeftOut = Callable[[ExportError], None]
+"""Told why a file was not written."""
 
 _PROBE_WINDOWS = 64
 
@@ -77,15 +80,23 @@ class Job:
 
 
 def export_run(
-    run: RunFolder, recipes: Sequence[ExportRecipe], dataset: Dataset, progress: Progress
+    run: RunFolder,
+    recipes: Sequence[ExportRecipe],
+    dataset: Dataset,
+    progress: Progress,
+    left_out: LeftOut | None = None,
 ) -> list[Artifact]:
     """Export the baseline and the compressed model of a run to each target.
+
+    A baseline that a quantised target hurts too much is left out: it is there for comparison, and
+    nobody made it ready for int8.
 
     Args:
         run: A finished run; the files go to its ``artifacts/``.
         recipes: The targets.
         dataset: The records the run was made from: train calibrates, val probes, test scores.
         progress: Told what is being done.
+        left_out: Told why a baseline has no file; without it, that is an error like any other.
 
     Returns:
         The manifests of the files written, baseline first within each target.
@@ -120,7 +131,12 @@ def export_run(
             else:
                 progress(f"converting the {subject.card.role} model to {recipe.name}", 0, 1)
                 content = convert(subject.model, _for_subject(recipe, subject, run), dataset)
-            artifacts.append(finish(job, subject, content))
+            try:
+                artifacts.append(finish(job, subject, content))
+            except ExportError as error:
+                if left_out is None or subject is compressed or recipe.dtype == "float32":
+                    raise
+                left_out(error)
     return artifacts
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from edgeecg import resources
 from edgeecg.data import Dataset
-from edgeecg.errors import SchemaError
+from edgeecg.errors import EdgeECGError, ExportError, SchemaError
 from edgeecg.export import pipeline
 from edgeecg.runs import RunFolder
 from edgeecg.schema import ExportRecipe, QuantizationLog
@@ -70,3 +70,33 @@ def test_a_damaged_record_of_int8_is_named(
     with pytest.raises(SchemaError, match=r"quantization\.json.*mode"):
         pipeline.export_run(run, [INT8], toy_dataset, silent)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("role", ["baseline", "compressed"])
+@pytest.mark.parametrize("recipe", [INT8, resources.load_target("onnx")])
+def test_only_a_baseline_that_int8_hurts_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+    run: RunFolder,
+    toy_dataset: Dataset,
+    asked: list[ExportRecipe],
+    role: str,
+    recipe: ExportRecipe,
+) -> None:
+    def finish(job: pipeline.Job, subject: pipeline.Subject, content: bytes) -> str:
+        del job, content
+        if subject.card.role == role:
+            raise ExportError(f"The {role} disagrees.", "It differs.", "Choose another.")
+        return subject.card.role
+
+    monkeypatch.setattr(pipeline, "finish", finish)
+    told: list[EdgeECGError] = []
+    if role == "baseline" and recipe is INT8:
+        made = pipeline.export_run(run, [recipe], toy_dataset, silent, told.append)
+        assert made == ["compressed"]
+        assert [error.what for error in told] == ["The baseline disagrees."]
+    else:
+        with pytest.raises(ExportError, match=f"The {role} disagrees"):
+            pipeline.export_run(run, [recipe], toy_dataset, silent, told.append)
+        assert told == []
+    with pytest.raises(ExportError, match=f"The {role} disagrees"):
+        pipeline.export_run(run, [recipe], toy_dataset, silent)
