@@ -56,8 +56,7 @@ def trained(model: str, seed: int) -> RunFolder:
     arguments = ["train", "--name", run.name]
     arguments += ["--resume"] if run.training.is_file() else [model, "--seed", str(seed)]
     print("$ edgeecg", *arguments, flush=True)
-    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
-    subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "edgeecg", *arguments], cwd=ROOT, check=True)
     return run
 
 

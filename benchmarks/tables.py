@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import compression_markdown as compressed
+
 from edgeecg.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -226,6 +228,20 @@ def preparation(document: dict[str, Any]) -> str:
     )
 
 
+def beats_prepared(document: dict[str, Any]) -> str:
+    """Return the sentences on ``prepare_mitdb.json``."""
+    first, again = (document["stages"][name] for name in ("from_records", "from_cache"))
+    return "\n".join(
+        [
+            f"{sum(first['windows'].values()):,} windows of MIT-BIH's 44 records without paced "
+            f"beats, prepared from the files in {first['seconds']:.1f} s and opened from the "
+            f"cache in {again['seconds']:.2f} s.",
+            "",
+            made_by(document, {document["git_revision"]}),
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
     "beat_models": ("Four models on MIT-BIH", ("baselines",), beat_models),
     "record_models": (
@@ -234,8 +250,20 @@ TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
         record_models,
     ),
     "whole_path": ("The whole path, once", ("whole_path",), whole_path),
+    "table_iv": ("Table IV: L1 pruning", ("table_iv",), compressed.table_iv),
+    "table_v": ("Table V: resnet1d_attn to 40 %", ("table_v",), compressed.table_v),
+    "table_vi": ("Table VI: conv_transformer to 40 %", ("table_vi",), compressed.table_vi),
+    "table_viii": ("Table VIII: ablation", ("table_viii",), compressed.table_viii),
+    "structured": ("Smaller models", ("structured",), compressed.structured),
+    "methods": ("What decides, at the same proxy", ("methods",), compressed.methods),
+    "torch_pruning_compared": (
+        "Beside torch-pruning",
+        ("torch_pruning_compared",),
+        compressed.torch_pruning_compared,
+    ),
     "windows": ("Which window", ("window_choice",), windows),
     "noisy": ("Noise", ("robustness",), noisy),
+    "beats_prepared": ("MIT-BIH from the files", ("prepare_mitdb",), beats_prepared),
     "preparation": ("A full-size PTB-XL folder", ("prepare_ptbxl",), preparation),
 }
 """By marker in the README: title, result files, and what makes the table of them."""

@@ -39,8 +39,7 @@ def edgeecg(*arguments: str) -> float:
     """Run one verb in the checkout and return its wall time in seconds."""
     print("$ edgeecg", *arguments, flush=True)
     started = time.monotonic()
-    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
-    subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "edgeecg", *arguments], cwd=ROOT, check=True)
     return round(time.monotonic() - started, 1)
 
 

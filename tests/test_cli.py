@@ -21,6 +21,14 @@ def test_the_verbs() -> None:
     assert {"bench", "compress", "export", "models", "report"} <= set(verbs())
 
 
+def test_the_package_runs_as_the_command_does() -> None:
+    program = [sys.executable, "-m", "edgeecg"]
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Usage: edgeecg" in done.stdout
+    assert subprocess.run([*program, "nonsense"], capture_output=True, check=False).returncode == 2
+
+
 @pytest.mark.parametrize("verb", verbs())
 def test_help_imports_nothing_heavy(verb: str) -> None:
     code = (

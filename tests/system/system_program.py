@@ -18,8 +18,7 @@ SMALL = (
 
 def command(*arguments: str) -> list[str]:
     """Return the argument list that runs ``edgeecg`` in this environment."""
-    code = "import sys; from edgeecg.cli import run; sys.exit(run(sys.argv[1:]))"
-    return [sys.executable, "-c", code, *arguments]
+    return [sys.executable, "-m", "edgeecg", *arguments]
 
 
 def run_in(folder: Path) -> Program:

@@ -1,0 +1,189 @@
+"""The compression tables as Markdown, the seed document's figures beside ours.
+
+``tables.py`` calls them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = dict[str, Any]
+Document = dict[str, Any]
+
+SEED_IV = {
+    "cnn1d": "79.5 %, 0.610",
+    "bilstm": "79.4 %, 0.45",
+    "cnn_lstm_attn": "47.6 %, 0.638",
+    "resnet1d_attn": "79.4 %, 0.656",
+    "resnet1d_se_attn": "47.8 %, 0.874",
+    "conv_transformer": "31.2 %, 0.890",
+}
+SEED_V = ("0.915 / 0.671", "0.920 / 0.650", "0.917 / 0.648", "0.904 / 0.637", "0.860 / 0.543")
+SEED_VI = ("0.906 / 0.700", "0.894 / 0.690", "0.887 / 0.688", "0.885 / 0.682", "0.884 / 0.685")
+SEED_VIII = {
+    "resnet1d_attn: L1, distilled": "0.648 at 0.49",
+    "resnet1d_attn: energy-aware, distilled": "0.626 at 0.39",
+    "conv_transformer: L1, distilled": "0.885 at 0.99",
+    "conv_transformer: energy-aware, distilled": "0.884 at 0.99",
+}
+_NAMES = {"macro_f1": "macro-F1", "macro_auroc": "AUROC"}
+
+
+def _spread(row: Row, what: str = "score") -> str:
+    """Return mean ± deviation."""
+    if what == "score":
+        return f"{row['score_mean']:.3f} ± {row['score_std']:.3f}"
+    return f"{row[what]['mean']:.3f} ± {row[what]['std']:.3f}"
+
+
+def _lost(row: Row) -> str:
+    return f"{row['lost']['mean']:+.3f} ± {row['lost']['std']:.3f}"
+
+
+def _ratio(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f} ×"
+
+
+def _table(head: str, rows: list[str], notes: str, document: Document) -> str:
+    """Return a table, what has to be known of it, and its pedigree."""
+    first, *others = head.split(" | ")
+    rule = "|".join(["", "---", *["--:"] * len(others), ""])
+    revisions = sorted({each for row in document["rows"] for each in row["git_revisions"]})
+    packages = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
+    missing = ", ".join(document["missing"])
+    return "\n".join(
+        [
+            f"| {first} | {' | '.join(others)} |",
+            rule,
+            *rows,
+            "",
+            f"{notes} Seeds 0, 1, 2, mean ± standard deviation. × is relative to the dense model. "
+            "MIT-BIH: DS2, inter-patient; each seed starts from its own dense model. PTB-XL: fold "
+            "10 of a part of 2,980 records; all seeds start from the package's weights."
+            + (f" Still to be run: {missing}." if missing else ""),
+            "",
+            f"Machine: {document['machine']}. Revision {', '.join(revisions)}. {packages}.",
+        ]
+    )
+
+
+def table_iv(document: Document) -> str:
+    """Return L1 pruning of all six models."""
+    rows = [
+        f"| `{row['model']}` | {row['parameters_before'] / 1000:.1f} k "
+        f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['sparsity']:.1%} "
+        f"| {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} | {_lost(row)} "
+        f"| {SEED_IV[row['model']]} |"
+        for row in document["rows"]
+    ]
+    head = (
+        "model | parameters | not zero | sparsity | dense | pruned | lost | seed: sparsity, score"
+    )
+    notes = "Single weights zeroed by magnitude, five steps, distilled."
+    return _table(head, rows, notes, document)
+
+
+def table_v(document: Document) -> str:
+    """Return ``resnet1d_attn`` step by step."""
+    rows = [
+        f"| {row['label']}, step {row['step']} | {row['sparsity']:.1%} "
+        f"| {_spread(row, 'accuracy')} | {_spread(row)} | {row['recall']['S']:.3f} "
+        f"| {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {SEED_V[row['step'] - 1]} |"
+        for row in document["rows"]
+    ]
+    head = (
+        "what goes | sparsity | accuracy | macro-F1 | recall S | proxy ideal | proxy executed "
+        "| seed: accuracy / macro-F1"
+    )
+    dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
+    notes = f"The dense model's macro-F1 is {dense:.3f}. Energy-aware, distilled, 8 % a step."
+    return _table(head, rows, notes, document)
+
+
+def table_vi(document: Document) -> str:
+    """Return ``conv_transformer`` step by step."""
+    rows = [
+        f"| {row['step']} | {row['sparsity']:.1%} | {_spread(row)} | {_spread(row, 'macro_f1')} "
+        f"| {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {SEED_VI[row['step'] - 1]} |"
+        for row in document["rows"]
+    ]
+    head = (
+        "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed | seed: AUROC / macro-F1"
+    )
+    dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
+    notes = f"The dense model's AUROC is {dense:.3f}. Single weights, energy-aware, distilled."
+    return _table(head, rows, notes, document)
+
+
+def table_viii(document: Document) -> str:
+    """Return the ablation."""
+    rows = [
+        f"| {row['label']} | {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} "
+        f"| {_lost(row)} | {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {SEED_VIII.get(row['label'], '-')} |"
+        for row in document["rows"]
+    ]
+    head = (
+        "method | dense | compressed | lost | proxy ideal | proxy executed | seed: score at proxy"
+    )
+    notes = (
+        "Single weights unless channels or blocks are named. The seed's proxy counts zeros as "
+        "free, as our ideal one does. int8: score of the exported file."
+    )
+    return _table(head, rows, notes, document)
+
+
+def structured(document: Document) -> str:
+    """Return the smaller models: scores, bytes, time."""
+    rows = [
+        f"| {row['label']} | {row['macs_ratio']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {_ratio(row['bytes_ratio'])} | {_ratio(row['latency_ratio'])} "
+        f"| {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} | {_lost(row)} |"
+        for row in document["rows"]
+    ]
+    head = "model | MACs | proxy executed | file | p50 measured | dense | compressed | lost"
+    notes = (
+        "Whole channels, LSTM units, heads and (PTB-XL) blocks removed under a budget, "
+        "energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, both files in one "
+        "bench call) are relative to the dense float32 file. int8: trained for it in the same run "
+        "(`--quantize qat`), score of the exported file."
+    )
+    return _table(head, rows, notes, document)
+
+
+def methods(document: Document) -> str:
+    """Return energy-aware beside L1 and random, a line for each model."""
+    found = {(row["model"], row["method"]): row for row in document["rows"]}
+    rows: list[str] = []
+    won = 0
+    models = dict.fromkeys(row["model"] for row in document["rows"])
+    whole = [m for m in models if all((m, way) in found for way in ("energy", "l1", "random"))]
+    for model in whole:
+        energy, l1, random = (found[model, way] for way in ("energy", "l1", "random"))
+        won += energy["score_mean"] > max(l1["score_mean"], random["score_mean"])
+        rows.append(
+            f"| `{model}` | {_NAMES[energy['score']]} {energy['baseline_mean']:.3f} "
+            + "".join(f"| {_spread(r)} at {r['proxy_executed']:.3f} " for r in (energy, l1, random))
+            + "|"
+        )
+    head = "model | dense | energy-aware | L1 | random"
+    notes = (
+        f"Score at executed proxy, same budget, same fine-tuning. Energy-aware has the highest "
+        f"mean for {won} of {len(whole)} models; differences within a deviation are ties."
+    )
+    return _table(head, rows, notes, document)
+
+
+def torch_pruning_compared(document: Document) -> str:
+    """Return edgeecg beside torch-pruning's magnitude pruner."""
+    rows = [
+        f"| {row['label']} | {row['macs_ratio']:.3f} × "
+        f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['baseline_mean']:.3f} "
+        f"| {_spread(row)} | {_lost(row)} |"
+        for row in document["rows"]
+    ]
+    head = "pruner | MACs | parameters | dense macro-F1 | compressed | lost"
+    notes = "Same dense models, MACs, steps, fine-tuning and seeds; only what goes is chosen apart."
+    return _table(head, rows, notes, document)
