@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from edgeecg.files import write_text
 
@@ -42,14 +43,19 @@ KEYS = (
 )
 
 
-def main() -> None:
-    """Collect the rows of all tables that are there."""
-    rows = [
+def collected(results: Path) -> list[dict[str, Any]]:
+    """Return the rows of all tables that are in a folder."""
+    return [
         {key: row[key] for key in KEYS}
         for name in TABLES
-        if (path := RESULTS / f"{name}.json").is_file()
+        if (path := results / f"{name}.json").is_file()
         for row in json.loads(path.read_text(encoding="utf-8"))["rows"]
     ]
+
+
+def main() -> None:
+    """Write them."""
+    rows = collected(RESULTS)
     write_text(RESULTS / "summary.json", json.dumps(rows, indent=1) + "\n")
     print(f"{len(rows)} rows")
 
