@@ -16,6 +16,7 @@ from edgeecg.schema import (
     CompressionLog,
     Guard,
     ModelCard,
+    QuantizationLog,
     TrainingConfig,
 )
 
@@ -178,6 +179,9 @@ def perform(run: RunFolder, config: CompressionConfig, console: Console) -> Comp
             command = "edgeecg " + " ".join(sys.argv[1:])
             log = compress(Job(config, dataset, run, command, told, table.add))
     show(console, log, read_card(run.baseline_card), read_card(run.model_card))
+    if run.quantization.is_file():
+        int8 = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+        console.print(int8.remark, soft_wrap=True)
     console.print(f"Run folder: {run.path}")
     return log
 

@@ -122,6 +122,7 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
     final.calibrate(windows)
     return QuantizationLog(
         mode=stage.mode,
+        kept=stage.mode,
         target=TARGET,
         calibration_windows=len(windows),
         train_loss=trained,
@@ -132,6 +133,7 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
         threshold=sensitivity.THRESHOLD,
         most=sensitivity.most(len(lost)),
         float_layers=kept,
+        val=evaluate(final.module, stage.dataset, "val"),
         ranges=final.ranges,
     )
 

@@ -14,16 +14,23 @@ from edgeecg.compress import budget, guard, walk
 from edgeecg.compress.budget import Goal
 from edgeecg.compress.cards import costs, make_card, save_model
 from edgeecg.compress.dense import dense_model
-from edgeecg.compress.int8_stage import FineTuning, Int8Stage, make_ready, refuse_unprepared
+from edgeecg.compress.guarded_int8 import make_guarded
+from edgeecg.compress.int8_stage import FineTuning, Int8Stage, refuse_unprepared
 from edgeecg.compress.job import Job
 from edgeecg.compress.journal import Journal
 from edgeecg.compress.steps import Try, copied, objective_of, take
 from edgeecg.compress.traceable import check_traceable
 from edgeecg.compress.walk import Walk
-from edgeecg.errors import DivergedError, EdgeECGError, UsageError
+from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.models import architecture, build
-from edgeecg.schema import CompressionConfig, CompressionLog, CompressionStep, Rollback
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    QuantizationLog,
+    Rollback,
+)
 
 __all__ = ["Job", "compress", "planned"]
 
@@ -77,9 +84,8 @@ def compress(job: Job) -> CompressionLog:
         _tell(job, known)
     while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
         _advance(job, dense, here, Try(len(here.steps) + 1, here.attempt, aim, goal), journal)
-    if job.config.quantize != "none":
-        _make_ready(job, dense, here, journal)
-    return _finish(job, dense, here, journal)
+    int8 = None if job.config.quantize == "none" else _make_ready(job, dense, here, journal)
+    return _finish(job, dense, here, int8, journal)
 
 
 def _checked(config: CompressionConfig) -> Goal | None:
@@ -87,12 +93,6 @@ def _checked(config: CompressionConfig) -> Goal | None:
     shape = architecture(config.training.model)
     guard.check_names(config.guards, shape)
     budget.check_structure(config)
-    if config.guards and config.quantize == "qat":
-        raise UsageError(
-            f"The guard '{config.guards[0]}' and '--quantize qat' cannot be had together yet.",
-            "Training with int8's rounding on comes after the last step that a guard watches.",
-            "Ask for '--quantize ptq', which leaves the weights as they are, or for no guard.",
-        )
     if config.quantize != "none":
         refuse_unprepared(build(config.training.model), shape.INPUT_SHAPE)
     if config.structure == "none":
@@ -141,7 +141,7 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
     _tell(job, step)
 
 
-def _make_ready(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> None:
+def _make_ready(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> QuantizationLog:
     """Make the pruned model ready for int8; killed here, a run does this again from the start."""
     config = job.config
     tuning = FineTuning(
@@ -152,12 +152,17 @@ def _make_ready(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> Non
         dense,
     )
     shape = architecture(job.model).INPUT_SHAPE
-    log = make_ready(
-        here.model,
-        Int8Stage(config.quantize, shape, config.training, job.dataset, tuning, job.progress),
-    )
+    stage = Int8Stage(config.quantize, shape, config.training, job.dataset, tuning, job.progress)
+    log = make_guarded(here.model, stage, config.guards)
     write_text(job.run.quantization, log.to_json())
-    journal.write("quantization", float_layers=log.float_layers, val_int8=log.val_int8)
+    journal.write(
+        "quantization",
+        kept=log.kept,
+        broken=log.broken,
+        float_layers=log.float_layers,
+        val_int8=log.val_int8,
+    )
+    return log
 
 
 def _tell(job: Job, event: CompressionStep | Rollback) -> None:
@@ -165,10 +170,12 @@ def _tell(job: Job, event: CompressionStep | Rollback) -> None:
         job.watch(event)
 
 
-def _finish(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> CompressionLog:
+def _finish(
+    job: Job, dense: nn.Module, here: Walk, int8: QuantizationLog | None, journal: Journal
+) -> CompressionLog:
     """Write the model, the log and, last of all, the card that says the run is finished."""
     run = job.run
-    stages = len(here.steps) + (job.config.quantize == "qat")
+    stages = len(here.steps) + (int8 is not None and int8.kept == "qat")
     epochs = stages * job.config.finetune_epochs
     log = CompressionLog(
         config=job.config,

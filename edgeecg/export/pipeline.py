@@ -299,10 +299,20 @@ def _in_float32(recipe: ExportRecipe) -> ExportRecipe:
 
 
 def _for_subject(recipe: ExportRecipe, subject: Subject, run: RunFolder) -> ExportRecipe:
-    """Return the recipe with the layers that the run found to suffer from int8."""
+    """Return the recipe with the layers that the run found to suffer from int8.
+
+    Raises:
+        ExportError: Int8 breaks a guard of the run.
+    """
     if subject.card.role != "compressed" or not run.quantization.is_file():
         return recipe
     log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+    if log.kept == "none" and recipe.dtype != "float32":
+        raise ExportError(
+            f"The compressed model of '{run.name}' is not exported to '{recipe.name}'.",
+            log.remark,
+            "Choose --target tflite or onnx, or compress with another guard.",
+        )
     return recipe.model_copy(update={"float_layers": log.float_layers})
 
 

@@ -17,6 +17,7 @@ from edgeecg.schema import (
     BenchResult,
     CompressionLog,
     ModelCard,
+    QuantizationLog,
     Scores,
     Value,
 )
@@ -99,6 +100,7 @@ class RunDocuments:
         model: Card of the compressed model.
         baseline: Card of the dense baseline, or None where the file is missing.
         log: The compression steps, or None where the file is missing.
+        quantization: What int8 did to the model, or None where that was not asked for.
         exported: Exported files that were made from these weights.
         measurements: The newest measurement of each file in each setup, newest first.
         left_out: What was found and not used, with the reason.
@@ -108,6 +110,7 @@ class RunDocuments:
     model: ModelCard
     baseline: ModelCard | None
     log: CompressionLog | None
+    quantization: QuantizationLog | None
     exported: tuple[Exported, ...]
     measurements: tuple[Measurement, ...]
     left_out: tuple[Remark, ...]
@@ -161,6 +164,7 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         model=model,
         baseline=baseline,
         log=_load_if_there(run.compression_log, CompressionLog),
+        quantization=_load_if_there(run.quantization, QuantizationLog),
         exported=tuple(exported),
         measurements=tuple(measurements),
         left_out=(*stale, *foreign),

@@ -265,7 +265,7 @@ def steps(documents: RunDocuments) -> Table | None:
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
         notes=("Every decision is taken on the validation records; the test records are looked "
-               "at once, at the end.", *_undone(log)),
+               "at once, at the end.", *_undone(log), *_int8(documents)),
     )  # fmt: skip
 
 
@@ -279,6 +279,10 @@ def _undone(log: CompressionLog) -> tuple[str, ...]:
         f"the smallest had {units.count(least)} parameters."
     )
     return (tried,) if log.stopped is None else (tried, log.stopped)
+
+
+def _int8(documents: RunDocuments) -> tuple[str, ...]:
+    return () if documents.quantization is None else (documents.quantization.remark,)
 
 
 def _dense_row(dense: ModelCard, classes: Row) -> Row:

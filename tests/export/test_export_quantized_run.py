@@ -11,10 +11,19 @@ from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, ExportError, SchemaError
 from edgeecg.export import pipeline
 from edgeecg.runs import RunFolder
-from edgeecg.schema import ExportRecipe, QuantizationLog
+from edgeecg.schema import ClassScore, ExportRecipe, QuantizationLog, Scores
 
+SCORES = Scores(
+    data="synthetic",
+    split="val",
+    n=3,
+    accuracy=1.0,
+    macro_f1=0.69,
+    per_class={"S": ClassScore(recall=0.43, precision=1, f1=0.6, support=1)},
+)
 LOG = QuantizationLog(
     mode="ptq",
+    kept="ptq",
     target="tflite-int8",
     calibration_windows=256,
     train_loss=(),
@@ -25,6 +34,7 @@ LOG = QuantizationLog(
     threshold=0.005,
     most=1,
     float_layers=("dense",),
+    val=SCORES,
     ranges={"input": (-1.0, 2.0)},
 )
 INT8 = resources.load_target("onnx").model_copy(update={"dtype": "int8"})
@@ -70,6 +80,19 @@ def test_a_damaged_record_of_int8_is_named(
     with pytest.raises(SchemaError, match=r"quantization\.json.*mode"):
         pipeline.export_run(run, [INT8], toy_dataset, silent)
     assert len(asked) == 2
+
+
+def test_a_model_whose_guard_int8_breaks_is_exported_in_float32_alone(
+    run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
+) -> None:
+    broken = {"qat": {"S:recall>=0.5": 0.41}, "ptq": {"S:recall>=0.5": 0.43}}
+    log = LOG.model_copy(update={"mode": "qat", "kept": "none", "broken": broken})
+    run.quantization.write_text(log.to_json(), encoding="utf-8")
+    with pytest.raises(ExportError, match=r"S:recall>=0\.5 \(0\.430\): the model stays"):
+        pipeline.export_run(run, [INT8], toy_dataset, silent)
+    asked.clear()
+    pipeline.export_run(run, [resources.load_target("onnx")], toy_dataset, silent)
+    assert [recipe.dtype for recipe in asked] == ["float32", "float32"]
 
 
 @pytest.mark.parametrize("role", ["baseline", "compressed"])

@@ -89,7 +89,7 @@ def test_tables_and_figures_are_accessible(full: Builder) -> None:
     assert headers
     assert all(attributes.get("scope") in ("col", "row") for attributes in headers)
     figures = [attributes for tag, attributes in parsed.tags if tag == "figure"]
-    assert len(figures) == 4
+    assert len(figures) == 5
     assert all(len(attributes.get("aria-label") or "") > 40 for attributes in figures)
     captions = sum(tag == "caption" for tag, _ in parsed.tags)
     assert captions == sum(tag == "table" for tag, _ in parsed.tags)

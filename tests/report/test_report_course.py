@@ -1,0 +1,62 @@
+"""What the page shows of a compression's course: losses, and what int8 did."""
+
+from __future__ import annotations
+
+import pytest
+from report_run import Builder
+
+from edgeecg.report import course, tables
+from edgeecg.report.documents import RunDocuments, read
+from edgeecg.schema import QuantizationLog, Quantize
+
+
+def quantized(builder: Builder, kept: Quantize) -> RunDocuments:
+    """The run with a ``quantization.json``."""
+    log = QuantizationLog(
+        mode="qat",
+        kept=kept,
+        broken={} if kept == "qat" else {"qat": {"S:recall>=0.5": 0.41}},
+        target="tflite-int8",
+        calibration_windows=256,
+        train_loss=(0.25, 0.22) if kept == "qat" else (),
+        metric="macro-F1",
+        val_float32=0.7,
+        val_int8=0.69,
+        lost={"head": 0.0},
+        threshold=0.005,
+        most=1,
+        float_layers=(),
+        val=builder.scored(builder.data.val_records, 1, "val"),
+        ranges={"input": (-1.0, 2.0)},
+    )
+    builder.run.quantization.write_text(log.to_json())
+    return read(builder.run)
+
+
+def test_the_losses_of_every_step_are_drawn(full: Builder) -> None:
+    figure = course.losses(read(full.run))
+    assert figure is not None
+    assert figure.text.startswith("step 1: 0.400, 0.300; step 2:")
+    assert "int8" not in figure.text
+    assert figure.title == "Training loss after each step"
+    assert figure.svg.count("step ") == 5
+
+
+@pytest.mark.parametrize("kept", ["qat", "ptq"])
+def test_training_for_int8_comes_last_if_it_was_kept(full: Builder, kept: Quantize) -> None:
+    figure = course.losses(quantized(full, kept))
+    assert figure is not None
+    assert figure.text.endswith("; int8: 0.250, 0.220") == (kept == "qat")
+
+
+def test_nothing_was_fine_tuned(full: Builder) -> None:
+    bare = full.log().model_copy(update={"steps": ()})
+    full.run.compression_log.write_text(bare.to_json())
+    assert course.losses(read(full.run)) is None
+    assert course.steps(read(full.run)) is None
+
+
+def test_what_int8_did_stands_under_the_steps(full: Builder) -> None:
+    table = tables.steps(quantized(full, "ptq"))
+    assert table is not None
+    assert table.notes[-1].startswith("Int8 with training breaks S:recall>=0.5 (0.410)")
