@@ -20,6 +20,7 @@ from edgeecg.energy import proxy
 from edgeecg.models import architecture, build
 from edgeecg.models.costs import nonzero_parameters, parameters
 from edgeecg.schema import CompressionStep, ProxyCoefficients
+from edgeecg.training.averaging import running_mean
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import (
     Objective,
@@ -114,25 +115,36 @@ def _pruned(
 
 
 def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tuple[float, ...]:
-    """Fine-tune in place, zeroed weights kept at zero; return the mean loss of each epoch."""
+    """Fine-tune in place, zeroed weights kept at zero; return the mean loss of each epoch.
+
+    As in training, what is kept is the running mean of the weights.
+    """
     config, training = job.config, job.config.training
     alive = masks.masks(model) if config.structure == "none" else {}
+    averaged = running_mean(model, training.average)
+
+    def after_update() -> None:
+        masks.apply(model, alive)
+        averaged.update_parameters(model)
+
     stage = Stage(
         f"step {trial.number}/{config.steps}",
         trial.attempt,
         config.finetune_epochs,
         config.finetune_rate,
         objective=objective_of(job, dense),
-        after_update=lambda: masks.apply(model, alive),
+        after_update=after_update,
     )
     accelerator = open_accelerator(training.threads)
     dense.to(accelerator.device)
+    averaged.to(accelerator.device)
     prepared, optimizer = accelerator.prepare(model, make_optimizer(model, training, stage))
     learned = material(job.dataset, training)
     losses = tuple(
         train_epoch(prepared, optimizer, learned, stage, epoch, accelerator, job.progress)
         for epoch in range(config.finetune_epochs)
     )
+    model.load_state_dict(averaged.module.state_dict())
     model.cpu()
     dense.cpu()
     return losses

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.models import build
 from edgeecg.schema import TrainingConfig
+from edgeecg.training.averaging import running_mean
 from edgeecg.training.checkpoint import (
     load_checkpoint,
     prefixed,
@@ -93,7 +93,7 @@ def train(
     task = dataset.task
     torch.manual_seed(config.seed)
     model = build(config.model)
-    averaged = AveragedModel(model, avg_fn=_running_mean(config.average), use_buffers=True)
+    averaged = running_mean(model, config.average)
     stage = Stage(
         "training",
         0,
@@ -148,18 +148,6 @@ def _taught(dataset: Dataset, config: TrainingConfig, progress: Progress | None)
         )
     show = None if progress is None else partial(progress, "fitting the teacher")
     return replace(dataset, train=taught(dataset.train, config.soft_targets, config.seed, show))
-
-
-def _running_mean(average: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Return the rule of the mean: young at first, so that the first weights are forgotten."""
-
-    def mean(past: Tensor, present: Tensor, count: Tensor | int) -> Tensor:
-        if not past.is_floating_point():
-            return present
-        kept = min(average, (1 + int(count)) / (10 + int(count)))
-        return torch.lerp(present, past, kept)
-
-    return mean
 
 
 def _save(path: Path, state: _State, content_sha256: str) -> None:
