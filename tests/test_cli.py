@@ -69,6 +69,18 @@ def test_models_json_goes_alone_to_standard_output(capsys: pytest.CaptureFixture
     assert rows["cnn1d"]["macs"] == by_hand
 
 
+def test_models_name_the_licences_of_weights_and_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert "Weights: Apache-2.0. Trained on MIT-BIH Arrhythmia Database 1.0.0, ODC-By 1.0" in shown
+    assert "Weights: Apache-2.0. Trained on PTB-XL 1.0.3, CC BY 4.0" in shown
+    table, _, _ = shown.partition("  Weights:")
+    assert max(map(len, table.splitlines())) <= 80
+
+
 def test_an_unknown_model_lists_the_known_ones_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,7 +186,11 @@ def catalogue() -> list[ModelSummary]:
                 parameters=parameters(model),
                 macs=sum(layer.macs for layer in layer_costs(model, found.INPUT_SHAPE)),
                 test=None if ready is None else ready[1].test.model_copy(update={"records": {}}),
-                licence=None if ready is None else ready[1].licence,
+                licence=None if ready is None else _licence(ready[1]),
             )
         )
     return rows
+
+
+def _licence(card: ModelCard) -> str:
+    return f"Weights: {card.licence}. Trained on {card.data.licence}"
