@@ -100,14 +100,7 @@ class PositionEncoding(nn.Module):
         angle = index / 10000 ** (2 * pair / embedding)
         even = torch.arange(embedding)[None, :] % 2 == 0
         self.register_buffer("table", torch.where(even, torch.sin(angle), torch.cos(angle))[None])
-        self.register_load_state_dict_pre_hook(_supply)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the table to ``(batch, positions, embedding)``."""
         return x + self.table
-
-
-def _supply(layer: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Let weights load that were saved before an embedding could be cut: they hold no table."""
-    assert isinstance(layer, PositionEncoding)
-    state.setdefault(f"{prefix}table", layer.table)

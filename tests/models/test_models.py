@@ -143,15 +143,6 @@ def test_unknown_model() -> None:
         build("costs")
 
 
-def test_weights_without_a_table_of_positions_are_those_of_a_whole_embedding() -> None:
-    model = build("conv_transformer")
-    weights = model.state_dict()
-    table = weights.pop("position.table")
-    again = build("conv_transformer")
-    again.load_state_dict(weights)
-    assert torch.equal(again.state_dict()["position.table"], table)
-
-
 def test_nonzero_parameters_counts_zeros() -> None:
     model = build("cnn1d")
     before = nonzero_parameters(model)
