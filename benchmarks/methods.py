@@ -15,7 +15,7 @@ from structured import CELLS as ENERGY_AWARE
 CELLS = {
     f"{model}: {method}": ENERGY_AWARE[model]
     if method == "energy"
-    else Cell(model, {**steered(model), "method": method})
+    else Cell(model, {**steered(model, BUDGETS[model]), "method": method})
     for model in BUDGETS
     for method in ("energy", "l1", "random")
 }
