@@ -33,10 +33,11 @@ from edgeecg.schema import (
 )
 
 _NUMBER = re.compile(r":\d+$")
-_HOW = (
+HOW = (
     "Export a run of the model with 'edgeecg export --target onnx', and give what 'edgeecg bench "
     "FILE-baseline-onnx.onnx --json costs.json' writes on the board."
 )
+"""How a user gets layer costs."""
 
 
 def module_of(node: str) -> str:
@@ -79,7 +80,7 @@ def check(costs: MeasuredCosts, model: str, dense: Sequence[LayerCost]) -> None:
     """
     if costs.model != model:
         raise _refused(
-            f"They are those of '{costs.model}', and '{model}' is to be compressed.", _HOW
+            f"They are those of '{costs.model}', and '{model}' is to be compressed.", HOW
         )
     _compare({name: layer.macs for name, layer in costs.layers.items()}, dense)
 
@@ -101,7 +102,7 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"The layer costs '{path}' cannot be read.", f"The system said: {error.strerror}.", _HOW
+            f"The layer costs '{path}' cannot be read.", f"The system said: {error.strerror}.", HOW
         ) from error
     report = BenchReport.from_json(content, str(path))
     result, manifest = _dense(report, model)
@@ -110,19 +111,18 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
     for node, macs in nodes.items():
         counted[module_of(node)] = counted.get(module_of(node), 0) + macs
     _compare(counted, dense)
-    multiplying = {node for node, macs in nodes.items() if macs}
-    # Of the median, what a graph that does nothing takes is the call's and no layer's.
-    call = min(result.breakdown.empty_graph_s or 0.0, result.latency.p50_s)
-    part = 1 - call / result.latency.p50_s
-    fixed, own, after = _attributed(
-        result.layers, set(nodes), multiplying, {layer.name for layer in dense}
-    )
-    lost = sorted(layer.name for layer in dense if not own.get(layer.name))
+    names = {layer.name for layer in dense}
+    fixed, own, after = _attributed(result.layers, nodes, names)
+    lost = sorted(names - set(own))
     if lost:
         raise _refused(
             f"The runtime gives no time of its own for {', '.join(lost)}.",
             "Bench the file with another version of the runtime, or leave --costs out.",
         )
+    # Of the median, what a graph that does nothing takes is the call's and no layer's.
+    whole = sum(operation.seconds for operation in result.layers)
+    call = min(result.breakdown.empty_graph_s or 0.0, whole)
+    part = 1 - call / whole if whole else 1.0
     return MeasuredCosts(
         model=model,
         device=result.device.name,
@@ -132,7 +132,7 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
         layers={
             layer.name: LayerSeconds(
                 own_s=part * own[layer.name],
-                after_s=part * after[layer.name],
+                after_s=part * after.get(layer.name, 0.0),
                 macs=layer.macs,
                 activation_bytes=layer.activation_bytes,
             )
@@ -151,7 +151,7 @@ def _dense(report: BenchReport, model: str) -> tuple[BenchResult, Artifact]:
     mine = [(each, held) for each, held in ours if held.model == model]
     if not mine:
         models = ", ".join(sorted({f"'{held.model}'" for _, held in ours})) or "foreign files alone"
-        raise _refused(f"Measured were {models}, and '{model}' is to be compressed.", _HOW)
+        raise _refused(f"Measured were {models}, and '{model}' is to be compressed.", HOW)
     dense = [
         (each, held)
         for each, held in mine
@@ -159,11 +159,11 @@ def _dense(report: BenchReport, model: str) -> tuple[BenchResult, Artifact]:
     ]
     if not dense:
         files = ", ".join(sorted(held.name for _, held in mine))
-        raise _refused(f"Measured were {files}, and no dense float32 file among them.", _HOW)
+        raise _refused(f"Measured were {files}, and no dense float32 file among them.", HOW)
     found = [(each, held) for each, held in dense if each.layers]
     if not found:
         reasons = " ".join(dict.fromkeys(each.layers_reason or "" for each, _ in dense))
-        raise _refused(f"They lack the seconds of the layers. {reasons}", _HOW)
+        raise _refused(f"They lack the seconds of the layers. {reasons}", HOW)
     if len(found) > 1:
         files = ", ".join(each.artifact.file for each, _ in found)
         raise _refused(
@@ -185,40 +185,40 @@ def _compare(measured: Mapping[str, int], dense: Sequence[LayerCost]) -> None:
             raise _refused(
                 f"Layer '{layer.name}' has {layer.macs:,} MACs here, and the measured file has "
                 f"{f'{found:,} in it' if found else 'no such layer'}.",
-                f"{_HOW} Files of an earlier version name their layers otherwise.",
+                f"{HOW} Files of an earlier version name their layers otherwise.",
             )
 
 
 def _attributed(
-    operations: Sequence[LayerTime], nodes: set[str], multiplying: set[str], layers: set[str]
+    operations: Sequence[LayerTime], nodes: Mapping[str, int], layers: set[str]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Give every operation's seconds to a layer.
 
     Args:
         operations: As the runtime ran them.
-        nodes: Names of all nodes of the file.
-        multiplying: Those that multiply.
+        nodes: MACs of every node of the file.
         layers: Names of the model's layers.
 
     Returns:
-        Seconds before the first layer; of each layer itself; and of what follows it.
+        Seconds before the first layer; by layer, of the layer itself; and of what follows it.
     """
     before, last = 0.0, ""
-    own, after = dict.fromkeys(layers, 0.0), dict.fromkeys(layers, 0.0)
+    own: dict[str, float] = {}
+    after: dict[str, float] = {}
     for operation in operations:
         node = _node(operation.name, nodes)
-        layer = module_of(node) if node in multiplying else ""
+        layer = module_of(node) if nodes.get(node) else ""
         if layer in layers:
-            own[layer] += operation.seconds
+            own[layer] = own.get(layer, 0.0) + operation.seconds
             last = layer
         elif last:
-            after[last] += operation.seconds
+            after[last] = after.get(last, 0.0) + operation.seconds
         else:
             before += operation.seconds
     return before, own, after
 
 
-def _node(operation: str, nodes: set[str]) -> str:
+def _node(operation: str, nodes: Mapping[str, int]) -> str:
     """Return the node that an operation was made from; "" where its name does not say it.
 
     ONNX Runtime calls a fusion as the node it began with and what it did, behind a slash.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from edgeecg.schema.value import Count, Seconds, Sha256, Value
+from edgeecg.schema.value import Seconds, Sha256, Value
 
 
 class LayerSeconds(Value):
@@ -23,12 +23,13 @@ class LayerSeconds(Value):
     own_s: Seconds
     after_s: Seconds
     macs: Annotated[int, Field(ge=1)]
-    activation_bytes: Count
+    activation_bytes: Annotated[int, Field(ge=1)]
 
 
 class MeasuredCosts(Value):
-    """Seconds of a dense model's layers on one device; how they change with the model's shape
-    is in :mod:`edgeecg.energy.measured`.
+    """Seconds of a dense model's layers on one device.
+
+    How they change when the model is cut is in :mod:`edgeecg.energy.measured`.
 
     Attributes:
         model: Architecture.

@@ -45,7 +45,7 @@ class Budget(Value):
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Return the budget that ``energy=0.2``, ``macs=0.25``, ``latency=0.3`` or ``size=40kB`` means.
+        """Return the budget that ``energy=0.2``, ``latency=0.3`` or ``size=40kB`` means.
 
         Raises:
             UsageError: It is not of this form.

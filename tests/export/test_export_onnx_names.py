@@ -45,9 +45,7 @@ def test_every_multiplication_of_the_file_is_in_the_layer_it_is_named_after(
 ) -> None:
     model, shape = build(name), architecture(name).INPUT_SHAPE
     layers = exported(model, shape, tmp_path)
-    assert macs_by_module(layers) == {
-        layer.name: layer.macs for layer in layer_costs(model, shape)
-    }
+    assert macs_by_module(layers) == {layer.name: layer.macs for layer in layer_costs(model, shape)}
     written = [layer.name for layer in layers]
     assert len(set(written)) == len(written)
     assert not any(word.startswith("node_") for word in written)
