@@ -1,9 +1,9 @@
 """Predicted beside measured latency: does a budget of latency keep its word?
 
-For each model the dense .onnx file is benched for its layers' seconds, the model is cut to a latency
-by the search of ``--budget latency`` alone (the package's weights, no fine-tuning: how fast a model
-is does not depend on what it has learned), and the cut files are benched in one call beside the
-dense one. Needs a machine that does nothing else::
+For each model the dense .onnx file is benched for its layers' seconds, the model is cut to a
+latency by the search of ``--budget latency`` alone (the package's weights, no fine-tuning: how fast
+a model is does not depend on what it has learned), and the cut files are benched in one call beside
+the dense one. Needs a machine that does nothing else::
 
     python benchmarks/measured_costs.py
 """

@@ -14,6 +14,8 @@ def normalised(profile: Profile, median_s: float) -> tuple[tuple[LayerTime, ...]
 
     Watching itself slows a runtime down, and what passes between two operations is in none of them:
     each operation is given its share of the median of the runs that were timed without a profile.
+    Watching adds about the same few microseconds to each, so that the share of a very short one is
+    too large.
 
     Args:
         profile: Of the file, from a session of its own.
