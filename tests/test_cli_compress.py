@@ -181,9 +181,8 @@ def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(starting, "records", partial(given, toy_dataset))
     written(folder, [result(emulated=True)])
-    written(
-        folder, [result(**timed(*((layer.name, 1e-3) for layer in dense_layers("cnn1d"))))], "b"
-    )
+    slower = timed(*((layer.name, 1e-3) for layer in dense_layers("cnn1d")))
+    written(folder, [result(**slower)], "slower.json")
     written(folder, [result("bilstm")], "other.json")
     (folder / "damaged.json").write_text('{"schema": "edgeecg.bench/1", "results": [')
     options = ("--costs", "pi.json", "--budget", "latency=0.7", "--name", "timed")
@@ -198,7 +197,7 @@ def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
     for path, status, said in (
         ("other.json", 2, "Measured were 'bilstm'"),
         ("damaged.json", 1, "damaged.json cannot be read"),
-        ("b", 2, "cannot be resumed with other layer costs"),
+        ("slower.json", 2, "cannot be resumed with other layer costs"),
     ):
         assert run(["compress", "--name", "timed", "--resume", "--costs", path]) == status
         assert said in " ".join(capsys.readouterr().err.split())

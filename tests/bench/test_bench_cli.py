@@ -136,8 +136,8 @@ def test_a_profile_is_scaled_to_the_median() -> None:
     found, whole = layers.normalised(profile, 2e-4)
     assert whole == pytest.approx(4e-4)
     assert [(each.name, each.seconds, each.share) for each in found] == [
-        ("a", pytest.approx(1.5e-4), 0.75),
-        ("b", pytest.approx(0.5e-4), 0.25),
+        ("a", pytest.approx(1.5e-4), pytest.approx(0.75)),
+        ("b", pytest.approx(0.5e-4), pytest.approx(0.25)),
     ]
     # What is over before the profiler's clock moves on has no share of anything.
     assert layers.normalised(Profile((Operation("a", "Conv", 0.0),), None), 2e-4) == ((), None)
