@@ -242,6 +242,34 @@ def beats_prepared(document: dict[str, Any]) -> str:
     )
 
 
+def measured_costs(document: dict[str, Any]) -> str:
+    """Return the Markdown table of ``measured_costs.json``."""
+    rows = document["rows"]
+    lines = [
+        "| model | asked for | MACs | predicted latency | measured latency |",
+        "|---|---|--:|--:|--:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| `{row['model']}` | `{row['budget']}` | {row['macs']:.3f} × "
+            f"| {row['predicted']:.3f} × | {row['measured']:.3f} × |"
+        )
+    first = rows[0]
+    emulator = " These are an emulator's times." if any(row["emulated"] for row in rows) else ""
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "× is relative to the dense model. Predicted from the dense file's seconds per layer; "
+            "measured: median, the cut files and the dense one in one `bench` call on "
+            f"{first['device']}, {first['runtime']}, {first['threads']} thread, batch 1. The "
+            f"package's weights, cut in one step, not fine-tuned.{emulator}",
+            "",
+            made_by(document, {document["git_revision"]}),
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
     "beat_models": ("Four models on MIT-BIH", ("baselines",), beat_models),
     "record_models": (
@@ -261,6 +289,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
         ("torch_pruning_compared",),
         compressed.torch_pruning_compared,
     ),
+    "measured_costs": ("Latency, predicted and measured", ("measured_costs",), measured_costs),
     "windows": ("Which window", ("window_choice",), windows),
     "noisy": ("Noise", ("robustness",), noisy),
     "beats_prepared": ("MIT-BIH from the files", ("prepare_mitdb",), beats_prepared),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from timed_layers import costs, dense_layers, result, timed, written
 
 from edgeecg.cli import run, starting
 from edgeecg.cli.compression_table import StepTable
@@ -28,7 +29,9 @@ from edgeecg.schema import CompressionConfig, Guard, ModelCard, OwnModule, Rollb
         (["--budget", "energy=0.2", "--sparsity", "0.5"], "'--budget' and '--sparsity' contradict"),
         (["--budget", "energy=0.2", "--steps", "3"], "'--budget' and '--steps' contradict"),
         (["--budget", "energy=0.2", "--structure", "none"], "contradict each other"),
-        (["--budget", "joules=0.2"], "there are: energy, macs, size"),
+        (["--budget", "joules=0.2"], "there are: energy, macs, size, latency"),
+        (["--budget", "latency=0.3"], "needs the seconds of the model's layers"),
+        (["--costs", "none.json"], "The layer costs 'none.json' cannot be read"),
         (["--budget", "size=40"], "Without a unit it is a share"),
         (["--budget", "size=9MB"], "There is nothing to do for the budget"),
         (["--guard", "S>=0.5"], "no metric without a class"),
@@ -137,29 +140,77 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     assert (changed["was"], changed["now"]) == (0.001, 0.0001)
 
 
-def test_an_undone_step_is_a_row_and_guarded_classes_have_columns() -> None:
+def test_an_undone_step_is_a_row_and_guarded_classes_have_columns(tmp_path: Path) -> None:
     config = CompressionConfig(guards=(Guard.parse("S:recall>=0.5"), Guard.parse("S:f1>=0.4")))
     table = StepTable(config)
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(table)
     assert console.export_text(clear=False).strip() == ""
-    table.add(
-        Rollback(
-            attempt=1,
-            after_step=0,
-            progress=0.2,
-            broken={"S:recall>=0.5": 0.1},
-            parameters=31_000,
-            weight_bytes=124_000,
-            proxy_executed=0.25,
-            seconds=4.2,
-        )
+    undone = Rollback(
+        attempt=1,
+        after_step=0,
+        progress=0.2,
+        broken={"S:recall>=0.5": 0.1},
+        parameters=31_000,
+        weight_bytes=124_000,
+        proxy_executed=0.25,
+        latency_predicted=0.31,
+        seconds=4.2,
     )
+    table.add(undone)
     console.print(table)
     said = console.export_text()
     row = next(line for line in said.splitlines() if "undone" in line)
     assert row.split() == ["undone", "31,000", "124.0", "0.250", "4"]
     assert said.count("recall") == 1
+    # Where layer costs were given, the predicted latency has a column.
+    table = StepTable(config.model_copy(update={"costs": costs(tmp_path)}))
+    table.add(undone)
+    console.print(table)
+    row = next(line for line in console.export_text().splitlines() if "undone" in line)
+    assert row.split() == ["undone", "31,000", "124.0", "0.250", "0.310", "4"]
+
+
+def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
+    folder: Path,
+    toy_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(starting, "records", partial(given, toy_dataset))
+    written(folder, [result(emulated=True)])
+    slower = timed(*((layer.name, 1e-3) for layer in dense_layers("cnn1d")))
+    written(folder, [result(**slower)], "slower.json")
+    written(folder, [result("bilstm")], "other.json")
+    (folder / "damaged.json").write_text('{"schema": "edgeecg.bench/1", "results": [')
+    options = ("--costs", "pi.json", "--budget", "latency=0.7", "--name", "timed")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgeecg.compress.pipeline.take", stopped)
+        assert run([*SHORT, *options]) == 1
+    capsys.readouterr()
+    for path, status, said in (
+        ("other.json", 2, "Measured were 'bilstm'"),
+        ("damaged.json", 1, "damaged.json cannot be read"),
+        ("slower.json", 2, "cannot be resumed with other layer costs"),
+    ):
+        assert run(["compress", "--name", "timed", "--resume", "--costs", path]) == status
+        assert said in " ".join(capsys.readouterr().err.split())
+    assert run([*SHORT, "--costs", "other.json", "--name", "no"]) == 2
+    assert not Path("runs/no").exists()
+    capsys.readouterr()
+    assert run(["compress", "--name", "timed", "--resume", "--costs", "pi.json"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "predicted macro-F1" in said
+    assert "on raspberry-pi-4 (onnxruntime 1.0, 1 thread); 'edgeecg bench' measures it" in said
+    assert "an emulator's times, not the board's" in said
+    log = json.loads(Path("runs/timed/compression.json").read_text())
+    assert 0.5 < log["steps"][-1]["latency_predicted"] <= 0.7
 
 
 OWN = """

@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeecg import __version__, meters
-from edgeecg.bench import artifacts, breakdown, device, energy, latency, memory, parity
+from edgeecg.bench import artifacts, breakdown, device, energy, latency, layers, memory, parity
 from edgeecg.bench.artifacts import Subject
 from edgeecg.bench.breakdown import Yardstick
 from edgeecg.bench.clock import Clock
 from edgeecg.bench.latency import Stopwatch
 from edgeecg.errors import MeterError, MissingDependencyError
+from edgeecg.runtimes import Profile, Session
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,
@@ -35,6 +37,8 @@ from edgeecg.schema import (
 
 ROUNDS = 5
 NO_METER = "none"
+
+_TOO_SHORT = "Every operation is over before the profiler's clock has moved on."
 
 Advance = Callable[[str], None]
 
@@ -63,7 +67,7 @@ class Request:
 
     def steps(self) -> int:
         """Return how often :func:`measure` will report progress."""
-        return len(self.files) * (3 + ROUNDS + (self.rate_hz is not None))
+        return len(self.files) * (4 + ROUNDS + (self.rate_hz is not None))
 
 
 @dataclass(frozen=True)
@@ -104,14 +108,18 @@ def measure(
         before = device.state(cpu)
         benches = [_load(subject, request, clock, advance) for subject in subjects]
         _time(benches, suite=request.suite, advance=advance)
+        profiles = [_profile(bench, request, advance) for bench in benches]
         yardsticks = _yardsticks(benches, request, clock)
         duty_cycles = [_duty_cycle(bench, request, cpu, clock, advance) for bench in benches]
         energies = [_energy(bench, request, clock, advance) for bench in benches]
         after = device.state(cpu)
     here = device.describe(request.profile, before, after)
     results: list[BenchResult] = []
-    for bench, duty_cycle, used in zip(benches, duty_cycles, energies, strict=True):
+    for bench, profile, duty_cycle, used in zip(
+        benches, profiles, duty_cycles, energies, strict=True
+    ):
         timed = bench.watch.latency(request.threads, cpu)
+        operations, profiled_s = layers.normalised(profile, timed.p50_s)
         proxy, costs = artifacts.relative_proxy(
             bench.subject, bench.manifest, request.profile.coefficients
         )
@@ -132,6 +140,9 @@ def measure(
                 proxy=proxy,
                 memory=bench.memory,
                 parity=bench.parity,
+                layers=operations,
+                layers_profiled_s=profiled_s,
+                layers_reason=None if operations else profile.reason or _TOO_SHORT,
             )
         )
     return BenchReport(
@@ -154,7 +165,7 @@ def _load(subject: Subject, request: Request, clock: Clock, advance: Advance) ->
     agreement = parity.check(subject.path, session, held.task if held else "beats")
     if agreement.n is None:
         # Time it on numbers rather than on the zeros it was loaded with.
-        session.run(np.random.default_rng(0).standard_normal(session.input_shape, np.float32))
+        session.run(_noise(session))
     return _Bench(
         subject=subject,
         manifest=held,
@@ -165,6 +176,17 @@ def _load(subject: Subject, request: Request, clock: Clock, advance: Advance) ->
         else Memory(peak_rss_bytes=used[0], model_rss_bytes=used[1]),
         parity=agreement,
     )
+
+
+def _noise(session: Session) -> NDArray[np.float32]:
+    """Return an input of numbers: on zeros, an operation may be faster than ever in use."""
+    return np.random.default_rng(0).standard_normal(session.input_shape, np.float32)
+
+
+def _profile(bench: _Bench, request: Request, advance: Advance) -> Profile:
+    advance(f"{bench.subject.path.name}: layers")
+    x, runs = _noise(bench.watch.session), min(request.suite.min_runs, layers.RUNS)
+    return bench.subject.runtime.profile(bench.subject.path, x, request.threads, runs)
 
 
 def _time(benches: list[_Bench], suite: Suite, advance: Advance) -> None:
@@ -182,10 +204,10 @@ def _yardsticks(benches: list[_Bench], request: Request, clock: Clock) -> dict[s
     runtimes = {bench.subject.runtime.FORMAT: bench.subject.runtime for bench in benches}
     wanted: dict[str, set[DType]] = {name: set() for name in runtimes}
     for bench in benches:
-        layers = bench.subject.layers or (bench.manifest.layers if bench.manifest else ())
+        counted = bench.subject.layers or (bench.manifest.layers if bench.manifest else ())
         wanted[bench.reference.format] |= {
             bench.reference.dtype,
-            *(layer.dtype for layer in layers if layer.macs),
+            *(layer.dtype for layer in counted if layer.macs),
         }
     return {
         name: breakdown.yardstick(runtime, wanted[name], request.threads, clock)

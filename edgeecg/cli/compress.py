@@ -58,7 +58,17 @@ def compress(
     ] = None,
     budget: Annotated[
         list[str] | None,
-        typer.Option(help="energy=0.2, macs=0.25 or size=40kB: what it may cost; repeatable."),
+        typer.Option(
+            help="energy=0.2, macs=0.25, size=40kB or, with --costs, latency=0.3: what it may "
+            "cost; repeatable."
+        ),
+    ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(
+            help="What 'edgeecg bench --json' wrote of the dense model's .onnx file: its layers' "
+            "seconds take the place of the counted energy."
+        ),
     ] = None,
     guard: Annotated[
         list[str] | None,
@@ -138,6 +148,7 @@ def compress(
             "method": method,
             "reading": reading,
             "alpha": alpha,
+            "costs": costs,
             **compressing.steering(budget or [], guard or []),
             "retries": retries,
             "sparsity": sparsity,

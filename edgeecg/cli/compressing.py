@@ -15,6 +15,7 @@ from edgeecg.schema import (
     CompressionConfig,
     CompressionLog,
     Guard,
+    MeasuredCosts,
     ModelCard,
     QuantizationLog,
     TrainingConfig,
@@ -65,10 +66,13 @@ def started(name: str | None, training: dict[str, Any], pruning: dict[str, Any])
     Args:
         name: Of the run, or None.
         training: Fields of the training configuration that were given.
-        pruning: Fields of the compression configuration that were given.
+        pruning: Fields of the compression configuration that were given; ``costs`` as the path of
+            a bench's JSON.
 
     Raises:
-        UsageError: They contradict each other, or the name is taken.
+        UsageError: They contradict each other, the layer costs are another model's, or the name is
+            taken.
+        SchemaError: The JSON of layer costs is damaged.
     """
     from edgeecg.compress.pipeline import planned
     from edgeecg.models import architecture
@@ -87,7 +91,7 @@ def started(name: str | None, training: dict[str, Any], pruning: dict[str, Any])
     else:
         recipe = architecture(str(training.get("model", TrainingConfig().model))).RECIPE
     asked = starting.configured(TrainingConfig, recipe, training)
-    body = {**pruning, "training": asked.model_dump(mode="json")}
+    body = {**pruning, **_costs(pruning, asked.model), "training": asked.model_dump(mode="json")}
     config = planned(starting.configured(CompressionConfig, CompressionConfig(), body))
     return starting.new_run(name, asked.model), config
 
@@ -227,6 +231,8 @@ def _gone_on(run: RunFolder, training: dict[str, Any], pruning: dict[str, Any]) 
             )
     rate = pruning.get("finetune_rate", config.finetune_rate)
     starting.unchanged(run, config.training, training)
+    _refuse_other_costs(run, config, pruning)
+    pruning = {key: value for key, value in pruning.items() if key != "costs"}
     starting.unchanged(run, config.model_copy(update={"finetune_rate": rate}), pruning)
     if rate != config.finetune_rate and not run.finished:
         body = {**config.model_dump(mode="json"), "finetune_rate": rate}
@@ -234,6 +240,33 @@ def _gone_on(run: RunFolder, training: dict[str, Any], pruning: dict[str, Any]) 
         config = starting.configured(CompressionConfig, config, body)
         write_text(run.config, config.to_json())
     return run, config
+
+
+def _costs(pruning: dict[str, Any], model: str) -> dict[str, MeasuredCosts]:
+    """Return the layer costs that ``--costs`` names as a field of a configuration, if it is given.
+
+    Raises:
+        UsageError: They are not those of this model's dense float32 file.
+        SchemaError: The JSON is damaged.
+    """
+    if "costs" not in pruning:
+        return {}
+    from edgeecg.energy import measured
+    from edgeecg.models import architecture, build
+    from edgeecg.models.costs import layer_costs
+
+    dense = layer_costs(build(model), architecture(model).INPUT_SHAPE)
+    return {"costs": measured.read(pruning["costs"], model, dense)}
+
+
+def _refuse_other_costs(run: RunFolder, config: CompressionConfig, pruning: dict[str, Any]) -> None:
+    if _costs(pruning, config.training.model).get("costs", config.costs) != config.costs:
+        started_with = "without any" if config.costs is None else "with those of another bench"
+        raise UsageError(
+            f"The run '{run.name}' cannot be resumed with other layer costs.",
+            f"It was started {started_with}, and '{pruning['costs']}' holds others.",
+            "Leave --costs out (the run keeps what it was started with), or start a new run.",
+        )
 
 
 def _refuse_two_targets(pruning: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         CompressionConfig,
         CompressionLog,
         CompressionStep,
+        MeasuredCosts,
         ModelCard,
         Rollback,
     )
@@ -32,7 +33,8 @@ class StepTable:
         """Start without rows.
 
         Args:
-            config: What was asked for; guarded classes get a column each.
+            config: What was asked for; guarded classes get a column each, and so does the predicted
+                latency where layer costs are given.
         """
         self._config = config
         self._events: list[CompressionStep | Rollback] = []
@@ -55,14 +57,17 @@ class StepTable:
         what = kept[0].val.headline[0] if kept else "score"
         title = f"Compression of {self._config.training.model}{note}"
         table = Table("step", title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-        headings = ("parameters", "kB", "MACs", "proxy\nideal", "proxy\nexecuted", f"val\n{what}")
+        headings = ["parameters", "kB", "MACs", "proxy\nideal", "proxy\nexecuted"]
+        if self._config.costs is not None:
+            headings.append("latency\npredicted")
+        headings.append(f"val\n{what}")
         for heading in (*headings, *(f"recall\n{name}" for name in self._classes), "s"):
             table.add_column(heading, justify="right")
         for event in self._events:
             if isinstance(event, CompressionStep):
                 table.add_row(*self._kept(event))
             else:
-                table.add_row(*_undone(event, len(self._classes)))
+                table.add_row(*self._undone(event))
         return table
 
     def __rich__(self) -> RenderableType:
@@ -78,23 +83,29 @@ class StepTable:
             f"{step.macs:,}",
             f"{step.proxy_ideal:.3f}",
             f"{step.proxy_executed:.3f}",
+            *self._predicted(step),
             f"{step.val.headline[1]:.3f}",
             *(f"{step.val.per_class[name].recall:.3f}" for name in self._classes),
             f"{step.seconds:.0f}",
         )
 
+    def _undone(self, back: Rollback) -> tuple[str, ...]:
+        return (
+            "undone",
+            f"{back.parameters:,}",
+            f"{back.weight_bytes / 1000:,.1f}",
+            "",
+            "",
+            f"{back.proxy_executed:.3f}",
+            *self._predicted(back),
+            *([""] * (1 + len(self._classes))),
+            f"{back.seconds:.0f}",
+        )
 
-def _undone(back: Rollback, classes: int) -> tuple[str, ...]:
-    return (
-        "undone",
-        f"{back.parameters:,}",
-        f"{back.weight_bytes / 1000:,.1f}",
-        "",
-        "",
-        f"{back.proxy_executed:.3f}",
-        *([""] * (1 + classes)),
-        f"{back.seconds:.0f}",
-    )
+    def _predicted(self, event: CompressionStep | Rollback) -> tuple[str, ...]:
+        if self._config.costs is None:
+            return ()
+        return ("" if event.latency_predicted is None else f"{event.latency_predicted:.3f}",)
 
 
 @contextlib.contextmanager
@@ -131,6 +142,8 @@ def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed:
     for back in log.rollbacks:
         broken = ", ".join(f"{guard} was {value:.3f}" for guard, value in back.broken.items())
         console.print(f"  Undone: {broken} at {back.parameters:,} parameters.", soft_wrap=True)
+    if log.config.costs is not None:
+        console.print(_prediction(log.config.costs), soft_wrap=True)
     if log.stopped is not None:
         console.print(log.stopped, soft_wrap=True)
     console.print(_scores(log, baseline, compressed))
@@ -163,6 +176,16 @@ def show_seeds(
         spread = statistics.stdev(values) if len(values) > 1 else 0.0
         table.add_row(name, f"{statistics.fmean(values):.3f} ± {spread:.3f}")
     console.print(table)
+
+
+def _prediction(costs: MeasuredCosts) -> str:
+    """Return where the layer costs come from, and what a predicted latency is not."""
+    threads = "1 thread" if costs.threads == 1 else f"{costs.threads} threads"
+    emulator = " These are an emulator's times, not the board's." if costs.emulated else ""
+    return (
+        f"Latency is predicted, relative to the dense model, from its layers' seconds on "
+        f"{costs.device} ({costs.runtime}, {threads}); 'edgeecg bench' measures it.{emulator}"
+    )
 
 
 def _note(log: CompressionLog) -> str:

@@ -17,11 +17,11 @@ from edgeecg.compress.cards import weight_bytes
 from edgeecg.compress.channels import prune_channels
 from edgeecg.compress.importance import Squares
 from edgeecg.compress.schedule import scheduled
-from edgeecg.energy import proxy
+from edgeecg.energy import measured, proxy
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.models import Architecture
 from edgeecg.models.costs import layer_costs
-from edgeecg.schema import BudgetKind, CompressionConfig, ProxyCoefficients
+from edgeecg.schema import BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
 
 _STEP_KEEPS = 0.72
 _MOST_STEPS = 10
@@ -36,11 +36,13 @@ class Goal:
         shape: The architecture.
         dense: What the dense model costs, by kind.
         shares: What of that may be left in the end, 0..1, by kind.
+        costs: Measured seconds of the dense model's layers, or None.
     """
 
     shape: Architecture
     dense: Mapping[BudgetKind, float]
     shares: Mapping[BudgetKind, float]
+    costs: MeasuredCosts | None = None
 
     def met(self, model: nn.Module, progress: float) -> bool:
         """Whether a model is where it should be after this part of the way, or below.
@@ -49,7 +51,7 @@ class Goal:
             model: Of the goal's architecture.
             progress: 0 (dense) to 1 (every budget is kept).
         """
-        now = spent(model, self.shape)
+        now = spent(model, self.shape, self.costs)
         return all(
             now[kind] <= self.dense[kind] * share**progress for kind, share in self.shares.items()
         )
@@ -61,14 +63,22 @@ class Goal:
         return min(_MOST_STEPS, max(1, round(math.log(furthest) / math.log(_STEP_KEEPS))))
 
 
-def spent(model: nn.Module, shape: Architecture) -> dict[BudgetKind, float]:
-    """Return what a model costs: executed proxy in picojoules, MACs, bytes of float32 weights."""
+def spent(
+    model: nn.Module, shape: Architecture, costs: MeasuredCosts | None = None
+) -> dict[BudgetKind, float]:
+    """Return what a model costs: executed proxy in picojoules, MACs, bytes of float32 weights.
+
+    With measured costs of the dense model's layers, also the predicted seconds of an inference.
+    """
     layers = layer_costs(model, shape.INPUT_SHAPE)
-    return {
+    found: dict[BudgetKind, float] = {
         "energy": proxy.executed(proxy.totals(layers), ProxyCoefficients()),
         "macs": sum(layer.macs for layer in layers),
         "size": weight_bytes(model),
     }
+    if costs is not None:
+        found["latency"] = measured.seconds(layers, costs)
+    return found
 
 
 def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Goal | None:
@@ -79,7 +89,7 @@ def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Go
     """
     if not config.budgets:
         return None
-    before = spent(dense, shape)
+    before = spent(dense, shape, config.costs)
     shares: dict[BudgetKind, float] = {}
     for budget in config.budgets:
         share = budget.share
@@ -92,7 +102,7 @@ def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Go
                 "Ask for less.",
             )
         shares[budget.kind] = min(share, shares.get(budget.kind, 1.0))
-    return Goal(shape, before, shares)
+    return Goal(shape, before, shares, config.costs)
 
 
 def check_structure(config: CompressionConfig) -> None:
@@ -106,6 +116,24 @@ def check_structure(config: CompressionConfig) -> None:
             f"The budget '{config.budgets[0]}' and '--structure none' contradict each other.",
             "Single zeros are multiplied and stored like any number: no budget gets nearer.",
             "Leave '--structure none' out, or give '--sparsity' in place of the budget.",
+        )
+
+
+def check_costs(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> None:
+    """Refuse layer costs of another model, and a budget of latency without any.
+
+    Raises:
+        UsageError: They do not fit, or are not there.
+    """
+    if config.costs is not None:
+        measured.check(config.costs, config.training.model, layer_costs(dense, shape.INPUT_SHAPE))
+        return
+    timed = [budget for budget in config.budgets if budget.kind == "latency"]
+    if timed:
+        raise UsageError(
+            f"The budget '{timed[0]}' needs the seconds of the model's layers.",
+            "How long a smaller model takes is predicted from those, and none were given.",
+            f"Give them by --costs. {measured.HOW}",
         )
 
 
@@ -124,7 +152,7 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
     # With everything cut it does not matter in which order.
     everything = _open(config, _EVERYTHING).model_copy(update={"method": "l1"})
     prune_channels(floor, dense, goal.shape, everything, 1.0, lambda _: False)
-    least = spent(floor, goal.shape)
+    least = spent(floor, goal.shape, goal.costs)
     for budget in config.budgets:
         share = least[budget.kind] / goal.dense[budget.kind]
         if share > goal.shares[budget.kind]:
@@ -136,7 +164,8 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
             )
             raise UsageError(
                 f"The budget '{budget}' is out of reach.",
-                f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left.",
+                f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
+                f"{' (predicted)' if budget.kind == 'latency' else ''}.",
                 f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
             )
 

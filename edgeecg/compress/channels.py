@@ -7,7 +7,8 @@ belongs together, and how it is removed, is in ``groups.py`` and the files that 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,12 @@ from edgeecg.compress import attention_heads, blocks
 from edgeecg.compress.coupling import Coupling
 from edgeecg.compress.groups import Cut, Group, Kind, remove
 from edgeecg.compress.importance import Squares, lowest, measure, parts, per_cost, scores
+from edgeecg.compress.layer_energy import layer_energy, model_energy
 from edgeecg.compress.schedule import ceilings, layer_sparsity
-from edgeecg.energy import proxy
 from edgeecg.models import Architecture
 from edgeecg.models.attention import SelfAttention
 from edgeecg.models.costs import layer_costs, parameters
-from edgeecg.schema import CompressionConfig, LayerCost, ProxyCoefficients
+from edgeecg.schema import CompressionConfig, LayerCost, MeasuredCosts
 
 
 def find_groups(model: nn.Module, shape: Architecture, whole_blocks: bool = False) -> list[Group]:
@@ -73,7 +74,7 @@ def prune_channels(
         model: The model to prune, on the CPU.
         dense: The model before any pruning; all shares are counted from it.
         shape: Its architecture: input shape, fixed layers and blocks.
-        config: Score, schedule, target and rounding.
+        config: Score, schedule, target, rounding and measured layer costs.
         t: Progress of the schedule, 0..1.
         enough: Whether a model that was cut is small enough; None stands for the schedule's share
             of the parameters.
@@ -94,39 +95,108 @@ def prune_channels(
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
     most = ceilings([1 - (1 - share) ** 0.5 for share in shares])
-    limits = _limits(groups, before, most)
+    ranking = _rank(model, groups, single, shape, config, per_saving=enough is not None)
+    wanted = parameters(dense) - removed
+    _cut_lowest(
+        model,
+        ranking,
+        _limits(groups, before, most),
+        config.round_to,
+        enough or (lambda tried: parameters(tried) <= wanted),
+    )
+    return removed / sum(sizes)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """All units of one group, the least important first.
+
+    Attributes:
+        group: The group.
+        parts: The numbers of each unit's parts, ``(size, lanes)``.
+        scores: Of each unit, ``(size,)``; comparable between groups, the lowest go first.
+    """
+
+    group: Group
+    parts: Tensor
+    scores: Tensor
+
+
+def _rank(
+    model: nn.Module,
+    groups: Sequence[Group],
+    single: Mapping[str, Tensor],
+    shape: Architecture,
+    config: CompressionConfig,
+    per_saving: bool,
+) -> list[_Ranked]:
+    """Score the units of all groups.
+
+    Args:
+        model: The model that the groups were found in.
+        groups: What can be removed.
+        single: Squared importance of the single weights.
+        shape: Input shape of the model.
+        config: Score and measured layer costs.
+        per_saving: Score by importance per cost saved, where the method has a cost.
+    """
     units = [group.units(parts(group, single, config)) for group in groups]
     importance = [values for values, _ in units]
-    if enough is not None and config.method in ("energy", "taylor"):
-        ranked = per_cost(importance, _saved(model, groups, [own for _, own in units], shape))
+    if per_saving and config.method in ("energy", "taylor"):
+        saved = _saved(model, groups, [own for _, own in units], shape, config.costs)
+        ranked = per_cost(importance, saved)
     else:
         costs = layer_costs(model, shape.INPUT_SHAPE)
-        energies = [_energy(group, costs) for group in groups]
+        energies = [_energy(group, costs, config.costs) for group in groups]
         ranked = scores([values.sqrt() for values in importance], energies, config)
-    wanted = parameters(dense) - removed
+    return [
+        _Ranked(group, own, values)
+        for group, (_, own), values in zip(groups, units, ranked, strict=True)
+    ]
+
+
+def _cut_lowest(
+    model: nn.Module,
+    ranking: Sequence[_Ranked],
+    limits: Sequence[int],
+    round_to: int,
+    small: Callable[[nn.Module], bool],
+) -> None:
+    """Remove, in place, the fewest units, lowest scores first, that make the model small enough.
+
+    All that the limits allow go when none is enough.
+
+    Args:
+        model: The model that the groups were found in.
+        ranking: All units by group.
+        limits: Units that each group may lose.
+        round_to: Counts stay multiples of this, where a group does not say otherwise.
+        small: Whether a model that was cut is small enough.
+    """
 
     def cuts(count: int) -> list[Cut]:
-        chosen = lowest(ranked, limits, count)
+        chosen = lowest([each.scores for each in ranking], limits, count)
         return [
-            (group, own[_rounded(mine, values, group.multiple or config.round_to)].flatten())
-            for group, mine, values, (_, own) in zip(groups, chosen, ranked, units, strict=True)
+            (
+                each.group,
+                each.parts[_rounded(mine, each.scores, each.group.multiple or round_to)].flatten(),
+            )
+            for each, mine in zip(ranking, chosen, strict=True)
         ]
 
-    def small(count: int) -> bool:
+    def enough(count: int) -> bool:
         trial = copy.deepcopy(model)
         remove(trial, cuts(count))
-        return parameters(trial) <= wanted if enough is None else enough(trial)
+        return small(trial)
 
-    # The smallest count that is enough; all that the ceilings allow when none is.
     low, high = 0, sum(limits)
     while low < high:
         middle = (low + high) // 2
-        if small(middle):
+        if enough(middle):
             high = middle
         else:
             low = middle + 1
     remove(model, cuts(low))
-    return removed / sum(sizes)
 
 
 def _limits(groups: Sequence[Group], before: Sequence[Group], most: Sequence[float]) -> list[int]:
@@ -141,32 +211,35 @@ def _limits(groups: Sequence[Group], before: Sequence[Group], most: Sequence[flo
     return [max(0, allowed[now.key] + now.size) for now in groups]
 
 
-def _energy(group: Group, costs: Sequence[LayerCost]) -> float:
-    """Return E_l of what a group produces, in proxy picojoules; for blocks, of one of them."""
+def _energy(group: Group, costs: Sequence[LayerCost], measured: MeasuredCosts | None) -> float:
+    """Return E_l of what a group produces; for blocks, of one of them."""
     mine = [cost for cost in costs if cost.name in group.producers]
-    energy = sum(proxy.layer_energy(cost, ProxyCoefficients()) for cost in mine)
+    energy = sum(layer_energy(cost, measured) for cost in mine)
     return energy / group.size if group.kind == "block" else energy
 
 
 def _saved(
-    model: nn.Module, groups: Sequence[Group], units: Sequence[Tensor], shape: Architecture
+    model: nn.Module,
+    groups: Sequence[Group],
+    units: Sequence[Tensor],
+    shape: Architecture,
+    measured: MeasuredCosts | None,
 ) -> list[float]:
-    """Return the part of the executed proxy that goes with the least important unit of each group.
+    """Return the part of the model's cost that goes with the least important unit of each group.
 
     Counted on a copy without it: what it saves lies in its own layer and in those that read it.
     """
 
-    def executed(counted: nn.Module) -> float:
-        totals = proxy.totals(layer_costs(counted, shape.INPUT_SHAPE))
-        return proxy.executed(totals, ProxyCoefficients())
+    def cost(counted: nn.Module) -> float:
+        return model_energy(layer_costs(counted, shape.INPUT_SHAPE), measured)
 
-    whole = executed(model)
+    whole = cost(model)
     saved: list[float] = []
     for group, own in zip(groups, units, strict=True):
         trial = copy.deepcopy(model)
         if group.size > 1:
             remove(trial, [(group, own[0])])
-        saved.append(1 - executed(trial) / whole)
+        saved.append(1 - cost(trial) / whole)
     return saved
 
 

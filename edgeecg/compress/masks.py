@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from edgeecg.compress.importance import Squares, lowest, measure, scores
+from edgeecg.compress.layer_energy import layer_energy
 from edgeecg.compress.schedule import ceilings, layer_sparsity
-from edgeecg.energy.proxy import layer_energy
 from edgeecg.models.costs import layer_costs, matrices
-from edgeecg.schema import CompressionConfig, ProxyCoefficients
+from edgeecg.schema import CompressionConfig
 
 Masks = dict[str, Tensor]
 """Boolean masks by parameter name; False is pruned."""
@@ -31,7 +31,7 @@ def zero_weights(
 
     Args:
         model: The model to prune.
-        config: Score, schedule and target.
+        config: Score, schedule, target and measured layer costs.
         t: Progress of the schedule, 0..1.
         sample_shape: ``(leads, samples)`` of a window, to count each layer's energy.
         squares: Measures single weights; their magnitude if left out.
@@ -50,7 +50,7 @@ def zero_weights(
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     limits = [int(c * size) for c, size in zip(ceilings(shares), sizes, strict=True)]
     count = round(sum(share * size for share, size in zip(shares, sizes, strict=True)))
-    energies = [layer_energy(cost, ProxyCoefficients()) for cost in costs]
+    energies = [layer_energy(cost, config.costs) for cost in costs]
     # The tensors of an LSTM are one layer: they share its mean magnitude and its ceiling.
     magnitudes = [torch.cat([found[names[each]].sqrt().flatten() for each in w]) for w in weights]
     ranked = scores(magnitudes, energies, config)

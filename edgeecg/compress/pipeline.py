@@ -95,9 +95,10 @@ def _checked(config: CompressionConfig) -> Goal | None:
     budget.check_structure(config)
     if config.quantize != "none":
         refuse_unprepared(build(config.training.model), shape.INPUT_SHAPE)
+    dense = build(config.training.model)
+    budget.check_costs(dense, shape, config)
     if config.structure == "none":
         return None
-    dense = build(config.training.model)
     if config.own is not None:
         check_traceable(dense, shape, config)
     return budget.goal(dense, shape, config)
@@ -127,6 +128,7 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
             parameters=step.parameters,
             weight_bytes=step.weight_bytes,
             proxy_executed=step.proxy_executed,
+            latency_predicted=step.latency_predicted,
             seconds=step.seconds,
         )
         here.rollbacks.append(back)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,13 +14,13 @@ from edgeecg.compress import budget, masks
 from edgeecg.compress.budget import Goal
 from edgeecg.compress.cards import costs, weight_bytes
 from edgeecg.compress.channels import prune_channels
-from edgeecg.compress.gradients import measured
+from edgeecg.compress.gradients import measured as measured_gradients
 from edgeecg.compress.job import Job
 from edgeecg.compress.schedule import scheduled
-from edgeecg.energy import proxy
+from edgeecg.energy import measured, proxy
 from edgeecg.models import architecture, build
 from edgeecg.models.costs import nonzero_parameters, parameters
-from edgeecg.schema import CompressionStep, ProxyCoefficients
+from edgeecg.schema import CompressionStep, LayerCost, MeasuredCosts, ProxyCoefficients
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import (
@@ -102,7 +103,7 @@ def _pruned(
 ) -> tuple[nn.Module, float | None]:
     """Return a pruned copy, and the sparsity that the schedule asked for, if it was the target."""
     config, shape = scheduled(job.config), architecture(job.model)
-    squares = measured(job.dataset, config)
+    squares = measured_gradients(job.dataset, config)
     if trial.goal is not None:
         cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, squares)
         return copied(job.model, cut), None
@@ -169,6 +170,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
         macs=sum(layer.macs for layer in now.layers),
         proxy_ideal=proxy.ideal(now.totals, coefficients) / whole,
         proxy_executed=proxy.executed(now.totals, coefficients) / whole,
+        latency_predicted=_predicted(job.config.costs, base.layers, now.layers),
         widths=now.widths,
         layer_sparsity={
             layer.name: 1 - live.get(layer.name, 0.0) / layer.weight_bytes
@@ -180,6 +182,15 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
         seconds=time.monotonic() - course.started,
         pruning_seconds=course.cut - course.started,
     )
+
+
+def _predicted(
+    costs: MeasuredCosts | None, dense: Sequence[LayerCost], now: Sequence[LayerCost]
+) -> float | None:
+    """Return the predicted seconds of a model relative to the dense one; None without costs."""
+    if costs is None:
+        return None
+    return measured.seconds(now, costs) / measured.seconds(dense, costs)
 
 
 def objective_of(job: Job, dense: nn.Module) -> Objective:

@@ -175,3 +175,6 @@ _MACS: dict[str, Callable[[onnx.NodeProto, _Facts], int]] = {
     "MatMul": _matrix_product,
     **dict.fromkeys(_RECURRENT, _recurrent),
 }
+
+MULTIPLYING = frozenset(_MACS)
+"""Operations whose MACs are counted."""

@@ -6,6 +6,7 @@
 - ``precision.py``: what of an int8 TFLite file stays in float32.
 - ``fold.py``: batch normalisation goes into the convolution before it.
 - ``names.py``: short names for the layers of a TFLite file.
+- ``onnx_names.py``: the nodes of an ONNX file are called as their modules.
 - ``probe.py``: which windows a file checks itself with.
 - ``verify.py``: the written bytes against PyTorch, and their scores.
 - ``publish.py``: file, probe set and manifest take their places together.
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 _NOT_FORMATS = frozenset(
-    {"fold", "lstm", "names", "pipeline", "precision", "probe", "publish", "quiet", "verify"}
+    {"fold", "lstm", "names", "onnx_names", "pipeline", "precision", "probe", "publish", "quiet"}
+    | {"verify"}
 )
 
 

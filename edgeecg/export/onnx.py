@@ -11,6 +11,7 @@ from torch import nn
 
 from edgeecg.errors import ExportError
 from edgeecg.export.fold import fold_batch_norm
+from edgeecg.export.onnx_names import name_nodes
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 
 PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
@@ -51,6 +52,7 @@ def export(
     optimizer.fold_constants(program.model, input_size_limit=_ANY, output_size_limit=_ANY)
     optimizer.remove_unused_nodes(program.model)
     written = program.model_proto
+    name_nodes(written)
     _strip(written)
     onnx.checker.check_model(written, full_check=True)
     return written.SerializeToString()

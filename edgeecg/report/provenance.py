@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from edgeecg.report import scope, units
 from edgeecg.report.documents import Measurement, RunDocuments
 from edgeecg.report.tables import Row, Table
-from edgeecg.schema import DeviceState, ModelCard, Preprocessing, Scores, Value
+from edgeecg.schema import (
+    DeviceState,
+    MeasuredCosts,
+    ModelCard,
+    Preprocessing,
+    Scores,
+    Value,
+)
 
 
 def tables(documents: RunDocuments) -> list[Table]:
@@ -158,7 +165,11 @@ def _settings(documents: RunDocuments) -> list[Table]:
     return [
         _pairs(
             "Compression settings",
-            [("command", documents.log.command), *_flat(config, leave_out=("training",))],
+            [
+                ("command", documents.log.command),
+                *_flat(config, leave_out=("training", "costs")),
+                ("layer costs", _layer_costs(config.costs)),
+            ],
         ),
         _pairs(
             "Training settings",
@@ -169,6 +180,16 @@ def _settings(documents: RunDocuments) -> list[Table]:
             ],
         ),
     ]
+
+
+def _layer_costs(costs: MeasuredCosts | None) -> str:
+    if costs is None:
+        return "counted"
+    emulator = ", emulated" if costs.emulated else ""
+    return (
+        f"seconds of the dense model's layers on {costs.device}{emulator}, {costs.runtime}; "
+        f"sha256 of the bench {costs.bench_sha256}"
+    )
 
 
 def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -15,6 +16,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation as a runtime ran it.
+
+    Attributes:
+        name: The runtime's name for it; begins with that of the file's node.
+        op: What it does, in the runtime's words.
+        seconds: Of one run, while the runtime watched itself.
+    """
+
+    name: str
+    op: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How long each operation of a file takes, or why that is unknown.
+
+    Attributes:
+        operations: In the order of execution; empty if unknown.
+        reason: Why it is unknown and what helps, or None.
+    """
+
+    operations: tuple[Operation, ...]
+    reason: str | None
 
 
 class Session(Protocol):
@@ -61,6 +90,21 @@ class Runtime(Protocol):
             path: The file.
             threads: Threads to use.
             spin: Whether idle worker threads spin; None leaves the runtime's default.
+
+        Raises:
+            ArtifactError: The runtime does not accept the file.
+            MissingDependencyError: The runtime is not installed.
+        """
+        ...
+
+    def profile(self, path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+        """Time the operations of a file in a session of its own, which that slows down.
+
+        Args:
+            path: The file.
+            x: Input to run on, of the file's shape.
+            threads: Threads to use.
+            runs: How many runs to look at.
 
         Raises:
             ArtifactError: The runtime does not accept the file.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgeecg.energy import tflite_file
 from edgeecg.errors import ArtifactError, MissingDependencyError
+from edgeecg.runtimes import Profile
 
 FORMAT = "tflite"
 SPIN_SWITCH = False
@@ -111,6 +112,16 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSessio
         f"{path} cannot be run.",
         f"LiteRT said: {cause}",
         "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+    )
+
+
+def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+    """Say that the operations' times are unknown here."""
+    del path, x, threads, runs
+    return Profile(
+        (),
+        "LiteRT's Python interpreter has no profiler, and XNNPACK runs a whole graph as one "
+        "operation. Bench the same model's .onnx file.",
     )
 
 

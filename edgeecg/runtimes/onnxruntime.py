@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.errors import ArtifactError, MissingDependencyError
+from edgeecg.runtimes import Profile
 
 FORMAT = "onnx"
 SPIN_SWITCH = True
@@ -71,6 +73,10 @@ class ONNXSession:
         """Run once on the input already set."""
         self._session.run_with_iobinding(self._binding)
 
+    def end_profiling(self) -> Path:
+        """End the profile of a session that was told to make one; return its file."""
+        return Path(self._session.end_profiling())
+
     def manifest_json(self) -> str | None:
         """Return the embedded manifest, or None."""
         from edgeecg.schema import MANIFEST_KEY
@@ -91,15 +97,44 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
         ArtifactError: The runtime does not accept the file.
         MissingDependencyError: ONNX Runtime is not installed.
     """
-    onnxruntime = _library()
-    options = onnxruntime.SessionOptions()
+    options = _options(threads)
+    if spin is not None:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    return _opened(path, options)
+
+
+def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+    """Time the operations of a file with the runtime's own profiler.
+
+    Raises:
+        ArtifactError: The runtime does not accept the file.
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    from edgeecg.runtimes import _onnx_profile
+
+    with tempfile.TemporaryDirectory(prefix="edgeecg-") as folder:
+        options = _options(threads)
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = _opened(path, options)
+        session.run(x)
+        for _ in range(runs):
+            session.invoke()
+        found = _onnx_profile.operations(session.end_profiling())
+    return Profile(found, None if found else "The file has no operations.")
+
+
+def _options(threads: int) -> Any:
+    options = _library().SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    if spin is not None:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    return options
+
+
+def _opened(path: Path, options: Any) -> ONNXSession:
     try:
-        session = onnxruntime.InferenceSession(
+        session = _library().InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
         return ONNXSession(session, path)

@@ -16,6 +16,7 @@ from edgeecg.schema.compression import (
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
 from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
+from edgeecg.schema.measured_costs import LayerSeconds, MeasuredCosts
 from edgeecg.schema.measurement import (
     ArtifactRef,
     BenchReport,
@@ -25,6 +26,7 @@ from edgeecg.schema.measurement import (
     DeviceState,
     Energy,
     Latency,
+    LayerTime,
     Memory,
 )
 from edgeecg.schema.models import ModelCard, ModelSummary
@@ -82,6 +84,9 @@ __all__ = [
     "Interval",
     "Latency",
     "LayerCost",
+    "LayerSeconds",
+    "LayerTime",
+    "MeasuredCosts",
     "Memory",
     "ModelCard",
     "ModelSummary",

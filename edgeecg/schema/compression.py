@@ -8,6 +8,7 @@ from pydantic import Field
 
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
+from edgeecg.schema.measured_costs import MeasuredCosts
 from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.steering import Budget, Guard
@@ -31,6 +32,8 @@ class CompressionStep(Value):
         macs: MACs per inference left.
         proxy_ideal: Proxy relative to the baseline, zeros free.
         proxy_executed: Proxy relative to the baseline, as executed.
+        latency_predicted: Seconds of an inference relative to the baseline, predicted and not
+            measured; None where no layer costs were given.
         widths: The architecture's widths after this step.
         layer_sparsity: Part of each prunable layer's weights that is gone or zero.
         train_loss: Mean training loss of each fine-tuning epoch.
@@ -51,6 +54,7 @@ class CompressionStep(Value):
     macs: Count
     proxy_ideal: Annotated[float, Field(ge=0.0)]
     proxy_executed: Annotated[float, Field(ge=0.0)]
+    latency_predicted: Annotated[float, Field(ge=0.0)] | None = None
     widths: dict[str, tuple[int, ...]]
     layer_sparsity: dict[str, Fraction]
     train_loss: tuple[float, ...]
@@ -70,6 +74,7 @@ class Rollback(Value):
         parameters: Parameters the undone model had.
         weight_bytes: Bytes of these in float32.
         proxy_executed: Its proxy relative to the baseline, as executed.
+        latency_predicted: As of a kept step.
         seconds: Wall time it took.
     """
 
@@ -80,6 +85,7 @@ class Rollback(Value):
     parameters: Count
     weight_bytes: Count
     proxy_executed: Annotated[float, Field(ge=0.0)]
+    latency_predicted: Annotated[float, Field(ge=0.0)] | None = None
     seconds: Seconds
 
 
@@ -112,6 +118,8 @@ class CompressionConfig(Value):
         alpha: Share of the magnitude in the score, 0..1.
         sparsity: Fraction of the prunable weights to remove in the end; not used with budgets.
         steps: Number of prune-and-fine-tune steps; rollbacks to gentler ones come on top.
+        costs: Seconds of the dense model's layers on a board, which then stand for the layers'
+            energy in the score; None leaves that to the analytic proxy.
         budgets: What the model may cost in the end, each of them; with none, ``sparsity`` decides.
         guards: Validation scores that have to stay after every step.
         retries: Times a step that broke a guard is tried again gentler before the run ends.
@@ -142,6 +150,7 @@ class CompressionConfig(Value):
     alpha: Fraction = 0.5
     sparsity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.75
     steps: Annotated[int, Field(ge=1, le=100)] = 5
+    costs: MeasuredCosts | None = None
     budgets: tuple[Budget, ...] = ()
     guards: tuple[Guard, ...] = ()
     retries: Annotated[int, Field(ge=0, le=10)] = 3

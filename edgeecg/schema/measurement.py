@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from edgeecg.schema.artifacts import Artifact, Parity
 from edgeecg.schema.costs import Proxy
 from edgeecg.schema.documents import Suite
-from edgeecg.schema.value import Count, DType, Format, Positive, Seconds, Sha256, Value
+from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Sha256, Value
 
 
 class ArtifactRef(Value):
@@ -192,6 +192,22 @@ class Memory(Value):
     reason: str | None = None
 
 
+class LayerTime(Value):
+    """What one operation of a file takes, as the runtime runs it: fused ones are one.
+
+    Attributes:
+        name: The runtime's name for it, which starts with that of the file's node.
+        op: The operation, in the runtime's words.
+        seconds: Of one run, scaled so that all operations take the median latency together.
+        share: Part of the whole.
+    """
+
+    name: str
+    op: str
+    seconds: Seconds
+    share: Fraction
+
+
 class BenchResult(Value):
     """One file measured once on one device with one runtime.
 
@@ -206,6 +222,10 @@ class BenchResult(Value):
         proxy: What the count had promised.
         memory: How much memory.
         parity: Whether it still answers as PyTorch did.
+        layers: Seconds of every operation, in the order of execution; empty if they are unknown.
+        layers_profiled_s: What the operations took together while the runtime watched itself,
+            before they were scaled to the median; None if they are unknown.
+        layers_reason: Why the operations' seconds are unknown, or None.
     """
 
     artifact: ArtifactRef
@@ -218,6 +238,18 @@ class BenchResult(Value):
     proxy: Proxy
     memory: Memory
     parity: Parity
+    layers: tuple[LayerTime, ...] = ()
+    layers_profiled_s: Positive | None = None
+    # Results of earlier versions do not have the key.
+    layers_reason: str | None = "Layers were not looked at; bench the file again."
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.layers) == bool(self.layers_reason):
+            raise ValueError("layers are either measured or missing for a reason")
+        if bool(self.layers) != (self.layers_profiled_s is not None):
+            raise ValueError("measured layers, and no others, have a sum")
+        return self
 
 
 class BenchReport(Value):

@@ -11,7 +11,7 @@ from edgeecg.errors import UsageError
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.value import Fraction, Value
 
-BudgetKind = Literal["energy", "macs", "size"]
+BudgetKind = Literal["energy", "macs", "size", "latency"]
 Metric = Literal["recall", "precision", "f1", "auroc", "macro_f1", "macro_auroc"]
 
 _UNIT_BYTES = {"B": 1, "kB": 1000, "MB": 1_000_000}
@@ -25,7 +25,8 @@ class Budget(Value):
 
     Attributes:
         kind: ``"energy"``: the executed proxy; ``"macs"``: multiply-accumulates; ``"size"``: bytes
-            of the float32 weights. Each of one inference of the PyTorch model.
+            of the float32 weights; ``"latency"``: seconds, predicted from those of the dense
+            model's layers on a board. Each of one inference of the PyTorch model.
         share: Relative to the dense model, above 0 and below 1; None where ``size_bytes`` is given.
         size_bytes: Absolute size, for ``"size"`` alone.
     """
@@ -44,7 +45,7 @@ class Budget(Value):
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Return the budget that ``energy=0.2``, ``macs=0.25`` or ``size=40kB`` means.
+        """Return the budget that ``energy=0.2``, ``latency=0.3`` or ``size=40kB`` means.
 
         Raises:
             UsageError: It is not of this form.
@@ -132,7 +133,7 @@ def _unclear_budget(text: str, why: str) -> UsageError:
     return UsageError(
         f"The budget '{text}' is not understood.",
         why,
-        "Write, for example: --budget energy=0.2, --budget macs=0.25, --budget size=40kB",
+        "Write, for example: --budget energy=0.2, --budget latency=0.3, --budget size=40kB",
     )
 
 

@@ -11,11 +11,11 @@ import pytest
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, resources
-from edgeecg.bench import breakdown, protocol
+from edgeecg.bench import breakdown, layers, protocol
 from edgeecg.bench.protocol import Request
 from edgeecg.cli import run
 from edgeecg.errors import MeterError
-from edgeecg.runtimes import litert
+from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport, Suite
 
 Exported = Callable[[str], Path]
@@ -55,6 +55,7 @@ def test_the_report_has_every_key_that_scripts_rely_on(exported: Exported, tmp_p
         "memory": {"peak_rss_bytes"},
         "parity": {"n", "max_abs_diff", "label_agreement"},
     }
+    assert {"layers", "layers_profiled_s", "layers_reason"} <= set(result)
     for part, keys in wanted.items():
         assert keys <= set(result[part])
     assert result["runtime"].startswith("onnxruntime ")
@@ -108,6 +109,38 @@ def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: 
     assert first.breakdown.rest_s is not None
     # A foreign file belongs to no run: nothing is written into one.
     assert len(list((tmp_path / "runs/toy/bench").glob("*.json"))) == 1
+
+
+def test_operations_add_up_to_the_median_and_tflite_says_why_it_has_none(
+    tmp_path: Path,
+) -> None:
+    for module, name in ((onnxruntime, "peak.onnx"), (litert, "peak.tflite")):
+        built = module.peak_graph("float32")
+        assert built is not None
+        (tmp_path / name).write_bytes(built[0])
+    out = tmp_path / "out.json"
+    assert bench("peak.onnx", "peak.tflite", "--json", out, "--meter", "none") == 0
+    known, unknown = BenchReport.from_json(out.read_text(), "out").results
+    assert [layer.op for layer in known.layers] == ["MatMul"]
+    assert sum(layer.seconds for layer in known.layers) == pytest.approx(known.latency.p50_s)
+    assert known.layers[0].share == 1
+    assert known.layers_profiled_s is not None
+    assert known.layers_reason is None
+    assert (unknown.layers, unknown.layers_profiled_s) == ((), None)
+    assert unknown.layers_reason is not None
+    assert ".onnx" in unknown.layers_reason
+
+
+def test_a_profile_is_scaled_to_the_median() -> None:
+    profile = Profile((Operation("a", "Conv", 3e-4), Operation("b", "Relu", 1e-4)), None)
+    found, whole = layers.normalised(profile, 2e-4)
+    assert whole == pytest.approx(4e-4)
+    assert [(each.name, each.seconds, each.share) for each in found] == [
+        ("a", pytest.approx(1.5e-4), pytest.approx(0.75)),
+        ("b", pytest.approx(0.5e-4), pytest.approx(0.25)),
+    ]
+    # What is over before the profiler's clock moves on has no share of anything.
+    assert layers.normalised(Profile((Operation("a", "Conv", 0.0),), None), 2e-4) == ((), None)
 
 
 def test_a_rate_is_measured_with_spinning_on_and_off(

@@ -23,6 +23,7 @@ BEATS = Scores(
     [
         ("energy=0.2", "energy", 0.2, None),
         ("macs=.25", "macs", 0.25, None),
+        ("latency=0.3", "latency", 0.3, None),
         ("size=40kB", "size", None, 40_000),
         ("size=1.5MB", "size", None, 1_500_000),
         ("size=512B", "size", None, 512),
@@ -38,7 +39,7 @@ def test_a_budget_is_read(text: str, kind: str, share: float | None, size: int |
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("speed=0.2", "'speed' is no kind of budget; there are: energy, macs, size"),
+        ("speed=0.2", "'speed' is no kind of budget; there are: energy, macs, size, latency"),
         ("energy", "Expected is KIND=NUMBER"),
         ("energy=", "Expected is KIND=NUMBER"),
         ("energy=-0.2", "Expected is KIND=NUMBER"),
@@ -47,6 +48,7 @@ def test_a_budget_is_read(text: str, kind: str, share: float | None, size: int |
         ("energy=1.5", "share of the dense model, above 0 and below 1"),
         ("energy=0", "share of the dense model, above 0 and below 1"),
         ("energy=20kB", "'kB' is not its unit, which is none"),
+        ("latency=3ms", "'ms' is not its unit, which is none"),
         ("size=40", "Without a unit it is a share"),
         ("size=40KiB", "'KiB' is not its unit, which is one of B, kB, MB"),
         ("size=0.1B", "Less than one byte"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +15,7 @@ from ai_edge_litert import schema_py_generated
 
 from edgeecg import runtimes
 from edgeecg.errors import ArtifactError, MissingDependencyError, UsageError
-from edgeecg.runtimes import Runtime, litert
+from edgeecg.runtimes import Runtime, _onnx_profile, litert
 from edgeecg.schema import MANIFEST_KEY
 
 
@@ -101,6 +103,65 @@ def test_foreign_bytes_are_an_artifact_error(
     with pytest.raises(ArtifactError) as caught:
         runtime.load(written(tmp_path, runtime, content))
     assert "cannot be run" in caught.value.what
+
+
+def test_a_profile_holds_every_operation_or_says_why_not(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = runtime.peak_graph("float32")
+    assert built is not None
+    path = written(tmp_path, runtime, built[0])
+    monkeypatch.chdir(tmp_path)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    x = np.ones((256, 256), np.float32)
+    profile = runtime.profile(path, x, threads=1, runs=4)
+    assert bool(profile.operations) != bool(profile.reason)
+    if profile.reason is None:
+        # 256 cubed multiplications take a while on any machine.
+        assert [each.op for each in profile.operations] == ["MatMul"]
+        assert profile.operations[0].seconds > 1e-5
+    else:
+        assert ".onnx" in profile.reason
+    # What the profiler writes is gone.
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, "scratch"}
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 40])
+def test_a_profile_of_foreign_bytes_is_an_artifact_error(tmp_path: Path, content: bytes) -> None:
+    module = runtimes.get("onnxruntime")
+    with pytest.raises(ArtifactError, match="cannot be run"):
+        module.profile(written(tmp_path, module, content), np.ones(1, np.float32), 1, 1)
+
+
+def test_a_profile_is_read_in_order_fusions_as_one_and_deaf_to_a_disturbed_run(
+    tmp_path: Path,
+) -> None:
+    def event(name: str, op: str, index: int, dur: int, cat: str = "Node") -> dict[str, Any]:
+        return {"cat": cat, "name": name, "dur": dur, "args": {"op_name": op, "node_index": index}}
+
+    events: list[dict[str, Any]] = [{"cat": "Session", "name": "model_run", "dur": 99}]
+    for turn in range(8):
+        events += [
+            event("stem_kernel_time", "FusedConv", 7, 40_000 if turn == 3 else 10 + turn % 2),
+            event("fused head_kernel_time", "FusedGemm", 3, 5),
+            # Two nodes that the runtime has put in carry no names of their own.
+            event("Skip_kernel_time", "Skip", 8, 2),
+            event("Skip_kernel_time", "Skip", 9, 4),
+        ]
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(events))
+    found = _onnx_profile.operations(path)
+    assert [(each.name, each.op) for each in found] == [
+        ("stem", "FusedConv"),
+        ("head", "FusedGemm"),
+        ("Skip", "Skip"),
+        ("Skip", "Skip"),
+    ]
+    # 10, 10, 10, 10, 11, 11, 11, 40000: the middle half is 10, 10, 11, 11.
+    assert [each.seconds * 1e6 for each in found] == pytest.approx([10.5, 5, 2, 4])
 
 
 def test_the_version_names_the_runtime(runtime: Runtime) -> None:
