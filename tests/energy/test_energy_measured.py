@@ -133,7 +133,7 @@ def earlier_names() -> BenchResult:
     return result(nodes=nodes)
 
 
-SILENT = {
+SILENT: dict[str, Any] = {
     "layers": (),
     "layers_profiled_s": None,
     "layers_reason": "LiteRT has no profiler. Bench the .onnx file.",
