@@ -15,6 +15,11 @@ from edgeecg.models import build
 from edgeecg.models.costs import layer_costs
 from edgeecg.schema import BenchReport, BenchResult, LayerCost, LayerTime
 
+SILENT: dict[str, Any] = {
+    "layers": (),
+    "layers_profiled_s": None,
+    "layers_reason": "LiteRT has no profiler. Bench the .onnx file.",
+}
 LAYERS = ("features.0", "features.4", "features.8", "dense", "head")
 
 
@@ -101,17 +106,12 @@ def test_a_cut_model_by_hand(tmp_path: Path) -> None:
 
 
 def test_of_several_results_the_dense_float32_one_with_layers_counts(tmp_path: Path) -> None:
-    silent: dict[str, Any] = {
-        "layers": (),
-        "layers_profiled_s": None,
-        "layers_reason": "LiteRT has no profiler.",
-    }
     path = written(
         tmp_path,
         [
             result(file="cut.onnx", role="compressed"),
             result(file="dense-int8.tflite", dtype="int8"),
-            result(file="dense.tflite", **silent),
+            result(file="dense.tflite", **SILENT),
             result("bilstm", file="other.onnx"),
             result(file="dense.onnx", **timed(*((name, 3e-4) for name in LAYERS))),
         ],
@@ -131,13 +131,6 @@ def earlier_names() -> BenchResult:
         for number, each in enumerate(dense_layers("cnn1d"))
     )
     return result(nodes=nodes)
-
-
-SILENT: dict[str, Any] = {
-    "layers": (),
-    "layers_profiled_s": None,
-    "layers_reason": "LiteRT has no profiler. Bench the .onnx file.",
-}
 
 
 @pytest.mark.parametrize(

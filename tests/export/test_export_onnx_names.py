@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import helper
+from timed_layers import dense_layers, result, timed, written
 from torch import nn
 
-from edgeecg import resources
+from edgeecg import resources, runtimes
+from edgeecg.energy import measured
 from edgeecg.energy.count import count
-from edgeecg.energy.measured import module_of
 from edgeecg.export import exporter
 from edgeecg.export.quiet import quiet
 from edgeecg.models import architecture, build, names
-from edgeecg.models.costs import layer_costs
 from edgeecg.schema import LayerCost
 
 
 def exported(model: nn.Module, shape: tuple[int, int], folder: Path) -> tuple[LayerCost, ...]:
     with quiet():
         content = exporter("onnx").export(
-            model.eval(), resources.load_target("onnx"), torch.zeros(0).numpy(), shape
+            model.eval(), resources.load_target("onnx"), np.zeros(0, np.float32), shape
         )
     path = folder / "model.onnx"
     path.write_bytes(content)
@@ -34,21 +35,47 @@ def macs_by_module(layers: tuple[LayerCost, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     for layer in layers:
         if layer.macs:
-            module = module_of(layer.name)
+            module = measured.module_of(layer.name)
             found[module] = found.get(module, 0) + layer.macs
     return found
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.fixture(scope="module", params=names())
+def named(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """Every model's name, and a folder with its dense file."""
+    name, folder = str(request.param), tmp_path_factory.mktemp("named")
+    exported(build(name), architecture(name).INPUT_SHAPE, folder)
+    return name, folder
+
+
 def test_every_multiplication_of_the_file_is_in_the_layer_it_is_named_after(
-    name: str, tmp_path: Path
+    named: tuple[str, Path],
 ) -> None:
-    model, shape = build(name), architecture(name).INPUT_SHAPE
-    layers = exported(model, shape, tmp_path)
-    assert macs_by_module(layers) == {layer.name: layer.macs for layer in layer_costs(model, shape)}
-    written = [layer.name for layer in layers]
-    assert len(set(written)) == len(written)
-    assert not any(word.startswith("node_") for word in written)
+    name, folder = named
+    layers = count(folder / "model.onnx")
+    assert macs_by_module(layers) == {layer.name: layer.macs for layer in dense_layers(name)}
+    written_names = [layer.name for layer in layers]
+    assert len(set(written_names)) == len(written_names)
+    assert not any(word.startswith("node_") for word in written_names)
+
+
+def test_the_runtime_times_every_layer_of_every_model(
+    named: tuple[str, Path], tmp_path: Path
+) -> None:
+    name, folder = named
+    path, shape = folder / "model.onnx", architecture(name).INPUT_SHAPE
+    x = np.ones((1, *shape), np.float32)
+    profile = runtimes.get("onnxruntime").profile(path, x, threads=1, runs=3)
+    operations = [(each.name, each.seconds + 1e-6) for each in profile.operations]
+    bench = written(tmp_path, [result(name, nodes=count(path), **timed(*operations))])
+    found = measured.read(bench, name, dense_layers(name))
+    assert min(layer.own_s for layer in found.layers.values()) > 0
+    whole = sum(each for _, each in operations)
+    assert measured.seconds(dense_layers(name), found) == pytest.approx(whole)
+    # Something always runs between the layers.
+    assert sum(layer.after_s for layer in found.layers.values()) > 0
 
 
 class Twice(nn.Module):

@@ -13,6 +13,8 @@ from edgeecg.report.documents import read
 from edgeecg.report.page import render
 from edgeecg.schema import (
     Breakdown,
+    LayerSeconds,
+    MeasuredCosts,
     Memory,
     Parity,
     Preprocessing,
@@ -173,6 +175,28 @@ def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) 
     assert "R peak at sample 100, lead MLII" in parsed.text
     assert "causal high-pass 0.5 Hz, window-zscore" in parsed.text
     assert "augmentation: shift 4" in parsed.text
+
+
+def test_measured_layer_costs_are_named_and_not_spelled_out(full: Builder) -> None:
+    assert "layer costs counted" in page(full)[1].text
+    held = MeasuredCosts(
+        model="resnet1d_attn",
+        device="raspberry-pi-4",
+        emulated=True,
+        runtime="onnxruntime 1.0",
+        threads=1,
+        layers={"stem": LayerSeconds(own_s=1.25e-4, after_s=0, macs=1, activation_bytes=1)},
+        fixed_s=1e-6,
+        artifact_sha256="2" * 64,
+        bench_sha256="3" * 64,
+    )
+    log = full.log()
+    timed = log.model_copy(update={"config": log.config.model_copy(update={"costs": held})})
+    full.run.compression_log.write_text(timed.to_json(), encoding="utf-8")
+    text = page(full)[1].text
+    assert "seconds of the dense model's layers on raspberry-pi-4, emulated, onnxruntime" in text
+    assert "3" * 64 in text
+    assert "own_s" not in text
 
 
 def test_hostile_names_are_text_in_tables_and_figures(full: Builder) -> None:
