@@ -149,7 +149,7 @@ def decisions(run: RunFolder) -> dict[str, Any]:
     """Return all that compression decided, without how long it took."""
     log = CompressionLog.from_json(run.compression_log.read_bytes(), "log").to_document()
     for step in log["steps"]:
-        del step["seconds"]
+        del step["seconds"], step["pruning_seconds"]
     card = ModelCard.from_json(run.model_card.read_bytes(), "card").to_document()
     del card["test"]
     return {"log": log, "card": card}
