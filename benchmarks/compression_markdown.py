@@ -81,9 +81,7 @@ def table_iv(document: Document) -> str:
         f"| {SEED_IV[row['model']]} |"
         for row in document["rows"]
     ]
-    head = (
-        "model | parameters | not zero | sparsity | dense | pruned | lost | seed: sparsity, score"
-    )
+    head = "model | parameters | not zero | sparsity | dense | pruned | lost | seed document: sparsity, score"
     notes = "Single weights zeroed by magnitude, five steps, distilled."
     return _table(head, rows, notes, document)
 
@@ -99,11 +97,12 @@ def table_v(document: Document) -> str:
     ]
     head = (
         "what goes | sparsity | accuracy | macro-F1 | recall S | proxy ideal | proxy executed "
-        "| seed: accuracy / macro-F1"
+        "| seed document: accuracy / macro-F1"
     )
     dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
     notes = f"The dense model's macro-F1 is {dense:.3f}. Energy-aware, distilled, 8 % a step."
-    return _table(head, rows, notes, document)
+    table = _table(head, rows, notes, document)
+    return f"{table}\n\n![Training loss of every epoch of fine-tuning](results/loss_curves.png)"
 
 
 def table_vi(document: Document) -> str:
@@ -114,9 +113,7 @@ def table_vi(document: Document) -> str:
         f"| {SEED_VI[row['step'] - 1]} |"
         for row in document["rows"]
     ]
-    head = (
-        "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed | seed: AUROC / macro-F1"
-    )
+    head = "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed | seed document: AUROC / macro-F1"
     dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
     notes = f"The dense model's AUROC is {dense:.3f}. Single weights, energy-aware, distilled."
     return _table(head, rows, notes, document)
@@ -130,9 +127,7 @@ def table_viii(document: Document) -> str:
         f"| {SEED_VIII.get(row['label'], '-')} |"
         for row in document["rows"]
     ]
-    head = (
-        "method | dense | compressed | lost | proxy ideal | proxy executed | seed: score at proxy"
-    )
+    head = "method | dense | compressed | lost | proxy ideal | proxy executed | seed document: score at proxy"
     notes = (
         "Single weights unless channels or blocks are named. The seed's proxy counts zeros as "
         "free, as our ideal one does. int8: score of the exported file."
