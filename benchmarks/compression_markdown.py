@@ -81,7 +81,10 @@ def table_iv(document: Document) -> str:
         f"| {SEED_IV[row['model']]} |"
         for row in document["rows"]
     ]
-    head = "model | parameters | not zero | sparsity | dense | pruned | lost | seed document: sparsity, score"
+    head = (
+        "model | parameters | not zero | sparsity | dense | pruned | lost "
+        "| seed document: sparsity, score"
+    )
     notes = "Single weights zeroed by magnitude, five steps, distilled."
     return _table(head, rows, notes, document)
 
@@ -113,7 +116,10 @@ def table_vi(document: Document) -> str:
         f"| {SEED_VI[row['step'] - 1]} |"
         for row in document["rows"]
     ]
-    head = "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed | seed document: AUROC / macro-F1"
+    head = (
+        "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed "
+        "| seed document: AUROC / macro-F1"
+    )
     dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
     notes = f"The dense model's AUROC is {dense:.3f}. Single weights, energy-aware, distilled."
     return _table(head, rows, notes, document)
@@ -127,7 +133,10 @@ def table_viii(document: Document) -> str:
         f"| {SEED_VIII.get(row['label'], '-')} |"
         for row in document["rows"]
     ]
-    head = "method | dense | compressed | lost | proxy ideal | proxy executed | seed document: score at proxy"
+    head = (
+        "method | dense | compressed | lost | proxy ideal | proxy executed "
+        "| seed document: score at proxy"
+    )
     notes = (
         "Single weights unless channels or blocks are named. The seed's proxy counts zeros as "
         "free, as our ideal one does. int8: score of the exported file."
