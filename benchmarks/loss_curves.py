@@ -14,8 +14,9 @@ import matplotlib
 matplotlib.use("Agg")
 
 import numpy as np
-from cells import RESULTS, seeds_of
+from cells import RESULTS
 from matplotlib import pyplot as plt
+from published import seeds_of
 from table_v import CELLS
 
 from edgeecg.files import write_bytes

@@ -8,7 +8,8 @@ alone::
 
 from __future__ import annotations
 
-from cells import Cell, publish
+from cells import Cell
+from published import publish
 from structured import BUDGETS, steered
 from structured import CELLS as ENERGY_AWARE
 

@@ -8,7 +8,8 @@ two models are also trained for int8 in the same run (``qat``)::
 
 from __future__ import annotations
 
-from cells import Cell, publish
+from cells import Cell
+from published import publish
 
 BUDGETS = {
     "cnn1d": 0.15,

@@ -7,7 +7,8 @@ Single weights are zeroed, five steps, fine-tuned with distillation::
 
 from __future__ import annotations
 
-from cells import Cell, publish
+from cells import Cell
+from published import publish
 
 SPARSITY = {
     "cnn1d": 0.795,

@@ -7,7 +7,8 @@ Single weights are zeroed as in the seed document, 8 % more in each step::
 
 from __future__ import annotations
 
-from cells import Cell, publish, step_rows
+from cells import Cell
+from published import publish, step_rows
 
 TO_40 = {"sparsity": 0.4, "steps": 5, "schedule": "uniform"}
 MODEL = "resnet1d_attn"

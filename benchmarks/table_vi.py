@@ -7,7 +7,8 @@ Single weights are zeroed, 8 % more in each step::
 
 from __future__ import annotations
 
-from cells import Cell, publish, step_rows
+from cells import Cell
+from published import publish, step_rows
 from table_v import TO_40
 
 MODEL = "conv_transformer"

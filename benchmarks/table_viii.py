@@ -13,7 +13,8 @@ from dataclasses import replace
 import structured
 import table_iv
 import table_vi
-from cells import Cell, publish
+from cells import Cell
+from published import publish
 
 _BEATS = {"structure": "none", "sparsity": table_iv.SPARSITY["resnet1d_attn"]}
 _RECORDS = {**table_vi.TO_40, "structure": "none"}

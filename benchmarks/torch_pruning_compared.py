@@ -3,7 +3,9 @@
 Same dense models, same MACs, same steps, same fine-tuning, same seeds: the one function that cuts a
 model down to a step's budget is exchanged. torch-pruning ranks the channels of all layers together
 by the norm of their coupled group (Fang et al. 2023, arXiv:2301.12900), and keeps at least a tenth
-of each layer. Convolutional models only: it does not take recurrent layers apart rightly::
+of each layer. Convolutional models only: it does not take recurrent layers apart rightly. It leaves
+the last stage of ``resnet1d_attn`` whole, since it takes the broadcast of one attention score over
+all channels for a coupling::
 
     EDGEECG_DATA=../shared/data python benchmarks/torch_pruning_compared.py [--minutes 50]
 """
@@ -17,7 +19,8 @@ from unittest import mock
 
 import torch
 import torch_pruning as tp
-from cells import Cell, publish
+from cells import Cell
+from published import publish
 from torch import nn
 
 from edgeecg.compress import budget
