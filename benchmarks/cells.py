@@ -1,9 +1,9 @@
 """The cells of the compression tables: one model, compressed in one way, by one seed.
 
 The tables' scripts list them, and ``published.py`` makes rows of them. The dense model of a beat
-model's cell is the same seed's of ``baselines.py``, trained where it is not there. Those of a record
-model take ten minutes each and differ by 0.002, so that its cells all start from the package's
-weights. The seed decides everything that compression draws. What a cell gave is kept in
+model's cell is the same seed's of ``baselines.py``, trained where it is not there. Those of a
+record model take ten minutes each and differ by 0.002, so that its cells all start from the
+package's weights. The seed decides all that compression draws. What a cell gave is kept in
 ``results/cells/CELL_SEED.json`` and is not computed again, so that a script can be killed, run in
 slices (``--minutes 50``), on several machines, and restarted. Tables share cells::
 
