@@ -101,6 +101,11 @@ class RunFolder:
         """Whether compression ran to its end."""
         return self.model_card.is_file()
 
+    @property
+    def dense_only(self) -> bool:
+        """Whether it holds a finished dense model, and nobody asked for a compressed one."""
+        return self.baseline_card.is_file() and not self.config.is_file() and not self.finished
+
     def artifact_files(self) -> list[Path]:
         """Return the exported model files, baseline first, then by name."""
         found = [path for path in self.artifacts.glob("*") if path.suffix in (".tflite", ".onnx")]
@@ -141,7 +146,9 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
             raise EdgeECGError(
                 f"The run '{path}' is not finished.",
                 f"'{run.model_card.name}' is not there yet.",
-                f"Go on with: edgeecg compress --name {path.name} --resume",
+                f"Compress its dense model: edgeecg compress --start {path.name}"
+                if run.dense_only
+                else f"Go on with: edgeecg compress --name {path.name} --resume",
             )
     known = ", ".join(sorted(path.name for path in runs.glob("*"))) or "none"
     raise EdgeECGError(
@@ -149,6 +156,16 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
         f"The runs in '{runs}/' are: {known}.",
         "Name one of them, or leave the name out for the newest.",
     )
+
+
+def exportable(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or at this path: a finished one, or one of a dense model.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    dense = (run for path in (runs / name, Path(name)) if (run := RunFolder(path)).dense_only)
+    return next(dense, None) or named(name, runs)
 
 
 def trained(name: str, runs: Path = RUNS) -> RunFolder:

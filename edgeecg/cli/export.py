@@ -1,4 +1,4 @@
-"""``edgeecg export``: the newest run's models as files that work alone, verified."""
+"""``edgeecg export``: a run's or the package's models as files that work alone, verified."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgeecg.errors import EdgeECGError
+    from edgeecg.runs import RunFolder
     from edgeecg.schema import Artifact
 
 EXTRA = "export"
 
 
 def export(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A model of the package, dense as it comes; else a run is exported."),
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option("--target", help="What to make; give it again for more. Default: tflite."),
@@ -33,18 +38,19 @@ def export(
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
     ] = None,
 ) -> None:
-    """Export the compressed model and its baseline, and check the files against PyTorch."""
+    """Export a compressed model and its baseline, and check the files against PyTorch."""
     import json
 
-    from edgeecg import resources, runs
+    from edgeecg import resources
     from edgeecg.cli import starting
     from edgeecg.cli.console import emit_json, output, progress, shown
     from edgeecg.schema import ModelCard
 
     # What can be wrong is found before the slow imports.
     recipes = [resources.load_target(name) for name in dict.fromkeys(target or ["tflite"])]
-    folder = runs.newest() if run is None else runs.named(run)
-    card = ModelCard.from_json(folder.model_card.read_bytes(), str(folder.model_card))
+    folder = _folder(model, run)
+    described = folder.model_card if folder.finished else folder.baseline_card
+    card = ModelCard.from_json(described.read_bytes(), str(described))
 
     if own is not None:
         from edgeecg.models.own import open_module
@@ -68,7 +74,26 @@ def export(
         console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
     for error in missing:
         console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
-    console.print("Next: edgeecg bench")
+    given = "" if folder.finished else f" {folder.artifacts / (artifacts[0].file or '')}"
+    console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
+
+
+def _folder(model: str | None, run: str | None) -> RunFolder:
+    """Return where the models are that are to be exported."""
+    from edgeecg import runs
+    from edgeecg.errors import UsageError
+
+    if model is None:
+        return runs.newest() if run is None else runs.exportable(run)
+    if run is not None:
+        raise UsageError(
+            f"Both the model '{model}' and the run '{run}' are named.",
+            "A model's name stands for the package's dense weights, --run for what a run made.",
+            "Give one of the two.",
+        )
+    from edgeecg.compress.dense import packaged
+
+    return packaged(model)
 
 
 def _table(artifacts: list[Artifact]) -> Table:

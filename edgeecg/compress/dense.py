@@ -1,4 +1,7 @@
-"""The dense model a run starts from: a run's, the package's, or one trained now."""
+"""The dense model a run starts from: a run's, the package's, or one trained now.
+
+The package's can also be had in a folder of its own, to export it without compressing it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from edgeecg.compress.cards import make_card, save_model
 from edgeecg.compress.job import Job
 from edgeecg.compress.journal import Journal
 from edgeecg.data import Dataset
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_bytes, write_text
 from edgeecg.models import load, shipped
-from edgeecg.runs import trained
+from edgeecg.runs import RUNS, RunFolder, trained
 from edgeecg.schema import ModelCard
 from edgeecg.training.baseline import train
 
@@ -35,8 +38,7 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
         ready = _ready(job)
         if ready is not None:
             weights, card = ready
-            write_bytes(run.baseline_weights, weights.read_bytes())
-            write_text(run.baseline_card, card.to_json())
+            _place(weights, card, run)
             journal.write("baseline", weights=weights.name, sha256=card.weights_sha256)
         else:
             made = train(job.dataset, training, run.baseline_checkpoint, job.progress)
@@ -53,6 +55,43 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
             "Point EDGEECG_DATA at the records it was started with, or start a new run.",
         )
     return model, card
+
+
+def packaged(model: str) -> RunFolder:
+    """Return ``runs/MODEL-dense``: the package's trained weights and their card, nothing else.
+
+    Args:
+        model: A file name of ``edgeecg/models``.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        UsageError: The package has no weights of it, or the folder holds something else.
+        EdgeECGError: The disk is full or not writable.
+    """
+    ready = shipped(model)
+    if ready is None:
+        raise UsageError(
+            f"'{model}' comes without trained weights.",
+            "Only what has been trained can be exported.",
+            f"Train it: edgeecg train {model} --name NAME, then edgeecg export --run NAME",
+        )
+    weights, card = ready
+    run = RunFolder(RUNS / f"{model}-dense")
+    if not any(path.exists() for path in (run.baseline_card, run.training, run.config)):
+        _place(weights, card, run)
+    if not run.dense_only or run.baseline_card.read_text(encoding="utf-8") != card.to_json():
+        raise UsageError(
+            f"The folder '{run.path}' is taken.",
+            f"It holds something else than the package's weights of '{model}'.",
+            f"Export it by --run {run.name}, or rename it.",
+        )
+    return run
+
+
+def _place(weights: Path, card: ModelCard, run: RunFolder) -> None:
+    """Copy a dense model into a run folder, the card last: where it is, there are its weights."""
+    write_bytes(run.baseline_weights, weights.read_bytes())
+    write_text(run.baseline_card, card.to_json())
 
 
 def _ready(job: Job) -> tuple[Path, ModelCard] | None:

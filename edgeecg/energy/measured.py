@@ -34,7 +34,7 @@ from edgeecg.schema import (
 
 _NUMBER = re.compile(r":\d+$")
 HOW = (
-    "Export a run of the model with 'edgeecg export --target onnx', and give what 'edgeecg bench "
+    "Export the dense model with 'edgeecg export MODEL --target onnx', and give what 'edgeecg bench "
     "FILE-baseline-onnx.onnx --json costs.json' writes on the board."
 )
 """How a user gets layer costs."""

@@ -86,13 +86,13 @@ def export_run(
     progress: Progress,
     left_out: LeftOut | None = None,
 ) -> list[Artifact]:
-    """Export the baseline and the compressed model of a run to each target.
+    """Export the baseline and, where there is one, the compressed model of a run to each target.
 
-    A baseline that a quantised target hurts too much is left out: it is there for comparison, and
-    nobody made it ready for int8.
+    A baseline that a quantised target hurts too much is left out where it only stands beside a
+    compressed model: nobody made it ready for int8.
 
     Args:
-        run: A finished run; the files go to its ``artifacts/``.
+        run: A finished run, or one of a dense model alone; the files go to its ``artifacts/``.
         recipes: The targets.
         dataset: The records the run was made from: train calibrates, val probes, test scores.
         progress: Told what is being done.
@@ -108,13 +108,9 @@ def export_run(
         EdgeECGError: The disk is full or not writable.
     """
     baseline = load_subject(run.baseline_weights, run.baseline_card, dataset)
-    compressed = load_subject(run.model_weights, run.model_card, dataset)
-    if compressed.card.parent_sha256 != baseline.card.weights_sha256:
-        raise ArtifactError(
-            f"The two models in '{run.path}' do not belong together.",
-            f"'{run.model_card.name}' names another parent than '{run.baseline_weights.name}'.",
-            "Run 'edgeecg compress' again.",
-        )
+    subjects = [baseline]
+    if run.finished:
+        subjects.append(_compressed(run, baseline, dataset))
     floats: dict[Format, bytes] = {}
     artifacts: list[Artifact] = []
     for recipe in recipes:
@@ -125,7 +121,7 @@ def export_run(
             costs = proxy.totals(count(path))
         dense = Baseline(weights_sha256=baseline.card.weights_sha256, costs=costs)
         job = Job(run, recipe, dense, dataset, progress)
-        for subject in (baseline, compressed):
+        for subject in subjects:
             if subject is baseline and recipe.dtype == "float32":
                 content = floats[recipe.format]
             else:
@@ -134,10 +130,26 @@ def export_run(
             try:
                 artifacts.append(finish(job, subject, content))
             except ExportError as error:
-                if left_out is None or subject is compressed or recipe.dtype == "float32":
+                if left_out is None or subject is subjects[-1] or recipe.dtype == "float32":
                     raise
                 left_out(error)
     return artifacts
+
+
+def _compressed(run: RunFolder, baseline: Subject, dataset: Dataset) -> Subject:
+    """Load the compressed model of a run.
+
+    Raises:
+        ArtifactError: It is damaged, or was not made from the run's baseline.
+    """
+    compressed = load_subject(run.model_weights, run.model_card, dataset)
+    if compressed.card.parent_sha256 != baseline.card.weights_sha256:
+        raise ArtifactError(
+            f"The two models in '{run.path}' do not belong together.",
+            f"'{run.model_card.name}' names another parent than '{run.baseline_weights.name}'.",
+            "Run 'edgeecg compress' again.",
+        )
+    return compressed
 
 
 def load_subject(weights: Path, card_path: Path, dataset: Dataset) -> Subject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from math import nan
 
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
@@ -22,7 +23,9 @@ def steps(documents: RunDocuments) -> Figure | None:
     score = [step.val.headline[1] for step in log.steps]
     executed = [step.proxy_executed for step in log.steps]
     ideal = [step.proxy_ideal for step in log.steps]
+    latency = [nan if (part := step.latency_predicted) is None else part for step in log.steps]
     if documents.baseline is not None:
+        latency = [1.0, *latency]
         at, score = [0, *at], [documents.baseline.val.headline[1], *score]
         executed, ideal = [1.0, *executed], [1.0, *ideal]
 
@@ -32,7 +35,9 @@ def steps(documents: RunDocuments) -> Figure | None:
         upper.set_ylabel(f"val {name}")
         lower.plot(at, executed, marker="o", color=SERIES[1], label="executed")
         lower.plot(at, ideal, marker="s", ls="--", color=SERIES[2], label="ideal")
-        lower.set_ylabel("proxy / baseline")
+        if log.config.costs is not None:
+            lower.plot(at, latency, marker="^", ls=":", color=SERIES[3], label="latency, predicted")
+        lower.set_ylabel("relative to baseline" if log.config.costs else "proxy / baseline")
         lower.set_ylim(bottom=0)
         lower.set_xlabel("step (0 is the baseline)")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True))

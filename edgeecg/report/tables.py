@@ -249,24 +249,43 @@ def steps(documents: RunDocuments) -> Table | None:
             units.macs(step.macs),
             units.ratio(step.proxy_ideal),
             units.ratio(step.proxy_executed),
+            *predicted(step.latency_predicted),
             units.fraction(step.val.headline[1]),
             *_by_class(step.val, classes),
             f"{step.seconds:,.1f}",
         )
 
+    def predicted(latency: float | None) -> Row:
+        if log.config.costs is None:
+            return ()
+        return (units.DASH if latency is None else units.ratio(latency),)
+
     start: tuple[Row, ...] = ()
     if (dense := documents.baseline) is not None:
-        start = (_dense_row(dense, classes),)
+        start = (_dense_row(dense, predicted(1.0), classes),)
     return Table(
         title="Compression, step by step",
         scope=scope.validation(log.data),
         head=("step", "target sparsity", "sparsity", "parameters", "MACs", "proxy, ideal",
-              "proxy, executed", documents.model.val.headline[0],
+              "proxy, executed", *(("latency, predicted",) if log.config.costs else ()),
+              documents.model.val.headline[0],
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
         notes=("Every decision is taken on the validation records; the test records are looked "
-               "at once, at the end.", *_undone(log), *_int8(documents)),
+               "at once, at the end.", *_board(log), *_undone(log), *_int8(documents)),
     )  # fmt: skip
+
+
+def _board(log: CompressionLog) -> tuple[str, ...]:
+    """Return a sentence about where the predicted latency comes from, if there is one."""
+    costs = log.config.costs
+    if costs is None:
+        return ()
+    return (
+        "Predicted latency: relative to the dense model, from the seconds of its layers on "
+        f"{costs.device}{' (emulated)' if costs.emulated else ''}, {costs.runtime}, threads: "
+        f"{costs.threads}. What was measured of the files is in their own table.",
+    )
 
 
 def _undone(log: CompressionLog) -> tuple[str, ...]:
@@ -285,7 +304,7 @@ def _int8(documents: RunDocuments) -> tuple[str, ...]:
     return () if documents.quantization is None else (documents.quantization.remark,)
 
 
-def _dense_row(dense: ModelCard, classes: Row) -> Row:
+def _dense_row(dense: ModelCard, latency: Row, classes: Row) -> Row:
     return (
         "baseline",
         units.DASH,
@@ -294,6 +313,7 @@ def _dense_row(dense: ModelCard, classes: Row) -> Row:
         units.macs(dense.macs),
         units.ratio(1.0),
         units.ratio(1.0),
+        *latency,
         units.fraction(dense.val.headline[1]),
         *_by_class(dense.val, classes),
         units.DASH,

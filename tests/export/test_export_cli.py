@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from edgeecg import data
 from edgeecg.cli import run as edgeecg
+from edgeecg.compress import dense
 from edgeecg.data import Dataset, Request
 from edgeecg.data.dataset import OnRecord
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Artifact, ExportRecipe
+from edgeecg.schema import Artifact, ExportRecipe, ModelCard
 
 
 @pytest.fixture
@@ -81,3 +83,90 @@ def test_file_that_disagrees_ends_in_an_error_of_three_lines(
     assert said[1].startswith("  Why:")
     assert said[2].startswith("  To do:")
     assert not [path for path in here.artifact_files() if "compressed" in path.name]
+
+
+@pytest.fixture
+def package(here: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Let the package's weights be the tiny dense model, and nothing be in ``runs/``."""
+    card = ModelCard.from_json(here.baseline_card.read_bytes(), "card")
+    weights = here.baseline_weights.rename(here.path.parent.parent / "packaged.safetensors")
+
+    def shipped(name: str) -> tuple[Path, ModelCard]:
+        return weights, card
+
+    monkeypatch.setattr(dense, "shipped", shipped)
+    shutil.rmtree(here.path)
+    return RunFolder(Path("runs") / "cnn1d-dense")
+
+
+def test_model_of_the_package_needs_no_run(
+    package: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 0
+    assert [path.name for path in package.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
+    file = package.artifacts / "cnn1d-baseline-onnx.onnx"
+    assert capsys.readouterr().out.rstrip().endswith(f"Next: edgeecg bench {file}")
+    # Nobody compressed anything, so there is nothing that the other verbs could go on with.
+    assert edgeecg(["report"]) == 1
+    assert edgeecg(["report", "--run", "cnn1d-dense"]) == 1
+    assert "edgeecg compress --start cnn1d-dense" in capsys.readouterr().err
+
+
+def test_killed_copy_of_the_package_is_made_again(
+    package: RunFolder, converted: ExportRecipe
+) -> None:
+    package.path.mkdir(parents=True)
+    package.baseline_weights.write_bytes(b"half of it")
+    assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 0
+
+
+def test_folder_of_the_packages_name_with_another_model_is_not_touched(
+    package: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package.path.mkdir(parents=True)
+    package.baseline_card.write_text("{}")
+    assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 2
+    assert "is taken" in capsys.readouterr().err
+    assert package.baseline_card.read_text() == "{}"
+
+
+def test_model_without_weights_in_the_package_says_how_to_train_it(
+    package: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(name: str) -> None:
+        return None
+
+    monkeypatch.setattr(dense, "shipped", none)
+    assert edgeecg(["export", "cnn1d"]) == 2
+    assert "edgeecg train cnn1d" in capsys.readouterr().err
+    assert not package.path.exists()
+
+
+def test_trained_run_is_exported_alone(here: RunFolder, converted: ExportRecipe) -> None:
+    here.model_card.unlink()
+    assert edgeecg(["export", "--run", "tiny", "--target", "onnx"]) == 0
+    assert [path.name for path in here.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
+
+
+def test_run_whose_compression_goes_on_is_not_exported(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.model_card.unlink()
+    here.config.write_text("{}")
+    assert edgeecg(["export", "--run", "tiny", "--target", "onnx"]) == 1
+    assert "edgeecg compress --name tiny --resume" in capsys.readouterr().err
+
+
+def test_model_and_run_together_are_refused(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "cnn1d", "--run", "tiny"]) == 2
+    assert "Give one of the two" in capsys.readouterr().err
+
+
+def test_unknown_model_lists_the_known_ones(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "cnn1"]) == 2
+    assert "Did you mean 'cnn1d'?" in capsys.readouterr().err

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from report_run import Builder
 
-from edgeecg.report import course, tables
+from edgeecg.report import course, tables, units
 from edgeecg.report.documents import RunDocuments, read
-from edgeecg.schema import QuantizationLog, Quantize
+from edgeecg.schema import LayerSeconds, MeasuredCosts, QuantizationLog, Quantize
 
 
 def quantized(builder: Builder, kept: Quantize) -> RunDocuments:
@@ -54,6 +54,49 @@ def test_nothing_was_fine_tuned(full: Builder) -> None:
     full.run.compression_log.write_text(bare.to_json())
     assert course.losses(read(full.run)) is None
     assert course.steps(read(full.run)) is None
+
+
+def steered_by_costs(builder: Builder) -> RunDocuments:
+    """The run, as if steered by seconds of layers; nothing is predicted of its last step."""
+    costs = MeasuredCosts(
+        model="resnet1d_attn",
+        device="raspberry-pi-4",
+        emulated=False,
+        runtime="onnxruntime 1.32.0",
+        threads=1,
+        layers={"stem": LayerSeconds(own_s=1e-3, after_s=1e-4, macs=1000, activation_bytes=10)},
+        fixed_s=1e-5,
+        artifact_sha256="0" * 64,
+        bench_sha256="1" * 64,
+    )
+    log = builder.log()
+    steps = [
+        step.model_copy(update={"latency_predicted": 1 - 0.1 * step.step}) for step in log.steps[:4]
+    ]
+    config = log.config.model_copy(update={"costs": costs})
+    changed = log.model_copy(update={"config": config, "steps": (*steps, log.steps[4])})
+    builder.run.compression_log.write_text(changed.to_json())
+    return read(builder.run)
+
+
+def test_predicted_latency_has_a_column_and_says_of_which_board(full: Builder) -> None:
+    documents = steered_by_costs(full)
+    table = tables.steps(documents)
+    assert table is not None
+    column = table.head.index("latency, predicted")
+    shown = [row[column].removesuffix("\u00a0×") for row in table.rows]
+    assert shown == ["1.00", "0.900", "0.800", "0.700", "0.600", units.DASH]
+    assert any("raspberry-pi-4, onnxruntime 1.32.0, threads: 1" in note for note in table.notes)
+    figure = course.steps(documents)
+    assert figure is not None
+    assert "latency, predicted" in figure.svg
+
+
+def test_without_costs_no_latency_is_predicted(full: Builder) -> None:
+    table = tables.steps(read(full.run))
+    assert table is not None
+    assert "latency, predicted" not in table.head
+    assert all(len(row) == len(table.head) for row in table.rows)
 
 
 def test_what_int8_did_stands_under_the_steps(full: Builder) -> None:
