@@ -23,6 +23,9 @@ _MOVES = frozenset(
         *("reshape", "squeeze", "transpose", "unflatten", "unsqueeze", "view"),
     }
 )
+_NOTHING = frozenset({"contiguous", "dropout", "identity"})
+"""Those of them that a file does not hold at all."""
+
 _MEANS = frozenset({"avgpool1d", "avg_pool1d", "adaptiveavgpool1d", "adaptive_avg_pool1d"})
 """Operations whose outputs LiteRT's kernels round to the steps of their input."""
 
@@ -207,6 +210,8 @@ def _reads_int8(twin: fx.GraphModule, node: fx.Node, recipe: ExportRecipe) -> bo
     """Whether an operation takes its input in int8, or hands it on to one that does."""
     if node.op == "output" or not _is_tensor(node):
         return False
+    if _kind(twin, node) in _NOTHING:
+        return any(_reads_int8(twin, user, recipe) for user in node.users)
     if not _in_float(twin, node, recipe):
         return True
     return _moves(twin, node) and any(_reads_int8(twin, user, recipe) for user in node.users)

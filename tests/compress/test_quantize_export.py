@@ -57,23 +57,30 @@ class Compared:
         single = [q for q in held if q is not None and q.scale is not None and len(q.scale) == 1]
         return {(float(f"{q.scale[0]:.5g}"), int(q.zeroPoint[0])) for q in single}
 
-    def check(self, nearer: float = 0.6) -> None:
-        """The twin is much nearer to the file than the float32 model is.
+    def check(self) -> None:
+        """The twin is much nearer to the file than float32 is, or within a step of the logits.
 
         Every step and zero point is the file's. What is left comes from the kernels: where a value
-        lies half way between two steps, integers and floats may take different ones, and what
-        follows is then different in earnest. Measured: 0.2 to 0.5 of the float32 model's distance;
-        0.73 for ``conv_transformer``, most of which is in float32 on both sides.
+        lies half way between two steps, integers and floats may take different ones. A share of
+        e / step of the values does, when e is how far they were apart, so that behind each rounding
+        they are sqrt(e * step) apart: 0.01 of a step behind the first convolution of
+        ``conv_transformer``, 0.03, 0.07 and 0.14 behind the next ones, 0.3 to 1.1 at the logits of
+        every model. No model can be nearer than that, however little float32 is away.
         """
-        apart = float(np.sqrt(np.mean((self.fake - self.int8) ** 2)))
-        without = float(np.sqrt(np.mean((self.float32 - self.int8) ** 2)))
-        assert apart < nearer * without
-        assert np.abs(self.fake - self.int8).max() < nearer * np.abs(self.float32 - self.int8).max()
+        step = list(self.twin.tensors.values())[-1].scale_and_zero_point()[0]
+        apart, without = np.abs(self.fake - self.int8), np.abs(self.float32 - self.int8)
+        assert _rms(apart) < max(0.6 * _rms(without), step)
+        assert _rms(apart) < _rms(without)
+        assert apart.max() < max(0.6 * without.max(), 3.5 * step)
         found = self.steps_in_file()
         for name, tensor in self.twin.tensors.items():
             scale, zero_point = tensor.scale_and_zero_point()
             near = [s for s, z in found if z == zero_point and abs(s - scale) < 1e-4 * scale]
             assert near, name
+
+
+def _rms(x: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(x**2)))
 
 
 @pytest.mark.parametrize("float_layers", [(), ("stem", "encoder.attention.output")])
@@ -84,13 +91,22 @@ def test_a_twin_agrees_with_its_file(float_layers: tuple[str, ...], tmp_path: Pa
 
 @pytest.mark.system
 @pytest.mark.parametrize(
-    ("name", "nearer"),
-    [("resnet1d_attn", 0.6), ("conv_transformer", 0.85), ("cnn_lstm_attn", 0.6), ("cnn1d", 0.6)],
+    ("name", "blocks"),
+    [
+        ("resnet1d_attn", None),
+        ("conv_transformer", 4),
+        ("conv_transformer", 1),
+        ("cnn_lstm_attn", None),
+        ("cnn1d", None),
+    ],
 )
-def test_the_models_agree_with_their_files(name: str, nearer: float, tmp_path: Path) -> None:
+def test_the_models_agree_with_their_files(name: str, blocks: int | None, tmp_path: Path) -> None:
     torch.manual_seed(0)
     shape = architecture(name)
     widths = {key: tuple(max(4, w // 4) for w in value) for key, value in shape.WIDTHS.items()}
+    if blocks is not None:
+        for key in ("heads", "head_width", "feedforward"):
+            widths[key] = tuple(w if i < blocks else 0 for i, w in enumerate(widths[key]))
     model = build(name, widths).train()
     with torch.no_grad():
         for module in model.modules():
@@ -99,4 +115,4 @@ def test_the_models_agree_with_their_files(name: str, nearer: float, tmp_path: P
                 module.bias.uniform_(-0.5, 0.5)
         for _ in range(30):
             model(torch.randn(16, *shape.INPUT_SHAPE))
-    Compared(model.eval(), INT8, shape.INPUT_SHAPE, tmp_path).check(nearer)
+    Compared(model.eval(), INT8, shape.INPUT_SHAPE, tmp_path).check()
