@@ -34,8 +34,8 @@ from edgeecg.schema import (
 
 _NUMBER = re.compile(r":\d+$")
 HOW = (
-    "Export the dense model with 'edgeecg export MODEL --target onnx', and give what 'edgeecg bench "
-    "FILE-baseline-onnx.onnx --json costs.json' writes on the board."
+    "Export the dense model with 'edgeecg export MODEL --target onnx', and give what "
+    "'edgeecg bench FILE-baseline-onnx.onnx --json costs.json' writes on the board."
 )
 """How a user gets layer costs."""
 
