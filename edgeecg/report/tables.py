@@ -240,10 +240,13 @@ def steps(documents: RunDocuments) -> Table | None:
     classes = documents.model.classes
     labels = documents.model.test.task == "records"
 
+    aimed = any(step.target_sparsity is not None for step in log.steps)
+
     def row(name: str, step: CompressionStep) -> Row:
+        aim = step.target_sparsity
         return (
             name,
-            units.DASH if step.target_sparsity is None else units.percent(step.target_sparsity),
+            *((units.DASH if aim is None else units.percent(aim),) if aimed else ()),
             units.percent(step.sparsity),
             units.count(step.parameters),
             units.macs(step.macs),
@@ -262,11 +265,12 @@ def steps(documents: RunDocuments) -> Table | None:
 
     start: tuple[Row, ...] = ()
     if (dense := documents.baseline) is not None:
-        start = (_dense_row(dense, predicted(1.0), classes),)
+        start = (_dense_row(dense, (units.DASH,) * aimed, predicted(1.0), classes),)
     return Table(
         title="Compression, step by step",
         scope=scope.validation(log.data),
-        head=("step", "target sparsity", "sparsity", "parameters", "MACs", "proxy, ideal",
+        head=("step", *(("target sparsity",) if aimed else ()), "sparsity", "parameters", "MACs",
+              "proxy, ideal",
               "proxy, executed", *(("latency, predicted",) if log.config.costs else ()),
               documents.model.val.headline[0],
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
@@ -304,10 +308,10 @@ def _int8(documents: RunDocuments) -> tuple[str, ...]:
     return () if documents.quantization is None else (documents.quantization.remark,)
 
 
-def _dense_row(dense: ModelCard, latency: Row, classes: Row) -> Row:
+def _dense_row(dense: ModelCard, aim: Row, latency: Row, classes: Row) -> Row:
     return (
         "baseline",
-        units.DASH,
+        *aim,
         units.DASH,
         units.count(dense.parameters),
         units.macs(dense.macs),

@@ -99,6 +99,17 @@ def test_without_costs_no_latency_is_predicted(full: Builder) -> None:
     assert all(len(row) == len(table.head) for row in table.rows)
 
 
+def test_without_a_schedule_there_is_no_target(full: Builder) -> None:
+    log = full.log()
+    steps = tuple(step.model_copy(update={"target_sparsity": None}) for step in log.steps)
+    for changed, shown in ((log, True), (log.model_copy(update={"steps": steps}), False)):
+        full.run.compression_log.write_text(changed.to_json())
+        table = tables.steps(read(full.run))
+        assert table is not None
+        assert ("target sparsity" in table.head) == shown
+        assert all(len(row) == len(table.head) for row in table.rows)
+
+
 def test_what_int8_did_stands_under_the_steps(full: Builder) -> None:
     table = tables.steps(quantized(full, "ptq"))
     assert table is not None
