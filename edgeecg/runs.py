@@ -9,6 +9,7 @@ from pathlib import Path
 from edgeecg.errors import EdgeECGError
 
 RUNS = Path("runs")
+_CODE = (".", ":!benchmarks/results")
 
 
 @dataclass(frozen=True)
@@ -225,13 +226,16 @@ def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
 
 
 def git_revision() -> str | None:
-    """Return the checkout's commit, with ``+`` for local changes; None outside a checkout."""
+    """Return the checkout's commit, with ``+`` for local changes; None outside a checkout.
+
+    Benchmark results that were written since do not count: no program reads them to make a model.
+    """
     package = Path(__file__).resolve().parent.parent
     if not (package / ".git").exists():
         return None
     try:
         head = _git(package, "rev-parse", "--short=12", "HEAD")
-        dirty = _git(package, "status", "--porcelain", "--untracked-files=no")
+        dirty = _git(package, "status", "--porcelain", "--untracked-files=no", "--", *_CODE)
     except (OSError, subprocess.SubprocessError):
         return None
     return head + ("+" if dirty else "")
