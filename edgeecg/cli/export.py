@@ -38,7 +38,7 @@ def export(
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
     ] = None,
 ) -> None:
-    """Export a compressed model and its baseline, and check the files against PyTorch."""
+    """Export a compressed model and its baseline, or a dense one; check them against PyTorch."""
     import json
 
     from edgeecg import resources
