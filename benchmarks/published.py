@@ -24,7 +24,7 @@ Rows = Callable[[str, Cell], list[dict[str, Any]]]
 
 
 def publish(table: str, title: str, cells: Mapping[str, Cell], rows_of: Rows | None = None) -> None:
-    """Compute the cells that are missing, and write ``results/TABLE.json`` of those that are there.
+    """Compute the cells that are missing; write ``results/TABLE.json`` of the rows that are whole.
 
     Args:
         table: What the result is called.
@@ -60,7 +60,8 @@ def publish(table: str, title: str, cells: Mapping[str, Cell], rows_of: Rows | N
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
     }
-    write_text(RESULTS / f"{table}.json", json.dumps(document, indent=1) + "\n")
+    if made:
+        write_text(RESULTS / f"{table}.json", json.dumps(document, indent=1) + "\n")
     print(f"{table}: {len(cells) - len(missing)} of {len(cells)} cells")
 
 
