@@ -25,7 +25,13 @@ def start(folder: Path) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_ctrl_c,
     )
+
+
+def hears_ctrl_c() -> None:
+    """Undo what a shell does to its background jobs, in which these tests may run."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(process: subprocess.Popen[str], path: Path) -> None:
