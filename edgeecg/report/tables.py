@@ -239,7 +239,6 @@ def steps(documents: RunDocuments) -> Table | None:
         return None
     classes = documents.model.classes
     labels = documents.model.test.task == "records"
-
     aimed = any(step.target_sparsity is not None for step in log.steps)
 
     def row(name: str, step: CompressionStep) -> Row:
@@ -270,8 +269,8 @@ def steps(documents: RunDocuments) -> Table | None:
         title="Compression, step by step",
         scope=scope.validation(log.data),
         head=("step", *(("target sparsity",) if aimed else ()), "sparsity", "parameters", "MACs",
-              "proxy, ideal",
-              "proxy, executed", *(("latency, predicted",) if log.config.costs else ()),
+              "proxy, ideal", "proxy, executed",
+              *(("latency, predicted",) if log.config.costs else ()),
               documents.model.val.headline[0],
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
