@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,21 +18,23 @@ pytestmark = pytest.mark.system
 
 _PATIENCE_S = 240
 
+_HEARING_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("edgeecg", run_name="__main__", alter_sys=True)
+"""
+"""``edgeecg``, also where a shell has its background jobs ignore Ctrl-C. In the child and not by
+``preexec_fn``, whose fork JAX warns of in a process that has loaded it."""
+
 
 def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command("compress", "--name", "killed", *SMALL),
+        [sys.executable, "-c", _HEARING_CTRL_C, "compress", "--name", "killed", *SMALL],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=hears_ctrl_c,
     )
-
-
-def hears_ctrl_c() -> None:
-    """Undo what a shell does to its background jobs, in which these tests may run."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(process: subprocess.Popen[str], path: Path) -> None:
