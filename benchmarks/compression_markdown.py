@@ -212,3 +212,17 @@ def torch_pruning_compared(document: Document) -> str:
     head = "pruner | MACs | parameters | dense macro-F1 | compressed | lost"
     notes = "Same dense models, MACs, steps, fine-tuning and seeds; only what goes is chosen apart."
     return _table(head, rows, notes, document)
+
+
+def time_taken(*documents: Document) -> str:
+    """Return how long the runs of all tables took; runs that tables share count once."""
+    rows = {row["cell"]: row for document in documents for row in document["rows"]}
+    hours = sum(row["seconds"] * len(row["seeds"]) for row in rows.values()) / 3600
+    shares = [row["pruning_seconds"] / row["seconds"] for row in rows.values()]
+    runs = sum(len(row["seeds"]) for row in rows.values())
+    return (
+        f"The {runs} runs of these tables took {hours:.1f} hours of one core to prune and "
+        f"fine-tune; two run beside each other on two cores. Importance and surgery were "
+        f"{max(shares):.1%} of that or less in every run. Training the dense models, scoring, "
+        "export and timing are not in these figures."
+    )

@@ -127,6 +127,9 @@ def rows(table: str, cell: Cell) -> list[dict[str, Any]]:
             step["macs"] / held["baseline"]["macs"] for held, step in zip(seeds, last, strict=True)
         ),
         "seconds": statistics.mean(sum(s["seconds"] for s in held["steps"]) for held in seeds),
+        "pruning_seconds": statistics.mean(
+            sum(s["pruning_seconds"] for s in held["steps"]) for held in seeds
+        ),
         "cell": cell.name,
         "git_revisions": sorted({held["git_revision"] for held in seeds}),
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import compression_markdown as compressed
+from summary import TABLES as COMPRESSION
 
 from edgeecg.files import write_text
 
@@ -289,6 +290,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
         ("torch_pruning_compared",),
         compressed.torch_pruning_compared,
     ),
+    "time_taken": ("How long the compression tables take", COMPRESSION, compressed.time_taken),
     "measured_costs": ("Latency, predicted and measured", ("measured_costs",), measured_costs),
     "windows": ("Which window", ("window_choice",), windows),
     "noisy": ("Noise", ("robustness",), noisy),
