@@ -1,7 +1,8 @@
 """Table VIII: what each part of the method adds.
 
-``resnet1d_attn`` at the sparsity that Table IV gives it, ``conv_transformer`` at 40 %; one thing is
-changed in each row. The last rows are the structured models of ``structured.py``::
+``resnet1d_attn`` at the sparsity that Table IV gives it, one thing changed in each row.
+``conv_transformer`` at 40 %, in the two rows that the seed document has of it: a run takes three
+times as long. The last rows of each are the structured models of ``structured.py``::
 
     EDGEECG_DATA=../shared/data python benchmarks/table_viii.py [--minutes 50]
 """
@@ -25,6 +26,7 @@ _CHANGES = {
     "energy-aware": {"distill": False},
     "energy-aware as printed, distilled": {"reading": "protect"},
 }
+_OF_RECORDS = ("L1, distilled", "energy-aware, distilled")
 CELLS = {
     **{
         f"resnet1d_attn: {label}": Cell("resnet1d_attn", {**_BEATS, **change})
@@ -38,6 +40,7 @@ CELLS = {
             Cell("conv_transformer", {**_RECORDS, **change}), each_step=not change
         )
         for label, change in _CHANGES.items()
+        if label in _OF_RECORDS
     },
     "conv_transformer: blocks": structured.CELLS["conv_transformer"],
     "conv_transformer: blocks, int8": structured.CELLS["conv_transformer, int8"],
