@@ -1,7 +1,7 @@
-"""How far the records of this part of PTB-XL carry: everything there is, averaged.
+"""What averaging adds on PTB-XL: the models err differently.
 
 The mean probability of the package's two record models and three random encoders with linear heads,
-fitted to folds 1 to 8. No single model here is expected above it. Nothing is chosen by its score::
+fitted to folds 1 to 8. One figure, not a bound. Nothing is chosen by its score::
 
     EDGEECG_DATA=../shared/data python benchmarks/averaged.py
 """

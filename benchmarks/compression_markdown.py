@@ -139,7 +139,8 @@ def table_viii(document: Document) -> str:
     )
     notes = (
         "Single weights unless channels or blocks are named. The seed's proxy counts zeros as "
-        "free, as our ideal one does. int8: score of the exported file."
+        "free, as our ideal one does. int8: score of the exported file. Single weights of "
+        "`conv_transformer`: the seed document's two rows only."
     )
     return _table(head, rows, notes, document)
 
@@ -210,7 +211,11 @@ def torch_pruning_compared(document: Document) -> str:
         for row in document["rows"]
     ]
     head = "pruner | MACs | parameters | dense macro-F1 | compressed | lost"
-    notes = "Same dense models, MACs, steps, fine-tuning and seeds; only what goes is chosen apart."
+    notes = (
+        "Same dense models, budget of MACs (0.15), steps, fine-tuning and seeds; only what goes is "
+        "chosen apart. torch-pruning leaves the last stage of `resnet1d_attn` whole. Differences "
+        "within a deviation are ties."
+    )
     return _table(head, rows, notes, document)
 
 
@@ -222,7 +227,8 @@ def time_taken(*documents: Document) -> str:
     runs = sum(len(row["seeds"]) for row in rows.values())
     return (
         f"The {runs} runs of these tables took {hours:.1f} hours of one core to prune and "
-        f"fine-tune; two run beside each other on two cores. Importance and surgery were "
-        f"{max(shares):.1%} of that or less in every run. Training the dense models, scoring, "
-        "export and timing are not in these figures."
+        "fine-tune, most of them two at a time, one on each core. Importance and surgery were at "
+        f"most {max(shares):.1%} of that (mean of the seeds of a row). Training the dense models, "
+        "scoring, export and timing are not in these figures.\n\n"
+        f"Machine: {documents[0]['machine']}. Revisions and versions: at each table."
     )

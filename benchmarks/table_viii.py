@@ -37,10 +37,10 @@ CELLS = {
     # The run of Table VI, with its steps scored, is the distilled one.
     **{
         f"conv_transformer: {label}": replace(
-            Cell("conv_transformer", {**_RECORDS, **change}), each_step=not change
+            Cell("conv_transformer", {**_RECORDS, **_CHANGES[label]}),
+            each_step=not _CHANGES[label],
         )
-        for label, change in _CHANGES.items()
-        if label in _OF_RECORDS
+        for label in _OF_RECORDS
     },
     "conv_transformer: blocks": structured.CELLS["conv_transformer"],
     "conv_transformer: blocks, int8": structured.CELLS["conv_transformer, int8"],

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import compression_markdown
 import methods
 import pytest
 import structured
@@ -68,3 +69,13 @@ def test_cells_of_one_name_are_one_cell() -> None:
         )
         # What runs first decides what is kept.
         assert len({(twin.each_step, twin.targets) for twin in twins}) == 1
+
+
+def test_a_run_that_tables_share_is_counted_once() -> None:
+    shared = {"cell": "a", "seeds": [0, 1, 2], "seconds": 600.0, "pruning_seconds": 6.0}
+    other = shared | {"cell": "b", "seconds": 1200.0, "pruning_seconds": 60.0}
+    first = {"machine": "this one", "rows": [shared, shared | {"step": 2}]}
+    said = compression_markdown.time_taken(first, {"machine": "", "rows": [shared, other]})
+    assert "The 6 runs" in said
+    assert "1.5 hours" in said
+    assert "at most 5.0%" in said
