@@ -14,13 +14,22 @@ from rich.console import Console
 from timed_layers import costs, dense_layers, result, timed, written
 
 from edgeecg.cli import run, starting
-from edgeecg.cli.compression_table import StepTable
+from edgeecg.cli.compression_table import StepTable, show
 from edgeecg.compress.cards import make_card, save_model
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
-from edgeecg.models import build, load
+from edgeecg.models import build, load, shipped
 from edgeecg.runs import RunFolder
-from edgeecg.schema import CompressionConfig, Guard, ModelCard, OwnModule, Rollback, TrainingConfig
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CostTotals,
+    Guard,
+    ModelCard,
+    OwnModule,
+    Rollback,
+    TrainingConfig,
+)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +178,35 @@ def test_an_undone_step_is_a_row_and_guarded_classes_have_columns(tmp_path: Path
     console.print(table)
     row = next(line for line in console.export_text().splitlines() if "undone" in line)
     assert row.split() == ["undone", "31,000", "124.0", "0.250", "0.310", "4"]
+
+
+def test_a_terminal_of_80_columns_shows_every_score_of_five_classes() -> None:
+    found = shipped("conv_transformer")
+    assert found is not None
+    card = found[1]
+    dense = CostTotals(
+        macs={"float32": card.macs},
+        nonzero_macs={"float32": card.macs},
+        weight_bytes=4 * card.parameters,
+        nonzero_weight_bytes=4 * card.parameters,
+        activation_bytes=0,
+    )
+    log = CompressionLog(
+        config=CompressionConfig(training=card.training),
+        data=card.data,
+        steps=(),
+        baseline_costs=dense,
+        command="edgeecg compress",
+    )
+    console = Console(width=80, record=True, file=io.StringIO())
+    show(console, log, card, card)
+    lines = console.export_text().splitlines()
+    shown = {line[: line.index("  ", 4)].strip(): line.split() for line in lines if "0." in line}
+    for name in card.classes:
+        recall = f"{card.test.per_class[name].recall:.3f}"
+        assert shown[f"recall of {name}"][-2:] == [recall, recall]
+    assert shown["macro AUROC"][-1] == f"{card.test.headline[1]:.3f}"
+    assert not any("…" in line for line in lines)
 
 
 def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(

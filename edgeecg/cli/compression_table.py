@@ -57,7 +57,7 @@ class StepTable:
         what = kept[0].val.headline[0] if kept else "score"
         title = f"Compression of {self._config.training.model}{note}"
         table = Table("step", title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-        headings = ["parameters", "kB", "MACs", "proxy\nideal", "proxy\nexecuted"]
+        headings = ["non-zero\nparameters", "kB", "MACs", "proxy\nideal", "proxy\nexecuted"]
         if self._config.costs is not None:
             headings.append("latency\npredicted")
         headings.append(f"val\n{what}")
@@ -193,22 +193,19 @@ def _note(log: CompressionLog) -> str:
 
 
 def _scores(log: CompressionLog, baseline: ModelCard, compressed: ModelCard) -> Table:
+    """Return the scores with a column for each model: any number of classes fits a terminal."""
     title = f"Test records, class map {log.data.class_map}{_note(log)}"
-    scores = Table(title=title, box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    scores.add_column("model", no_wrap=True)
-    what = baseline.val.headline[0]
-    for heading in ("parameters", "accuracy", what, "95 %\ninterval"):
-        scores.add_column(heading, justify="right", no_wrap=True)
-    for class_name in log.data.classes:
-        scores.add_column(f"recall\n{class_name}", justify="right")
-    for card in (baseline, compressed):
-        interval = card.test.headline_ci95
-        scores.add_row(
-            card.role,
-            f"{card.nonzero_parameters:,}",
-            f"{card.test.accuracy:.3f}",
-            f"{card.test.headline[1]:.3f}",
-            f"{interval[0]:.2f}-{interval[1]:.2f}" if interval else "-",
-            *(f"{card.test.per_class[name].recall:.3f}" for name in log.data.classes),
-        )
-    return scores
+    table = Table("", title=title, box=SIMPLE_HEAD)
+    cards = (baseline, compressed)
+    for card in cards:
+        table.add_column(card.role, justify="right", no_wrap=True)
+    table.add_row("non-zero parameters", *(f"{card.nonzero_parameters:,}" for card in cards))
+    rightly = "accuracy" if baseline.test.task == "beats" else "all classes right"
+    table.add_row(rightly, *(f"{card.test.accuracy:.3f}" for card in cards))
+    table.add_row(baseline.test.headline[0], *(f"{card.test.headline[1]:.3f}" for card in cards))
+    bounds = (card.test.headline_ci95 for card in cards)
+    table.add_row("  95 % interval", *(f"{ci[0]:.2f}-{ci[1]:.2f}" if ci else "-" for ci in bounds))
+    for name in log.data.classes:
+        recalls = (f"{card.test.per_class[name].recall:.3f}" for card in cards)
+        table.add_row(f"recall of {name}", *recalls)
+    return table

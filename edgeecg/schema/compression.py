@@ -71,7 +71,7 @@ class Rollback(Value):
         after_step: Number of the last kept step, which the run went back to; 0 for the dense model.
         progress: How far it had aimed, 0..1.
         broken: Each broken guard, and the validation score that broke it.
-        parameters: Parameters the undone model had.
+        parameters: Parameters of the undone model that were not zero.
         weight_bytes: Bytes of these in float32.
         proxy_executed: Its proxy relative to the baseline, as executed.
         latency_predicted: As of a kept step.
