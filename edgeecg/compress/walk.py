@@ -73,10 +73,14 @@ class Walk:
             return None
         last = self.rollbacks[-1]
         guards = " and ".join(f"{guard} ({value:.3f})" for guard, value in last.broken.items())
-        kept = f"step {len(self.steps)}" if self.steps else "the dense model"
+        kept = (
+            f"has {self.steps[-1].nonzero_parameters:,} non-zero parameters"
+            if self.steps
+            else "is the dense one"
+        )
         return (
             f"The guard {guards} breaks beyond {self.done:.1%} of the way, and nothing gentler "
-            f"holds: the smallest model that keeps every guard is that of {kept}."
+            f"holds: the smallest model that keeps every guard {kept}."
         )
 
 

@@ -89,7 +89,7 @@ def test_a_step_that_breaks_a_guard_is_undone_and_the_run_ends_where_it_holds(
     assert card.parameters == log.steps[-1].parameters
     assert log.stopped is not None
     assert "S:recall>=0.5 (0.100)" in log.stopped
-    assert f"step {len(log.steps)}" in log.stopped
+    assert f"has {log.steps[-1].nonzero_parameters:,} non-zero parameters" in log.stopped
     attempts = [event.attempt for event in told]
     assert attempts == list(range(1, len(log.steps) + len(log.rollbacks) + 1))
     events = [json.loads(line)["event"] for line in job.run.events.read_text().splitlines()]
@@ -142,7 +142,7 @@ def test_when_nothing_holds_the_dense_model_stays(
     log = compress(job)
     assert log.steps == ()
     assert log.stopped is not None
-    assert "the dense model" in log.stopped
+    assert "is the dense one" in log.stopped
     card = ModelCard.from_json(job.run.model_card.read_bytes(), "card")
     assert card.weights_sha256 == sha256(job.run.baseline_weights)
 
