@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 from baselines import SEEDS
 from numpy.typing import NDArray
+from pedigree import machine, versions
 from scipy.special import expit, logit
 
 from edgeecg.data import Dataset, Request, load_dataset
@@ -71,8 +70,8 @@ def main() -> None:
         "test": score(test, dataset, "test", thresholds=thresholds).model_dump(mode="json"),
         "data": dataset.summary.model_dump(mode="json"),
         "git_revision": git_revision(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {p: version(p) for p in ("torch", "numpy", "scikit-learn")},
+        "machine": machine(),
+        "versions": versions(("torch", "numpy", "scikit-learn")),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
     print(f"macro AUROC {document['test']['macro_auroc']:.4f}")

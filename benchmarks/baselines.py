@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pedigree import machine, versions
 
 from edgeecg.files import write_text
 from edgeecg.models import names
@@ -130,8 +129,8 @@ def main() -> None:
     document = {
         "title": "Six models, two databases",
         "models": rows,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "machine": machine(),
+        "versions": versions(PACKAGES),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
     print(RESULT.relative_to(ROOT))

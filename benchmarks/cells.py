@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from baselines import trained
+from pedigree import machine, versions
 from rich.console import Console
 
 from edgeecg.cli import compressing, starting
@@ -231,8 +229,8 @@ def _gathered(cell: Cell, seed: int) -> dict[str, Any]:
         "files": [_file(path) for path in run.artifact_files()],
         "latency": None,
         "git_revision": card.git_revision,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "machine": machine(),
+        "versions": versions(PACKAGES),
     }
     return held
 

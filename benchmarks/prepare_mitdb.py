@@ -15,9 +15,10 @@ import platform
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pedigree import versions
 
 from edgeecg.bench import device
 from edgeecg.files import write_text
@@ -63,7 +64,7 @@ def main() -> None:
             f"{platform.machine()}, {device.describe(device.detect(), before, before).cpu}, "
             f"{os.cpu_count()} cores"
         ),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "versions": versions(PACKAGES),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
 

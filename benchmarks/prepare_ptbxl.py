@@ -21,9 +21,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pedigree import versions
 
 from edgeecg.bench import device
 from edgeecg.files import write_text
@@ -147,7 +148,7 @@ def main() -> None:
         "git_revision": git_revision(),
         "machine": f"{platform.machine()}, {device.describe(profile, before, before).cpu}",
         "cores": os.cpu_count(),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "versions": versions(PACKAGES),
     }
     write_text(asked.result, json.dumps(document, indent=1) + "\n")
     print(asked.result)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
 from typing import Any
 
 from baselines import spread
 from cells import PACKAGES, RESULTS, ROOT, SEEDS, Cell, compute
+from pedigree import machine, versions
 
 from edgeecg.energy import proxy
 from edgeecg.files import write_text
@@ -57,8 +56,8 @@ def publish(table: str, title: str, cells: Mapping[str, Cell], rows_of: Rows | N
         "title": title,
         "rows": made,
         "missing": missing,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "machine": machine(),
+        "versions": versions(PACKAGES),
     }
     if made:
         write_text(RESULTS / f"{table}.json", json.dumps(document, indent=1) + "\n")

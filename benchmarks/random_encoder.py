@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 from baselines import MEANS, SEEDS, spread
 from numpy.typing import NDArray
+from pedigree import machine, versions
 
 from edgeecg.data import Dataset, Request, load_dataset
 from edgeecg.files import write_text
@@ -61,8 +60,8 @@ def main() -> None:
         "data": dataset.summary.model_dump(mode="json"),
         "seconds": round(time.monotonic() - started, 1),
         "git_revision": git_revision(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {p: version(p) for p in ("torch", "numpy", "scikit-learn")},
+        "machine": machine(),
+        "versions": versions(("torch", "numpy", "scikit-learn")),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
     print(f"macro AUROC {document['macro_auroc']}")

@@ -12,14 +12,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pedigree import machine, versions
 
 from edgeecg.data import Windows, noise, records
 from edgeecg.data.aami import BEAT_SYMBOLS, CLASSES, group_of
@@ -94,8 +93,8 @@ def main() -> None:
         "rows": rows,
         "weights_sha256": {n: s.card.weights_sha256 for n, s in subjects.items() if s.card},
         "git_revision": git_revision(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-        "versions": {p: version(p) for p in ("torch", "numpy", "scipy", "wfdb")},
+        "machine": machine(),
+        "versions": versions(("torch", "numpy", "scipy", "wfdb")),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
 

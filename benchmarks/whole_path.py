@@ -16,11 +16,11 @@ import subprocess
 import sys
 import time
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from baselines import spread, trained
+from pedigree import versions
 
 from edgeecg.files import write_text
 from edgeecg.runs import RunFolder, git_revision
@@ -141,7 +141,7 @@ def main() -> None:
         "seeds": seeds,
         "git_revision": git_revision(),
         "machine": f"{platform.machine()}, {seeds[0]['device']['cpu']}",
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
+        "versions": versions(PACKAGES),
     }
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
     print(RESULT.relative_to(ROOT))

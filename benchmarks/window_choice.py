@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import platform
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pedigree import machine, versions
 from sklearn.metrics import confusion_matrix
 
 from edgeecg.data import Dataset, Request, Windows, load_dataset
@@ -164,8 +162,8 @@ def main() -> None:
             "title": "Windows tried on DS1, patient-wise cross-validation, cnn1d, seeds 0 and 1",
             "groups": GROUPS,
             "rows": rows,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU",
-            "versions": {p: version(p) for p in ("torch", "numpy", "scipy")},
+            "machine": machine(),
+            "versions": versions(("torch", "numpy", "scipy")),
         }
         write_text(RESULT, json.dumps(document, indent=1) + "\n")
 
