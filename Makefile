@@ -30,7 +30,7 @@ demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'not system' --cov=edgeecg --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile --cov=edgeecg --cov-report=term:skip-covered
 
 system: $(VENV)/.dev
 	$(BIN)/python -m pytest -m system

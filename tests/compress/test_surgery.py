@@ -166,11 +166,16 @@ def test_taylor_spares_the_units_that_the_loss_needs() -> None:
 
 
 @pytest.mark.parametrize("name", ["bilstm", "conv_transformer"])
-def test_surgery_takes_seconds(name: str) -> None:
+def test_surgery_takes_no_longer_than_a_few_batches(name: str) -> None:
     shape, dense = architecture(name), build(name)
+    student = copy.deepcopy(dense)
+    x = torch.randn(64, *shape.INPUT_SHAPE)
+    student(x).sum().backward()  # The first batch also allocates.
     started = time.process_time()
+    student(x).sum().backward()
+    batch_done = time.process_time()
     prune_channels(copy.deepcopy(dense), dense, shape, CompressionConfig(), 1.0)
-    assert time.process_time() - started < 2
+    assert time.process_time() - batch_done < 5 * (batch_done - started)
 
 
 def toy(lstm: nn.LSTM) -> tuple[nn.Module, Architecture]:
