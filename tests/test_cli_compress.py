@@ -160,7 +160,7 @@ def test_an_undone_step_is_a_row_and_guarded_classes_have_columns(tmp_path: Path
         after_step=0,
         progress=0.2,
         broken={"S:recall>=0.5": 0.1},
-        parameters=31_000,
+        nonzero_parameters=31_000,
         weight_bytes=124_000,
         proxy_executed=0.25,
         latency_predicted=0.31,

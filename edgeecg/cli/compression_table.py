@@ -92,7 +92,7 @@ class StepTable:
     def _undone(self, back: Rollback) -> tuple[str, ...]:
         return (
             "undone",
-            f"{back.parameters:,}",
+            f"{back.nonzero_parameters:,}",
             f"{back.weight_bytes / 1000:,.1f}",
             "",
             "",
@@ -141,7 +141,8 @@ def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed:
     console.print(steps.table(note))
     for back in log.rollbacks:
         broken = ", ".join(f"{guard} was {value:.3f}" for guard, value in back.broken.items())
-        console.print(f"  Undone: {broken} at {back.parameters:,} parameters.", soft_wrap=True)
+        size = f"{back.nonzero_parameters:,} non-zero parameters"
+        console.print(f"  Undone: {broken} at {size}.", soft_wrap=True)
     if log.config.costs is not None:
         console.print(_prediction(log.config.costs), soft_wrap=True)
     if log.stopped is not None:

@@ -125,7 +125,7 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
             after_step=len(here.steps),
             progress=trial.progress,
             broken=broken,
-            parameters=step.nonzero_parameters,
+            nonzero_parameters=step.nonzero_parameters,
             weight_bytes=step.weight_bytes,
             proxy_executed=step.proxy_executed,
             latency_predicted=step.latency_predicted,

@@ -295,10 +295,10 @@ def _undone(log: CompressionLog) -> tuple[str, ...]:
     """Return a sentence about steps that broke a guard, and why the run ended early if it did."""
     if not log.rollbacks:
         return ()
-    least = min(back.parameters for back in log.rollbacks)
+    least = min(back.nonzero_parameters for back in log.rollbacks)
     tried = (
         f"{len(log.rollbacks)} more tries broke a guard and were undone; "
-        f"the smallest had {units.count(least)} parameters."
+        f"the smallest had {units.count(least)} non-zero parameters."
     )
     return (tried,) if log.stopped is None else (tried, log.stopped)
 

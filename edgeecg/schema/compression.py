@@ -71,7 +71,7 @@ class Rollback(Value):
         after_step: Number of the last kept step, which the run went back to; 0 for the dense model.
         progress: How far it had aimed, 0..1.
         broken: Each broken guard, and the validation score that broke it.
-        parameters: Parameters of the undone model that were not zero.
+        nonzero_parameters: Parameters of the undone model that were not zero.
         weight_bytes: Bytes of these in float32.
         proxy_executed: Its proxy relative to the baseline, as executed.
         latency_predicted: As of a kept step.
@@ -82,7 +82,7 @@ class Rollback(Value):
     after_step: Count
     progress: Fraction
     broken: dict[str, Fraction]
-    parameters: Count
+    nonzero_parameters: Count
     weight_bytes: Count
     proxy_executed: Annotated[float, Field(ge=0.0)]
     latency_predicted: Annotated[float, Field(ge=0.0)] | None = None
@@ -179,7 +179,7 @@ class CompressionLog(Value):
         command: The command line that started the run.
     """
 
-    version: ClassVar[str] = "edgeecg.compression/2"
+    version: ClassVar[str] = "edgeecg.compression/3"
 
     config: CompressionConfig
     data: DataSummary

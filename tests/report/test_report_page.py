@@ -312,7 +312,7 @@ def test_steps_that_were_undone_are_told(full: Builder) -> None:
         after_step=5,
         progress=1.0,
         broken={"S:recall>=0.5": 0.41},
-        parameters=31_000,
+        nonzero_parameters=31_000,
         weight_bytes=124_000,
         proxy_executed=0.2,
         seconds=40.0,
@@ -320,5 +320,6 @@ def test_steps_that_were_undone_are_told(full: Builder) -> None:
     ended = full.log().model_copy(update={"rollbacks": (back,), "stopped": "The guard breaks."})
     full.run.compression_log.write_text(ended.to_json())
     text = page(full)[1].text
-    assert "1 more tries broke a guard and were undone; the smallest had 31,000 parameters" in text
+    said = "1 more tries broke a guard and were undone; the smallest had 31,000 non-zero parameters"
+    assert said in text
     assert "The guard breaks." in text
