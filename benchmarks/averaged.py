@@ -21,12 +21,12 @@ from pedigree import machine, versions
 from scipy.special import expit, logit
 
 from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.evaluation.inference import predict
+from edgeecg.evaluation.metrics import score
+from edgeecg.evaluation.multilabel import best_thresholds
 from edgeecg.files import write_text
 from edgeecg.models import load, shipped
 from edgeecg.runs import git_revision
-from edgeecg.training.loop import predict
-from edgeecg.training.metrics import score
-from edgeecg.training.multilabel import best_thresholds
 from edgeecg.training.random_encoder import encode, logits_of, scale
 
 RESULT = Path(__file__).resolve().parent / "results" / "averaged.json"

@@ -24,10 +24,11 @@ from baselines import trained
 from pedigree import machine, versions
 from rich.console import Console
 
-from edgeecg.cli import compressing, starting
-from edgeecg.compress import walk
-from edgeecg.compress.pipeline import Job, compress
+from edgeecg.cli import _compressing, _starting
+from edgeecg.compression import run_state
+from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
+from edgeecg.evaluation.inference import evaluate
 from edgeecg.files import write_text
 from edgeecg.models import architecture
 from edgeecg.runs import RunFolder
@@ -41,7 +42,6 @@ from edgeecg.schema import (
     Rollback,
     Scores,
 )
-from edgeecg.training.loop import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -118,15 +118,15 @@ def compute(cell: Cell, seed: int) -> None:
 def _compress(cell: Cell, seed: int, run: RunFolder) -> None:
     """Run what ``edgeecg compress`` runs; score the steps on the way if asked to."""
     if run.config.is_file():
-        _, config = compressing.resumed(run.name, {}, {})
+        _, config = _compressing.resumed(run.name, {}, {})
     else:
         training: dict[str, Any] = {"model": cell.model, "seed": seed}
         asked = {key: value for key, value in cell.options.items() if key != "budgets"}
-        asked |= compressing.steering(list(cell.options.get("budgets", ())), [])
+        asked |= _compressing.steering(list(cell.options.get("budgets", ())), [])
         if architecture(cell.model).TASK == "beats":
             asked["start"] = trained(cell.model, seed).name
-        _, config = compressing.started(run.name, training, asked)
-    dataset = starting.records(config.training, Console(quiet=True), _silent)
+        _, config = _compressing.started(run.name, training, asked)
+    dataset = _starting.records(config.training, Console(quiet=True), _silent)
     notes = run.path / "test_steps.json"
 
     def watch(event: CompressionStep | Rollback) -> None:
@@ -156,7 +156,7 @@ def _say(step: CompressionStep) -> None:
 
 def _score_step(job: Job, step: CompressionStep, notes: Path, dataset: Dataset) -> None:
     """Score the test records with the model of a step, which the checkpoint holds; keep it."""
-    here = walk.resumed(job)
+    here = run_state.resumed(job)
     known: dict[str, Any] = json.loads(notes.read_text()) if notes.is_file() else {}
     if here is None or len(here.steps) != step.step or str(step.step) in known:
         return
@@ -170,11 +170,11 @@ def _exported(run: RunFolder, target: str) -> bool:
 
 def _export(run: RunFolder, targets: Sequence[str]) -> None:
     from edgeecg import resources
-    from edgeecg.export.pipeline import export_run
+    from edgeecg.exporters._pipeline import export_run
 
     card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
-    config = starting.retraced(card)
-    dataset = starting.records(config, Console(quiet=True), _silent)
+    config = _starting.retraced(card)
+    dataset = _starting.records(config, Console(quiet=True), _silent)
     recipes = [resources.load_target(name) for name in targets]
     export_run(run, recipes, dataset, _silent, lambda error: print(f"  left out: {error.what}"))
 

@@ -17,8 +17,8 @@ from cells import KEPT, ROOT, SEEDS, Cell
 from structured import CELLS
 
 from edgeecg import resources
-from edgeecg.bench.device import detect
-from edgeecg.bench.protocol import Request, measure
+from edgeecg.benchmark.protocol import Request, measure
+from edgeecg.devices.detection import detect
 from edgeecg.files import write_text
 from edgeecg.schema import BenchResult
 

@@ -22,16 +22,16 @@ import numpy as np
 from torch import nn
 
 from edgeecg import models, resources
-from edgeecg.bench.device import detect
-from edgeecg.bench.protocol import NO_METER, Request, measure
-from edgeecg.compress import budget
-from edgeecg.energy import measured, proxy
-from edgeecg.energy.count import count
-from edgeecg.export import exporter
-from edgeecg.export.publish import embedded
-from edgeecg.export.quiet import quiet
+from edgeecg.benchmark.protocol import NO_METER, Request, measure
+from edgeecg.compression import budget
+from edgeecg.costs import measured, proxy
+from edgeecg.costs.counting import count
+from edgeecg.devices.detection import detect
+from edgeecg.exporters import exporter
+from edgeecg.exporters._native_output import quiet
+from edgeecg.exporters._publish import embedded
 from edgeecg.files import write_bytes, write_text
-from edgeecg.models.costs import layer_costs, parameters
+from edgeecg.models._counting import layer_costs, parameters
 from edgeecg.runs import git_revision
 from edgeecg.schema import (
     Artifact,

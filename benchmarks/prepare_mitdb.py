@@ -20,7 +20,7 @@ from typing import Any
 
 from pedigree import versions
 
-from edgeecg.bench import device
+from edgeecg.devices import detection
 from edgeecg.files import write_text
 from edgeecg.runs import git_revision
 
@@ -55,13 +55,13 @@ def main() -> None:
     """Measure both and write the result."""
     with tempfile.TemporaryDirectory() as cache:
         stages = {"from_records": load(cache), "from_cache": load(cache)}
-    before = device.state(None)
+    before = detection.state(None)
     document = {
         "title": "Preparing MIT-BIH",
         "stages": stages,
         "git_revision": git_revision(),
         "machine": (
-            f"{platform.machine()}, {device.describe(device.detect(), before, before).cpu}, "
+            f"{platform.machine()}, {detection.describe(detection.detect(), before, before).cpu}, "
             f"{os.cpu_count()} cores"
         ),
         "versions": versions(PACKAGES),

@@ -26,7 +26,7 @@ from typing import Any
 
 from pedigree import versions
 
-from edgeecg.bench import device
+from edgeecg.devices import detection
 from edgeecg.files import write_text
 from edgeecg.runs import git_revision
 
@@ -108,12 +108,12 @@ def forget(folder: Path) -> None:
 
 def measure(records: int, folder: Path) -> dict[str, Any]:
     """Generate a folder of records and return every stage's figures."""
-    from edgeecg.data import synthetic_ptbxl
+    from edgeecg.data.sources import _synthetic_ptbxl
 
     place = folder / "ptbxl"
     place.mkdir()
     started = time.monotonic()
-    synthetic_ptbxl.generate(place, records)
+    _synthetic_ptbxl.generate(place, records)
     seconds = time.monotonic() - started
     forget(place)
     return {
@@ -139,14 +139,14 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         stages = measure(asked.records, Path(name))
-    profile = device.detect()
-    before = device.state(None)
+    profile = detection.detect()
+    before = detection.state(None)
     document = {
         "title": "Preparing a folder as large as PTB-XL",
         "data": "synthetic records in the official layout, 12 leads, 10 s, 100 Hz",
         "stages": stages,
         "git_revision": git_revision(),
-        "machine": f"{platform.machine()}, {device.describe(profile, before, before).cpu}",
+        "machine": f"{platform.machine()}, {detection.describe(profile, before, before).cpu}",
         "cores": os.cpu_count(),
         "versions": versions(PACKAGES),
     }

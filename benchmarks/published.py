@@ -14,7 +14,7 @@ from baselines import spread
 from cells import PACKAGES, RESULTS, ROOT, SEEDS, Cell, compute
 from pedigree import machine, versions
 
-from edgeecg.energy import proxy
+from edgeecg.costs import proxy
 from edgeecg.files import write_text
 from edgeecg.schema import CostTotals, ProxyCoefficients
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from pedigree import machine, versions
 
 from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.evaluation.metrics import score
+from edgeecg.evaluation.multilabel import best_thresholds
 from edgeecg.files import write_text
 from edgeecg.runs import git_revision
 from edgeecg.schema import Scores
-from edgeecg.training.metrics import score
-from edgeecg.training.multilabel import best_thresholds
 from edgeecg.training.random_encoder import KERNELS, encode, logits_of, scale
 
 RESULT = Path(__file__).resolve().parent / "results" / "random_encoder.json"

@@ -20,17 +20,19 @@ import numpy as np
 import torch
 from pedigree import machine, versions
 
-from edgeecg.data import Windows, noise, records
-from edgeecg.data.aami import BEAT_SYMBOLS, CLASSES, group_of
-from edgeecg.data.beat_windows import beat_windows
-from edgeecg.data.mitdb import DS2
-from edgeecg.data.places import place
+from edgeecg.data import Windows
+from edgeecg.data.locations import place
+from edgeecg.data.records import reader
+from edgeecg.data.records.beat_classes import BEAT_SYMBOLS, CLASSES, group_of
+from edgeecg.data.sources.mitdb import DS2
+from edgeecg.data.windows import noise
+from edgeecg.data.windows.beats import beat_windows
+from edgeecg.evaluation.metrics import Truth, score_truth
+from edgeecg.evaluation.predictors import load_subject
 from edgeecg.files import write_text
 from edgeecg.models import architecture, names
 from edgeecg.runs import git_revision
 from edgeecg.schema import Preprocessing
-from edgeecg.training.metrics import Truth, score_truth
-from edgeecg.training.subject import load_subject
 
 RESULT = Path(__file__).resolve().parent / "results" / "robustness.json"
 LEVELS_DB = (None, 24, 18, 12, 6, 0)
@@ -41,7 +43,7 @@ def record_windows(
     name: str, preprocessing: Preprocessing, kind: noise.Kind, snr_db: float | None
 ) -> Windows:
     """Return every fourth beat of a record, clean or with noise on the raw signal."""
-    record = records.read(place("mitdb"), name, preprocessing.leads)
+    record = reader.read(place("mitdb"), name, preprocessing.leads)
     is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols])
     groups = np.array([group_of(s, "aami") for s in record.symbols if s in BEAT_SYMBOLS], np.str_)
     beats = record.samples[is_beat]

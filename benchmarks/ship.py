@@ -19,11 +19,11 @@ import torch
 from baselines import SEEDS, card_of, run_of
 from safetensors.torch import save
 
-from edgeecg.compress.cards import make_card
 from edgeecg.data import Dataset, Request, load_dataset
 from edgeecg.files import write_bytes, write_text
 from edgeecg.models import architecture, load, names
 from edgeecg.schema import ModelCard
+from edgeecg.training.cards import make_card
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "edgeecg" / "models" / "weights"
 LIMITS = {

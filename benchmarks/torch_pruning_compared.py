@@ -23,9 +23,9 @@ from cells import Cell
 from published import publish
 from torch import nn
 
-from edgeecg.compress import budget
-from edgeecg.compress.budget import Goal
-from edgeecg.compress.importance import Squares
+from edgeecg.compression import budget
+from edgeecg.compression.budget import Goal
+from edgeecg.pruning.importance import Squares
 from edgeecg.schema import CompressionConfig
 
 MODELS = ("cnn1d", "resnet1d_attn")
@@ -60,7 +60,7 @@ def cut_to(
     progress: float,
     squares: Squares | None = None,
 ) -> nn.Module:
-    """Stand for :func:`edgeecg.compress.budget.cut_to`: the smallest share that meets the goal."""
+    """Replace ``edgeecg.compression.budget.cut_to``: the smallest share that meets the goal."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2

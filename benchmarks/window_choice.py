@@ -22,15 +22,15 @@ from pedigree import machine, versions
 from sklearn.metrics import confusion_matrix
 
 from edgeecg.data import Dataset, Request, Windows, load_dataset
-from edgeecg.data.annotated import BEATS
+from edgeecg.data.windows.annotated import BEATS
+from edgeecg.evaluation.inference import predict
 from edgeecg.files import write_text
 from edgeecg.models import build
-from edgeecg.models.recipes import BEATS as RECIPE
+from edgeecg.models._recipes import BEATS as RECIPE
 from edgeecg.runs import git_revision
 from edgeecg.schema import Preprocessing, Rhythm, TrainingConfig
 from edgeecg.training.baseline import train
 from edgeecg.training.checkpoint import load_checkpoint, unprefixed
-from edgeecg.training.loop import predict
 
 RESULT = Path(__file__).resolve().parent / "results" / "window_choice.json"
 GROUPS = (

@@ -78,6 +78,10 @@ class MeterError(EdgeECGError):
     """An energy meter that is absent, unreadable or not to be believed."""
 
 
+class PluginError(EdgeECGError):
+    """An extension of another package that cannot be imported."""
+
+
 class MissingDependencyError(EdgeECGError):
     """A package that an optional part of edgeecg needs is not installed."""
 

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from edgeecg import files, models
-from edgeecg.energy import proxy
-from edgeecg.energy.count import count
+from edgeecg.costs import proxy
+from edgeecg.costs.counting import count
 from edgeecg.schema import MANIFEST_KEY, Artifact, ModelCard, Parity, Preprocessing
 
 WIDTHS = {"conv": (4, 4, 8), "dense": (8,)}

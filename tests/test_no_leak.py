@@ -18,25 +18,20 @@ import pytest
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg.compress import dense
-from edgeecg.compress import pipeline as compression
-from edgeecg.compress.cards import make_card
-from edgeecg.data import Dataset, Request, Windows, mitdb, ptbxl, synthetic, synthetic_ptbxl
-from edgeecg.export import pipeline as export
+from edgeecg.compression import dense
+from edgeecg.compression import pipeline as compression
+from edgeecg.data import Dataset, Request, Windows
+from edgeecg.data.sources import _synthetic_ptbxl, mitdb, ptbxl, synthetic
+from edgeecg.evaluation.inference import evaluate, predict
+from edgeecg.evaluation.multilabel import best_thresholds
+from edgeecg.exporters import _pipeline as export
 from edgeecg.models import build
 from edgeecg.resources import load_target
 from edgeecg.runs import RunFolder
-from edgeecg.schema import (
-    CompressionConfig,
-    CompressionLog,
-    ModelCard,
-    Role,
-    TrainingConfig,
-)
+from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard, Role, TrainingConfig
 from edgeecg.training.baseline import train
+from edgeecg.training.cards import make_card
 from edgeecg.training.checkpoint import weights
-from edgeecg.training.loop import evaluate, predict
-from edgeecg.training.multilabel import best_thresholds
 
 DS2 = [
     *("100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210"),
@@ -221,7 +216,7 @@ def test_the_scale_of_records_is_that_of_the_training_folds(
     monkeypatch.setenv("EDGEECG_CACHE", str(tmp_path / "cache"))
     place = tmp_path / "ptbxl"
     place.mkdir()
-    synthetic_ptbxl.generate(place, 100)
+    _synthetic_ptbxl.generate(place, 100)
     dataset = ptbxl.load_folder(place, Request(task="records"), None, "synthetic")
     assert not _crossing(dataset)
     # Mean 0 and deviation 1 over the training folds; with other folds in it, they would be off.

@@ -18,7 +18,7 @@ import table_viii
 import tables
 import torch_pruning_compared
 
-from edgeecg.compress.pipeline import planned
+from edgeecg.compression.pipeline import planned
 from edgeecg.schema import Budget, CompressionConfig, TrainingConfig
 
 if TYPE_CHECKING:

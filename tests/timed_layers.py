@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from edgeecg.energy import measured, proxy
+from edgeecg.costs import measured, proxy
 from edgeecg.models import architecture, build
-from edgeecg.models.costs import layer_costs
+from edgeecg.models._counting import layer_costs
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,

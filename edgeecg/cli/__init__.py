@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
 import sys
 import traceback
 from typing import Annotated
@@ -18,15 +17,14 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edgeecg import __version__
+from edgeecg import __version__, plugins
 
 _TYPER_INTERRUPTED = 130
-_NOT_VERBS = frozenset({"compressing", "compression_table", "console", "starting"})
 
 
 def verbs() -> list[str]:
     """Return the names of all verbs, in alphabetical order."""
-    return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_VERBS]
+    return plugins.names(__name__)
 
 
 def _named(arguments: list[str]) -> str | None:
@@ -129,7 +127,7 @@ def _interrupted() -> int:
 
 
 def _explain(error: Exception, arguments: list[str]) -> int:
-    from edgeecg.cli.console import show_error
+    from edgeecg.cli._console import show_error
     from edgeecg.errors import EdgeECGError
 
     if "--debug" in arguments:

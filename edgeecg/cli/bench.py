@@ -45,9 +45,9 @@ def bench(
 ) -> None:
     """Measure latency, energy, memory and parity of exported files on this machine."""
     from edgeecg import meters, resources
-    from edgeecg.bench.device import detect
-    from edgeecg.bench.protocol import NO_METER, Request, measure
-    from edgeecg.cli.console import emit_json, output, progress
+    from edgeecg.benchmark.protocol import NO_METER, Request, measure
+    from edgeecg.cli._console import emit_json, output, progress
+    from edgeecg.devices.detection import detect
 
     if meter not in (None, NO_METER):
         meters.get(meter)

@@ -10,10 +10,10 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgeecg.cli.console import Show
+    from edgeecg.cli._console import Show
     from edgeecg.errors import DataError
-    from edgeecg.training.calls import Calls
-    from edgeecg.training.subject import Subject
+    from edgeecg.evaluation.predictions import Calls
+    from edgeecg.evaluation.predictors import Subject
 
 EXTRA = "compress"
 
@@ -43,15 +43,15 @@ def classify(
     """
     import json
 
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import emit_json, output, progress, shown
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import emit_json, output, progress, shown
 
-    names = starting.lead_names(leads or [])
+    names = _starting.lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "loading the model")
 
         from edgeecg.data import inventory
-        from edgeecg.training.subject import load_subject
+        from edgeecg.evaluation.predictors import load_subject
 
         path = inventory.folder_of(data)
         subject = load_subject(model)
@@ -76,7 +76,7 @@ def _calls(
     """
     from edgeecg.data import unlabelled
     from edgeecg.errors import DataError
-    from edgeecg.training.calls import call
+    from edgeecg.evaluation.predictions import call
 
     names = unlabelled.names(path)
     calls: list[Calls] = []
@@ -118,8 +118,8 @@ def _document(
 
 def _write(subject: Subject, calls: list[Calls], folder: Path) -> Path:
     """Write a table of beats for each record, or one of all records; return where they are."""
+    from edgeecg.evaluation.predictions import as_csv
     from edgeecg.files import write_text
-    from edgeecg.training.calls import as_csv
 
     if subject.task == "records":
         rows = [row for each in calls for row in each.rows()]

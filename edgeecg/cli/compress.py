@@ -121,17 +121,17 @@ def compress(
     ] = None,
 ) -> None:
     """Compress a model: the trained one of the package, one of yours, or one trained now."""
-    from edgeecg.cli import compressing, starting
-    from edgeecg.cli.console import emit_json, output
+    from edgeecg.cli import _compressing, _starting
+    from edgeecg.cli._console import emit_json, output
 
     own = None
     if model is not None and ":" in model:
-        model, own = compressing.own_module(model)
-    training = starting.given(
+        model, own = _compressing.own_module(model)
+    training = _starting.given(
         {
             "model": model,
             "data": data,
-            "leads": starting.lead_names(leads or []) or None,
+            "leads": _starting.lead_names(leads or []) or None,
             "class_map": class_map,
             "epochs": epochs,
             "epoch_windows": epoch_windows,
@@ -139,7 +139,7 @@ def compress(
             "threads": threads,
         }
     )
-    pruning = starting.given(
+    pruning = _starting.given(
         {
             "own": own,
             "start": start,
@@ -149,7 +149,7 @@ def compress(
             "reading": reading,
             "alpha": alpha,
             "costs": costs,
-            **compressing.steering(budget or [], guard or []),
+            **_compressing.steering(budget or [], guard or []),
             "retries": retries,
             "sparsity": sparsity,
             "steps": steps,
@@ -163,11 +163,11 @@ def compress(
     )
     console = output(json_path)
     if seeds is None:
-        find = compressing.resumed if resume else compressing.started
-        log = compressing.perform(*find(name, training, pruning), console)
+        find = _compressing.resumed if resume else _compressing.started
+        log = _compressing.perform(*find(name, training, pruning), console)
         emit_json(json_path, log.to_json())
     else:
-        runs = compressing.several(name, seeds, training, pruning, resume)
-        emit_json(json_path, compressing.perform_all(runs, console))
+        runs = _compressing.several(name, seeds, training, pruning, resume)
+        emit_json(json_path, _compressing.perform_all(runs, console))
     target = "tflite" if quantize in (None, "none") else "tflite-int8"
     console.print(f"Next: edgeecg export --target {target}")

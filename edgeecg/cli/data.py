@@ -33,9 +33,9 @@ def fetch(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Download a database from PhysioNet, each file checked; go on where it was stopped."""
-    from edgeecg.cli.console import output, progress, shown
+    from edgeecg.cli._console import output, progress, shown
     from edgeecg.data import fetch as fetching
-    from edgeecg.data.places import place
+    from edgeecg.data.locations import place
 
     console = output(None)
     transport = fetching.over_http()
@@ -73,10 +73,10 @@ def info(
     ] = None,
 ) -> None:
     """Say what a database or a folder holds: records, leads, classes, splits, what is left out."""
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import emit_json, output, progress, shown
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import emit_json, output, progress, shown
 
-    names = starting.lead_names(leads or [])
+    names = _starting.lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "reading headers")
 
@@ -108,11 +108,12 @@ def show(
     ] = None,
 ) -> None:
     """Draw a record on ECG paper, with its beats and their classes, or with its twelve leads."""
-    from edgeecg.cli.console import output
-    from edgeecg.data import inventory, picture, records
+    from edgeecg.cli._console import output
+    from edgeecg.data import inventory
+    from edgeecg.data.records import picture, reader
 
     path, name = inventory.find_record(record, source)
-    header = records.describe(path, name)
+    header = reader.describe(path, name)
     wanted = {each.upper() for each in _TWELVE}
     if lead is None and not header.annotated and wanted <= {each.upper() for each in header.leads}:
         figure = _twelve(path, name, record)
@@ -133,11 +134,11 @@ def _beats(
 
     import numpy as np
 
-    from edgeecg.data import picture, records
-    from edgeecg.data.aami import BEAT_SYMBOLS, group_of
+    from edgeecg.data.records import picture, reader
+    from edgeecg.data.records.beat_classes import BEAT_SYMBOLS, group_of
     from edgeecg.errors import UsageError
 
-    assert isinstance(header, records.Header)
+    assert isinstance(header, reader.Header)
     length_s = header.length / header.fs_hz
     if stretch_s[0] >= length_s:
         raise UsageError(
@@ -145,7 +146,7 @@ def _beats(
             f"It is {length_s:g} s long.",
             "Give a smaller --start.",
         )
-    record = records.read(path, header.name, (lead,), strict=False, annotated=header.annotated)
+    record = reader.read(path, header.name, (lead,), strict=False, annotated=header.annotated)
     is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
     groups = [group_of(s, class_map) or "" for s in record.symbols if s in BEAT_SYMBOLS]
     drawn = dataclasses.replace(record, samples=record.samples[is_beat])
@@ -155,9 +156,10 @@ def _beats(
 def _twelve(path: Path, name: str, record: str) -> Figure:
     import dataclasses
 
-    from edgeecg.data import inventory, picture, records
+    from edgeecg.data import inventory
+    from edgeecg.data.records import picture, reader
 
-    read = records.read(path, name, _TWELVE, strict=False, annotated=False)
+    read = reader.read(path, name, _TWELVE, strict=False, annotated=False)
     classes = inventory.classes_of(path, name)
     return picture.twelve_leads(dataclasses.replace(read, name=Path(record).name), _TWELVE, classes)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from edgeecg.training.evaluation import Evaluation
-    from edgeecg.training.subject import Subject
+    from edgeecg.evaluation.predictors import Subject
+    from edgeecg.evaluation.scoring import Evaluation
 
 EXTRA = "compress"
 
@@ -52,19 +52,19 @@ def evaluate(
     """Score a model or an exported file on annotated records."""
     import json
 
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import emit_json, output, progress, shown
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import emit_json, output, progress, shown
 
-    names = starting.lead_names(leads or [])
+    names = _starting.lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "loading the model")
 
         from edgeecg.data import Request
-        from edgeecg.training import evaluation
-        from edgeecg.training.subject import load_subject
+        from edgeecg.evaluation import scoring
+        from edgeecg.evaluation.predictors import load_subject
 
         if own is not None:
-            from edgeecg.models.own import open_module
+            from edgeecg.models._custom import open_module
 
             open_module(own)
         subject = load_subject(model)
@@ -76,7 +76,7 @@ def evaluate(
             leads=names,
             min_likelihood=subject.min_likelihood if min_likelihood is None else min_likelihood,
         )
-        found = evaluation.evaluate(subject, request, split, show)
+        found = scoring.evaluate(subject, request, split, show)
 
     emit_json(json_path, json.dumps(_document(subject, found), indent=1) + "\n")
     console = output(json_path)
@@ -84,8 +84,8 @@ def evaluate(
         console.print("SYNTHETIC records: the scores say nothing about patients.", style="bold red")
     console.print(subject.title, style="bold", markup=False)
 
-    from edgeecg.report import evaluation as report
-    from edgeecg.report.terminal import print_table
+    from edgeecg.reporting import evaluation as report
+    from edgeecg.reporting.terminal import print_table
 
     for table in report.tables(found.scores, found.summary):
         print_table(table, console)
@@ -94,7 +94,7 @@ def evaluate(
 
 def _document(subject: Subject, found: Evaluation) -> dict[str, Any]:
     """Return the scores, and what they are the scores of."""
-    from edgeecg.report.evaluation import s_without_large_record
+    from edgeecg.reporting.evaluation import s_without_large_record
 
     alone = s_without_large_record(found.scores)
     return {

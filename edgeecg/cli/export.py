@@ -42,8 +42,8 @@ def export(
     import json
 
     from edgeecg import resources
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import emit_json, output, progress, shown
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.schema import ModelCard
 
     # What can be wrong is found before the slow imports.
@@ -53,16 +53,16 @@ def export(
     card = ModelCard.from_json(described.read_bytes(), str(described))
 
     if own is not None:
-        from edgeecg.models.own import open_module
+        from edgeecg.models._custom import open_module
 
         open_module(own)
 
     with progress() as bar:
         show = shown(bar, "reading records")
-        dataset = starting.records(starting.retraced(card), output(json_path), show)
+        dataset = _starting.records(_starting.retraced(card), output(json_path), show)
         show("loading the converters", 0, 1)
 
-        from edgeecg.export.pipeline import export_run
+        from edgeecg.exporters._pipeline import export_run
 
         missing: list[EdgeECGError] = []
         artifacts = export_run(folder, recipes, dataset, show, missing.append)
@@ -91,7 +91,7 @@ def _folder(model: str | None, run: str | None) -> RunFolder:
             "A model's name stands for the package's dense weights, --run for what a run made.",
             "Give one of the two.",
         )
-    from edgeecg.compress.dense import packaged
+    from edgeecg.compression.dense import packaged
 
     return packaged(model)
 

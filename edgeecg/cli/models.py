@@ -21,7 +21,7 @@ def models(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from edgeecg.cli.console import emit_json, output
+    from edgeecg.cli._console import emit_json, output
     from edgeecg.models import catalogue
 
     rows = catalogue()

@@ -31,10 +31,10 @@ def report(
 ) -> None:
     """Show what a run gained: scores, size, measured time and energy beside the proxy."""
     from edgeecg import runs
-    from edgeecg.cli.console import emit_json, output
+    from edgeecg.cli._console import emit_json, output
     from edgeecg.errors import MissingDependencyError
     from edgeecg.files import write_text
-    from edgeecg.report import comparison, documents, terminal
+    from edgeecg.reporting import comparison, documents, terminal
 
     folder = runs.newest() if run is None else runs.named(run)
     found = documents.read(folder, bench or ())
@@ -43,7 +43,7 @@ def report(
     terminal.show(found, compared, console)
     emit_json(json_path, compared.to_json())
     try:
-        from edgeecg.report import page
+        from edgeecg.reporting import page
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in ("jinja2", "matplotlib"):

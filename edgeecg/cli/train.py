@@ -48,14 +48,14 @@ def train(
     ] = None,
 ) -> None:
     """Train a dense model from the beginning."""
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import emit_json, output
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import emit_json, output
 
-    options = starting.given(
+    options = _starting.given(
         {
             "model": model,
             "data": data,
-            "leads": starting.lead_names(leads or []) or None,
+            "leads": _starting.lead_names(leads or []) or None,
             "class_map": class_map,
             "min_likelihood": min_likelihood,
             "epochs": epochs,
@@ -78,37 +78,37 @@ def train(
 
 
 def _started(name: str | None, options: dict[str, object]) -> tuple[RunFolder, TrainingConfig]:
-    from edgeecg.cli import starting
+    from edgeecg.cli import _starting
     from edgeecg.models import architecture
     from edgeecg.schema import TrainingConfig
 
     model = str(options.get("model", TrainingConfig().model))
-    config = starting.configured(TrainingConfig, architecture(model).RECIPE, options)
-    return starting.new_run(name, model), config
+    config = _starting.configured(TrainingConfig, architecture(model).RECIPE, options)
+    return _starting.new_run(name, model), config
 
 
 def _resumed(name: str | None, options: dict[str, object]) -> tuple[RunFolder, TrainingConfig]:
-    from edgeecg.cli import starting
+    from edgeecg.cli import _starting
     from edgeecg.runs import newest_untrained
     from edgeecg.schema import TrainingConfig
 
     run = newest_untrained(name)
     config = TrainingConfig.from_json(run.training.read_bytes(), source=str(run.training))
-    starting.unchanged(run, config, options)
+    _starting.unchanged(run, config, options)
     return run, config
 
 
 def _run(run: RunFolder, config: TrainingConfig, json_path: Path | None) -> ModelCard:
-    from edgeecg.cli import starting
-    from edgeecg.cli.console import output, progress, shown
-    from edgeecg.compress.cards import make_card, save_model
-    from edgeecg.compress.journal import Journal
+    from edgeecg.cli import _starting
+    from edgeecg.cli._console import output, progress, shown
     from edgeecg.files import write_text
+    from edgeecg.runs.journal import Journal
     from edgeecg.training import baseline, device
+    from edgeecg.training.cards import make_card, save_model
 
     with progress() as bar:
         show = shown(bar, "reading records")
-        dataset = starting.records(config, output(json_path), show)
+        dataset = _starting.records(config, output(json_path), show)
         if device.writes() and not run.training.is_file():
             write_text(run.training, config.to_json())
             Journal(run.events).write("train", command="edgeecg " + " ".join(sys.argv[1:]))

@@ -18,7 +18,7 @@
 - ``inventory.py`` and ``picture.py``: what ``edgeecg data`` shows.
 """
 
-from edgeecg.data.dataset import Dataset, OnRecord, Request, Windows
-from edgeecg.data.load import load_dataset
+from edgeecg.data.loading import load_dataset
+from edgeecg.data.windows.dataset import Dataset, OnRecord, Request, Windows
 
 __all__ = ["Dataset", "OnRecord", "Request", "Windows", "load_dataset"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg import files
-from edgeecg.data.inside import inside
+from edgeecg.data.records.paths import inside
 from edgeecg.errors import DataError, UnknownNameError
 
 Transport = Callable[[str], Iterator[bytes]]

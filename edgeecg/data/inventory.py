@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from edgeecg.data import fetch, folder, records
-from edgeecg.data.dataset import Dataset, OnRecord, Request
-from edgeecg.data.load import load_dataset
-from edgeecg.data.places import place
+from edgeecg.data import fetch
+from edgeecg.data.loading import load_dataset
+from edgeecg.data.locations import place
+from edgeecg.data.records import reader
+from edgeecg.data.sources import _folder
+from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
 from edgeecg.errors import DataError, UnknownNameError
 from edgeecg.schema import Count, DataSummary, Task, Value
 
@@ -57,7 +59,7 @@ def folder_of(name: str) -> Path:
         DataError: The database is not on this machine.
     """
     if name == "synthetic":
-        from edgeecg.data import synthetic
+        from edgeecg.data.sources import synthetic
 
         return synthetic.folder()
     if name in fetch.DATABASES:
@@ -76,7 +78,7 @@ def folder_of(name: str) -> Path:
 
 def is_ptbxl(path: Path) -> bool:
     """Say whether a folder has PTB-XL's layout."""
-    return (path / folder.PTBXL_INDEX).is_file()
+    return (path / _folder.PTBXL_INDEX).is_file()
 
 
 def take(
@@ -158,23 +160,23 @@ def _names_of(record: str, path: Path) -> list[str]:
     return [f"{rate}/{number // 1000 * 1000:05d}/{number:05d}{end}" for rate, end in _RATES.items()]
 
 
-def _headers(path: Path) -> tuple[list[records.Header], list[int]]:
+def _headers(path: Path) -> tuple[list[reader.Header], list[int]]:
     """Return headers, and how many records each stands for."""
     if not is_ptbxl(path):
-        names = folder.record_names(path)
-        return [records.describe(path, name) for name in names], [1] * len(names)
-    headers: list[records.Header] = []
+        names = _folder.record_names(path)
+        return [reader.describe(path, name) for name in names], [1] * len(names)
+    headers: list[reader.Header] = []
     weights: list[int] = []
     for rate, end in _RATES.items():
         found = sorted(path.glob(f"{rate}/*/*{end}.hea"))
         if found:
             name = str(found[0].relative_to(path).with_suffix(""))
-            headers.append(records.describe(path, name))
+            headers.append(reader.describe(path, name))
             weights.append(len(found))
     if not headers:
         raise DataError(
             f"There are no records in '{path}'.",
-            f"It has {folder.PTBXL_INDEX}, but neither records100 nor records500 holds any.",
+            f"It has {_folder.PTBXL_INDEX}, but neither records100 nor records500 holds any.",
             "Run 'edgeecg data fetch ptbxl'.",
         )
     return headers, weights
@@ -187,9 +189,9 @@ def _dataset(
     if name in (*fetch.DATABASES, "synthetic"):
         return load_dataset(Request(source=name, task=task), on_record)
     request = Request(source=str(path), task=task, leads=leads)
-    if task == "beats" and annotated < folder.SMALLEST_SPLIT:
-        return folder.load_everything(path, request, on_record)
-    return folder.load(path, request, on_record)
+    if task == "beats" and annotated < _folder.SMALLEST_SPLIT:
+        return _folder.load_everything(path, request, on_record)
+    return _folder.load(path, request, on_record)
 
 
 def classes_of(path: Path, name: str) -> str:
@@ -204,12 +206,12 @@ def classes_of(path: Path, name: str) -> str:
     """
     if not is_ptbxl(path):
         return "no classes"
-    from edgeecg.data import ptbxl_index
+    from edgeecg.data.sources import _ptbxl_index
 
-    index = ptbxl_index.read(path, "filename_lr", 0.0)
+    index = _ptbxl_index.read(path, "filename_lr", 0.0)
     number = PurePosixPath(name).name.partition("_")[0]
     for own, y in zip(index.path, index.y, strict=True):
         if own.name.partition("_")[0] == number:
-            pairs = zip(ptbxl_index.CLASSES, y.tolist(), strict=True)
+            pairs = zip(_ptbxl_index.CLASSES, y.tolist(), strict=True)
             return ", ".join(label for label, has in pairs if has)
     return "no superclass"

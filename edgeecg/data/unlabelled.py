@@ -11,12 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.data import beat_windows, folder, records, windows
-from edgeecg.data.aami import BEAT_SYMBOLS
 from edgeecg.data.inventory import is_ptbxl
-from edgeecg.data.records import Record
+from edgeecg.data.records import reader
+from edgeecg.data.records.beat_classes import BEAT_SYMBOLS
+from edgeecg.data.records.reader import Record
+from edgeecg.data.sources import _folder
+from edgeecg.data.windows.beats import NAN, SHORT, beat_windows, held, is_short
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
+from edgeecg.signal import windows
 
 Peaks = Literal["annotations", "xqrs", "none needed"]
 """Where the R peaks come from."""
@@ -51,7 +54,7 @@ def names(path: Path) -> tuple[str, ...]:
         DataError: There are none, or the list of records names one that is missing or outside.
     """
     if not is_ptbxl(path):
-        return folder.record_names(path)
+        return _folder.record_names(path)
     found = sorted(path.glob("records100/*/*_lr.hea"))
     return tuple(str(header.relative_to(path).with_suffix("")) for header in found)
 
@@ -75,17 +78,17 @@ def load(
     """
     wanted = tuple(leads.get(lead, lead) for lead in preprocessing.leads)
     annotated = (path / f"{name}.atr").is_file() and preprocessing.r_index is not None
-    record = records.read(path, name, wanted, strict=False, annotated=annotated)
+    record = reader.read(path, name, wanted, strict=False, annotated=annotated)
     if preprocessing.r_index is None:
         return _whole(record, preprocessing)
-    if beat_windows.is_short(record, preprocessing):
-        return _nothing(record, preprocessing, beat_windows.SHORT)
+    if is_short(record, preprocessing):
+        return _nothing(record, preprocessing, SHORT)
     if annotated:
         is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
         beats, peaks = record.samples[is_beat], "annotations"
     else:
         beats, peaks = detect(record), "xqrs"
-    made = beat_windows.beat_windows(record, beats, preprocessing)
+    made = beat_windows(record, beats, preprocessing)
     skipped = Counter(made.reason[made.reason != ""].tolist())
     return Unlabelled(
         name, record.fs_hz, made.x, beats[made.reason == ""], peaks, dict(sorted(skipped.items()))
@@ -100,7 +103,7 @@ def detect(record: Record) -> NDArray[np.int64]:
     """
     from wfdb import processing
 
-    lead = beat_windows.held(record.signal_mv[:1])[0]
+    lead = held(record.signal_mv[:1])[0]
     try:
         found = processing.xqrs_detect(sig=lead, fs=record.fs_hz, verbose=False)
     except (ValueError, IndexError, ArithmeticError) as error:
@@ -115,14 +118,14 @@ def detect(record: Record) -> NDArray[np.int64]:
 def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
     """Return the record's first ``window`` samples at the model's rate as one window."""
     if not np.isfinite(record.signal_mv).all():
-        return _nothing(record, preprocessing, beat_windows.NAN)
+        return _nothing(record, preprocessing, NAN)
     stream = windows.CausalFilter(preprocessing, record.fs_hz)
     # The resampler is late by `delay`; the last value is held until it has put out everything.
     late = -(-stream.delay * stream.down // stream.up)
     padded = np.pad(record.signal_mv, ((0, 0), (0, late)), mode="edge")
     filtered = stream.push(padded)[:, stream.delay :][:, : preprocessing.window]
     if filtered.shape[1] < preprocessing.window:
-        return _nothing(record, preprocessing, beat_windows.SHORT)
+        return _nothing(record, preprocessing, SHORT)
     x = windows.normalise(filtered, preprocessing)[None]
     return Unlabelled(record.name, record.fs_hz, x, np.zeros(1, np.int64), "none needed", {})
 

@@ -6,10 +6,9 @@ is none and how to mend that. Modules whose name starts with ``_`` are helpers a
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import Protocol, cast
 
+from edgeecg import plugins
 from edgeecg.errors import UnknownNameError
 
 
@@ -60,7 +59,7 @@ class MeterModule(Protocol):
 
 def names() -> list[str]:
     """Return the names of all meters, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return plugins.names(__name__)
 
 
 def get(name: str) -> MeterModule:
@@ -71,4 +70,4 @@ def get(name: str) -> MeterModule:
     """
     if name not in names():
         raise UnknownNameError("meter", name, [*names(), "none"])
-    return cast(MeterModule, importlib.import_module(f"{__name__}.{name}"))
+    return cast(MeterModule, plugins.load(__name__, name))

@@ -7,8 +7,6 @@ without running any code from a file.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
@@ -17,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from edgeecg import plugins
 from edgeecg.errors import ArtifactError, UnknownNameError
 from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
 
@@ -25,7 +24,6 @@ Widths = Mapping[str, tuple[int, ...]]
 Blocks = Mapping[str, tuple[tuple[str, int], ...]]
 """Modules that may be left out, and which of the widths (key and place) are then 0."""
 
-_NOT_MODELS = frozenset({"attention", "costs", "own", "pooling", "recipes"})
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -67,23 +65,23 @@ class Architecture(Protocol):
 
 def names() -> list[str]:
     """Return the names of all models, in alphabetical order."""
-    return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in _NOT_MODELS]
+    return plugins.names(__name__)
 
 
 def architecture(name: str) -> Architecture:
-    """Return the file of one model, or a user's own module (:mod:`edgeecg.models.own`).
+    """Return the file of one model, or a user's own module (:mod:`edgeecg.models._custom`).
 
     Raises:
         UnknownNameError: There is no such model.
         UsageError: It is a user's own, and its file is not named on this command line.
     """
     if "." in name:
-        from edgeecg.models import own
+        from edgeecg.models import _custom
 
-        return own.opened(name)
+        return _custom.opened(name)
     if name not in names():
         raise UnknownNameError("model", name, names())
-    return cast(Architecture, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Architecture, plugins.load(__name__, name))
 
 
 def build(name: str, widths: Widths | None = None) -> nn.Module:
@@ -171,7 +169,7 @@ def shipped(name: str) -> tuple[Path, ModelCard] | None:
 
 def catalogue() -> list[ModelSummary]:
     """Return one line per model: parameters and MACs counted from the built module, scores."""
-    from edgeecg.models.costs import layer_costs, parameters
+    from edgeecg.models._counting import layer_costs, parameters
 
     rows: list[ModelSummary] = []
     for name in names():

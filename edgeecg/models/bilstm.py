@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
+from edgeecg.models import Blocks, Widths, _recipes
 from edgeecg.schema import Task
 
 DATASET = "mitdb"
@@ -19,7 +19,7 @@ INPUT_SHAPE = (1, 256)
 FIXED: tuple[str, ...] = ("head",)
 WIDTHS: dict[str, tuple[int, ...]] = {"hidden": (128, 128)}
 BLOCKS: Blocks = {}
-RECIPE = recipes.BEATS.model_copy(update={"model": "bilstm", "epochs": 5})
+RECIPE = _recipes.BEATS.model_copy(update={"model": "bilstm", "epochs": 5})
 
 _PER_STEP = 4
 

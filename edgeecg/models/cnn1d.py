@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
+from edgeecg.models import Blocks, Widths, _recipes
 from edgeecg.schema import Task
 
 DATASET = "mitdb"
@@ -15,7 +15,7 @@ INPUT_SHAPE = (1, 256)
 FIXED: tuple[str, ...] = ("head",)
 WIDTHS: dict[str, tuple[int, ...]] = {"conv": (32, 64, 128), "dense": (128,)}
 BLOCKS: Blocks = {}
-RECIPE = recipes.BEATS.model_copy(update={"model": "cnn1d"})
+RECIPE = _recipes.BEATS.model_copy(update={"model": "cnn1d"})
 
 _KERNELS = (15, 7, 5)
 _POSITIONS = 8

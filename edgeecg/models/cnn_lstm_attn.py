@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
-from edgeecg.models.pooling import AttentionPooling
+from edgeecg.models import Blocks, Widths, _recipes
+from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import Task
 
 DATASET = "mitdb"
@@ -22,7 +22,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "attention": (128,),
 }
 BLOCKS: Blocks = {}
-RECIPE = recipes.BEATS.model_copy(update={"model": "cnn_lstm_attn"})
+RECIPE = _recipes.BEATS.model_copy(update={"model": "cnn_lstm_attn"})
 
 _KERNELS = (7, 5, 5)
 

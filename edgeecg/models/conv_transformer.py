@@ -12,9 +12,9 @@ import math
 
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
-from edgeecg.models.attention import EncoderBlock, PositionEncoding
-from edgeecg.models.pooling import AttentionPooling
+from edgeecg.models import Blocks, Widths, _recipes
+from edgeecg.models._attention import EncoderBlock, PositionEncoding
+from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import Task
 
 DATASET = "ptbxl"
@@ -33,7 +33,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
 BLOCKS: Blocks = {
     f"blocks.{i}": (("heads", i), ("head_width", i), ("feedforward", i)) for i in range(4)
 }
-RECIPE = recipes.RECORDS.model_copy(
+RECIPE = _recipes.RECORDS.model_copy(
     update={
         "model": "conv_transformer",
         "epochs": 18,

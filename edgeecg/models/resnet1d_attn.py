@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
-from edgeecg.models.pooling import AttentionPooling
+from edgeecg.models import Blocks, Widths, _recipes
+from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import Task
 
 DATASET = "mitdb"
@@ -24,7 +24,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "attention": (128,),
 }
 BLOCKS: Blocks = {f"stages.{i}.1": (("inner", 2 * i + 1),) for i in range(3)}
-RECIPE = recipes.BEATS.model_copy(update={"model": "resnet1d_attn"})
+RECIPE = _recipes.BEATS.model_copy(update={"model": "resnet1d_attn"})
 
 _STEM_KERNEL = 7
 _KERNELS = (7, 5, 5)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Blocks, Widths, recipes
-from edgeecg.models.pooling import AttentionPooling
+from edgeecg.models import Blocks, Widths, _recipes
+from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import Task
 
 DATASET = "ptbxl"
@@ -25,7 +25,7 @@ WIDTHS: dict[str, tuple[int, ...]] = {
     "attention": (132,),
 }
 BLOCKS: Blocks = {f"stages.{i}.1": (("inner", 2 * i + 1), ("squeeze", 2 * i + 1)) for i in range(4)}
-RECIPE = recipes.RECORDS.model_copy(update={"model": "resnet1d_se_attn"})
+RECIPE = _recipes.RECORDS.model_copy(update={"model": "resnet1d_se_attn"})
 
 _STEM_KERNEL = 17
 _KERNEL = 5

@@ -6,8 +6,6 @@ helpers and no runtimes. Importing a runtime module imports no runtime: that hap
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -15,6 +13,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg import plugins
 from edgeecg.errors import UsageError
 
 
@@ -131,12 +130,12 @@ class Runtime(Protocol):
 
 def names() -> list[str]:
     """Return the names of all runtimes, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return plugins.names(__name__)
 
 
 def get(name: str) -> Runtime:
     """Return one runtime's module."""
-    return cast(Runtime, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Runtime, plugins.load(__name__, name))
 
 
 def for_file(path: Path) -> Runtime:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.energy import tflite_file
+from edgeecg.costs import tflite_file
 from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.runtimes import Profile
 

@@ -13,6 +13,7 @@ from edgeecg.schema.compression import (
     OwnModule,
     Rollback,
 )
+from edgeecg.schema.constraints import Budget, BudgetKind, Guard
 from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
 from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
@@ -32,7 +33,6 @@ from edgeecg.schema.measurement import (
 from edgeecg.schema.models import ModelCard, ModelSummary
 from edgeecg.schema.quantization import QuantizationLog, Quantize
 from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
-from edgeecg.schema.steering import Budget, BudgetKind, Guard
 from edgeecg.schema.training import Augmentation, TrainingConfig
 from edgeecg.schema.value import (
     MANIFEST_KEY,

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edgeecg.schema.constraints import Budget, Guard
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
 from edgeecg.schema.measured_costs import MeasuredCosts
 from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.scores import Scores
-from edgeecg.schema.steering import Budget, Guard
 from edgeecg.schema.training import TrainingConfig
 from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Sha256, Value
 

@@ -29,7 +29,7 @@ class LayerSeconds(Value):
 class MeasuredCosts(Value):
     """Seconds of a dense model's layers on one device.
 
-    How they change when the model is cut is in :mod:`edgeecg.energy.measured`.
+    How they change when the model is cut is in :mod:`edgeecg.costs.measured`.
 
     Attributes:
         model: Architecture.

@@ -263,7 +263,7 @@ class BenchReport(Value):
         edgeecg_version: Version of this package.
     """
 
-    version: ClassVar[str] = "edgeecg.bench/1"
+    version: ClassVar[str] = "edgeecg.benchmark/1"
 
     results: tuple[BenchResult, ...]
     suite: Suite

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgeecg.data import windows
-from edgeecg.data.rhythm import CLIP
 from edgeecg.schema import Augmentation, Preprocessing
+from edgeecg.signal import windows
+from edgeecg.signal.rhythm import CLIP
 
 _WARP_POINTS = 6
 

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.evaluation.inference import evaluate
 from edgeecg.models import build
 from edgeecg.schema import TrainingConfig
 from edgeecg.training.averaging import running_mean
@@ -25,15 +26,7 @@ from edgeecg.training.checkpoint import (
     weights,
 )
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import (
-    Progress,
-    Stage,
-    evaluate,
-    make_optimizer,
-    material,
-    plain,
-    train_epoch,
-)
+from edgeecg.training.loop import Progress, Stage, make_optimizer, material, plain, train_epoch
 from edgeecg.training.random_encoder import taught
 
 

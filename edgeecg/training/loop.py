@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -20,10 +19,9 @@ from torch.nn import functional as F
 
 from edgeecg.data import Dataset, Windows
 from edgeecg.errors import DivergedError
-from edgeecg.schema import Scores, Split, Task, TrainingConfig
+from edgeecg.schema import Task, TrainingConfig
 from edgeecg.training.augment import Augmenter
 from edgeecg.training.losses import supervised
-from edgeecg.training.metrics import score_predictor
 from edgeecg.training.sampling import draw
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -92,7 +90,7 @@ def material(dataset: Dataset, config: TrainingConfig) -> Material:
     """
     recorded = None
     if config.augmentation.recorded_noise:
-        from edgeecg.data import noise
+        from edgeecg.data.windows import noise
 
         kinds = [noise.bank(kind, dataset.preprocessing, "train") for kind in ("bw", "ma")]
         recorded = np.concatenate(kinds)
@@ -198,29 +196,6 @@ def _mixed(
         share * x + (1 - share) * x[other],
         share * target + (1 - share) * target[other],
     )
-
-
-def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logits ``(n, classes)`` of windows ``(n, leads, samples)``, in evaluation mode."""
-    training = model.training
-    device = next(model.parameters()).device
-    model.eval()
-    with torch.no_grad():
-        parts = [
-            model(torch.from_numpy(np.array(windows[i : i + _PREDICT_BATCH])).to(device)).cpu()
-            for i in range(0, len(windows), _PREDICT_BATCH)
-        ]
-    model.train(training)
-    return torch.cat(parts).float().numpy()
-
-
-def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:
-    """Score a model on one split, in evaluation mode.
-
-    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided. For
-    several labels the thresholds come from ``val``, whichever split is scored.
-    """
-    return score_predictor(partial(predict, model), dataset, split)
 
 
 def _rate_factor(done: float) -> float:

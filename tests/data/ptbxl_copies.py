@@ -11,8 +11,9 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from edgeecg.data import Dataset, Request, ptbxl
-from edgeecg.data.ptbxl import LEADS
+from edgeecg.data import Dataset, Request
+from edgeecg.data.sources import ptbxl
+from edgeecg.data.sources.ptbxl import LEADS
 from edgeecg.errors import DataError
 from edgeecg.schema import Split
 

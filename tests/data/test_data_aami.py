@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeecg.data.aami import BEAT_SYMBOLS, CLASSES, group_of
+from edgeecg.data.records.beat_classes import BEAT_SYMBOLS, CLASSES, group_of
 from edgeecg.schema import ClassMapName
 
 # de Chazal et al. 2004, table I; and the application guide of PhysioNet's bxb.

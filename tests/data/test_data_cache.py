@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeecg.data import Windows, cache
+from edgeecg.data import Windows
+from edgeecg.data.windows import cache
 from edgeecg.errors import DataError
 
 KEY = "ab" * 32

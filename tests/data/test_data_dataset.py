@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeecg.data import Dataset, Request, annotated, load_dataset, synthetic
-from edgeecg.data.annotated import RecordSet
-from edgeecg.data.split import Split
+from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data.sources import synthetic
+from edgeecg.data.windows import annotated
+from edgeecg.data.windows.annotated import RecordSet
+from edgeecg.data.windows.split import Split
 from edgeecg.errors import DataError, UnknownNameError
 from edgeecg.schema import DataSummary, Preprocessing, Reference, Rhythm
 from edgeecg.schema import Split as SplitName
@@ -54,7 +56,7 @@ def test_first_from_the_records_then_from_the_cache(small_set: RecordSet) -> Non
 
 
 def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: RecordSet) -> None:
-    from edgeecg.data.records import read
+    from edgeecg.data.records.reader import read
 
     made = load(small_set)
     kept = sum(sum(counts.values()) for counts in made.summary.beats.values())
@@ -64,7 +66,7 @@ def test_every_beat_is_in_a_class_or_counted_as_skipped(small_set: RecordSet) ->
 
 
 def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) -> None:
-    from edgeecg.data.records import read
+    from edgeecg.data.records.reader import read
 
     made = load(small_set)
     assert set(made.outside) == {"val", "test"}

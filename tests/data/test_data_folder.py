@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgeecg.data import Dataset, Request, folder, load_dataset
-from edgeecg.data.inside import inside
+from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data.records.paths import inside
+from edgeecg.data.sources import _folder
 from edgeecg.errors import DataError, SchemaError
 from edgeecg.schema import Preprocessing, Reference, Rhythm
 
@@ -95,7 +96,7 @@ def test_a_split_file_that_is_something_else(five: Path, text: str) -> None:
 def test_records_without_annotations_are_counted_and_do_not_train(five: Path) -> None:
     (five / "b.atr").unlink()
     summary = _load(five).summary
-    assert summary.skipped[folder.UNANNOTATED] == 1
+    assert summary.skipped[_folder.UNANNOTATED] == 1
     assert "b" not in summary.train_records + summary.val_records + summary.test_records
 
 
@@ -103,7 +104,7 @@ def test_two_records_cannot_train_but_can_be_scored(write_record: WriteRecord) -
     path = write_record("a")
     write_record("b")
     assert "3 annotated records, and it has 2" in _error(path).why
-    dataset = folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, Request(), None)
     assert dataset.summary.test_records == ("a", "b")
     assert len(dataset.test.y) == 6
     assert len(dataset.train.y) == len(dataset.val.y) == 0
@@ -112,7 +113,7 @@ def test_two_records_cannot_train_but_can_be_scored(write_record: WriteRecord) -
 
 def test_scoring_counts_beats_outside_the_classes(write_record: WriteRecord) -> None:
     path = write_record("a", symbols=["N", "F", "/"])
-    dataset = folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, Request(), None)
     assert dataset.test.y.tolist() == [0]
     assert dataset.outside["test"].y.tolist() == [0, 1]
     assert "The test records hold no beat of class S, V." in dataset.summary.notes
@@ -122,7 +123,7 @@ def test_nothing_to_score_without_annotations(write_record: WriteRecord) -> None
     path = write_record("a")
     (path / "a.atr").unlink()
     with pytest.raises(DataError, match="edgeecg classify"):
-        folder.load_everything(path, Request(), None)
+        _folder.load_everything(path, Request(), None)
 
 
 def test_a_class_that_a_split_lacks_is_noted_but_no_beats_at_all_is_an_error(five: Path) -> None:
@@ -140,8 +141,8 @@ def test_records_in_folders_that_records_names(write_record: WriteRecord) -> Non
     for suffix in (".hea", ".dat", ".atr"):
         (path / f"a{suffix}").rename(path / "p1" / f"a{suffix}")
     (path / "RECORDS").write_text("p1/a\n\n")
-    assert folder.record_names(path) == ("p1/a",)
-    dataset = folder.load_everything(path, Request(), None)
+    assert _folder.record_names(path) == ("p1/a",)
+    dataset = _folder.load_everything(path, Request(), None)
     assert set(dataset.test.record) == {"p1/a"}
 
 
@@ -181,7 +182,7 @@ def test_an_empty_or_missing_folder(tmp_path: Path) -> None:
 
 def _message(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        folder.record_names(path)
+        _folder.record_names(path)
     return str(caught.value)
 
 
@@ -220,7 +221,7 @@ def test_another_rate_gives_the_same_windows(tmp_path: Path, write_record: Write
     (path / "fast.dat").rename(path / "signal.bin")
     header = path / "fast.hea"
     header.write_text(header.read_text().replace("fast.dat", "signal.bin"))
-    x = folder.load_everything(path, Request(), None).test
+    x = _folder.load_everything(path, Request(), None).test
     assert x.record.tolist() == ["fast", "fast", "slow", "slow"]
     # The resamplers differ in delay by less than one output sample.
     np.testing.assert_allclose(x.x[0], x.x[2], atol=0.08)
@@ -233,11 +234,11 @@ def _digital(samples: int = 4000) -> NDArray[np.int64]:
 
 def test_invalid_samples_cost_the_windows_that_see_them(write_record: WriteRecord) -> None:
     whole = write_record("a", digital=_digital(), annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    clean = folder.load_everything(whole, Request(), None).test.x
+    clean = _folder.load_everything(whole, Request(), None).test.x
     digital = _digital()
     digital[1990:1995, 1] = -2048
     holed = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    dataset = folder.load_everything(holed, Request(), None)
+    dataset = _folder.load_everything(holed, Request(), None)
     assert dataset.summary.skipped == {"NaN signal": 1}
     assert dataset.test.sample.tolist() == [1000, 3000]
     assert np.isfinite(dataset.test.x).all()
@@ -250,16 +251,16 @@ def test_a_beat_without_a_window_does_not_enter_the_mean_beat(write_record: Writ
     digital[1990:1995, 1] = -2048
     request = Request(preprocessing=Preprocessing(r_index=64, reference=Reference()))
     path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    with_it = folder.load_everything(path, request, None).test.x
+    with_it = _folder.load_everything(path, request, None).test.x
     write_record("a", digital=digital, annotated=[1000, 3000], symbols=list("NN"))
-    np.testing.assert_array_equal(with_it, folder.load_everything(path, request, None).test.x)
+    np.testing.assert_array_equal(with_it, _folder.load_everything(path, request, None).test.x)
 
 
 def test_a_flat_stretch_costs_its_windows(write_record: WriteRecord) -> None:
     digital = _digital()
     digital[1500:2400, 1] = 1000
     path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    dataset = folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, Request(), None)
     assert dataset.summary.skipped == {"flat signal": 1}
     assert dataset.test.sample.tolist() == [1000, 3000]
 
@@ -272,14 +273,14 @@ def test_a_flat_lead_is_named_with_its_record(
     digital[:, 1] = value
     path = write_record("a", digital=digital)
     with pytest.raises(DataError, match=r"Lead MLII of record a .* is flat") as caught:
-        folder.load_everything(path, Request(), None)
+        _folder.load_everything(path, Request(), None)
     assert said in caught.value.why
 
 
 def test_a_record_shorter_than_one_window_is_counted(write_record: WriteRecord) -> None:
     path = write_record("a")
     write_record("b", digital=_digital(250), annotated=[150], symbols=["N"])
-    dataset = folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, Request(), None)
     assert dataset.summary.skipped == {"record shorter than one window": 1}
     assert set(dataset.test.record) == {"a"}
 
@@ -290,30 +291,30 @@ def test_a_symbol_that_wfdb_does_not_know_is_counted(write_record: WriteRecord) 
     last = [i for i, word in enumerate(words) if word >> 10 == 5][-1]  # 5 is the code of V
     words[last] = 45 << 10 | (words[last] & 1023)  # and 45 is nobody's
     (path / "a.atr").write_bytes(words.tobytes())
-    dataset = folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, Request(), None)
     assert dataset.summary.skipped == {"unmapped": 2}
 
 
 def test_an_annotation_past_the_end_is_an_error(write_record: WriteRecord) -> None:
     path = write_record("a", annotated=[700, 1100, 2000])
     with pytest.raises(DataError, match="sample 2000; the record has 2000"):
-        folder.load_everything(path, Request(), None)
+        _folder.load_everything(path, Request(), None)
 
 
 def test_a_beat_that_is_there_twice_has_no_rhythm(write_record: WriteRecord) -> None:
     path = write_record("a", annotated=[700, 700, 1500])
     preprocessing = Preprocessing(rhythm=Rhythm())
     with pytest.raises(DataError, match="sample 700"):
-        folder.load_everything(path, Request(preprocessing=preprocessing), None)
+        _folder.load_everything(path, Request(preprocessing=preprocessing), None)
 
 
 def test_the_cache_knows_a_changed_signal_file(write_record: WriteRecord) -> None:
     path = write_record("a")
-    before = folder.load_everything(path, Request(), None)
-    again = folder.load_everything(path, Request(), None)
+    before = _folder.load_everything(path, Request(), None)
+    again = _folder.load_everything(path, Request(), None)
     np.testing.assert_array_equal(before.test.x, again.test.x)
     write_record("a", digital=_digital())
     assert (
-        folder.load_everything(path, Request(), None).summary.content_sha256
+        _folder.load_everything(path, Request(), None).summary.content_sha256
         != before.summary.content_sha256
     )

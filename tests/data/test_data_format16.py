@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ptbxl_copies import base, error_of
 
-from edgeecg.data import format16, synthetic_ptbxl
+from edgeecg.data.records import format16
+from edgeecg.data.sources import _synthetic_ptbxl
 from edgeecg.errors import DataError
 
 
@@ -19,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     """Fifty records, with each class in each fold."""
     place = tmp_path / "ptbxl"
     place.mkdir()
-    synthetic_ptbxl.generate(place, records=50)
+    _synthetic_ptbxl.generate(place, records=50)
     return place
 
 

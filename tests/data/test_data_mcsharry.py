@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from edgeecg.data import mcsharry
-from edgeecg.data.mcsharry import Waves, solve, tachogram
+from edgeecg.data.sources import _mcsharry
+from edgeecg.data.sources._mcsharry import Waves, solve, tachogram
 
 # McSharry et al. 2003, table I: angle in degrees, a, b.
 TABLE = [(-60, 1.2, 0.25), (-15, -5.0, 0.1), (0, 30.0, 0.1), (15, -7.5, 0.1), (90, 0.75, 0.4)]
@@ -48,9 +48,9 @@ def test_at_60_per_minute_it_solves_the_papers_equations() -> None:
 
 def test_the_modules_table_is_the_papers() -> None:
     table = np.array(TABLE)
-    np.testing.assert_allclose(mcsharry.ANGLES_RAD, np.radians(table[:, 0]))
-    np.testing.assert_allclose(mcsharry.HEIGHTS, table[:, 1])
-    np.testing.assert_allclose(mcsharry.WIDTHS_RAD, table[:, 2])
+    np.testing.assert_allclose(_mcsharry.ANGLES_RAD, np.radians(table[:, 0]))
+    np.testing.assert_allclose(_mcsharry.HEIGHTS, table[:, 1])
+    np.testing.assert_allclose(_mcsharry.WIDTHS_RAD, table[:, 2])
 
 
 def test_rr_intervals_have_the_mean_the_deviation_and_the_two_bands() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg.data import Request, load_dataset, mitdb
-from edgeecg.data.places import locate
+from edgeecg.data import Request, load_dataset
+from edgeecg.data.locations import locate
+from edgeecg.data.sources import mitdb
 from edgeecg.errors import DataError
 
 

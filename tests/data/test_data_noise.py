@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgeecg.data import noise
-from edgeecg.data.records import read
+from edgeecg.data.records.reader import read
+from edgeecg.data.windows import noise
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
-from edgeecg.data import picture
-from edgeecg.data.records import Record
+from edgeecg.data.records import picture
+from edgeecg.data.records.reader import Record
 from edgeecg.errors import EdgeECGError
 
 TWELVE = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6")

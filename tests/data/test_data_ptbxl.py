@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ptbxl_copies import SPLITS, base, digital_of, error_of, load, rewrite, set_cell, window_of
 
-from edgeecg.data import Request, load_dataset, ptbxl, ptbxl_index, synthetic_ptbxl
-from edgeecg.data.ptbxl import LEADS
+from edgeecg.data import Request, load_dataset
+from edgeecg.data.sources import _ptbxl_index, _synthetic_ptbxl, ptbxl
+from edgeecg.data.sources.ptbxl import LEADS
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     """Fifty records, with each class in each fold."""
     place = tmp_path / "ptbxl"
     place.mkdir()
-    synthetic_ptbxl.generate(place, records=50)
+    _synthetic_ptbxl.generate(place, records=50)
     return place
 
 
@@ -156,7 +157,7 @@ def test_a_causal_high_pass_is_applied_when_asked_for(folder: Path) -> None:
 
 
 def test_500_hz(tmp_path: Path) -> None:
-    synthetic_ptbxl.generate(tmp_path, records=50, fs_hz=500)
+    _synthetic_ptbxl.generate(tmp_path, records=50, fs_hz=500)
     made = load(tmp_path, preprocessing=ptbxl.preprocessing(500))
     assert made.train.x.shape == (40, 12, 5000)
     assert made.preprocessing.fs_hz == 500
@@ -209,7 +210,7 @@ def test_labels_are_what_the_statements_say(
         for name, value in likelihoods.items()
         if value >= limit and name in superclass
     }
-    index = ptbxl_index.read(folder, "filename_lr", limit)
+    index = _ptbxl_index.read(folder, "filename_lr", limit)
     assert ("1" in index.record) == bool(expected)
     if expected:
         assert {c for c, on in zip(ptbxl.CLASSES, index.y[0], strict=True) if on} == expected

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from ptbxl_copies import base, digital_of, error_of, load, rewrite, set_cell
 
-from edgeecg.data import ptbxl, synthetic_ptbxl
+from edgeecg.data.sources import _synthetic_ptbxl, ptbxl
 from edgeecg.errors import DataError
 
 
@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     """Fifty records, with each class in each fold."""
     place = tmp_path / "ptbxl"
     place.mkdir()
-    synthetic_ptbxl.generate(place, records=50)
+    _synthetic_ptbxl.generate(place, records=50)
     return place
 
 

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from ptbxl_copies import digital_of, error_of, load, rewrite, window_of
 
-from edgeecg.data import format16, synthetic_ptbxl
+from edgeecg.data.records import format16
+from edgeecg.data.sources import _synthetic_ptbxl
 from edgeecg.errors import DataError
 
 
@@ -20,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     """Fifty records, with each class in each fold."""
     place = tmp_path / "ptbxl"
     place.mkdir()
-    synthetic_ptbxl.generate(place, records=50)
+    _synthetic_ptbxl.generate(place, records=50)
     return place
 
 

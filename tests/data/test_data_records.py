@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgeecg.data.records import Record, describe, read
+from edgeecg.data.records.reader import Record, describe, read
 from edgeecg.errors import DataError
 
 WriteRecord = Callable[..., Path]

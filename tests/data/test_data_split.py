@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edgeecg.data.mitdb import PACED, SPLIT, VALIDATION
-from edgeecg.data.split import Split
+from edgeecg.data.sources.mitdb import PACED, SPLIT, VALIDATION
+from edgeecg.data.windows.split import Split
 
 # de Chazal, O'Dwyer and Reilly, IEEE TBME 51(7), 2004, section II.A.
 DS1 = [

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeecg.data import synthetic
-from edgeecg.data.records import Record, read
+from edgeecg.data.records.reader import Record, read
+from edgeecg.data.sources import synthetic
 
 NAMES = ("s100", "s101", "s102", "s103")
 

@@ -18,14 +18,15 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from edgeecg.data import Request, Windows, load_dataset, synthetic_ptbxl
+from edgeecg.data import Request, Windows, load_dataset
+from edgeecg.data.sources import _synthetic_ptbxl
 
 OFFICIAL_LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 
 @pytest.mark.parametrize(("fs_hz", "suffix"), [(100, "lr"), (500, "hr")])
 def test_wfdb_reads_them(tmp_path: Path, fs_hz: int, suffix: str) -> None:
-    synthetic_ptbxl.generate(tmp_path, records=1, fs_hz=fs_hz)
+    _synthetic_ptbxl.generate(tmp_path, records=1, fs_hz=fs_hz)
     record: Any = wfdb.rdrecord(str(tmp_path / f"records{fs_hz}" / "00000" / f"00001_{suffix}"))
     assert record.fs == fs_hz
     assert record.sig_name == OFFICIAL_LEADS
@@ -40,7 +41,7 @@ def test_wfdb_reads_them(tmp_path: Path, fs_hz: int, suffix: str) -> None:
 
 
 def test_the_table_has_the_official_columns_and_keeps_patients_in_one_fold(tmp_path: Path) -> None:
-    synthetic_ptbxl.generate(tmp_path, records=80)
+    _synthetic_ptbxl.generate(tmp_path, records=80)
     table = pd.read_csv(tmp_path / "ptbxl_database.csv")
     assert len(table.columns) == 28
     assert list(table.columns[:2]) == ["ecg_id", "patient_id"]
@@ -57,7 +58,7 @@ def test_the_table_has_the_official_columns_and_keeps_patients_in_one_fold(tmp_p
 def test_the_same_seed_gives_the_same_files_and_another_one_does_not(tmp_path: Path) -> None:
     for place, seed in [("a", 1), ("b", 1), ("c", 2)]:
         (tmp_path / place).mkdir()
-        synthetic_ptbxl.generate(tmp_path / place, 2, seed)
+        _synthetic_ptbxl.generate(tmp_path / place, 2, seed)
     names = ["ptbxl_database.csv", "records100/00000/00002_lr.dat"]
     assert filecmp.cmpfiles(tmp_path / "a", tmp_path / "b", names, shallow=False)[0] == names
     assert names[1] in filecmp.cmpfiles(tmp_path / "a", tmp_path / "c", names, shallow=False)[1]
@@ -67,20 +68,20 @@ def test_the_folder_is_made_once_and_made_again_when_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Path] = []
-    generate = synthetic_ptbxl.generate
+    generate = _synthetic_ptbxl.generate
 
     def few(place: Path, records: int, seed: int) -> None:
         made.append(place)
         generate(place, min(records, 3), seed)
 
-    monkeypatch.setattr(synthetic_ptbxl, "generate", few)
-    place = synthetic_ptbxl.folder(seed=7)
-    assert synthetic_ptbxl.folder(seed=7) == place
+    monkeypatch.setattr(_synthetic_ptbxl, "generate", few)
+    place = _synthetic_ptbxl.folder(seed=7)
+    assert _synthetic_ptbxl.folder(seed=7) == place
     assert len(made) == 1
     signal = place / "records100" / "00000" / "00001_lr.dat"
     whole = signal.read_bytes()
     signal.write_bytes(whole[:-10])
-    assert synthetic_ptbxl.folder(seed=7) == place
+    assert _synthetic_ptbxl.folder(seed=7) == place
     assert len(made) == 2
     assert signal.read_bytes() == whole
     assert [path.name for path in place.parent.iterdir()] == [place.name]

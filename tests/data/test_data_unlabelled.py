@@ -12,7 +12,9 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from edgeecg.data import Request, folder, ptbxl, records, synthetic, unlabelled
+from edgeecg.data import Request, unlabelled
+from edgeecg.data.records import reader
+from edgeecg.data.sources import _folder, ptbxl, synthetic
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 
@@ -31,7 +33,7 @@ def generated(tmp_path: Path) -> Path:
 
 def test_annotated_beats_give_the_windows_that_evaluation_sees(generated: Path) -> None:
     found = unlabelled.load(generated, "s1", BEATS, {})
-    scored = folder.load_everything(generated, Request(preprocessing=BEATS), None)
+    scored = _folder.load_everything(generated, Request(preprocessing=BEATS), None)
     inside = np.isin(found.sample, scored.test.sample)
     assert found.peaks == "annotations"
     np.testing.assert_array_equal(found.x[inside], scored.test.x)
@@ -57,7 +59,7 @@ def test_without_annotations_the_detector_finds_the_beats(generated: Path) -> No
 
 @pytest.mark.skipif("EDGEECG_DATA" not in os.environ, reason="EDGEECG_DATA is not set")
 def test_the_detector_finds_the_beats_of_a_clean_real_record() -> None:
-    whole = records.read(Path(os.environ["EDGEECG_DATA"]) / "mitdb", "100", ("MLII",))
+    whole = reader.read(Path(os.environ["EDGEECG_DATA"]) / "mitdb", "100", ("MLII",))
     minute = dataclasses.replace(whole, signal_mv=whole.signal_mv[:, : 60 * 360])
     found = unlabelled.detect(minute)
     beats = whole.samples[1:]  # The first annotation says which rhythm it is.

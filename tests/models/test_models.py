@@ -11,8 +11,8 @@ from torch import nn
 
 from edgeecg.errors import ArtifactError, UnknownNameError
 from edgeecg.models import architecture, build, names
-from edgeecg.models.attention import SelfAttention
-from edgeecg.models.costs import layer_costs, matrices, nonzero_parameters, parameters
+from edgeecg.models._attention import SelfAttention
+from edgeecg.models._counting import layer_costs, matrices, nonzero_parameters, parameters
 
 # Totals of the seed document's model table.
 PARAMETERS = {

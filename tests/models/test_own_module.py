@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgeecg.compress.pipeline import planned
+from edgeecg.compression.pipeline import planned
 from edgeecg.errors import UnknownNameError, UsageError
 from edgeecg.models import architecture, build
-from edgeecg.models.own import open_module
+from edgeecg.models._custom import open_module
 from edgeecg.schema import CompressionConfig, OwnModule, TrainingConfig
 
 HEADER = "import torch\nfrom torch import nn\n"

@@ -11,8 +11,8 @@ from safetensors.numpy import load_file
 from sklearn.metrics import confusion_matrix
 
 from edgeecg.data import Request, load_dataset
+from edgeecg.evaluation.inference import evaluate, predict
 from edgeecg.models import architecture, load, names, shipped
-from edgeecg.training.loop import evaluate, predict
 
 needs_records = pytest.mark.skipif(
     not os.environ.get("EDGEECG_DATA"), reason="needs the records: set EDGEECG_DATA to their parent"

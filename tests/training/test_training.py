@@ -13,6 +13,7 @@ from torch import nn
 
 from edgeecg.data import Dataset, Windows
 from edgeecg.errors import EdgeECGError
+from edgeecg.evaluation.inference import evaluate
 from edgeecg.models import build
 from edgeecg.schema import (
     Augmentation,
@@ -27,7 +28,7 @@ from edgeecg.training.augment import Augmenter
 from edgeecg.training.baseline import train
 from edgeecg.training.checkpoint import load_checkpoint, save_checkpoint, unprefixed, weights
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Stage, evaluate, make_optimizer, material, plain, train_epoch
+from edgeecg.training.loop import Stage, make_optimizer, material, plain, train_epoch
 from edgeecg.training.losses import distillation
 from edgeecg.training.sampling import draw
 

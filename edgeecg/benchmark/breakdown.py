@@ -1,0 +1,99 @@
+"""Where the median goes: t = empty graph + roofline (MACs / measured peak) + the rest."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark.latency import Stopwatch
+from edgeecg.runtimes import Runtime
+from edgeecg.schema import Breakdown, DType
+
+_RUNS = 50
+_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What one runtime does at its best on this core.
+
+    Attributes:
+        empty_graph_s: Median of a graph that does nothing, or None when none could be built.
+        peak_macs_per_s: MACs per second of a compute-bound layer, by dtype; a missing dtype could
+            not be built.
+    """
+
+    empty_graph_s: float | None
+    peak_macs_per_s: Mapping[DType, float]
+
+
+def yardstick(runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock) -> Yardstick:
+    """Measure a runtime's two reference graphs.
+
+    Args:
+        runtime: The runtime.
+        dtypes: Types whose peak is wanted.
+        threads: Threads of the runtime.
+        clock: Where time comes from.
+    """
+    empty = runtime.empty_graph()
+    peaks: dict[DType, float] = {}
+    for dtype in sorted(dtypes):
+        built = runtime.peak_graph(dtype)
+        if built is not None:
+            content, macs = built
+            # The fastest run: a peak is what the core can do, not what it mostly does.
+            peaks[dtype] = macs / min(_samples_s(runtime, content, threads, clock))
+    if empty is None:
+        return Yardstick(None, peaks)
+    samples = sorted(_samples_s(runtime, empty, threads, clock))
+    return Yardstick(samples[len(samples) // 2], peaks)
+
+
+def split(
+    median_s: float, macs: Mapping[DType, int] | None, dtype: DType, measured: Yardstick
+) -> Breakdown:
+    """Split a median with a runtime's yardstick.
+
+    Args:
+        median_s: Median latency of the file.
+        macs: Executed MACs by dtype, or None when they could not be counted.
+        dtype: The file's main type.
+        measured: What the runtime can do.
+    """
+    peaks = measured.peak_macs_per_s
+    needed: dict[DType, int] = {kind: count for kind, count in (macs or {}).items() if count}
+    reasons: list[str] = []
+    if measured.empty_graph_s is None:
+        reasons.append("This runtime cannot build the empty graph.")
+    absent = sorted({dtype, *needed} - set(peaks))
+    if absent:
+        reasons.append(f"This runtime cannot build the peak graph in {', '.join(absent)}.")
+    if macs is None:
+        reasons.append("The MACs could not be counted.")
+    roofline = None
+    if macs is not None and not absent:
+        roofline = sum(count / peaks[kind] for kind, count in needed.items())
+    rest = None
+    if roofline is not None and measured.empty_graph_s is not None:
+        rest = median_s - measured.empty_graph_s - roofline
+    return Breakdown(
+        empty_graph_s=measured.empty_graph_s,
+        peak_macs_per_s=peaks.get(dtype),
+        roofline_s=roofline,
+        rest_s=rest,
+        reason=" ".join(reasons) or None,
+    )
+
+
+def _samples_s(runtime: Runtime, content: bytes, threads: int, clock: Clock) -> list[float]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"graph.{runtime.FORMAT}"
+        path.write_bytes(content)
+        watch = Stopwatch(runtime.load(path, threads), clock)
+        watch.warm_up(_RUNS, _SECONDS)
+        watch.collect(_RUNS, _SECONDS)
+    return [sample / 1e9 for sample in watch.samples_ns]

@@ -1,0 +1,192 @@
+"""Time of one inference: warmed up, pinned, around the bare invoke, every sample kept."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from edgeecg.benchmark.clock import Clock
+from edgeecg.errors import UsageError
+from edgeecg.runtimes import Session
+from edgeecg.schema import Latency, Suite
+
+_BLOCK = 10
+_STEADY = 0.05
+_MOST_WARMUPS = 10
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+@dataclass
+class Stopwatch:
+    """Collects the times of one loaded file over several rounds.
+
+    Attributes:
+        session: The file.
+        clock: Where time comes from.
+        first_s: Time of the first inference after loading.
+        warmup_n: Runs that do not count, so far.
+        samples_ns: Timed runs, so far.
+    """
+
+    session: Session
+    clock: Clock
+    first_s: float = 0.0
+    warmup_n: int = 0
+    samples_ns: list[int] = field(default_factory=list[int])
+
+    def first(self) -> None:
+        """Time the first inference after loading, which also pays for set-up."""
+        self.first_s = self._timed(1)[0] * 1e-9
+
+    def warm_up(self, runs: int, seconds: float) -> None:
+        """Run until the time is steady: two blocks of 10 runs in a row within 5 %.
+
+        At least ``runs`` runs and ``seconds`` seconds, at most ten times both.
+        """
+        begun = self.clock.now()
+        before, done = 0.0, 0
+        while True:
+            block = float(np.median(self._timed(_BLOCK)))
+            done += _BLOCK
+            spent = self.clock.now() - begun
+            steady = abs(block - before) <= _STEADY * block
+            enough = done >= runs and spent >= seconds
+            limit = done >= _MOST_WARMUPS * runs and spent >= _MOST_WARMUPS * seconds
+            if (enough and steady) or limit:
+                break
+            before = block
+        self.warmup_n += done
+
+    def collect(self, runs: int, seconds: float = 0.0) -> None:
+        """Time back-to-back runs: at least ``runs`` and for at least ``seconds``."""
+        begun = self.clock.now()
+        done = 0
+        while done < runs or self.clock.now() - begun < seconds:
+            block = min(_BLOCK, runs - done) if done < runs else _BLOCK
+            self.samples_ns += self._timed(block)
+            done += block
+
+    def _timed(self, runs: int) -> list[int]:
+        now, invoke = self.clock.now_ns, self.session.invoke
+        samples: list[int] = []
+        for _ in range(runs):
+            begun = now()
+            invoke()
+            samples.append(now() - begun)
+        return samples
+
+    def latency(
+        self,
+        threads: int,
+        cpu: int | None,
+        rate_hz: float | None = None,
+        spin: bool | None = None,
+        cpu_s: float | None = None,
+    ) -> Latency:
+        """Return the statistics of all timed runs (percentiles interpolated linearly)."""
+        samples = np.array(self.samples_ns) / 1e9
+        p50, p90, p99 = np.percentile(samples, (50, 90, 99)).tolist()
+        return Latency(
+            n=samples.size,
+            threads=threads,
+            p50_s=p50,
+            p90_s=p90,
+            p99_s=p99,
+            max_s=float(samples.max()),
+            mean_s=float(samples.mean()),
+            first_s=self.first_s,
+            warmup_n=self.warmup_n,
+            pinned_cpu=cpu,
+            rate_hz=rate_hz,
+            spin=spin,
+            cpu_s=cpu_s,
+            samples_s=tuple(samples.tolist()),
+        )
+
+
+def at_rate(
+    load: Callable[[], Session],
+    rate_hz: float,
+    suite: Suite,
+    clock: Clock,
+    processor_s: Callable[[], float] = time.process_time,
+) -> tuple[Stopwatch, float]:
+    """Time runs at a fixed rate, as a wearable makes them, waiting in between.
+
+    Args:
+        load: Loads the file anew.
+        rate_hz: Runs per second.
+        suite: Its warm-up, its shortest timed span, and at least 10 runs.
+        clock: Where time comes from.
+        processor_s: Processor seconds of this process, all threads.
+
+    Returns:
+        The times, and the processor seconds of one period: what runs, and what spins between.
+
+    Raises:
+        UsageError: One run takes longer than the period.
+    """
+    watch = Stopwatch(load(), clock)
+    watch.first()
+    watch.warm_up(suite.warmup_runs, suite.warmup_seconds)
+    period = 1.0 / rate_hz
+    runs = max(10, round(suite.min_seconds * rate_hz))
+    due, used = clock.now() + period, processor_s()
+    for _ in range(runs):
+        clock.sleep(max(0.0, due - clock.now()))
+        watch.collect(1)
+        due += period
+    median = float(np.median(watch.samples_ns)) * 1e-9
+    if median > period:
+        raise UsageError(
+            f"The file cannot run {rate_hz:g} times a second here.",
+            f"One run takes {median:.3g} s.",
+            "Give a lower --rate.",
+        )
+    return watch, (processor_s() - used) / runs
+
+
+@contextlib.contextmanager
+def undisturbed(threads: int) -> Generator[int | None]:
+    """Pin this thread to one processor and hold the garbage collector; yields the processor.
+
+    With several threads, or where the system does not let it, nothing is pinned and None comes.
+    """
+    before = _affinity()
+    cpu = _fastest(before) if before and threads == 1 else None
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
+        yield cpu
+    finally:
+        if cpu is not None:
+            os.sched_setaffinity(0, before)
+        if collecting:
+            gc.enable()
+
+
+def _affinity() -> set[int]:
+    """Return the processors this thread may use, empty where the system has no such call."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _fastest(cpus: set[int]) -> int:
+    """Return the fastest core, and among equals the last: interrupts gather on the first."""
+
+    def speed(cpu: int) -> tuple[int, int]:
+        try:
+            return int((_CPUS / f"cpu{cpu}/cpufreq/cpuinfo_max_freq").read_text()), cpu
+        except (OSError, ValueError):
+            return 0, cpu
+
+    return max(cpus, key=speed)

@@ -1,0 +1,1 @@
+"""The compression pipeline: pruning, distillation and quantisation under budgets and guards."""

@@ -1,0 +1,231 @@
+"""Budgets: what the compressed model may cost, and the way down to it.
+
+The way is geometric: after the part p of it a cost with the final share r of the dense model's is
+at r^p, so that every step takes the same part of what the step before has left.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from edgeecg.costs import measured, proxy
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.models import Architecture
+from edgeecg.models._counting import layer_costs
+from edgeecg.pruning.channels import prune_channels
+from edgeecg.pruning.importance import Squares
+from edgeecg.pruning.schedule import scheduled
+from edgeecg.schema import BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
+from edgeecg.training.cards import weight_bytes
+
+_STEP_KEEPS = 0.72
+_MOST_STEPS = 10
+_EVERYTHING = 0.999
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a run with budgets goes.
+
+    Attributes:
+        shape: The architecture.
+        dense: What the dense model costs, by kind.
+        shares: What of that may be left in the end, 0..1, by kind.
+        costs: Measured seconds of the dense model's layers, or None.
+    """
+
+    shape: Architecture
+    dense: Mapping[BudgetKind, float]
+    shares: Mapping[BudgetKind, float]
+    costs: MeasuredCosts | None = None
+
+    def met(self, model: nn.Module, progress: float) -> bool:
+        """Whether a model is where it should be after this part of the way, or below.
+
+        Args:
+            model: Of the goal's architecture.
+            progress: 0 (dense) to 1 (every budget is kept).
+        """
+        now = spent(model, self.shape, self.costs)
+        return all(
+            now[kind] <= self.dense[kind] * share**progress for kind, share in self.shares.items()
+        )
+
+    @property
+    def steps(self) -> int:
+        """A sensible number of steps: each leaves about 72 % of the step before it."""
+        furthest = min(self.shares.values())
+        return min(_MOST_STEPS, max(1, round(math.log(furthest) / math.log(_STEP_KEEPS))))
+
+
+def spent(
+    model: nn.Module, shape: Architecture, costs: MeasuredCosts | None = None
+) -> dict[BudgetKind, float]:
+    """Return what a model costs: executed proxy in picojoules, MACs, bytes of float32 weights.
+
+    With measured costs of the dense model's layers, also the predicted seconds of an inference.
+    """
+    layers = layer_costs(model, shape.INPUT_SHAPE)
+    found: dict[BudgetKind, float] = {
+        "energy": proxy.executed(proxy.totals(layers), ProxyCoefficients()),
+        "macs": sum(layer.macs for layer in layers),
+        "size": weight_bytes(model),
+    }
+    if costs is not None:
+        found["latency"] = measured.seconds(layers, costs)
+    return found
+
+
+def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Goal | None:
+    """Return where the budgets of a run lead; None when it has none.
+
+    Raises:
+        UsageError: A budget is kept by the dense model already.
+    """
+    if not config.budgets:
+        return None
+    before = spent(dense, shape, config.costs)
+    shares: dict[BudgetKind, float] = {}
+    for budget in config.budgets:
+        share = budget.share
+        if share is None:
+            share = (budget.size_bytes or 0) / before["size"]
+        if share >= 1:
+            raise UsageError(
+                f"There is nothing to do for the budget '{budget}'.",
+                f"The dense model has {_in_words('size', before['size'])} of weights already.",
+                "Ask for less.",
+            )
+        shares[budget.kind] = min(share, shares.get(budget.kind, 1.0))
+    return Goal(shape, before, shares, config.costs)
+
+
+def check_structure(config: CompressionConfig) -> None:
+    """Refuse budgets for a model that keeps its shape.
+
+    Raises:
+        UsageError: Single weights are to be zeroed, and there is a budget.
+    """
+    if config.budgets and config.structure == "none":
+        raise UsageError(
+            f"The budget '{config.budgets[0]}' and '--structure none' contradict each other.",
+            "Single zeros are multiplied and stored like any number: no budget gets nearer.",
+            "Leave '--structure none' out, or give '--sparsity' in place of the budget.",
+        )
+
+
+def check_costs(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> None:
+    """Refuse layer costs of another model, and a budget of latency without any.
+
+    Raises:
+        UsageError: They do not fit, or are not there.
+    """
+    if config.costs is not None:
+        measured.check(config.costs, config.training.model, layer_costs(dense, shape.INPUT_SHAPE))
+        return
+    timed = [budget for budget in config.budgets if budget.kind == "latency"]
+    if timed:
+        raise UsageError(
+            f"The budget '{timed[0]}' needs the seconds of the model's layers.",
+            "How long a smaller model takes is predicted from those, and none were given.",
+            f"Give them by --costs. {measured.HOW}",
+        )
+
+
+def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> None:
+    """Refuse budgets that stay out of reach when everything is cut that may be cut.
+
+    Args:
+        dense: A model of the dense widths; its weights do not matter, and it is not changed.
+        config: Structure and rounding.
+        goal: Where the run goes.
+
+    Raises:
+        UsageError: A budget is out of reach; names the smallest that is reachable.
+    """
+    floor = copy.deepcopy(dense).cpu()
+    # With everything cut it does not matter in which order.
+    everything = _open(config, _EVERYTHING).model_copy(update={"method": "l1"})
+    prune_channels(floor, dense, goal.shape, everything, 1.0, lambda _: False)
+    least = spent(floor, goal.shape, goal.costs)
+    for budget in config.budgets:
+        share = least[budget.kind] / goal.dense[budget.kind]
+        if share > goal.shares[budget.kind]:
+            # Rounded up: what is named can be asked for.
+            reachable = (
+                f"{budget.kind}={math.ceil(share * 1000) / 1000:g}"
+                if budget.size_bytes is None
+                else f"size={math.ceil(least['size'] / 100) / 10:g}kB"
+            )
+            raise UsageError(
+                f"The budget '{budget}' is out of reach.",
+                f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
+                f"{' (predicted)' if budget.kind == 'latency' else ''}.",
+                f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
+            )
+
+
+def cut_to(
+    model: nn.Module,
+    dense: nn.Module,
+    config: CompressionConfig,
+    goal: Goal,
+    progress: float,
+    squares: Squares | None = None,
+) -> nn.Module:
+    """Return a copy with channels removed until it is where the goal wants it.
+
+    How much each layer may lose follows the schedule at a sparsity that is not given but looked
+    for: it starts at what the goal leaves to remove, and is raised until the goal can be met.
+
+    Args:
+        model: The model to prune, on the CPU; not changed.
+        dense: The model before any pruning.
+        config: Score, schedule and rounding.
+        goal: Where the run goes.
+        progress: What part of the way the copy is to have gone.
+        squares: Measures single weights; their magnitude if left out.
+
+    Raises:
+        EdgeECGError: Not even all that may be cut is enough.
+    """
+    furthest = min(goal.shares.values()) ** progress
+    for sparsity in _rising(1 - furthest):
+        trial = copy.deepcopy(model)
+        prune_channels(
+            trial, dense, goal.shape, _open(config, sparsity), 1.0,
+            lambda tried: goal.met(tried, progress), squares,
+        )  # fmt: skip
+        if goal.met(trial, progress):
+            return trial
+    raise EdgeECGError(
+        f"The budget '{', '.join(map(str, config.budgets))}' cannot be reached from here.",
+        f"Everything was cut that may be cut, and {progress:.0%} of the way is not done.",
+        "Ask for a larger budget, or for a smaller --round.",
+    )
+
+
+def _open(config: CompressionConfig, sparsity: float) -> CompressionConfig:
+    """Return the configuration that removes this share, with the budgets out of the way."""
+    return scheduled(config).model_copy(update={"sparsity": sparsity, "budgets": ()})
+
+
+def _rising(first: float) -> Iterator[float]:
+    """Yield shares from ``first`` on towards 1, a third of the rest at a time."""
+    share = min(first, _EVERYTHING)
+    while share < 0.98:
+        yield share
+        share += (1 - share) / 3
+    yield _EVERYTHING
+
+
+def _in_words(kind: BudgetKind, value: float) -> str:
+    """Return bytes as kilobytes, and a share as a percentage of its kind."""
+    if kind == "size" and value > 1:
+        return f"{value / 1000:,.1f} kB"
+    return f"{value:.1%} of its {kind}"

@@ -1,0 +1,113 @@
+"""The dense model a run starts from: a run's, the package's, or one trained now.
+
+The package's can also be had in a folder of its own, to export it without compressing it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from edgeecg.compression.job import Job
+from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.files import write_bytes, write_text
+from edgeecg.models import load, shipped
+from edgeecg.runs import RUNS, RunFolder, trained
+from edgeecg.runs.journal import Journal
+from edgeecg.schema import ModelCard
+from edgeecg.training.baseline import train
+from edgeecg.training.cards import make_card, save_model
+
+
+def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
+    """Return the dense model and its card, which are in the run folder from then on.
+
+    Args:
+        job: The run; what its folder holds already is not made again.
+        journal: Told where the weights come from.
+
+    Raises:
+        EdgeECGError: The model belongs to other records, the run it should come from has none, or
+            training broke down.
+    """
+    run, training = job.run, job.config.training
+    if not run.baseline_card.is_file():
+        journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
+        ready = _ready(job)
+        if ready is not None:
+            weights, card = ready
+            _place(weights, card, run)
+            journal.write("baseline", weights=weights.name, sha256=card.weights_sha256)
+        else:
+            made = train(job.dataset, training, run.baseline_checkpoint, job.progress)
+            card = make_card(made.model, "baseline", training, job.dataset, made.epochs)
+            save_model(made.model, card, run.baseline_weights, run.baseline_card)
+            run.baseline_checkpoint.unlink(missing_ok=True)
+            journal.write("baseline", epochs=made.epochs, seconds=made.seconds)
+    card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
+    model = load(run.baseline_weights, card)
+    if not _trained_on(card, job.dataset):
+        raise EdgeECGError(
+            f"The run '{run.name}' cannot go on with these records.",
+            f"Its baseline was trained on {card.data.source} records with other content.",
+            "Point EDGEECG_DATA at the records it was started with, or start a new run.",
+        )
+    return model, card
+
+
+def packaged(model: str) -> RunFolder:
+    """Return ``runs/MODEL-dense``: the package's trained weights and their card, nothing else.
+
+    Args:
+        model: A file name of ``edgeecg/models``.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        UsageError: The package has no weights of it, or the folder holds something else.
+        EdgeECGError: The disk is full or not writable.
+    """
+    ready = shipped(model)
+    if ready is None:
+        raise UsageError(
+            f"'{model}' comes without trained weights.",
+            "Only what has been trained can be exported.",
+            f"Train it: edgeecg train {model} --name NAME, then edgeecg export --run NAME",
+        )
+    weights, card = ready
+    run = RunFolder(RUNS / f"{model}-dense")
+    if not any(path.exists() for path in (run.baseline_card, run.training, run.config)):
+        _place(weights, card, run)
+    if not run.dense_only or run.baseline_card.read_text(encoding="utf-8") != card.to_json():
+        raise UsageError(
+            f"The folder '{run.path}' is taken.",
+            f"It holds something else than the package's weights of '{model}'.",
+            f"Export it by --run {run.name}, or rename it.",
+        )
+    return run
+
+
+def _place(weights: Path, card: ModelCard, run: RunFolder) -> None:
+    """Copy a dense model into a run folder, the card last: where it is, there are its weights."""
+    write_bytes(run.baseline_weights, weights.read_bytes())
+    write_text(run.baseline_card, card.to_json())
+
+
+def _ready(job: Job) -> tuple[Path, ModelCard] | None:
+    """Return weights to start from: those of a named run, or the package's own for these records.
+
+    Raises:
+        EdgeECGError: The named run has none.
+    """
+    if job.config.start is not None:
+        found = trained(job.config.start)
+        card = ModelCard.from_json(found.baseline_card.read_bytes(), str(found.baseline_card))
+        return found.baseline_weights, card
+    ready = None if job.config.retrain else shipped(job.model)
+    return ready if ready is not None and _trained_on(ready[1], job.dataset) else None
+
+
+def _trained_on(card: ModelCard, dataset: Dataset) -> bool:
+    """Whether a model was trained on these very records, prepared in this very way."""
+    return card.data.content_sha256 == dataset.summary.content_sha256

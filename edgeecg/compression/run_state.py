@@ -1,0 +1,121 @@
+"""How far a run has come, and what it tries next; the whole state of a run between two steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from edgeecg.compression.job import Job
+from edgeecg.models import architecture, build
+from edgeecg.schema import CompressionStep, Rollback
+from edgeecg.training.checkpoint import load_checkpoint, prefixed, save_checkpoint, unprefixed
+
+_TINY = 1e-9
+
+
+@dataclass
+class Walk:
+    """Where a run stands.
+
+    What is tried next follows from what was kept and what was undone, so a run that was killed
+    tries the same again.
+
+    Attributes:
+        model: The model of the last kept step; the dense one's copy before the first.
+        steps: Steps that were kept.
+        rollbacks: Steps that were undone.
+    """
+
+    model: nn.Module
+    steps: list[CompressionStep] = field(default_factory=list[CompressionStep])
+    rollbacks: list[Rollback] = field(default_factory=list[Rollback])
+
+    @property
+    def done(self) -> float:
+        """Part of the way that was gone and kept, 0..1."""
+        return self.steps[-1].progress if self.steps else 0.0
+
+    @property
+    def attempt(self) -> int:
+        """1-based number of the step that is tried next."""
+        return len(self.steps) + len(self.rollbacks) + 1
+
+    def aim(self, steps: int, retries: int) -> float | None:
+        """Return how far the next step goes, 0..1; None when the run is over.
+
+        Without rollbacks the steps are equal parts of the way. After a rollback the next try goes
+        half as far; when that is kept, the part's end is tried again from there. More than
+        ``retries`` rollbacks within one part end the run.
+
+        Args:
+            steps: Number of equal parts.
+            retries: Rollbacks that one part may have.
+        """
+        if self.done >= 1 - _TINY:
+            return None
+        part = int(self.done * steps + _TINY)
+        end = (part + 1) / steps
+        undone = [
+            back for back in self.rollbacks if part / steps + _TINY < back.progress <= end + _TINY
+        ]
+        if len(undone) > retries:
+            return None
+        if undone and undone[-1].after_step == len(self.steps):
+            return (self.done + undone[-1].progress) / 2
+        return end
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run is over although it has not come where it was asked to go; None if it has."""
+        if self.done >= 1 - _TINY:
+            return None
+        last = self.rollbacks[-1]
+        guards = " and ".join(f"{guard} ({value:.3f})" for guard, value in last.broken.items())
+        kept = (
+            f"has {self.steps[-1].nonzero_parameters:,} non-zero parameters"
+            if self.steps
+            else "is the dense one"
+        )
+        return (
+            f"The guard {guards} breaks beyond {self.done:.1%} of the way, and nothing gentler "
+            f"holds: the smallest model that keeps every guard {kept}."
+        )
+
+
+def save(job: Job, walk: Walk) -> None:
+    """Write the checkpoint of a run.
+
+    Raises:
+        EdgeECGError: The disk is full; the previous checkpoint is untouched.
+    """
+    state = {
+        "widths": architecture(job.model).widths(walk.model),
+        "steps": [step.model_dump(mode="json") for step in walk.steps],
+        "rollbacks": [back.model_dump(mode="json") for back in walk.rollbacks],
+    }
+    save_checkpoint(job.run.checkpoint, prefixed("model", walk.model.state_dict()), state)
+
+
+def resumed(job: Job) -> Walk | None:
+    """Return where a run stands by its checkpoint; None before the first step.
+
+    Raises:
+        EdgeECGError: The checkpoint is damaged.
+    """
+    if not job.run.checkpoint.is_file():
+        return None
+    tensors, state = load_checkpoint(job.run.checkpoint)
+    model = build(job.model, {key: tuple(value) for key, value in state["widths"].items()})
+    model.load_state_dict(unprefixed("model", tensors))
+    source = str(job.run.checkpoint)
+
+    def read(key: str) -> list[dict[str, Any]]:
+        return state.get(key, [])
+
+    return Walk(
+        model,
+        [CompressionStep.from_document(step, source) for step in read("steps")],
+        [Rollback.from_document(back, source) for back in read("rollbacks")],
+    )

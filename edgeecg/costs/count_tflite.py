@@ -1,0 +1,149 @@
+"""Layer costs counted from a ``.tflite`` file: what its kernels multiply, read and write.
+
+MACs are counted for convolutions, fully connected layers, matrix products and sequence LSTM / RNN.
+Every other operation (pooling, MEAN, SUM, MUL, softmax, ...) counts 0 MACs and only the bytes it
+moves. Fusions that a delegate makes at run time are not seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edgeecg.costs import tflite_file
+from edgeecg.costs.layers import UncountableError, nonzero_fraction
+from edgeecg.costs.tflite_file import Operator, Tensor
+from edgeecg.schema import DType, LayerCost
+
+# What these multiply is in another graph, in foreign code, or in options that are not read here.
+_UNCOUNTABLE = frozenset(
+    {"CALL", "CALL_ONCE", "CONV_3D_TRANSPOSE", "CUSTOM", "DELEGATE", "IF", "LSTM", "RFFT2D", "RNN"}
+    | {"SVDF", "WHILE"}
+)
+_INTEGER_WEIGHTS = frozenset({"INT8", "UINT8", "INT4"})
+# Types of shapes, axes and indices; as an operand of a multiplication INT32 is a bias.
+_NOT_WEIGHTS = frozenset({"INT32", "INT64", "UINT32", "BOOL", "STRING"})
+
+
+def _convolution(layer: Operator) -> int:
+    # Filter (out channels, height, width, in channels per group).
+    return math.prod(layer.outputs[0].shape) * math.prod(_input(layer, 1).shape[1:])
+
+
+def _depthwise(layer: Operator) -> int:
+    # Filter (1, height, width, channels).
+    return math.prod(layer.outputs[0].shape) * math.prod(_input(layer, 1).shape[1:3])
+
+
+def _convolution_3d(layer: Operator) -> int:
+    # Filter (depth, height, width, in channels per group, out channels).
+    return math.prod(layer.outputs[0].shape) * math.prod(_input(layer, 1).shape[:4])
+
+
+def _transposed(layer: Operator) -> int:
+    # Inputs: output shape, filter (out channels, height, width, in channels), input.
+    return math.prod(_input(layer, 2).shape) * math.prod(_input(layer, 1).shape[:3])
+
+
+def _fully_connected(layer: Operator) -> int:
+    # Weights (units, features).
+    return math.prod(layer.outputs[0].shape) * _input(layer, 1).shape[-1]
+
+
+def _matrix_product(layer: Operator) -> int:
+    # Left (..., m, k) or, adjoint, (..., k, m); output (..., m, n): k without reading the options.
+    rows = layer.outputs[0].shape[-2]
+    depth = math.prod(_input(layer, 0).shape[-2:]) // rows if rows else 0
+    return math.prod(layer.outputs[0].shape) * depth
+
+
+def _sequence(layer: Operator) -> int:
+    # Every 2-D constant is a gate's or projection's matrix, applied once per step and batch row.
+    data = _input(layer, 0).shape
+    steps = math.prod(data[:-1])
+    return steps * sum(math.prod(t.shape) for t in _constants(layer) if len(t.shape) == 2)
+
+
+_MACS: dict[str, Callable[[Operator], int]] = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "CONV_3D": _convolution_3d,
+    "TRANSPOSE_CONV": _transposed,
+    "FULLY_CONNECTED": _fully_connected,
+    "BATCH_MATMUL": _matrix_product,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _sequence,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": _sequence,
+    "UNIDIRECTIONAL_SEQUENCE_RNN": _sequence,
+    "BIDIRECTIONAL_SEQUENCE_RNN": _sequence,
+}
+
+
+def count(path: Path) -> tuple[LayerCost, ...]:
+    """Count every operation of a ``.tflite`` file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Costs in order of execution, named after the operation's first output tensor. ``dtype`` is
+        int8 where the weights are integers (hybrid kernels quantise the activations themselves).
+
+    Raises:
+        ArtifactError: The file is not a sound TFLite file.
+        UncountableError: It holds an operation whose MACs cannot be known from the file.
+    """
+    return tuple(
+        _cost(path, index, layer) for index, layer in enumerate(tflite_file.read(path).operators)
+    )
+
+
+def _cost(path: Path, index: int, layer: Operator) -> LayerCost:
+    if layer.op in _UNCOUNTABLE or layer.op.startswith("BUILTIN_"):
+        raise UncountableError(path.name, f"Operation {index} is {layer.op}.")
+    try:
+        macs = _MACS[layer.op](layer) if layer.op in _MACS else 0
+    except IndexError as error:
+        raise UncountableError(
+            path.name, f"The tensors of operation {index}, {layer.op}, do not have its shape."
+        ) from error
+    constants = _constants(layer)
+    kernels = [t for t in constants if t.type not in _NOT_WEIGHTS]
+    # The second constant vector of a float layer is its bias; zeros there save no multiplication.
+    weights = [t for t in kernels if len(t.shape) > 1] if layer.op in _MACS else []
+    biases = [t for t in constants if t.type == "INT32"] if layer.op in _MACS else []
+    moving = [t for t in layer.inputs if t is not None and not t.constant]
+    return LayerCost(
+        name=(layer.outputs[0].name if layer.outputs else "") or f"operation {index}",
+        op=layer.op,
+        dtype=_dtype(layer, weights),
+        macs=macs,
+        nonzero_fraction=nonzero_fraction(
+            (t.data, _zero(t)) for t in weights if t.data is not None
+        ),
+        weight_bytes=sum(t.nbytes for t in kernels + biases),
+        activation_bytes=sum(t.nbytes for t in [*moving, *layer.outputs]),
+    )
+
+
+def _input(layer: Operator, index: int) -> Tensor:
+    tensor = layer.inputs[index]
+    if tensor is None:
+        raise IndexError(index)
+    return tensor
+
+
+def _constants(layer: Operator) -> list[Tensor]:
+    return [tensor for tensor in layer.inputs if tensor is not None and tensor.constant]
+
+
+def _dtype(layer: Operator, weights: list[Tensor]) -> DType:
+    decisive = weights or [t for t in layer.inputs if t is not None] or list(layer.outputs)
+    return "int8" if decisive and decisive[0].type in _INTEGER_WEIGHTS else "float32"
+
+
+def _zero(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    """Return the stored value that means 0 (per-channel weights are symmetric: it is 0)."""
+    return np.array(tensor.zero_points[0] if len(set(tensor.zero_points)) == 1 else 0)

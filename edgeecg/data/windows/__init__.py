@@ -1,0 +1,1 @@
+"""Data sets of windows, and their cache."""

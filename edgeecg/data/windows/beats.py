@@ -1,0 +1,122 @@
+"""From one record and its R peaks to one window per beat; annotated or detected, it is the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.data.records.reader import Record
+from edgeecg.errors import DataError
+from edgeecg.schema import Preprocessing
+from edgeecg.signal import rhythm, windows
+
+EDGE = "edge"
+"""Reason for beats too near the record's start or end."""
+
+NAN = "NaN signal"
+"""Reason for beats whose window, or the filter in front of it, meets an invalid sample."""
+
+FLAT = "flat signal"
+"""Reason for beats in whose window a lead does not change."""
+
+SHORT = "record shorter than one window"
+"""Reason for records that cannot hold any window."""
+
+
+@dataclass(frozen=True)
+class BeatWindows:
+    """Windows of one record's beats.
+
+    Attributes:
+        x: Windows of the beats that have one, in order, float32, ``(kept, leads, samples)``.
+        reason: For every beat, why it has no window, or "" where it has one, ``(beats,)``.
+    """
+
+    x: NDArray[np.float32]
+    reason: NDArray[np.str_]
+
+
+def is_short(record: Record, preprocessing: Preprocessing) -> bool:
+    """Say whether a record is shorter than one window's signal."""
+    samples = record.signal_mv.shape[1] * preprocessing.fs_hz / record.fs_hz
+    return samples < preprocessing.signal_samples
+
+
+def beat_windows(
+    record: Record, beats: NDArray[np.int64], preprocessing: Preprocessing
+) -> BeatWindows:
+    """Filter a record and cut one window around each R peak.
+
+    An invalid sample is replaced by the last valid one, as a device would, so that the filters go
+    on; no window that has seen one is returned, and none such enters the patient's mean beat.
+
+    Args:
+        record: The signal, with NaN where samples are invalid.
+        beats: Positions of all R peaks, in order, ``(beats,)``.
+        preprocessing: How a lead becomes windows; has an ``r_index``.
+
+    Raises:
+        DataError: The record's rate does not fit, or two beats are at one place or out of order
+            while the windows carry a rhythm strip.
+    """
+    stream = windows.CausalFilter(preprocessing, record.fs_hz)
+    filtered = stream.push(held(record.signal_mv))
+    invalid, flat = _faults(record, beats, preprocessing, stream)
+    kept = ~(invalid | flat)
+    x, whole = windows.cut(filtered, stream.position(beats[kept]), preprocessing)
+    kept[kept] = whole
+    if preprocessing.rhythm is not None:
+        if np.any(np.diff(beats) <= 0):
+            at = beats[1:][np.diff(beats) <= 0][0]
+            raise DataError(
+                f"The beats of record {record.name} cannot be used.",
+                f"The one at sample {at} does not come after the one before it.",
+                "Take the beat out of the annotations that is there twice or out of order.",
+            )
+        strips = rhythm.strips(beats / record.fs_hz, preprocessing.rhythm)
+        x = windows.with_strips(x, strips[kept])
+    return BeatWindows(x, np.select([invalid, flat, ~kept], [NAN, FLAT, EDGE], default=""))
+
+
+def held(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a signal with each invalid sample replaced by the last valid one before it.
+
+    Args:
+        signal_mv: ``(leads, samples)``, NaN where invalid; each lead has a valid sample.
+    """
+    valid = np.isfinite(signal_mv)
+    if valid.all():
+        return signal_mv
+    place = np.where(valid, np.arange(signal_mv.shape[1]), 0)
+    place = np.maximum.accumulate(place, axis=1)
+    # Before the first valid sample there is none to hold.
+    first = valid.argmax(axis=1)[:, None]
+    return np.take_along_axis(signal_mv, np.maximum(place, first), axis=1)
+
+
+def _faults(
+    record: Record,
+    beats: NDArray[np.int64],
+    preprocessing: Preprocessing,
+    stream: windows.CausalFilter,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return for each beat whether its window meets invalid samples, and whether a lead is flat."""
+    assert preprocessing.r_index is not None
+    valid = np.isfinite(record.signal_mv)
+    length = record.signal_mv.shape[1]
+    step = stream.down / stream.up
+    before = (preprocessing.r_index - preprocessing.signal_start) * step
+    after = preprocessing.signal_samples * step - before
+    margin = stream.delay * step
+
+    def within(counted: NDArray[np.bool_], wider: float) -> NDArray[np.int64]:
+        """Return how many samples are counted in each lead around each beat, (leads, beats)."""
+        total = np.pad(np.cumsum(counted, axis=1), ((0, 0), (1, 0)))
+        start = np.clip(np.floor(beats - before - wider), 0, length).astype(np.int64)
+        stop = np.clip(np.ceil(beats + after + wider), 0, length).astype(np.int64)
+        return total[:, stop] - total[:, start]
+
+    changes = np.diff(record.signal_mv, axis=1, append=record.signal_mv[:, -1:]) != 0
+    return np.any(within(~valid, margin) > 0, axis=0), np.any(within(changes, -1) == 0, axis=0)

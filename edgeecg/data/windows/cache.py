@@ -1,0 +1,159 @@
+"""Windows kept on disk, under the hash of everything they were made from.
+
+Nothing here is precious: a file that is not whole is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import struct
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from edgeecg import files
+from edgeecg.data.windows.dataset import Windows
+from edgeecg.errors import DataError, EdgeECGError
+
+CACHE_VARIABLE = "EDGEECG_CACHE"
+"""Environment variable that names the cache folder."""
+
+VERSION = 2
+"""To be raised whenever the same records and settings would give other windows."""
+
+_FIELDS = {
+    "x": np.float32,
+    "y": np.int64,
+    "record": np.str_,
+    "patient": np.str_,
+    "sample": np.int64,
+}
+
+# What zipfile and NumPy raise on bytes that they cannot make sense of.
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, RuntimeError, struct.error)
+
+_log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """Return ``$EDGEECG_CACHE``, or the user's cache folder for edgeecg."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    return Path(platformdirs.user_cache_dir("edgeecg", appauthor=False))
+
+
+def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
+    """Return the SHA-256 over the files' names and content and over the settings.
+
+    Args:
+        paths: Record files; their folder does not enter the hash, so that moved data stays known.
+        settings: What else decides the windows; plain JSON values.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    state = hashlib.sha256(json.dumps({"cache": VERSION, **settings}, sort_keys=True).encode())
+    for path in sorted(paths, key=lambda path: path.name):
+        try:
+            state.update(f"\n{path.name} {files.sha256(path)}".encode())
+        except OSError as error:
+            raise DataError(
+                f"The record file '{path}' cannot be read.",
+                f"The system said: {error.strerror or error}.",
+                "Check the file and your right to read it.",
+            ) from error
+    return state.hexdigest()
+
+
+def load(key: str, classes: int) -> tuple[dict[str, Windows], dict[str, int]] | None:
+    """Return the windows of each part and the counts of beats left out, or None when not cached.
+
+    Args:
+        key: From :func:`content_key`.
+        classes: Number of classes that labels may name.
+
+    Returns:
+        None too when the file is damaged or is something else; it is then made again.
+    """
+    path = _path(key)
+    if not path.is_file():
+        return None
+    try:
+        arrays = _read(path)
+        skipped: dict[str, int] = json.loads(str(arrays.pop("skipped")))
+        parts = sorted({name.partition(".")[0] for name in arrays})
+        return {part: _windows(arrays, part, classes) for part in parts}, skipped
+    except _DAMAGE as error:
+        _log.warning("%s is damaged (%s) and is made again from the records", path, error)
+        return None
+
+
+def store(key: str, parts: Mapping[str, Windows], skipped: Mapping[str, int]) -> None:
+    """Write the windows, whole or not at all.
+
+    Raises:
+        DataError: The cache folder cannot be written to.
+    """
+    arrays: dict[str, Any] = {
+        f"{part}.{field}": getattr(windows, field)
+        for part, windows in parts.items()
+        for field in _FIELDS
+    }
+    arrays["skipped"] = np.array(json.dumps(dict(skipped)))
+    path = _path(key)
+    try:
+        with files.replacing(path) as beside, beside.open("wb") as opened:
+            np.savez(opened, **arrays)
+    except EdgeECGError as error:
+        raise unwritable(path.parent, error) from error
+
+
+def unwritable(where: Path, error: Exception) -> DataError:
+    """Return the error to raise when the cache cannot be written to.
+
+    Args:
+        where: The folder that was to be written to.
+        error: What came instead.
+    """
+    cause = error.why if isinstance(error, EdgeECGError) else f"The system said: {error}."
+    return DataError(
+        f"The cache folder '{where}' could not be written to.",
+        cause,
+        f"Free some space, or set {CACHE_VARIABLE} to a folder that can be written to.",
+    )
+
+
+def _path(key: str) -> Path:
+    return folder() / "windows" / f"{key}.npz"
+
+
+def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+    # Reading checks the CRC-32 of every array; nothing is ever unpickled.
+    with path.open("rb") as opened:
+        stored: object = np.load(opened, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("not a set of arrays")
+        with stored:
+            return {name: stored[name] for name in stored.files}
+
+
+def _windows(arrays: Mapping[str, NDArray[np.generic]], part: str, classes: int) -> Windows:
+    found = {field: arrays[f"{part}.{field}"] for field in _FIELDS}
+    windows = Windows(**found)  # pyright: ignore[reportArgumentType] (the types are checked below)
+    for field, kind in _FIELDS.items():
+        if not np.issubdtype(found[field].dtype, kind) or len(found[field]) != len(windows.y):
+            raise ValueError(f"{part}.{field} has the wrong type or length")
+    if windows.x.ndim != 3 or (
+        len(windows.y) and not 0 <= windows.y.min() <= windows.y.max() < classes
+    ):
+        raise ValueError(f"{part} has windows or labels out of range")
+    return windows

@@ -1,0 +1,1 @@
+"""Which machine this is, and the state it is in."""

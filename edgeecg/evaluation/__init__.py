@@ -1,0 +1,1 @@
+"""What a model says of windows, and how well that matches the annotations."""

@@ -1,0 +1,39 @@
+"""Running a PyTorch model over many windows, and scoring what it says."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeecg.data import Dataset
+from edgeecg.evaluation.metrics import score_predictor
+from edgeecg.schema import Scores, Split
+
+_PREDICT_BATCH = 512
+
+
+def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logits ``(n, classes)`` of windows ``(n, leads, samples)``, in evaluation mode."""
+    training = model.training
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.no_grad():
+        parts = [
+            model(torch.from_numpy(np.array(windows[i : i + _PREDICT_BATCH])).to(device)).cpu()
+            for i in range(0, len(windows), _PREDICT_BATCH)
+        ]
+    model.train(training)
+    return torch.cat(parts).float().numpy()
+
+
+def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:
+    """Score a model on one split, in evaluation mode.
+
+    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided. For
+    several labels the thresholds come from ``val``, whichever split is scored.
+    """
+    return score_predictor(partial(predict, model), dataset, split)

@@ -1,0 +1,55 @@
+"""File, probe set and manifest take their places together, the manifest last."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from edgeecg.exporters._probe import ProbeSet
+from edgeecg.files import replacing
+from edgeecg.schema import Artifact
+
+
+def embedded(manifest: Artifact) -> str:
+    """Return the compact JSON that goes into the file.
+
+    Args:
+        manifest: A manifest that does not yet know its file, hash and size.
+    """
+    return json.dumps(manifest.to_document(), separators=(",", ":"))
+
+
+def publish(folder: Path, content: bytes, probe: ProbeSet, manifest: Artifact) -> None:
+    """Write a model file, its probe set and its manifest into a folder.
+
+    All three are written beside their places and flushed before the first one moves, so that a full
+    disk or an interruption leaves what was there before. The manifest moves last: where it is, the
+    other two are.
+
+    Args:
+        folder: The run's folder of artifacts; created when missing.
+        content: The model file.
+        probe: Goes to ``STEM.probe.npz``.
+        manifest: Goes to ``STEM.json``; its ``file`` names the model file.
+
+    Raises:
+        EdgeECGError: The disk is full or not writable.
+    """
+    assert manifest.file is not None
+    with (
+        replacing(folder / f"{manifest.name}.json") as manifest_path,
+        replacing(folder / f"{manifest.name}.probe.npz") as probe_path,
+        replacing(folder / manifest.file) as model_path,
+    ):
+        _write(manifest_path, manifest.to_json().encode())
+        _write(probe_path, probe.to_npz())
+        _write(model_path, content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        # Some systems find out only now that the disk is full.
+        os.fsync(opened.fileno())

@@ -1,0 +1,282 @@
+"""The user's own module as an architecture: ``path/to/model.py:build``.
+
+The file is run by :func:`open_module` alone, which the command line calls for a file that the user
+has named. From then on it is known in this process under a name of its own, ``model.build``, and
+:func:`opened` finds it; a card or a configuration can name it, but cannot make it run.
+
+The file's function takes no arguments and returns a module that maps float32 windows ``(batch,
+leads, samples)`` to logits ``(batch, classes)``. Constants of the file named as those of
+:class:`edgeecg.models.Architecture` (``TASK``, ``CLASSES``, ``INPUT_SHAPE``, ``DATASET``) say what
+for; what is left out is as for ``cnn1d``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from edgeecg.errors import ArtifactError, UsageError
+from edgeecg.models import Architecture, Blocks, Widths, _recipes, cnn1d
+from edgeecg.schema import Task
+
+_RUN = "edgeecg_own."
+_LAYERS = "AddmmBackward", "ConvolutionBackward", "MmBackward", "BmmBackward"
+_AROUND_WEIGHTS = "TBackward", "TransposeBackward", "ViewBackward", "UnsqueezeBackward"
+
+
+class OwnArchitecture:
+    """What :class:`edgeecg.models.Architecture` asks for, read from the module itself.
+
+    The widths of a layer are what its weights' shapes follow from: inputs, outputs and groups of a
+    convolution, inputs and outputs of a linear layer and of an LSTM, channels of a norm.
+    """
+
+    def __init__(self, name: str, make: Callable[[], object], constants: dict[str, Any]) -> None:
+        """Call the user's function once and look at what it returns.
+
+        Args:
+            name: What the architecture is called from now on.
+            make: The user's function.
+            constants: What the user's file says beside it.
+
+        Raises:
+            UsageError: It does not return a module, or the module does not map windows to logits.
+        """
+        self._name = name
+        self._make = make
+        self.TASK: Task = constants.get("TASK", cnn1d.TASK)
+        self.DATASET = str(constants.get("DATASET", cnn1d.DATASET))
+        self.CLASSES = tuple(constants.get("CLASSES", cnn1d.CLASSES))
+        self.INPUT_SHAPE = cast(
+            tuple[int, int], tuple(constants.get("INPUT_SHAPE", cnn1d.INPUT_SHAPE))
+        )
+        recipe = _recipes.RECORDS if self.TASK == "records" else _recipes.BEATS
+        self.RECIPE = recipe.model_copy(update={"model": name})
+        model = self._made().eval()
+        logits = self._logits(model)
+        # One value per position, as attention scores are, is spread over all channels.
+        single = tuple(name for name, layer in model.named_modules() if _sizes(layer)[1:2] == (1,))
+        self.FIXED = tuple(dict.fromkeys((*_producers(model, logits), *single)))
+        self.WIDTHS = self.widths(model)
+        self.BLOCKS: Blocks = {}
+
+    def build(self, widths: Widths) -> nn.Module:
+        """Call the user's function and give its layers these widths.
+
+        Args:
+            widths: As :meth:`widths` returns them.
+
+        Raises:
+            ArtifactError: The module has other layers now than when the widths were read.
+        """
+        model = self._made()
+        try:
+            for name, values in widths.items():
+                _resize(model.get_submodule(name), values)
+        except (AttributeError, ValueError) as error:
+            raise ArtifactError(
+                f"The widths do not fit the module '{self._name}'.",
+                f"{error}.",
+                "The file has changed since; put the old one back, or start a new run.",
+            ) from error
+        return model
+
+    def widths(self, model: nn.Module) -> dict[str, tuple[int, ...]]:
+        """Return the present widths of each layer, by its name."""
+        found = {name: _sizes(module) for name, module in model.named_modules()}
+        return {name: sizes for name, sizes in found.items() if sizes}
+
+    def _made(self) -> nn.Module:
+        made = self._make()
+        if not isinstance(made, nn.Module):
+            raise UsageError(
+                f"'{self._name}' makes no model.",
+                f"A torch.nn.Module was expected, a {type(made).__name__} came.",
+                "Let the function return a module for windows (batch, leads, samples).",
+            )
+        return made
+
+    def _logits(self, model: nn.Module) -> Tensor:
+        expected = (2, len(self.CLASSES))
+        try:
+            logits: object = model(torch.zeros(2, *self.INPUT_SHAPE))
+        except Exception as error:  # Whatever the user's code raises means the same.
+            said = " ".join(str(error).split())[:200]
+            raise UsageError(
+                f"The module '{self._name}' does not take the windows.",
+                f"Given zeros of the shape (2, {self.INPUT_SHAPE[0]}, {self.INPUT_SHAPE[1]}) it "
+                f"raised {type(error).__name__}: {said}.",
+                "Mend it, or set INPUT_SHAPE = (leads, samples) in its file.",
+            ) from error
+        if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+            came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise UsageError(
+                f"The module '{self._name}' does not give logits.",
+                f"A tensor of the shape {expected} was expected, {came} came.",
+                "Return one value per class, or set CLASSES in its file.",
+            )
+        return logits
+
+
+def open_module(text: str) -> str:
+    """Run the user's file and make its module known in this process.
+
+    Args:
+        text: ``path/to/model.py:function``.
+
+    Returns:
+        The name by which the architecture is found from now on, e.g. ``"model.build"``.
+
+    Raises:
+        UsageError: There is no such file or function, the file cannot be run, or the function does
+            not make a module for windows.
+    """
+    place, _, function = text.rpartition(":")
+    path = Path(place)
+    if not path.is_file() or path.suffix != ".py" or not function.isidentifier():
+        raise UsageError(
+            f"'{text}' names no function of a Python file.",
+            f"There is {'a' if path.is_file() else 'no'} file '{place}', and '{function}' should "
+            "be the name of a function in it.",
+            "Write, for example: edgeecg compress path/to/model.py:build --data FOLDER",
+        )
+    module = _run(path)
+    make = getattr(module, function, None)
+    if not callable(make):
+        raise UsageError(
+            f"'{place}' has no function '{function}'.",
+            f"After it was run, '{function}' is not there or cannot be called.",
+            "Define it on the top level of the file: it takes no arguments and returns a module.",
+        )
+    name = f"{path.stem}.{function}"
+    known = ModuleType(_RUN + name)
+    known.__dict__["architecture"] = OwnArchitecture(name, make, vars(module))
+    sys.modules[known.__name__] = known
+    return name
+
+
+def opened(name: str) -> Architecture:
+    """Return an architecture whose file was run in this process.
+
+    Raises:
+        UsageError: It was not: nobody has named the file.
+    """
+    known = sys.modules.get(_RUN + name)
+    if known is None:
+        raise UsageError(
+            f"'{name}' is a module of its user's own, and its file is not named.",
+            "A Python file is only run when the command line names it.",
+            "Name it: --own path/to/model.py:function",
+        )
+    return cast(Architecture, known.__dict__["architecture"])
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a file as a module that may import what lies beside it."""
+    spec = importlib.util.spec_from_file_location(f"{_RUN}file.{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # Whatever the user's code raises means the same.
+        raise UsageError(
+            f"'{path}' cannot be run.",
+            f"It raised {type(error).__name__}: {error}.",
+            "Mend the file: 'python' should run it without an error.",
+        ) from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _sizes(layer: nn.Module) -> tuple[int, ...]:
+    """Return the widths of one layer; nothing for a kind that has none, or none that is known."""
+    if isinstance(layer, nn.Conv1d):
+        return layer.in_channels, layer.out_channels, layer.groups
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    if isinstance(layer, nn.LSTM):
+        return layer.input_size, layer.hidden_size
+    if isinstance(layer, nn.BatchNorm1d):
+        return (layer.num_features,)
+    if isinstance(layer, nn.LayerNorm):
+        return tuple(layer.normalized_shape)
+    return ()
+
+
+def _resize(layer: nn.Module, sizes: tuple[int, ...]) -> None:
+    """Give a layer other widths, in place, with fresh weights; all else about it stays."""
+    if sizes == _sizes(layer):
+        return
+    fresh: nn.Module
+    if isinstance(layer, nn.Conv1d):
+        before, after, groups = sizes
+        fresh = nn.Conv1d(
+            before, after, layer.kernel_size[0], layer.stride[0], cast(Any, layer.padding),
+            layer.dilation[0], groups, _biased(layer), cast(Any, layer.padding_mode),
+        )  # fmt: skip
+    elif isinstance(layer, nn.Linear):
+        fresh = nn.Linear(*sizes, bias=_biased(layer))
+    elif isinstance(layer, nn.LSTM):
+        fresh = nn.LSTM(
+            *sizes, layer.num_layers, layer.bias, layer.batch_first, layer.dropout,
+            layer.bidirectional,
+        )  # fmt: skip
+    elif isinstance(layer, nn.BatchNorm1d):
+        fresh = nn.BatchNorm1d(
+            sizes[0], layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+        )
+    elif isinstance(layer, nn.LayerNorm):
+        fresh = nn.LayerNorm(list(sizes), layer.eps, layer.elementwise_affine, bias=_biased(layer))
+    else:
+        raise ValueError(f"a {type(layer).__name__} has no widths")
+    layer.__dict__.update(fresh.__dict__)
+
+
+def _biased(layer: nn.Module) -> bool:
+    return any(name == "bias" for name, _ in layer.named_parameters(recurse=False))
+
+
+def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
+    """Return the layers whose outputs are the logits, but for pooling, sums and activations.
+
+    Found by walking back from the logits to the first product with weights on each path.
+    """
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found: dict[str, None] = {}
+    seen: set[object] = set()
+
+    def weights(node: Any) -> None:
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            found[names[id(variable)].rpartition(".")[0]] = None
+        elif node.name().startswith(_AROUND_WEIGHTS):
+            for before, _ in node.next_functions:
+                if before is not None:
+                    weights(before)
+
+    def walk(node: Any) -> None:
+        if node is None or node in seen:
+            return
+        seen.add(node)
+        following = [before for before, _ in node.next_functions if before is not None]
+        here = len(found)
+        if node.name().startswith(_LAYERS):
+            for before in following:
+                weights(before)
+        if len(found) == here:
+            for before in following:
+                walk(before)
+
+    walk(logits.grad_fn)
+    return tuple(found)

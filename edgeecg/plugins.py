@@ -1,0 +1,108 @@
+"""Finding extensions: the public modules of a package, and the entry points of other packages.
+
+To add a meter to edgeecg, add ``edgeecg/meters/NAME.py``: the module's name is the meter's name.
+Modules whose name starts with an underscore are helpers. Another package adds a meter by an entry
+point in the group ``edgeecg.meters``, which is named after the package here::
+
+    [project.entry-points."edgeecg.meters"]
+    bench_supply = "my_package.bench_supply"
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from edgeecg.errors import PluginError
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An extension of another package that cannot be used.
+
+    Attributes:
+        name: The extension's name.
+        distribution: The package that brings it.
+        reason: Why it cannot be used.
+    """
+
+    name: str
+    distribution: str
+    reason: str
+
+
+def names(package: str) -> list[str]:
+    """Return the names of all extensions of a package, in alphabetical order; imports none of them.
+
+    Args:
+        package: Dotted name of the package, e.g. ``"edgeecg.meters"``.
+    """
+    return sorted({*_own(package), *(point.name for point in _entry_points(package))})
+
+
+def load(package: str, name: str) -> object:
+    """Import one extension.
+
+    Args:
+        package: Dotted name of the package.
+        name: One of :func:`names`.
+
+    Returns:
+        The module in the package, or what the entry point names: usually a module, too.
+
+    Raises:
+        PluginError: The extension belongs to another package and cannot be imported.
+        KeyError: There is no such extension.
+    """
+    if name in _own(package):
+        return importlib.import_module(f"{package}.{name}")
+    for point in _entry_points(package):
+        if point.name == name:
+            return _loaded(point)
+    raise KeyError(name)
+
+
+def broken(package: str) -> list[Broken]:
+    """Return the extensions of other packages that cannot be used, with the reason.
+
+    An extension is also refused when edgeecg has one of the same name.
+    """
+    found: list[Broken] = []
+    for point in _entry_points(package):
+        if point.name in _own(package):
+            reason = f"edgeecg has its own '{point.name}', which is used."
+            found.append(Broken(point.name, _distribution(point), reason))
+            continue
+        try:
+            _loaded(point)
+        except PluginError as error:
+            found.append(Broken(point.name, _distribution(point), error.why))
+    return found
+
+
+@cache
+def _own(package: str) -> frozenset[str]:
+    path = importlib.import_module(package).__path__
+    return frozenset(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
+
+
+def _entry_points(group: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=group), key=lambda point: point.name)
+
+
+def _loaded(point: EntryPoint) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # Whatever the other package's code raises means the same.
+        raise PluginError(
+            f"The extension '{point.name}' of the package '{_distribution(point)}' cannot be used.",
+            f"Importing '{point.value}' raised {type(error).__name__}: {error}.",
+            f"Repair or uninstall that package: pip uninstall {_distribution(point)}",
+        ) from error
+
+
+def _distribution(point: EntryPoint) -> str:
+    return "unknown" if point.dist is None else point.dist.name

@@ -1,0 +1,145 @@
+"""The tables of one evaluation: a row per class, the confusion, and what a reader must know."""
+
+from __future__ import annotations
+
+from edgeecg.reporting import captions, units
+from edgeecg.reporting.tables import Row, Table
+from edgeecg.schema import ClassScore, DataSummary, Ec57, Scores
+from edgeecg.statistics import confusion
+
+LARGE_RECORD = "232"
+"""Record of DS2 with three quarters of its S beats; figures of S stand with and without it."""
+
+_EC57 = (
+    "EC57: F and Q beats are called something too. An F or Q beat called V is no false positive "
+    "of V, and a Q beat called S is none of S; every other call of them counts."
+)
+_INTERVALS = "95 % intervals are bootstrap intervals over patients."
+_HALF = "F1 is at a probability of 0.50; the thresholds were chosen on validation records."
+
+
+def tables(scored: Scores, data: DataSummary) -> list[Table]:
+    """Return the tables for what was scored.
+
+    Args:
+        scored: The scores.
+        data: The records they were computed on.
+    """
+    if scored.task == "records":
+        return [_labels(scored, data), _means(scored, data)]
+    return [_beats(scored, data), _means(scored, data), _confusion(scored, data)]
+
+
+def s_without_large_record(scored: Scores) -> ClassScore | None:
+    """Return the scores of S without record 232; None where there is no such record or no S."""
+    names = tuple(scored.per_class)
+    rest = confusion.without_record(scored, LARGE_RECORD)
+    if rest is None or "S" not in names:
+        return None
+    return confusion.class_score(rest, names.index("S"))
+
+
+def _beats(scored: Scores, data: DataSummary) -> Table:
+    ec57 = scored.ec57
+    rows = [
+        _beats_row(name, each, ec57.per_class.get(name) if ec57 else None)
+        for name, each in scored.per_class.items()
+    ]
+    alone = s_without_large_record(scored)
+    if alone is not None:
+        rows.append(_beats_row(f"S without record {LARGE_RECORD}", alone, None))
+    return Table(
+        title="Scores by class",
+        scope=captions.split(data, scored.split),
+        head=("class", "beats", "Se", "+P", "F1", "EC57 +P", "EC57 F1"),
+        rows=tuple(rows),
+        notes=((_EC57,) if ec57 else ()),
+    )
+
+
+def _beats_row(name: str, plain: ClassScore, ec57: ClassScore | None) -> Row:
+    return (
+        name,
+        units.count(plain.support),
+        *(units.fraction(value) for value in (plain.recall, plain.precision, plain.f1)),
+        *(
+            (units.DASH, units.DASH)
+            if ec57 is None
+            else (units.fraction(ec57.precision), units.fraction(ec57.f1))
+        ),
+    )
+
+
+def _labels(scored: Scores, data: DataSummary) -> Table:
+    rows = tuple(
+        (
+            name,
+            units.count(each.support),
+            *(
+                units.DASH if value is None else units.fraction(value)
+                for value in (
+                    each.auroc,
+                    each.auprc,
+                    each.f1,
+                    each.threshold,
+                    each.f1_at_threshold,
+                )
+            ),
+        )
+        for name, each in scored.per_class.items()
+    )
+    return Table(
+        title="Scores by class",
+        scope=captions.split(data, scored.split),
+        head=("class", "records", "AUROC", "AUPRC", "F1", "threshold", "F1 there"),
+        rows=rows,
+        notes=(_HALF,),
+    )
+
+
+def _means(scored: Scores, data: DataSummary) -> Table:
+    rightly = "accuracy" if scored.task == "beats" else "all classes right"
+    found = (
+        ("macro AUROC", scored.macro_auroc, scored.macro_auroc_ci95),
+        ("macro AUPRC", scored.macro_auprc, scored.macro_auprc_ci95),
+        ("macro-F1", scored.macro_f1, scored.macro_f1_ci95),
+        (
+            "macro-F1 at thresholds",
+            scored.macro_f1_at_threshold,
+            scored.macro_f1_at_threshold_ci95,
+        ),
+        (rightly, scored.accuracy, scored.accuracy_ci95),
+    )
+    return Table(
+        title=f"Over all {units.count(scored.n)} {scored.task}",
+        scope=captions.split(data, scored.split),
+        head=("score", "value", "95 % interval"),
+        rows=tuple(
+            (name, units.fraction(value), units.interval(bounds) or units.MISSING)
+            for name, value, bounds in found
+            if value is not None
+        ),
+        notes=(_INTERVALS, *captions.footnotes(data)),
+    )
+
+
+def _confusion(scored: Scores, data: DataSummary) -> Table:
+    names = tuple(scored.per_class)
+    rows = [
+        (name, *map(units.count, row)) for name, row in zip(names, scored.confusion, strict=True)
+    ]
+    return Table(
+        title="Confusion: annotated down, called across",
+        scope=captions.split(data, scored.split),
+        head=("", *names),
+        rows=(*rows, *_outside(scored.ec57, names)),
+    )
+
+
+def _outside(ec57: Ec57 | None, names: Row) -> list[Row]:
+    called = ec57.called if ec57 else {}
+    return [
+        (group, *(units.count(row[name]) for name in names))
+        for group, row in called.items()
+        if any(row.values())
+    ]

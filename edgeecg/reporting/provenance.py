@@ -1,0 +1,245 @@
+"""Where every figure comes from: hashes, versions, command lines, settings, the device's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from edgeecg.reporting import captions, units
+from edgeecg.reporting.documents import Measurement, RunDocuments
+from edgeecg.reporting.tables import Row, Table
+from edgeecg.schema import DeviceState, MeasuredCosts, ModelCard, Preprocessing, Scores, Value
+
+
+def tables(documents: RunDocuments) -> list[Table]:
+    """Return what another person needs to get the same figures."""
+    found = [_weights(documents), _data(documents), *_settings(documents)]
+    if documents.exported:
+        found.append(_files(documents))
+    found.extend(_bench(measurement, documents) for measurement in _one_per_report(documents))
+    return found
+
+
+def records(documents: RunDocuments) -> Table | None:
+    """Return accuracy of each test record, baseline beside compressed; None without records."""
+    after = documents.model.test
+    if not after.records:
+        return None
+    before = documents.baseline.test.records if documents.baseline else {}
+    rows: list[Row] = []
+    for name in sorted(after.records):
+        beats = sum(map(sum, after.records[name]))
+        support = (units.count(sum(row)) for row in after.records[name])
+        rows.append(
+            (
+                name,
+                units.count(beats),
+                *support,
+                _accuracy(before.get(name)),
+                _accuracy(after.records[name]),
+            )
+        )
+    return Table(
+        title="Accuracy by test record",
+        scope=captions.test(documents.model.data),
+        head=("record", "beats", *documents.model.classes, "baseline", "compressed"),
+        rows=tuple(rows),
+    )
+
+
+def confusion(card: ModelCard) -> Table | None:
+    """Return the test confusion matrix of one model; None where records have several classes."""
+    if not card.test.confusion:
+        return None
+    return Table(
+        title=f"Confusion of the {card.role} model: annotated class down, predicted class across",
+        scope=captions.test(card.data),
+        head=("", *card.classes),
+        rows=_matrix(card.test, card.classes),
+    )
+
+
+def _matrix(scores: Scores, classes: Row) -> tuple[Row, ...]:
+    rows = zip(classes, scores.confusion, strict=True)
+    return tuple((name, *(units.count(count) for count in row)) for name, row in rows)
+
+
+def _accuracy(matrix: tuple[tuple[int, ...], ...] | None) -> str:
+    total = sum(map(sum, matrix)) if matrix else 0
+    if matrix is None or total == 0:
+        return units.DASH
+    return units.fraction(sum(row[i] for i, row in enumerate(matrix)) / total)
+
+
+def _pairs(title: str, rows: Iterable[Row]) -> Table:
+    return Table(title=title, scope="", head=("what", "value"), rows=tuple(rows))
+
+
+def _weights(documents: RunDocuments) -> Table:
+    rows: list[Row] = [("run", documents.name)]
+    for card in (documents.baseline, documents.model):
+        if card is not None:
+            rows += [
+                (f"{card.role}: weights sha256", card.weights_sha256),
+                (f"{card.role}: widths", _widths(card.widths)),
+                (f"{card.role}: epochs, seed", f"{card.epochs}, {card.seed}"),
+                (f"{card.role}: git revision", units.plain(card.git_revision)),
+                (f"{card.role}: edgeecg version", card.edgeecg_version),
+            ]
+    return _pairs("Weights", rows)
+
+
+def _widths(widths: Mapping[str, tuple[int, ...]]) -> str:
+    return "; ".join(f"{name}: {' '.join(map(str, each))}" for name, each in widths.items())
+
+
+def _data(documents: RunDocuments) -> Table:
+    data = documents.model.data
+    rows: list[Row] = [
+        ("source", captions.title(data)),
+        ("class map", f"{data.class_map}: {' '.join(data.classes)}"),
+        ("training records", _names(data.train_records)),
+        ("validation records", _names(data.val_records)),
+        ("test records", _names(data.test_records)),
+    ]
+    things = captions.things(data)
+    rows += [(f"{things}, {split}", _counts(beats)) for split, beats in data.beats.items()]
+    rows += [
+        (f"{things} left out", _counts(data.skipped) or "none"),
+        ("content sha256", data.content_sha256),
+        ("licence and citation", data.licence),
+        *_preprocessing(documents.model.preprocessing),
+    ]
+    return _pairs("Data and preprocessing", rows)
+
+
+def _preprocessing(made: Preprocessing) -> list[Row]:
+    peak = "from the record's start"
+    if made.r_index is not None:
+        peak = f"R peak at sample {made.r_index}"
+    leads = f"lead{'' if len(made.leads) == 1 else 's'} {', '.join(made.leads)}"
+    window = f"{made.window} samples at {made.fs_hz:g} Hz, {peak}, {leads}"
+    filtered = "no filter"
+    if made.highpass_hz is not None:
+        filtered = f"causal high-pass {made.highpass_hz:g} Hz"
+    scaled: str = made.normalisation
+    if made.mean_mv is not None and made.deviation_mv is not None:
+        scaled += f" (mean {made.mean_mv:.6g} mV, deviation {made.deviation_mv:.6g} mV)"
+    rows: list[Row] = [("window", window), ("preprocessing", f"{filtered}, {scaled}")]
+    if (strip := made.rhythm) is not None:
+        divided = " / root of its running deviation" if strip.over_deviation else ""
+        rows.append(
+            (
+                "rhythm strip",
+                f"first {strip.samples} samples: {strip.beats} RR intervals of {strip.hold} "
+                f"samples each, {strip.gain:g} ln(RR / running mean over "
+                f"{strip.reference_beats} beats){divided}",
+            )
+        )
+    if made.reference is not None:
+        text = f"second half of the signal: minus the mean of {made.reference.beats} beats before"
+        rows.append(("patient's mean beat", text))
+    return rows
+
+
+def _names(records: tuple[str, ...]) -> str:
+    # Folds have names of two words.
+    return (", " if any(" " in name for name in records) else " ").join(records)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {units.count(count)}" for name, count in counts.items())
+
+
+def _settings(documents: RunDocuments) -> list[Table]:
+    if documents.log is None:
+        return []
+    config = documents.log.config
+    training = config.training
+    return [
+        _pairs(
+            "Compression settings",
+            [
+                ("command", documents.log.command),
+                *_flat(config, leave_out=("training", "costs")),
+                ("layer costs", _layer_costs(config.costs)),
+            ],
+        ),
+        _pairs(
+            "Training settings",
+            [
+                *_flat(training, leave_out=("preprocessing", "augmentation", "leads")),
+                *((f"lead {ours}", theirs) for ours, theirs in training.leads.items()),
+                *((f"augmentation: {name}", text) for name, text in _flat(training.augmentation)),
+            ],
+        ),
+    ]
+
+
+def _layer_costs(costs: MeasuredCosts | None) -> str:
+    if costs is None:
+        return "counted"
+    emulator = ", emulated" if costs.emulated else ""
+    return (
+        f"seconds of the dense model's layers on {costs.device}{emulator}, {costs.runtime}; "
+        f"sha256 of the bench {costs.bench_sha256}"
+    )
+
+
+def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[Row]:
+    return [
+        (name, "none" if each is None else units.plain(each))
+        for name, each in value.model_dump(mode="json").items()
+        if name not in leave_out
+    ]
+
+
+def _files(documents: RunDocuments) -> Table:
+    rows: list[Row] = []
+    for one in documents.exported:
+        manifest = one.manifest
+        versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
+        rows += [
+            (one.file, f"sha256 {one.sha256}"),
+            ("made with", versions or units.MISSING),
+            ("git revision", units.plain(manifest.git_revision)),
+        ]
+    return _pairs("Exported files: hashes and versions", rows)
+
+
+def _one_per_report(documents: RunDocuments) -> list[Measurement]:
+    """Return one measurement of each bench document and setup; the rest say the same."""
+    seen = {(m.source, m.created, m.setup): m for m in reversed(documents.measurements)}
+    return list(seen.values())[::-1]
+
+
+def _bench(measurement: Measurement, documents: RunDocuments) -> Table:
+    report, device = measurement.report, measurement.result.device
+    latency = measurement.result.latency
+    rows: list[Row] = [
+        ("command", report.command),
+        ("document, time", f"{measurement.source}, {report.created_utc}"),
+        ("edgeecg version", report.edgeecg_version),
+        ("processor", f"{units.plain(device.cpu)}, {device.cores} cores, {device.machine}"),
+        ("memory", units.size(device.memory_bytes)),
+        ("system", f"{device.system}, Python {device.python}"),
+        ("emulated", units.plain(device.emulated)),
+        ("state before", _state(device.before)),
+        ("state after", _state(device.after)),
+        ("threads, pinned to", f"{latency.threads}, {_pinned(latency.pinned_cpu)}"),
+    ]
+    rows += [(f"suite: {name}", text) for name, text in _flat(report.suite)]
+    table = _pairs(f"Bench on {measurement.place}", rows)
+    return Table(table.title, captions.general(documents.model.data), table.head, table.rows)
+
+
+def _pinned(cpu: int | None) -> str:
+    return "no processor (not possible here)" if cpu is None else f"processor {cpu}"
+
+
+def _state(state: DeviceState) -> str:
+    megahertz = None if state.frequency_hz is None else state.frequency_hz / 1e6
+    return (
+        f"governor {units.plain(state.governor)}; frequency {units.plain(megahertz, 'MHz')}; "
+        f"temperature {units.plain(state.temperature_c, '°C')}; "
+        f"throttled {units.plain(state.throttled)}; load {units.plain(state.load)}"
+    )

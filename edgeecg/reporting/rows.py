@@ -1,0 +1,236 @@
+"""The values a report is made of, and what ``edgeecg report --json`` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgeecg.schema import DType, Energy, Format, Role, Source, Task, Value
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The score that decisions are taken by, and what became of it.
+
+    Attributes:
+        name: ``"macro-F1"``, or ``"macro AUROC"`` for records.
+        value: On the test records, or None when not tested.
+        change: That minus the baseline's, or None.
+        ci95: Its paired bootstrap 95 % interval, or None.
+    """
+
+    name: str
+    value: float | None
+    change: float | None
+    ci95: tuple[float, float] | None
+
+
+class ModelRow(Value):
+    """One PyTorch model.
+
+    Attributes:
+        role: Dense baseline or compressed model.
+        task: One class per heartbeat, or any number per record.
+        parameters: Parameters in the module.
+        nonzero_parameters: Parameters that are not exactly zero.
+        macs: Multiply-accumulates per inference.
+        val_accuracy: Accuracy on the validation records.
+        val_macro_f1: Macro-F1 on the validation records.
+        test_accuracy: Accuracy on the test records.
+        test_accuracy_ci95: Its bootstrap 95 % interval over records, or None.
+        test_macro_f1: Macro-F1 on the test records.
+        test_macro_f1_ci95: Its bootstrap 95 % interval over records, or None.
+        recall: Se by class on the test records.
+        precision: +P by class on the test records.
+        s_recall_without_232: Se of S with record 232 left out, or None where there is no 232.
+        macro_f1_change: Test macro-F1 minus the baseline's, or None.
+        macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
+        val_macro_auroc: Macro AUROC on the validation records; None for beats, like the rest.
+        test_macro_auroc: Macro AUROC on the test records.
+        test_macro_auroc_ci95: Its bootstrap 95 % interval over patients.
+        test_macro_auprc: Macro average precision on the test records.
+        test_macro_auprc_ci95: Its bootstrap 95 % interval over patients.
+        auroc: AUROC by class on the test records; None for a class that has none.
+        macro_auroc_change: Test macro AUROC minus the baseline's.
+        weights_sha256: Hash of the weights.
+    """
+
+    role: Role
+    task: Task
+    parameters: int
+    nonzero_parameters: int
+    macs: int
+    val_accuracy: float
+    val_macro_f1: float
+    test_accuracy: float
+    test_accuracy_ci95: tuple[float, float] | None
+    test_macro_f1: float
+    test_macro_f1_ci95: tuple[float, float] | None
+    recall: dict[str, float]
+    precision: dict[str, float]
+    s_recall_without_232: float | None
+    macro_f1_change: float | None
+    macro_f1_change_ci95: tuple[float, float] | None
+    val_macro_auroc: float | None
+    test_macro_auroc: float | None
+    test_macro_auroc_ci95: tuple[float, float] | None
+    test_macro_auprc: float | None
+    test_macro_auprc_ci95: tuple[float, float] | None
+    auroc: dict[str, float | None]
+    macro_auroc_change: float | None
+    weights_sha256: str
+
+    @property
+    def headline(self) -> Headline:
+        """The test score that decisions are taken by."""
+        if self.task == "records":
+            return Headline("macro AUROC", self.test_macro_auroc, self.macro_auroc_change, None)
+        change, ci95 = self.macro_f1_change, self.macro_f1_change_ci95
+        return Headline("macro-F1", self.test_macro_f1, change, ci95)
+
+
+class MeasuredRow(Value):
+    """What was measured, and how far it lies from what the count had promised.
+
+    Attributes:
+        place: Device, runtime and threads in words.
+        device: Device profile.
+        emulated: Whether an emulator stood in for the device.
+        runtime: Runtime and version.
+        threads: Threads the runtime was given.
+        created_utc: When it was measured.
+        source: The bench document it stands in.
+        n: Timed runs.
+        p50_s: Median latency.
+        p90_s: 90th percentile.
+        p99_s: 99th percentile.
+        first_s: The first inference.
+        energy: The energy, or why there is none.
+        proxy_ideal: Proxy relative to the baseline with this device's coefficients, or None.
+        proxy_executed: The same as executed, or None.
+        latency_ratio: p50 relative to the baseline's float32 file in the same setup, or None.
+        energy_ratio: Net joules relative to that file's, by the same meter, or None.
+        latency_over_proxy: ``latency_ratio / proxy_executed``; 1 is a promise kept, or None.
+        energy_over_proxy: ``energy_ratio / proxy_executed``, or None.
+        latency_reason: Why there is no latency ratio, or None.
+        energy_reason: Why there is no energy ratio, or None.
+        same_call: Whether the baseline's file was measured in the same bench call, or None.
+        peak_rss_bytes: Peak resident memory, or None.
+        memory_reason: Why there is no memory figure, or None.
+        probe_n: Probe windows compared on the device, or None.
+        max_abs_diff: Largest difference of a logit from PyTorch's, or None.
+        label_agreement: Part of the probe windows with the same label, or None.
+        parity_reason: Why there is no parity, or None.
+    """
+
+    place: str
+    device: str
+    emulated: bool
+    runtime: str
+    threads: int
+    created_utc: str
+    source: str
+    n: int
+    p50_s: float
+    p90_s: float
+    p99_s: float
+    first_s: float
+    energy: Energy
+    proxy_ideal: float | None
+    proxy_executed: float | None
+    latency_ratio: float | None
+    energy_ratio: float | None
+    latency_over_proxy: float | None
+    energy_over_proxy: float | None
+    latency_reason: str | None
+    energy_reason: str | None
+    same_call: bool | None
+    peak_rss_bytes: int | None
+    memory_reason: str | None
+    probe_n: int | None
+    max_abs_diff: float | None
+    label_agreement: float | None
+    parity_reason: str | None
+
+
+class FileRow(Value):
+    """One exported file in one measuring setup, or unmeasured.
+
+    Attributes:
+        file: File name.
+        label: Role and target.
+        role: Dense baseline or compressed model.
+        target: Export target.
+        format: File format.
+        dtype: Type the weights are stored and multiplied in.
+        size_bytes: Size of the file.
+        sha256: Hash of the file.
+        data: Source of the records behind it.
+        task: One class per heartbeat, or any number per record.
+        accuracy: Accuracy of this very file on the test records, or None.
+        macro_f1: Macro-F1 of this very file on the test records, or None.
+        macro_f1_change: That minus the PyTorch baseline's, or None.
+        macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
+        macro_auroc: Macro AUROC of this very file on the test records; None for beats.
+        macro_auroc_change: That minus the PyTorch baseline's, or None.
+        proxy_ideal: Proxy relative to the baseline, zeros free, or None.
+        proxy_executed: Proxy relative to the baseline, as executed, or None.
+        proxy_reason: Why a proxy is None, or None.
+        macs: MACs the runtime executes.
+        weight_bytes: Bytes of weights in the file.
+        measured: The measurement, or None.
+        reason: Why there is no measurement, or None.
+    """
+
+    file: str
+    label: str
+    role: Role
+    target: str
+    format: Format
+    dtype: DType
+    size_bytes: int
+    sha256: str
+    data: Source
+    task: Task
+    accuracy: float | None
+    macro_f1: float | None
+    macro_f1_change: float | None
+    macro_f1_change_ci95: tuple[float, float] | None
+    macro_auroc: float | None
+    macro_auroc_change: float | None
+    proxy_ideal: float | None
+    proxy_executed: float | None
+    proxy_reason: str | None
+    macs: int
+    weight_bytes: int
+    measured: MeasuredRow | None
+    reason: str | None
+
+    @property
+    def headline(self) -> Headline:
+        """The test score that decisions are taken by."""
+        if self.task == "records":
+            return Headline("macro AUROC", self.macro_auroc, self.macro_auroc_change, None)
+        return Headline("macro-F1", self.macro_f1, self.macro_f1_change, self.macro_f1_change_ci95)
+
+
+class Comparison(Value):
+    """What ``edgeecg report --json`` writes.
+
+    Attributes:
+        run: Name of the run.
+        model: Architecture.
+        task: One class per heartbeat, or any number per record.
+        data: Source of the records behind every figure.
+        models: The PyTorch models, baseline first.
+        files: The exported files, one row for each setup they were measured in.
+    """
+
+    version: ClassVar[str] = "edgeecg.reporting/1"
+
+    run: str
+    model: str
+    task: Task
+    data: Source
+    models: tuple[ModelRow, ...]
+    files: tuple[FileRow, ...]

@@ -1,0 +1,334 @@
+"""The tables of models, files and compression steps: typed rows in, text cells out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeecg.reporting import captions, units
+from edgeecg.reporting.documents import RunDocuments
+from edgeecg.reporting.rows import Comparison, FileRow, ModelRow
+from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Scores
+from edgeecg.statistics import confusion
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, ready to be shown.
+
+    Attributes:
+        title: What it holds.
+        scope: Which data its figures stand for; shown behind the title.
+        head: Column headings.
+        rows: Cells, row by row; the first of each is the row's heading.
+        notes: What a marker such as ``[1]`` in a cell refers to, in order; then what has none.
+    """
+
+    title: str
+    scope: str
+    head: Row
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def caption(self) -> str:
+        """Title and scope in one line."""
+        return f"{self.title} ({self.scope})" if self.scope else self.title
+
+
+class Notes:
+    """Collects the reasons a table needs and numbers each once."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def mark(self, cell: str, reason: str | None) -> str:
+        """Return the cell with the number of its reason, or as it is where there is none."""
+        if not reason:
+            return cell
+        if reason not in self._texts:
+            self._texts.append(reason)
+        return f"{cell} [{self._texts.index(reason) + 1}]"
+
+    def lines(self) -> tuple[str, ...]:
+        """Return the numbered reasons."""
+        return tuple(f"[{n}] {text}" for n, text in enumerate(self._texts, 1))
+
+
+def models(documents: RunDocuments, comparison: Comparison) -> Table:
+    """Baseline beside compressed: scores of the PyTorch models, parameters, MACs."""
+    after = comparison.models[-1]
+    before = comparison.models[0] if len(comparison.models) > 1 else None
+    notes = Notes()
+    per = captions.inference(documents.model.data, documents.model.preprocessing)
+    lines = [
+        *_model_costs(before, after, per),
+        *_model_means(before, after, notes),
+        *_model_classes(before, after, documents.model.classes),
+    ]
+    return Table(
+        title="Baseline beside compressed, as PyTorch models",
+        scope=captions.test(documents.model.data),
+        head=("", "baseline", "compressed", "change"),
+        rows=tuple(lines),
+        notes=(*notes.lines(), *captions.footnotes(documents.model.data)),
+    )
+
+
+def _model_costs(before: ModelRow | None, after: ModelRow, per: str) -> list[Row]:
+    def line(name: str, old: int | None, new: int, text: str, was: str) -> Row:
+        share = units.ratio(new / old) if old else units.DASH
+        return name, was if before else units.DASH, text, share
+
+    b = before
+    return [
+        line("parameters", b and b.parameters, after.parameters, units.count(after.parameters),
+             units.count(b and b.parameters)),
+        line("nonzero parameters", b and b.nonzero_parameters, after.nonzero_parameters,
+             units.count(after.nonzero_parameters), units.count(b and b.nonzero_parameters)),
+        line(f"MACs per {per}", b and b.macs, after.macs, units.macs(after.macs),
+             units.macs(b and b.macs)),
+    ]  # fmt: skip
+
+
+def _model_means(before: ModelRow | None, after: ModelRow, notes: Notes) -> list[Row]:
+    """Return the scores over all classes, each with its interval."""
+
+    def spread(row: ModelRow | None, value: float | None, ci: tuple[float, float] | None) -> str:
+        if row is None:
+            return units.DASH
+        text = units.fraction(value)
+        return f"{text} {units.interval(ci)}" if ci else notes.mark(text, "No 95 % interval known.")
+
+    def moved(old: float | None, new: float | None) -> str:
+        return units.DASH if old is None or new is None else units.change(new - old)
+
+    b, a = before, after
+    rows: list[Row] = []
+    if a.task == "records":
+        rows += [
+            (
+                "test macro AUROC",
+                spread(b, b and b.test_macro_auroc, b and b.test_macro_auroc_ci95),
+                spread(a, a.test_macro_auroc, a.test_macro_auroc_ci95),
+                change(a.headline.change, a.headline.ci95),
+            ),
+            (
+                "test macro AUPRC",
+                spread(b, b and b.test_macro_auprc, b and b.test_macro_auprc_ci95),
+                spread(a, a.test_macro_auprc, a.test_macro_auprc_ci95),
+                moved(b and b.test_macro_auprc, a.test_macro_auprc),
+            ),
+        ]
+    return [
+        *rows,
+        (
+            "test macro-F1",
+            spread(b, b and b.test_macro_f1, b and b.test_macro_f1_ci95),
+            spread(a, a.test_macro_f1, a.test_macro_f1_ci95),
+            change(a.macro_f1_change, a.macro_f1_change_ci95),
+        ),
+        (
+            "test accuracy" if a.task == "beats" else "test, all classes right",
+            spread(b, b and b.test_accuracy, b and b.test_accuracy_ci95),
+            spread(a, a.test_accuracy, a.test_accuracy_ci95),
+            moved(b and b.test_accuracy, a.test_accuracy),
+        ),
+    ]
+
+
+def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> list[Row]:
+    """Return the scores of each class, and those of the validation records."""
+
+    def line(name: str, old: float | None, new: float | None) -> Row:
+        moved = None if old is None or new is None else new - old
+        was = units.fraction(old) if before else units.DASH
+        by = units.DASH if moved is None else units.change(moved)
+        return name, was, units.fraction(new), by
+
+    b, a = before, after
+    rows: list[Row] = []
+    for name in classes:
+        if a.task == "records":
+            rows.append(line(f"AUROC of {name}", b and b.auroc.get(name), a.auroc.get(name)))
+        rows.append(line(f"Se (recall) of {name}", b and b.recall.get(name), a.recall.get(name)))
+        rows.append(
+            line(f"+P (precision) of {name}", b and b.precision.get(name), a.precision.get(name))
+        )
+    if a.s_recall_without_232 is not None:
+        rows.append(
+            line("Se of S without record 232", b and b.s_recall_without_232, a.s_recall_without_232)
+        )
+    rows.append(line("validation accuracy", b and b.val_accuracy, a.val_accuracy))
+    rows.append(line("validation macro-F1", b and b.val_macro_f1, a.val_macro_f1))
+    if a.task == "records":
+        rows.append(line("validation macro AUROC", b and b.val_macro_auroc, a.val_macro_auroc))
+    return rows
+
+
+def change(value: float | None, ci95: tuple[float, float] | None) -> str:
+    """Return a difference of a score with its interval, and ``tie`` where that holds zero."""
+    if value is None:
+        return units.DASH
+    if ci95 is None:
+        return f"{units.change(value)}, no interval"
+    tie = ", a tie" if confusion.Change(value, ci95).tie else ""
+    return f"{units.change(value)} {units.interval(ci95)}{tie}"
+
+
+def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
+    """Each exported file: size, its own scores, what the count promises; None without files."""
+    seen: dict[str, FileRow] = {}
+    for row in comparison.files:
+        seen.setdefault(row.sha256, row)
+    if not seen:
+        return None
+    notes = Notes()
+    score_name = comparison.files[0].headline.name
+    verification = {one.sha256: one.manifest.verification for one in documents.exported}
+    rows: list[Row] = []
+    for row in seen.values():
+        parity = verification[row.sha256]
+        rows.append(
+            (
+                row.label,
+                row.dtype,
+                units.size(row.size_bytes),
+                _or_untested(row.accuracy),
+                _or_untested(row.headline.value),
+                change(row.headline.change, row.headline.ci95),
+                units.macs(row.macs),
+                notes.mark(units.ratio(row.proxy_ideal), row.proxy_reason),
+                notes.mark(units.ratio(row.proxy_executed), row.proxy_reason),
+                notes.mark(agreement(parity.label_agreement), parity.reason),
+            )
+        )
+    return Table(
+        title="Exported files",
+        scope=captions.test(documents.model.data),
+        head=(
+            "file", "weights", "size", "accuracy", score_name, "change from baseline", "MACs",
+            "proxy, ideal", "proxy, executed", "same label as PyTorch",
+        ),
+        rows=tuple(rows),
+        notes=(
+            *notes.lines(),
+            f"1 kB is 1000 bytes. Accuracy and {score_name} are the file's own, not those of the "
+            "PyTorch model; the change is from the PyTorch baseline.",
+            "The proxy is an analytic count relative to the baseline's float32 file of the same "
+            "format (45 nm coefficients). It has no unit. Ideal: zero weights cost nothing. "
+            "Executed: what the runtime really multiplies.",
+            *captions.footnotes(documents.model.data),
+        ),
+    )  # fmt: skip
+
+
+def _or_untested(value: float | None) -> str:
+    return "not tested" if value is None else units.fraction(value)
+
+
+def agreement(value: float | None) -> str:
+    """Return label agreement as a percentage, or words."""
+    return "not checked" if value is None else units.percent(value)
+
+
+def steps(documents: RunDocuments) -> Table | None:
+    """One row per prune-and-fine-tune step; None without a log."""
+    log = documents.log
+    if log is None or not log.steps:
+        return None
+    classes = documents.model.classes
+    labels = documents.model.test.task == "records"
+    aimed = any(step.target_sparsity is not None for step in log.steps)
+
+    def row(name: str, step: CompressionStep) -> Row:
+        aim = step.target_sparsity
+        return (
+            name,
+            *((units.DASH if aim is None else units.percent(aim),) if aimed else ()),
+            units.percent(step.sparsity),
+            units.count(step.parameters),
+            units.macs(step.macs),
+            units.ratio(step.proxy_ideal),
+            units.ratio(step.proxy_executed),
+            *predicted(step.latency_predicted),
+            units.fraction(step.val.headline[1]),
+            *_by_class(step.val, classes),
+            f"{step.seconds:,.1f}",
+        )
+
+    def predicted(latency: float | None) -> Row:
+        if log.config.costs is None:
+            return ()
+        return (units.DASH if latency is None else units.ratio(latency),)
+
+    start: tuple[Row, ...] = ()
+    if (dense := documents.baseline) is not None:
+        start = (_dense_row(dense, (units.DASH,) * aimed, predicted(1.0), classes),)
+    return Table(
+        title="Compression, step by step",
+        scope=captions.validation(log.data),
+        head=("step", *(("target sparsity",) if aimed else ()), "sparsity", "parameters", "MACs",
+              "proxy, ideal", "proxy, executed",
+              *(("latency, predicted",) if log.config.costs else ()),
+              documents.model.val.headline[0],
+              *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
+        rows=(*start, *(row(str(step.step), step) for step in log.steps)),
+        notes=("Every decision is taken on the validation records; the test records are looked "
+               "at once, at the end.", *_board(log), *_undone(log), *_int8(documents)),
+    )  # fmt: skip
+
+
+def _board(log: CompressionLog) -> tuple[str, ...]:
+    """Return a sentence about where the predicted latency comes from, if there is one."""
+    costs = log.config.costs
+    if costs is None:
+        return ()
+    return (
+        "Predicted latency: relative to the dense model, from the seconds of its layers on "
+        f"{costs.device}{' (emulated)' if costs.emulated else ''}, {costs.runtime}, threads: "
+        f"{costs.threads}. What was measured of the files is in their own table.",
+    )
+
+
+def _undone(log: CompressionLog) -> tuple[str, ...]:
+    """Return a sentence about steps that broke a guard, and why the run ended early if it did."""
+    if not log.rollbacks:
+        return ()
+    least = min(back.nonzero_parameters for back in log.rollbacks)
+    tried = (
+        f"{len(log.rollbacks)} more tries broke a guard and were undone; "
+        f"the smallest had {units.count(least)} non-zero parameters."
+    )
+    return (tried,) if log.stopped is None else (tried, log.stopped)
+
+
+def _int8(documents: RunDocuments) -> tuple[str, ...]:
+    return () if documents.quantization is None else (documents.quantization.remark,)
+
+
+def _dense_row(dense: ModelCard, aim: Row, latency: Row, classes: Row) -> Row:
+    return (
+        "baseline",
+        *aim,
+        units.DASH,
+        units.count(dense.parameters),
+        units.macs(dense.macs),
+        units.ratio(1.0),
+        units.ratio(1.0),
+        *latency,
+        units.fraction(dense.val.headline[1]),
+        *_by_class(dense.val, classes),
+        units.DASH,
+    )
+
+
+def _by_class(scored: Scores, classes: Row) -> Row:
+    """Return AUROC of each class for records, else Se."""
+    found = (scored.per_class.get(name) for name in classes)
+    values = (
+        None if each is None else each.auroc if scored.task == "records" else each.recall
+        for each in found
+    )
+    return tuple(units.DASH if value is None else units.fraction(value) for value in values)

@@ -1,0 +1,25 @@
+"""Run folders: which file is where, which run is the newest, and what happened in it when."""
+
+from edgeecg.runs.folder import (
+    RUNS,
+    RunFolder,
+    exportable,
+    named,
+    newest,
+    newest_unfinished,
+    newest_untrained,
+    trained,
+)
+from edgeecg.runs.revision import git_revision
+
+__all__ = [
+    "RUNS",
+    "RunFolder",
+    "exportable",
+    "git_revision",
+    "named",
+    "newest",
+    "newest_unfinished",
+    "newest_untrained",
+    "trained",
+]

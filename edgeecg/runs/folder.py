@@ -1,0 +1,223 @@
+"""The run folder on disk: which file is where, and which run or artifact is the newest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeecg.errors import EdgeECGError
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/NAME/``: everything one ``edgeecg compress`` produced, and what followed from it.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """CompressionConfig: what was asked for; written first."""
+        return self.path / "config.json"
+
+    @property
+    def training(self) -> Path:
+        """TrainingConfig of a run that 'edgeecg train' started; written first."""
+        return self.path / "training.json"
+
+    @property
+    def model_weights(self) -> Path:
+        """Weights of the compressed model (safetensors)."""
+        return self.path / "model.safetensors"
+
+    @property
+    def model_card(self) -> Path:
+        """ModelCard of the compressed model; written last, so its presence means "finished"."""
+        return self.path / "model.json"
+
+    @property
+    def baseline_weights(self) -> Path:
+        """Weights of the dense baseline (safetensors)."""
+        return self.path / "baseline.safetensors"
+
+    @property
+    def baseline_card(self) -> Path:
+        """ModelCard of the dense baseline."""
+        return self.path / "baseline.json"
+
+    @property
+    def compression_log(self) -> Path:
+        """CompressionLog: every finished step."""
+        return self.path / "compression.json"
+
+    @property
+    def quantization(self) -> Path:
+        """QuantizationLog: what int8 did to the compressed model; only where it was asked for."""
+        return self.path / "quantization.json"
+
+    @property
+    def events(self) -> Path:
+        """One JSON object a line: what happened when."""
+        return self.path / "log.jsonl"
+
+    @property
+    def baseline_checkpoint(self) -> Path:
+        """State of unfinished baseline training, after its last whole epoch."""
+        return self.path / "checkpoint-baseline.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of unfinished compression, after its last whole step."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of exported files, their manifests (``.json``) and probe sets (``.probe.npz``)."""
+        return self.path / "artifacts"
+
+    @property
+    def bench(self) -> Path:
+        """Folder of BenchReports."""
+        return self.path / "bench"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+    @property
+    def finished(self) -> bool:
+        """Whether compression ran to its end."""
+        return self.model_card.is_file()
+
+    @property
+    def dense_only(self) -> bool:
+        """Whether it holds a finished dense model, and nobody asked for a compressed one."""
+        return self.baseline_card.is_file() and not self.config.is_file() and not self.finished
+
+    def artifact_files(self) -> list[Path]:
+        """Return the exported model files, baseline first, then by name."""
+        found = [path for path in self.artifacts.glob("*") if path.suffix in (".tflite", ".onnx")]
+        return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.stem))
+
+    def bench_files(self) -> list[Path]:
+        """Return the BenchReports of this run, oldest first."""
+        return sorted(self.bench.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def newest(runs: Path = RUNS) -> RunFolder:
+    """Return the finished run that was written last.
+
+    Raises:
+        EdgeECGError: There is no finished run; says how to make one.
+    """
+    finished = [run for path in sorted(runs.glob("*")) if (run := RunFolder(path)).finished]
+    if not finished:
+        raise EdgeECGError(
+            f"There is no finished run in '{runs}/'.",
+            "This verb works on what 'edgeecg compress' left there.",
+            "Run 'edgeecg compress' first (or 'edgeecg compress --resume' to finish one).",
+        )
+    return max(finished, key=lambda run: run.model_card.stat().st_mtime_ns)
+
+
+def named(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the run folder at this path.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    for path in (runs / name, Path(name)):
+        if path.is_dir():
+            run = RunFolder(path)
+            if run.finished:
+                return run
+            raise EdgeECGError(
+                f"The run '{path}' is not finished.",
+                f"'{run.model_card.name}' is not there yet.",
+                f"Compress its dense model: edgeecg compress --start {path.name}"
+                if run.dense_only
+                else f"Go on with: edgeecg compress --name {path.name} --resume",
+            )
+    known = ", ".join(sorted(path.name for path in runs.glob("*"))) or "none"
+    raise EdgeECGError(
+        f"There is no run '{name}'.",
+        f"The runs in '{runs}/' are: {known}.",
+        "Name one of them, or leave the name out for the newest.",
+    )
+
+
+def exportable(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or at this path: a finished one, or one of a dense model.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    dense = (run for path in (runs / name, Path(name)) if (run := RunFolder(path)).dense_only)
+    return next(dense, None) or named(name, runs)
+
+
+def trained(name: str, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or at this path, that holds a trained dense model.
+
+    Raises:
+        EdgeECGError: There is none, or its training is not finished.
+    """
+    for path in (runs / name, Path(name)):
+        if RunFolder(path).baseline_card.is_file():
+            return RunFolder(path)
+    raise EdgeECGError(
+        f"There is no trained model in a run '{name}'.",
+        f"Neither '{runs / name}' nor '{name}' holds a 'baseline.json'.",
+        f"Train one: edgeecg train --name {name} (or go on with it by --resume).",
+    )
+
+
+def newest_untrained(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the one of 'edgeecg train' that was started last.
+
+    Raises:
+        EdgeECGError: There is no such run, or its training is finished.
+    """
+    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/training.json"))]
+    wanted = [
+        run for run in started if name in (None, run.name) and not run.baseline_card.is_file()
+    ]
+    if not wanted:
+        finished = any(run.name == name for run in started)
+        raise EdgeECGError(
+            "There is nothing to resume.",
+            f"The training of '{name}' is finished."
+            if finished
+            else f"No unfinished training in '{runs}/'.",
+            "Go on with 'edgeecg compress --start NAME', or start with 'edgeecg train'.",
+        )
+    return max(wanted, key=lambda run: run.training.stat().st_mtime_ns)
+
+
+def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+    """Return the run with this name, or the unfinished run that was started last.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is finished already.
+    """
+    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/config.json"))]
+    wanted = [run for run in started if name in (None, run.name) and not run.finished]
+    if not wanted:
+        finished = any(run.name == name for run in started)
+        raise EdgeECGError(
+            "There is nothing to resume.",
+            f"The run '{name}' is finished." if finished else f"No unfinished run in '{runs}/'.",
+            "Go on with 'edgeecg export', or start a run with 'edgeecg compress'.",
+        )
+    return max(wanted, key=lambda run: run.config.stat().st_mtime_ns)

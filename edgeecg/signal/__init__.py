@@ -1,0 +1,1 @@
+"""From raw samples to a model's window, sample by sample; the same code trains and serves."""

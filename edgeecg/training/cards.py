@@ -1,0 +1,104 @@
+"""Describing a model and saving it with its card."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import nn
+
+from edgeecg import __version__
+from edgeecg.costs import proxy
+from edgeecg.data import Dataset
+from edgeecg.evaluation.inference import evaluate
+from edgeecg.files import sha256, write_bytes, write_text
+from edgeecg.models import architecture
+from edgeecg.models._counting import layer_costs, nonzero_parameters, parameters
+from edgeecg.runs import RunFolder, git_revision
+from edgeecg.schema import CostTotals, LayerCost, ModelCard, Role, TrainingConfig
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one inference of a PyTorch model costs.
+
+    Attributes:
+        layers: Costs of each layer.
+        totals: Their sum.
+        widths: The architecture's present widths.
+    """
+
+    layers: tuple[LayerCost, ...]
+    totals: CostTotals
+    widths: dict[str, tuple[int, ...]]
+
+
+def costs(model: nn.Module, name: str) -> Costs:
+    """Count a model of the architecture with this name."""
+    shape = architecture(name)
+    layers = layer_costs(model, shape.INPUT_SHAPE)
+    return Costs(layers, proxy.totals(layers), shape.widths(model))
+
+
+def weight_bytes(model: nn.Module) -> int:
+    """Return the bytes of a model's trainable parameters in float32."""
+    return sum(parameter.numel() * _FLOAT_BYTES for parameter in model.parameters())
+
+
+def make_card(
+    model: nn.Module,
+    role: Role,
+    config: TrainingConfig,
+    dataset: Dataset,
+    epochs: int,
+    parent: RunFolder | None = None,
+) -> ModelCard:
+    """Score a model on validation and test records and describe it.
+
+    Args:
+        model: The model, whose weights are final.
+        role: Dense baseline or compressed.
+        config: How it was trained.
+        dataset: What it was made from, and is scored on.
+        epochs: Epochs it was trained for.
+        parent: The run whose baseline it descends from; None for a baseline itself.
+    """
+    counted = costs(model, config.model)
+    return ModelCard(
+        name=config.model,
+        role=role,
+        widths=counted.widths,
+        parameters=parameters(model),
+        nonzero_parameters=nonzero_parameters(model),
+        macs=sum(layer.macs for layer in counted.layers),
+        classes=dataset.summary.classes,
+        preprocessing=dataset.preprocessing,
+        data=dataset.summary,
+        training=config,
+        seed=config.seed,
+        val=evaluate(model, dataset, "val"),
+        test=evaluate(model, dataset, "test"),
+        weights_sha256=hashlib.sha256(_serialised(model)).hexdigest(),
+        parent_sha256=None if parent is None else sha256(parent.baseline_weights),
+        epochs=epochs,
+        git_revision=git_revision(),
+        edgeecg_version=__version__,
+    )
+
+
+def save_model(model: nn.Module, card: ModelCard, weights: Path, card_path: Path) -> None:
+    """Write the weights, then the card: where there is a card, there are its weights.
+
+    Raises:
+        EdgeECGError: The disk is full or not writable.
+    """
+    write_bytes(weights, _serialised(model))
+    write_text(card_path, card.to_json())
+
+
+def _serialised(model: nn.Module) -> bytes:
+    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})

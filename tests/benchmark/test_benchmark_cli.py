@@ -1,0 +1,263 @@
+"""``edgeecg bench`` as a user meets it, on a real file and runtime, with a tiny suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulated_time import SimulatedTime
+
+from edgeecg import meters, resources
+from edgeecg.benchmark import breakdown, layers, protocol
+from edgeecg.benchmark.protocol import Request
+from edgeecg.cli import run
+from edgeecg.errors import MeterError
+from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
+from edgeecg.schema import BenchReport, Suite
+
+Exported = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch, suite: Suite, tmp_path: Path) -> None:
+    """Run in an empty folder, with the smallest protocol under every suite's name."""
+    load = resources.load_suite
+
+    def small(name: str) -> Suite:
+        return suite.model_copy(update={"name": load(name).name})
+
+    monkeypatch.setattr(resources, "load_suite", small)
+    monkeypatch.setattr(breakdown, "_SECONDS", 0.0)
+    monkeypatch.setattr(breakdown, "_RUNS", 10)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def bench(*arguments: object) -> int:
+    return run(["bench", *map(str, arguments)])
+
+
+def test_the_report_has_every_key_that_scripts_rely_on(exported: Exported, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert bench(exported("a"), "--json", out, "--meter", "none") == 0
+    document: dict[str, Any] = json.loads(out.read_text())
+    assert document["schema"] == "edgeecg.benchmark/1"
+    (result,) = document["results"]
+    wanted = {
+        "artifact": {"file", "sha256", "format", "dtype", "size_bytes"},
+        "device": {"name", "emulated"},
+        "latency": {"n", "threads", "p50_s", "p90_s", "p99_s", "first_s"},
+        "energy": {"tier", "meter", "reason", "gross_j", "net_j", "ci95_j"},
+        "proxy": {"ideal", "executed", "macs", "weight_bytes"},
+        "memory": {"peak_rss_bytes"},
+        "parity": {"n", "max_abs_diff", "label_agreement"},
+    }
+    assert {"layers", "layers_profiled_s", "layers_reason"} <= set(result)
+    for part, keys in wanted.items():
+        assert keys <= set(result[part])
+    assert result["runtime"].startswith("onnxruntime ")
+    assert result["energy"]["tier"] == "not measured"
+    assert result["energy"]["net_j"] is None
+    assert result["proxy"]["executed"] == pytest.approx(0.5)
+    assert result["latency"]["n"] == len(result["latency"]["samples_s"]) >= 10
+    assert result["parity"]["label_agreement"] == 1.0
+
+
+def test_a_dash_leaves_standard_output_to_the_json(
+    exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(exported("a"), "--json", "-", "--meter", "none") == 0
+    said = capsys.readouterr()
+    assert BenchReport.from_json(said.out, "stdout").results[0].artifact.format == "onnx"
+    assert "Next: edgeecg report" in said.err
+
+
+def test_without_files_the_newest_run_is_measured_and_keeps_the_report(
+    exported: Exported, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    exported("a-baseline-onnx")
+    exported("a-compressed-onnx")
+    assert bench("--meter", "none", "--suite", "quick") == 0
+    (kept,) = (tmp_path / "runs/toy/bench").glob("*.json")
+    report = BenchReport.from_json(kept.read_text(), str(kept))
+    names = [Path(result.artifact.file).name for result in report.results]
+    assert names == ["a-baseline-onnx.onnx", "a-compressed-onnx.onnx"]
+    said = capsys.readouterr().out
+    for word in ("synthetic", "not", "measured", "0.500", "suite quick", "joules"):
+        assert word in said
+    assert said.rstrip().endswith("Next: edgeecg report")
+
+
+def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: Path) -> None:
+    built = litert.peak_graph("int8")
+    assert built is not None
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(built[0])
+    out = tmp_path / "out.json"
+    assert bench(path, exported("a"), "--json", out, "--meter", "none", "--threads", 2) == 0
+    first, second = BenchReport.from_json(out.read_text(), "out").results
+    assert (first.artifact.dtype, second.artifact.dtype) == ("int8", "float32")
+    assert first.runtime.startswith("litert ")
+    assert first.proxy.macs == 256**3
+    assert first.proxy.executed is None
+    assert first.proxy.reason is not None
+    assert first.parity.n is None
+    assert first.latency.pinned_cpu is None
+    assert first.breakdown.rest_s is not None
+    # A foreign file belongs to no run: nothing is written into one.
+    assert len(list((tmp_path / "runs/toy/bench").glob("*.json"))) == 1
+
+
+def test_operations_add_up_to_the_median_and_tflite_says_why_it_has_none(
+    tmp_path: Path,
+) -> None:
+    for module, name in ((onnxruntime, "peak.onnx"), (litert, "peak.tflite")):
+        built = module.peak_graph("float32")
+        assert built is not None
+        (tmp_path / name).write_bytes(built[0])
+    out = tmp_path / "out.json"
+    assert bench("peak.onnx", "peak.tflite", "--json", out, "--meter", "none") == 0
+    known, unknown = BenchReport.from_json(out.read_text(), "out").results
+    assert [layer.op for layer in known.layers] == ["MatMul"]
+    assert sum(layer.seconds for layer in known.layers) == pytest.approx(known.latency.p50_s)
+    assert known.layers[0].share == 1
+    assert known.layers_profiled_s is not None
+    assert known.layers_reason is None
+    assert (unknown.layers, unknown.layers_profiled_s) == ((), None)
+    assert unknown.layers_reason is not None
+    assert ".onnx" in unknown.layers_reason
+
+
+def test_a_profile_is_scaled_to_the_median() -> None:
+    profile = Profile((Operation("a", "Conv", 3e-4), Operation("b", "Relu", 1e-4)), None)
+    found, whole = layers.normalised(profile, 2e-4)
+    assert whole == pytest.approx(4e-4)
+    assert [(each.name, each.seconds, each.share) for each in found] == [
+        ("a", pytest.approx(1.5e-4), pytest.approx(0.75)),
+        ("b", pytest.approx(0.5e-4), pytest.approx(0.25)),
+    ]
+    # What is over before the profiler's clock moves on has no share of anything.
+    assert layers.normalised(Profile((Operation("a", "Conv", 0.0),), None), 2e-4) == ((), None)
+
+
+def test_a_rate_is_measured_with_spinning_on_and_off(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    assert bench(exported("a"), "--json", out, "--meter", "none", "--rate", 100) == 0
+    (result,) = BenchReport.from_json(out.read_text(), "out").results
+    assert [(duty.spin, duty.rate_hz) for duty in result.duty_cycle] == [(True, 100), (False, 100)]
+    assert "At 100/s, spin off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["missing.onnx"], 1, "no file"),
+        (["model.h5"], 2, ".tflite"),
+        (["a.onnx", "--device", "raspbery-pi-4"], 2, "raspberry-pi-4"),
+        (["a.onnx", "--suite", "quik"], 2, "quick"),
+        (["a.onnx", "--meter", "rappl"], 2, "rapl"),
+        (["a.onnx", "--threads", "0"], 2, "--threads"),
+        (["a.onnx", "--run", "toy"], 2, "--run"),
+        ([], 1, "edgeecg compress"),
+    ],
+)
+def test_wrong_arguments_are_explained(
+    arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(*arguments) == status
+    assert words in capsys.readouterr().err
+
+
+def test_a_run_without_exported_files_says_how_to_export(
+    exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported("a").unlink()
+    assert bench() == 1
+    assert "edgeecg export --target tflite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.tflite"])
+def test_a_corrupt_file_is_explained_and_nothing_is_written(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"\x1c\0\0\0TFL3 and then nonsense")
+    assert bench(name, "--json", "out.json") == 1
+    assert "not a sound" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
+
+
+class StandIn:
+    """A meter module: opens, or refuses."""
+
+    def __init__(self, meter: Any) -> None:
+        self.meter = meter
+
+    def open(self) -> Any:
+        if self.meter is None:
+            raise MeterError("It may not be read.", "Because.", "Mend it.")
+        return self.meter
+
+
+def request(path: Path, suite: Suite, meter: str | None) -> Request:
+    profile = resources.load_device("x86-64")
+    return Request(files=(path,), suite=suite, profile=profile, meter=meter)
+
+
+def test_a_meter_asked_for_that_fails_is_an_error_and_the_device_s_own_a_reason(
+    exported: Exported, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(name: str) -> StandIn:
+        return StandIn(None)
+
+    monkeypatch.setattr(meters, "get", refusing)
+    path = exported("a")
+    with pytest.raises(MeterError):
+        protocol.measure(request(path, suite, "rapl"))
+    (result,) = protocol.measure(request(path, suite, None)).results
+    assert result.energy.tier == "not measured"
+    assert result.energy.reason is not None
+    assert "It may not be read." in result.energy.reason
+
+
+def test_a_working_meter_measures_and_is_closed(
+    exported: Exported, suite: Suite, monkeypatch: pytest.MonkeyPatch, time: SimulatedTime
+) -> None:
+    class Steady:
+        name, zones, sample_rate_hz, replayed = "steady", ("board",), 10.0, True
+        closed = 0
+
+        def joules(self) -> float:
+            return time.ns * 1e-9 * 2.0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    meter = Steady()
+
+    def working(name: str) -> StandIn:
+        return StandIn(meter)
+
+    monkeypatch.setattr(meters, "get", working)
+    real = protocol.energy.measure
+
+    def simulated(invoke: Any, opened: Any, used: Suite, clock: Any) -> Any:
+        return real(lambda: time.pass_by(0.01), opened, used, time.clock())
+
+    monkeypatch.setattr(protocol.energy, "measure", simulated)
+    (result,) = protocol.measure(request(exported("a"), suite, "steady")).results
+    # A meter that shows the same 2 W whether it works or not resolves nothing.
+    assert result.energy.tier == "not resolved"
+    assert result.energy.gross_j == pytest.approx(0.02)
+    assert meter.closed == 2
+
+
+def test_every_announced_step_is_reported(exported: Exported, suite: Suite) -> None:
+    seen: list[str] = []
+    asked = request(exported("a"), suite, "none")
+    protocol.measure(asked, advance=seen.append)
+    assert len(seen) == asked.steps()

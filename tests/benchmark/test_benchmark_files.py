@@ -1,0 +1,218 @@
+"""Opening files, their probe sets, and the process that shields the measurement."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeecg.benchmark import artifacts, breakdown, memory, parity
+from edgeecg.benchmark.breakdown import Yardstick
+from edgeecg.benchmark.clock import Clock
+from edgeecg.errors import (
+    ArtifactError,
+    EdgeECGError,
+    MissingDependencyError,
+    SchemaError,
+    UsageError,
+)
+from edgeecg.runtimes import for_file
+from edgeecg.schema import ProxyCoefficients
+
+Exported = Callable[[str], Path]
+
+
+def test_a_file_that_differs_from_its_sidecar_is_refused(exported: Exported) -> None:
+    path = exported("a")
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ArtifactError, match="not the file that was exported"):
+        artifacts.examine(path)
+
+
+def test_a_sidecar_of_another_kind_is_named(exported: Exported) -> None:
+    path = exported("a")
+    path.with_suffix(".json").write_text('{"schema": "other"}')
+    with pytest.raises(SchemaError, match=r"a\.json"):
+        artifacts.examine(path)
+
+
+def test_a_missing_file_and_a_wrong_suffix_are_two_errors(tmp_path: Path) -> None:
+    with pytest.raises(EdgeECGError, match="no file"):
+        artifacts.examine(tmp_path / "a.onnx")
+    (tmp_path / "a.h5").touch()
+    with pytest.raises(UsageError, match=r"\.onnx, \.tflite"):
+        artifacts.examine(tmp_path / "a.h5")
+
+
+def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exported) -> None:
+    path = exported("a")
+    subject = artifacts.examine(path)
+    session = subject.runtime.load(path)
+    held = artifacts.manifest(subject, session)
+    assert held is not None
+    figures, costs = artifacts.relative_proxy(subject, held, ProxyCoefficients())
+    # The baseline in the manifest has twice of everything and no zeros.
+    assert figures.executed == pytest.approx(0.5)
+    assert figures.macs == 48
+    assert costs is not None
+    assert figures.ideal is not None
+    # 32 of 48 MACs at 4.6 pJ and 128 of 192 weight bytes at 12.5 pJ; activations stay.
+    activations = costs.activation_bytes * 2.5
+    whole = 2 * (48 * 4.6 + 192 * 12.5 + activations)
+    assert figures.ideal == pytest.approx((32 * 4.6 + 128 * 12.5 + activations) / whole)
+    assert figures.reason is None
+    assert artifacts.reference(subject, held).dtype == "float32"
+
+
+def test_without_the_onnx_package_the_manifest_counts(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(path: Path) -> Any:
+        raise MissingDependencyError("onnx", "export", "counting")
+
+    path = exported("a")
+    counted, _ = artifacts.relative_proxy(
+        subject := artifacts.examine(path),
+        held := artifacts.manifest(subject, subject.runtime.load(path)),
+        ProxyCoefficients(),
+    )
+    monkeypatch.setattr(artifacts, "count", absent)
+    bare = artifacts.examine(path)
+    assert artifacts.relative_proxy(bare, held, ProxyCoefficients())[0] == counted
+    foreign, costs = artifacts.relative_proxy(bare, None, ProxyCoefficients())
+    assert (foreign.macs, costs) == (None, None)
+    assert foreign.reason is not None
+    assert "onnx" in foreign.reason
+
+
+def test_parity_of_the_very_model_is_exact(exported: Exported) -> None:
+    path = exported("a")
+    agreement = parity.check(path, for_file(path).load(path))
+    assert agreement.n == 4
+    assert agreement.label_agreement == 1.0
+    assert agreement.max_abs_diff is not None
+    assert agreement.max_abs_diff < 1e-5
+
+
+def test_agreement_of_records_is_of_the_whole_set_of_classes() -> None:
+    # Records: classes with a logit of 0 and more. The first rows agree; the second differ in the
+    # third class, though the largest logit is the same.
+    reference = np.array([[2, 1, -1], [2, -1, -1]], np.float32)
+    found = np.array([[1, 0, -3], [2, -1, 1]], np.float32)
+    assert parity.compare(reference, found, "records").label_agreement == 0.5
+    assert parity.compare(reference, found, "beats").label_agreement == 1.0
+    assert parity.compare(reference, found).max_abs_diff == 2.0
+
+
+def test_a_missing_probe_set_is_a_reason_and_no_number(exported: Exported) -> None:
+    path = exported("a")
+    parity.probe_path(path).unlink()
+    agreement = parity.check(path, for_file(path).load(path))
+    assert (agreement.n, agreement.max_abs_diff) == (None, None)
+    assert agreement.reason is not None
+
+
+GOOD_X, GOOD_Y = np.zeros((4, 1, 16), np.float32), np.zeros((4, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x": GOOD_X},
+        {"x": GOOD_X.astype(np.float64), "logits": GOOD_Y},
+        {"x": GOOD_X[:, 0], "logits": GOOD_Y},
+        {"x": GOOD_X[:0], "logits": GOOD_Y[:0]},
+        {"x": GOOD_X[:3], "logits": GOOD_Y},
+        {"x": GOOD_X[:, :, :9], "logits": GOOD_Y},
+        {"x": GOOD_X, "logits": GOOD_Y[:, :2]},
+        {"x": np.full_like(GOOD_X, np.nan), "logits": GOOD_Y},
+        {"x": np.array([{}], dtype=object), "logits": GOOD_Y},
+    ],
+)
+def test_a_damaged_probe_set_is_an_error(exported: Exported, arrays: dict[str, Any]) -> None:
+    path = exported("a")
+    np.savez(parity.probe_path(path), **arrays)
+    with pytest.raises(ArtifactError, match="probe set"):
+        parity.check(path, for_file(path).load(path))
+
+
+def test_bytes_that_are_no_probe_set_are_an_error(exported: Exported) -> None:
+    path = exported("a")
+    parity.probe_path(path).write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(ArtifactError, match="probe set"):
+        parity.check(path, for_file(path).load(path))
+
+
+def test_memory_is_that_of_a_fresh_process_and_not_of_this_one(exported: Exported) -> None:
+    ballast = np.ones(50_000_000)
+    found = memory.probe(exported("a"), threads=1)
+    assert found is not None
+    peak, model = found
+    # A Python with numpy and a runtime; the 400 MB held here are not in it.
+    assert 10e6 < peak < ballast.nbytes
+    assert model <= peak
+
+
+def test_a_file_the_runtime_refuses_comes_back_explained(exported: Exported) -> None:
+    path = exported("a")
+    path.write_bytes(b"garbage")
+    with pytest.raises(ArtifactError, match="ONNX Runtime said"):
+        memory.probe(path, threads=1)
+
+
+def test_a_file_that_kills_the_process_kills_only_that_process(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(ArtifactError, match="SIGSEGV"):
+        memory.probe(exported("a"), threads=1)
+
+
+def test_an_answer_that_is_none_is_said(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho oops >&2\nexit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(EdgeECGError, match="oops"):
+        memory.probe(exported("a"), threads=1)
+
+
+def test_the_child_prints_its_answer_as_json(
+    exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert memory.main(exported("a"), 1) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"peak", "model"}
+
+
+def test_the_parts_of_the_breakdown_add_up() -> None:
+    measured = Yardstick(1e-6, {"float32": 1e9, "int8": 4e9})
+    parts = breakdown.split(5e-3, {"int8": 4_000_000, "float32": 1_000_000}, "int8", measured)
+    assert parts.roofline_s == pytest.approx(2e-3)
+    assert parts.peak_macs_per_s == 4e9
+    assert parts.rest_s == pytest.approx(5e-3 - 2e-3 - 1e-6)
+    assert parts.reason is None
+
+
+def test_an_unknown_part_of_the_breakdown_is_none_with_its_reason() -> None:
+    parts = breakdown.split(5e-3, {"int8": 10}, "int8", Yardstick(1e-6, {"float32": 1e9}))
+    assert (parts.peak_macs_per_s, parts.roofline_s, parts.rest_s) == (None, None, None)
+    assert parts.reason is not None
+    assert "int8" in parts.reason
+    uncounted = breakdown.split(5e-3, None, "float32", Yardstick(None, {"float32": 1e9}))
+    assert (uncounted.empty_graph_s, uncounted.roofline_s) == (None, None)
+
+
+def test_a_real_yardstick_has_every_part_that_can_be_built(exported: Exported) -> None:
+    found = breakdown.yardstick(for_file(exported("a")), {"float32", "int8"}, 1, Clock())
+    assert set(found.peak_macs_per_s) == {"float32"}
+    assert found.empty_graph_s is not None

@@ -1,0 +1,114 @@
+"""``edgeecg classify``: a table for each record, and a summary that says where peaks come from."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluated import write_model, write_onnx
+
+from edgeecg.cli import run
+from edgeecg.data.sources import synthetic
+from edgeecg.data.unlabelled import Unlabelled
+from edgeecg.evaluation.predictions import as_csv, call
+from edgeecg.evaluation.predictors import Subject
+from edgeecg.schema import ModelCard
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two synthetic records of a minute, one without annotations."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "own"
+    path.mkdir()
+    synthetic.generate(path, seed=5, names=("a", "b"), duration_s=60)
+    (path / "b.atr").unlink()
+    return path
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_every_beat_gets_a_class_and_its_probabilities(
+    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    assert run(["classify", "mine.safetensors", "--data", str(own), "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["classes"] == ["N", "S", "V"]
+    assert [r["peaks"] for r in found["records"]] == ["annotations", "xqrs"]
+    assert "detector XQRS" in captured.err
+    assert "not a medical device" in captured.err
+    for record in found["records"]:
+        rows = _table(Path(f"calls/{record['record']}.csv"))
+        assert len(rows) == len(record["calls"]) == sum(record["counts"].values()) > 30
+        for row in rows:
+            chances = {name: float(row[f"p_{name}"]) for name in "NSV"}
+            assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+            assert row["class"] == max(chances, key=lambda name: chances[name])
+            assert float(row["time_s"]) == pytest.approx(int(row["sample"]) / 360, abs=1e-3)
+
+
+def test_an_exported_file_classifies_too(own: Path) -> None:
+    write_onnx(Path("one.onnx"))
+    assert run(["classify", "one.onnx", "--data", str(own), "--out", "there"]) == 0
+    assert {path.name for path in Path("there").iterdir()} == {"a.csv", "b.csv"}
+
+
+def test_a_bad_record_is_named_and_the_others_go_on(
+    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    (own / "b.dat").write_bytes(b"short")
+    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 0
+    assert "Left out: b." in capsys.readouterr().out
+    (own / "a.dat").write_bytes(b"short")
+    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 1
+    assert "Record a" in capsys.readouterr().err
+
+
+def test_a_missing_lead_says_how_to_map_it(
+    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    for header in own.glob("*.hea"):
+        header.write_text(header.read_text().replace("MLII", "II"))
+    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 1
+    assert "--leads MLII=II" in capsys.readouterr().err
+    options = ["--data", str(own), "--leads", "MLII=II"]
+    assert run(["classify", "mine.safetensors", *options]) == 0
+
+
+def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
+    logits = np.array([[2.0, -2.0, 0.5]], np.float32)
+
+    def answer(windows: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return logits
+
+    from edgeecg.data.sources import ptbxl
+
+    subject = Subject(
+        title="toy",
+        kind="file",
+        model="toy",
+        classes=("NORM", "MI", "CD"),
+        task="records",
+        preprocessing=ptbxl.preprocessing(),
+        class_map="aami",
+        min_likelihood=0.0,
+        tested=None,
+        card=None,
+        logits=answer,
+    )
+    x = np.zeros((1, 12, 1000), np.float32)
+    record = Unlabelled("r1", 100.0, x, np.zeros(1, np.int64), "none needed", {})
+    (row,) = call(subject, record).rows()
+    assert row["record"] == "r1"
+    assert row["class"] == "NORM CD"
+    assert row["p_MI"] == pytest.approx(0.119203, abs=1e-6)  # 1 / (1 + e^2)
+    assert as_csv([row]).startswith("record,class,p_NORM,p_MI,p_CD\nr1,NORM CD,")

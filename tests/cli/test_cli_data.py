@@ -1,0 +1,166 @@
+"""``edgeecg data``: what it asks, what it says, and the files it leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wfdb
+
+from edgeecg.cli import run
+from edgeecg.data import fetch
+from edgeecg.data.sources import synthetic
+
+CONTENT = {"100.hea": b"header", "100.dat": b"signal", "100.atr": b"beats"}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(  # pyright: ignore[reportUnusedFunction]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGEECG_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("EDGEECG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Three synthetic records of a minute."""
+    path = tmp_path / "own"
+    path.mkdir()
+    synthetic.generate(path, seed=5, names=("a", "b", "c"), duration_s=60)
+    return path
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A server that is a function; gives the names it was asked for."""
+    asked: list[str] = []
+
+    def get(url: str) -> Iterator[bytes]:
+        name = url.rsplit("/", 1)[1]
+        asked.append(name)
+        sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in CONTENT.items())
+        yield sums.encode() if name == fetch.SUMS else CONTENT[name]
+
+    monkeypatch.setattr(fetch, "over_http", lambda: get)
+    return asked
+
+
+def test_fetch_says_how_much_asks_and_takes_no_for_an_answer(
+    served: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def no(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr("typer.confirm", no)
+    assert run(["data", "fetch", "mitdb"]) == 0
+    assert "3 files, about 2 MB" in asked[0]
+    said = capsys.readouterr().out
+    assert "Open Data Commons Attribution" in said
+    assert "Nothing was downloaded" in said
+    assert served == [fetch.SUMS]
+    assert not Path("data").exists()
+
+
+def test_fetch_downloads_once(served: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "fetch", "mitdb", "--yes"]) == 0
+    assert {path.name for path in Path("data/mitdb").iterdir()} == {*CONTENT, fetch.SUMS}
+    served.clear()
+    assert run(["data", "fetch", "mitdb"]) == 0
+    assert served == [fetch.SUMS]
+    assert "Next: edgeecg data info mitdb" in capsys.readouterr().out
+
+
+def test_info_of_own_records(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own / "c.atr").unlink()
+    assert run(["data", "info", str(own), "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (found["records"], found["annotated"]) == (3, 2)
+    assert found["leads"] == {"MLII": 3, "V1": 3}
+    assert found["rates_hz"] == {"360": 3}
+    assert found["hours"] == pytest.approx(3 / 60)
+    assert found["summary"]["skipped"]["record without annotations"] == 1
+    assert found["summary"]["test_records"] == ["a", "b"]
+    assert "Left out: " in captured.err
+    assert f"Next: edgeecg classify MODEL --data {own}" in captured.err
+
+
+def test_info_of_records_that_cannot_train_says_why(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for header in own.glob("*.hea"):
+        header.write_text(header.read_text().replace("MLII", "II"))
+    assert run(["data", "info", str(own)]) == 0
+    assert "--leads MLII=II" in capsys.readouterr().out
+    assert run(["data", "info", str(own), "--leads", "MLII=II"]) == 0
+    assert "beats by class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["mitdb", "ptbxl", "nstdb"])
+def test_info_of_a_database_that_is_not_here(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "info", name]) == 1
+    assert f"edgeecg data fetch {name}" in capsys.readouterr().err
+
+
+def test_info_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "info", "mitbd"]) == 2
+    assert "Did you mean 'mitdb'?" in capsys.readouterr().err
+
+
+def test_show_draws_a_picture(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "show", "b", "--data", str(own), "--start", "5", "--seconds", "2"]) == 0
+    assert Path("b.png").read_bytes()[:4] == b"\x89PNG"
+    assert "Picture: b.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        (["--lead", "V9"], 1, "MLII, V1"),
+        (["--start", "61"], 2, "60 s long"),
+        (["--out", "x.doc"], 2, "png, svg, pdf"),
+    ],
+)
+def test_what_cannot_be_drawn(
+    own: Path,
+    options: list[str],
+    status: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["data", "show", "a", "--data", str(own), *options]) == status
+    assert said in capsys.readouterr().err
+    assert not list(Path.cwd().glob("*.png"))
+
+
+def test_a_record_that_is_not_there(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "show", "zz", "--data", str(own)]) == 1
+    assert "no record 'zz'" in capsys.readouterr().err
+    assert run(["data", "show", "../own/a", "--data", str(own)]) == 1
+    assert "outside" in capsys.readouterr().err
+
+
+def test_a_header_names_the_leads_of_twelve(own: Path) -> None:
+    import numpy as np
+
+    names = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+    time = np.arange(1000) / 100
+    wfdb.wrsamp(
+        "twelve",
+        fs=100,
+        units=["mV"] * 12,
+        sig_name=names,
+        p_signal=np.stack([np.sin(time + i) for i in range(12)], axis=1),
+        fmt=["16"] * 12,
+        write_dir=str(own),
+    )
+    assert run(["data", "show", "twelve", "--data", str(own), "--out", "t.png"]) == 0
+    assert Path("t.png").is_file()

@@ -1,0 +1,152 @@
+"""Budgets are met step by step, or the run says what could be."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from steered import KilledError, dense_run, kill_at, steered
+
+from edgeecg.compression.budget import check_reachable, cut_to, goal, spent
+from edgeecg.compression.pipeline import compress, planned
+from edgeecg.data import Dataset
+from edgeecg.errors import UsageError
+from edgeecg.files import sha256
+from edgeecg.models import architecture, build
+from edgeecg.models._counting import layer_costs
+from edgeecg.runs import RunFolder
+from edgeecg.schema import Budget, CompressionConfig, TrainingConfig
+
+CNN = architecture("cnn1d")
+
+
+def asked(*budgets: str, **changes: Any) -> CompressionConfig:
+    return CompressionConfig(
+        training=TrainingConfig(model="cnn1d"),
+        budgets=tuple(map(Budget.parse, budgets)),
+        **changes,
+    )
+
+
+@pytest.fixture(scope="module")
+def start(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return dense_run(toy_dataset, tmp_path_factory.mktemp("runs") / "dense")
+
+
+def test_what_a_dense_model_spends_by_hand() -> None:
+    # 188,035 parameters of 4 bytes; MACs: kernel x inputs x outputs x positions, dense layers.
+    found = spent(build("cnn1d"), CNN)
+    assert found["size"] == 752_140
+    convolutions = 15 * 32 * 256 + 7 * 32 * 64 * 128 + 5 * 64 * 128 * 64
+    assert found["macs"] == convolutions + 1024 * 128 + 128 * 3
+
+
+@pytest.mark.parametrize(
+    "budgets",
+    [("energy=0.3",), ("macs=0.2",), ("size=150kB",), ("size=0.5", "macs=0.2")],
+)
+def test_every_step_is_at_or_below_its_point_of_the_way(budgets: tuple[str, ...]) -> None:
+    config = asked(*budgets)
+    dense = build("cnn1d")
+    whole = goal(dense, CNN, config)
+    assert whole is not None
+    model, last = dense, spent(dense, CNN)
+    for progress in (0.5, 1.0):
+        model = cut_to(model, dense, config, whole, progress)
+        now = spent(model, CNN)
+        for kind, share in whole.shares.items():
+            assert now[kind] <= last[kind]
+            assert now[kind] <= whole.dense[kind] * share**progress
+        last = now
+    # Not much further than was asked for: one of the budgets is nearly used up.
+    assert max(last[kind] / whole.dense[kind] / share for kind, share in whole.shares.items()) > 0.8
+    assert spent(dense, CNN) == whole.dense
+
+
+def test_a_size_in_bytes_is_a_share_of_the_dense_model() -> None:
+    whole = goal(build("cnn1d"), CNN, asked("size=75214B"))
+    assert whole is not None
+    assert whole.shares == {"size": pytest.approx(0.1)}
+
+
+def test_steps_follow_from_how_far_it_is() -> None:
+    assert [planned(asked(text)).steps for text in ("energy=0.9", "energy=0.2", "macs=0.001")] == [
+        1,
+        5,
+        10,
+    ]
+    config = asked(steps=7)
+    assert planned(config) == config
+
+
+def test_out_of_reach_names_the_smallest_and_that_one_works() -> None:
+    dense = build("cnn1d")
+    before = copy.deepcopy(dense.state_dict())
+    for text in ("energy=0.001", "size=1kB"):
+        config = asked(text)
+        whole = goal(dense, CNN, config)
+        assert whole is not None
+        with pytest.raises(UsageError, match="out of reach") as caught:
+            check_reachable(dense, config, whole)
+        named = caught.value.todo.partition("--budget ")[2].partition(";")[0]
+        config = asked(named)
+        whole = goal(dense, CNN, config)
+        assert whole is not None
+        check_reachable(dense, config, whole)
+        assert whole.met(cut_to(dense, dense, config, whole, 1.0), 1.0)
+    assert all(value.equal(before[key]) for key, value in dense.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (asked("energy=0.2", structure="none"), "no budget gets nearer"),
+        (asked("size=2MB"), "752.1 kB"),
+    ],
+)
+def test_budgets_that_make_no_sense(config: CompressionConfig, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        planned(config)
+    assert why in caught.value.why
+
+
+def test_an_unreachable_budget_leaves_no_run(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = steered(toy_dataset, start, tmp_path / "run", ("energy=0.001",))
+    with pytest.raises(UsageError, match="out of reach"):
+        compress(job)
+    assert not job.run.path.exists()
+
+
+def test_a_run_ends_at_or_below_its_budget_also_when_killed(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = steered(toy_dataset, start, tmp_path / "whole", ("energy=0.3",))
+    log = compress(job)
+    assert [step.progress for step in log.steps] == [0.5, 1.0]
+    assert log.steps[0].proxy_executed <= 0.3**0.5
+    assert 0.24 < log.steps[1].proxy_executed <= 0.3
+    assert all(step.target_sparsity is None for step in log.steps)
+    assert log.steps[1].weight_bytes == 4 * log.steps[1].parameters
+    assert log.stopped is None
+    killed = replace(job, run=RunFolder(tmp_path / "killed"))
+    with pytest.raises(KilledError):
+        compress(kill_at(killed, 2))
+    compress(killed)
+    assert sha256(killed.run.model_weights) == sha256(job.run.model_weights)
+
+
+def test_layers_keep_a_balance_on_the_way_down() -> None:
+    # The seed's schedule bounds each layer: no layer is emptied while others stay whole.
+    dense = build("cnn1d")
+    config = asked("macs=0.5")
+    whole = goal(dense, CNN, config)
+    assert whole is not None
+    cut = cut_to(dense, dense, config, whole, 1.0)
+    before = {cost.name: cost.weight_bytes for cost in layer_costs(dense, CNN.INPUT_SHAPE)}
+    after = {cost.name: cost.weight_bytes for cost in layer_costs(cut, CNN.INPUT_SHAPE)}
+    assert min(after[name] / before[name] for name in before) > 0.1

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeecg.costs.counting import count, formats
+from edgeecg.costs.layers import UncountableError
+from edgeecg.errors import ArtifactError, EdgeECGError, UsageError
+from edgeecg.schema import LayerCost
+
+
+def model(
+    nodes: list[Any],
+    x: list[int | str],
+    y: list[int],
+    weights: dict[str, np.ndarray[Any, np.dtype[Any]]],
+) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, y)],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return made.SerializeToString()
+
+
+def ones(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.ones(shape, np.float32)
+
+
+def counted(folder: Path, content: bytes) -> tuple[LayerCost, ...]:
+    path = folder / "model.onnx"
+    path.write_bytes(content)
+    return count(path)
+
+
+def test_a_strided_convolution_worked_out_by_hand(tmp_path: Path) -> None:
+    weights = ones(6, 2, 5)
+    weights[:3] = 0.0
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], strides=[2], pads=[2, 2], name="stem")
+    content = model([node], ["batch", 2, 32], [1, 6, 16], {"w": weights, "b": ones(6)})
+    (layer,) = counted(tmp_path, content)
+    assert layer == LayerCost(
+        name="stem",
+        op="Conv",
+        dtype="float32",
+        macs=16 * 6 * 2 * 5,
+        nonzero_fraction=0.5,
+        weight_bytes=(6 * 2 * 5 + 6) * 4,
+        activation_bytes=(2 * 32 + 6 * 16) * 4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("node", "x", "y", "weights", "macs"),
+    [
+        (helper.make_node("Gemm", ["x", "w"], ["y"], transB=1), [2, 7], [2, 3],
+         {"w": ones(3, 7)}, 42),
+        (helper.make_node("Gemm", ["x", "w"], ["y"], transA=1), [7, 2], [2, 3],
+         {"w": ones(7, 3)}, 42),
+        (helper.make_node("MatMul", ["x", "w"], ["y"]), [4, 5, 6], [4, 5, 7],
+         {"w": ones(6, 7)}, 840),
+        # Grouped: each output channel sees 2 of 4 input channels.
+        (helper.make_node("Conv", ["x", "w"], ["y"], group=2), [1, 4, 10], [1, 6, 8],
+         {"w": ones(6, 2, 3)}, 288),
+        (helper.make_node("ConvTranspose", ["x", "w"], ["y"]), [1, 2, 5], [1, 3, 8],
+         {"w": ones(2, 3, 4)}, 120),
+        # 10 steps; W is 32x3 and R 32x8, four gates of 8 units in each.
+        (helper.make_node("LSTM", ["x", "w", "r"], ["y"], hidden_size=8), [10, 1, 3],
+         [10, 1, 1, 8], {"w": ones(1, 32, 3), "r": ones(1, 32, 8)}, 3520),
+        (helper.make_node("Relu", ["x"], ["y"]), [1, 9], [1, 9], {}, 0),
+    ],
+)  # fmt: skip
+def test_macs_of_each_operation(
+    tmp_path: Path,
+    node: Any,
+    x: list[int | str],
+    y: list[int],
+    weights: dict[str, np.ndarray[Any, np.dtype[Any]]],
+    macs: int,
+) -> None:
+    (layer,) = counted(tmp_path, model([node], x, y, weights))
+    assert layer.macs == macs
+
+
+def test_bias_and_first_states_of_an_lstm_are_no_matrices(tmp_path: Path) -> None:
+    w, r, zeros = ones(2, 32, 3), ones(2, 32, 8), np.zeros((2, 1, 8), np.float32)
+    r[1] = 0.0
+    inputs = ["x", "w", "r", "b", "", "h", "c"]
+    node = helper.make_node("LSTM", inputs, ["y"], hidden_size=8, direction="bidirectional")
+    weights = {"w": w, "r": r, "b": np.zeros((2, 64), np.float32), "h": zeros, "c": zeros}
+    (layer,) = counted(tmp_path, model([node], [10, 1, 3], [10, 2, 1, 8], weights))
+    assert layer.macs == 2 * 3520
+    # Only the backward state's 32 x 8 of all 2 x 32 x 11 weights are zero.
+    assert layer.nonzero_fraction == pytest.approx(1 - 256 / 704)
+    assert layer.weight_bytes == (704 + 2 * 64) * 4
+
+
+def test_shapes_inside_the_graph_are_inferred_and_constants_are_no_layers(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(ones(8, 4), "w")),
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("Relu", ["h"], ["y"]),
+    ]
+    layers = counted(tmp_path, model(nodes, [1, 8], [1, 4], {}))
+    assert [layer.op for layer in layers] == ["MatMul", "Relu"]
+    assert layers[0].weight_bytes == 128
+    assert layers[1].activation_bytes == 32
+
+
+def test_a_custom_operation_cannot_be_counted(tmp_path: Path) -> None:
+    node = helper.make_node("Magic", ["x"], ["y"], domain="house")
+    made = onnx.load_from_string(model([node], [1, 4], [1, 4], {}))
+    made.opset_import.append(helper.make_opsetid("house", 1))
+    with pytest.raises(UncountableError, match="house"):
+        counted(tmp_path, made.SerializeToString())
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x00\x00\x00TFL3"])
+def test_foreign_bytes_are_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ArtifactError, match="not a sound ONNX file"):
+        counted(tmp_path, content)
+
+
+@settings(max_examples=100, deadline=None)
+@example([(541, 8)])
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=9))
+def test_mutated_bytes_end_in_an_answer_or_an_explained_error(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
+) -> None:
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+    content = bytearray(model([node], [2, 7], [2, 3], {"w": ones(3, 7)}))
+    for place, value in changes:
+        content[place % len(content)] = value
+    try:
+        said = str(counted(tmp_path_factory.mktemp("mutated"), bytes(content)))
+    except EdgeECGError as error:
+        said = error.what
+    assert "macs=" in said or "model.onnx" in said
+
+
+def test_another_suffix_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    assert formats() == ["onnx", "tflite"]
+    with pytest.raises(UsageError, match=r"\.onnx, \.tflite"):
+        count(tmp_path / "model.h5")

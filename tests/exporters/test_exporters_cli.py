@@ -1,0 +1,172 @@
+"""``edgeecg export`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgeecg import data
+from edgeecg.cli import run as edgeecg
+from edgeecg.compression import dense
+from edgeecg.data import Dataset, Request
+from edgeecg.data.windows.dataset import OnRecord
+from edgeecg.runs import RunFolder
+from edgeecg.schema import Artifact, ExportRecipe, ModelCard
+
+
+@pytest.fixture
+def here(run: RunFolder, monkeypatch: pytest.MonkeyPatch, toy_dataset: Dataset) -> RunFolder:
+    """Stand in the folder above ``runs/``, with the toy records as the data."""
+
+    def load_dataset(request: Request, on_record: OnRecord) -> Dataset:
+        return toy_dataset
+
+    monkeypatch.chdir(run.path.parent.parent)
+    monkeypatch.setattr(data, "load_dataset", load_dataset)
+    return run
+
+
+def test_unknown_target_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert edgeecg(["export", "--target", "tflite-int9"]) == 2
+    said = capsys.readouterr().err
+    assert "onnx, tflite, tflite-int8" in said
+    assert "Did you mean 'tflite-int8'?" in said
+
+
+def test_no_run_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert edgeecg(["export"]) == 1
+    assert "edgeecg compress" in capsys.readouterr().err
+
+
+def test_unknown_run_lists_the_known_ones(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "--run", "tony"]) == 1
+    assert "tiny" in capsys.readouterr().err
+
+
+def test_json_on_standard_output_is_alone_there(
+    here: RunFolder,
+    converted: ExportRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    here.model_weights.write_bytes(here.baseline_weights.read_bytes())
+    card = json.loads(here.baseline_card.read_text())
+    card |= {"role": "compressed", "parent_sha256": card["weights_sha256"]}
+    here.model_card.write_text(json.dumps(card))
+    assert edgeecg(["export", "--target", "onnx", "--target", "onnx", "--json", "-"]) == 0
+    out, err = capsys.readouterr()
+    manifests = [Artifact.from_document(entry, "out") for entry in json.loads(out)]
+    assert [manifest.role for manifest in manifests] == ["baseline", "compressed"]
+    for manifest in manifests:
+        beside = (here.artifacts / f"{manifest.name}.json").read_bytes()
+        assert Artifact.from_json(beside, "beside") == manifest
+    assert "synthetic" in err
+    assert err.rstrip().endswith("Next: edgeecg bench")
+    table = [line for line in err.splitlines() if "artifacts/" not in line]
+    assert max(len(line) for line in table) <= 80
+    assert "…" not in err
+
+
+def test_file_that_disagrees_ends_in_an_error_of_three_lines(
+    here: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "--target", "onnx"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("Error: 'cnn1d-compressed-onnx'")
+    assert said[1].startswith("  Why:")
+    assert said[2].startswith("  To do:")
+    assert not [path for path in here.artifact_files() if "compressed" in path.name]
+
+
+@pytest.fixture
+def package(here: RunFolder, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Let the package's weights be the tiny dense model, and nothing be in ``runs/``."""
+    card = ModelCard.from_json(here.baseline_card.read_bytes(), "card")
+    weights = here.baseline_weights.rename(here.path.parent.parent / "packaged.safetensors")
+
+    def shipped(name: str) -> tuple[Path, ModelCard]:
+        return weights, card
+
+    monkeypatch.setattr(dense, "shipped", shipped)
+    shutil.rmtree(here.path)
+    return RunFolder(Path("runs") / "cnn1d-dense")
+
+
+def test_model_of_the_package_needs_no_run(
+    package: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 0
+    assert [path.name for path in package.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
+    file = package.artifacts / "cnn1d-baseline-onnx.onnx"
+    assert capsys.readouterr().out.rstrip().endswith(f"Next: edgeecg bench {file}")
+    # Nobody compressed anything, so there is nothing that the other verbs could go on with.
+    assert edgeecg(["report"]) == 1
+    assert edgeecg(["report", "--run", "cnn1d-dense"]) == 1
+    assert "edgeecg compress --start cnn1d-dense" in capsys.readouterr().err
+
+
+def test_killed_copy_of_the_package_is_made_again(
+    package: RunFolder, converted: ExportRecipe
+) -> None:
+    package.path.mkdir(parents=True)
+    package.baseline_weights.write_bytes(b"half of it")
+    assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 0
+
+
+def test_folder_of_the_packages_name_with_another_model_is_not_touched(
+    package: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package.path.mkdir(parents=True)
+    package.baseline_card.write_text("{}")
+    assert edgeecg(["export", "cnn1d", "--target", "onnx"]) == 2
+    assert "is taken" in capsys.readouterr().err
+    assert package.baseline_card.read_text() == "{}"
+
+
+def test_model_without_weights_in_the_package_says_how_to_train_it(
+    package: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(name: str) -> None:
+        return None
+
+    monkeypatch.setattr(dense, "shipped", none)
+    assert edgeecg(["export", "cnn1d"]) == 2
+    assert "edgeecg train cnn1d" in capsys.readouterr().err
+    assert not package.path.exists()
+
+
+def test_trained_run_is_exported_alone(here: RunFolder, converted: ExportRecipe) -> None:
+    here.model_card.unlink()
+    assert edgeecg(["export", "--run", "tiny", "--target", "onnx"]) == 0
+    assert [path.name for path in here.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
+
+
+def test_run_whose_compression_goes_on_is_not_exported(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.model_card.unlink()
+    here.config.write_text("{}")
+    assert edgeecg(["export", "--run", "tiny", "--target", "onnx"]) == 1
+    assert "edgeecg compress --name tiny --resume" in capsys.readouterr().err
+
+
+def test_model_and_run_together_are_refused(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "cnn1d", "--run", "tiny"]) == 2
+    assert "Give one of the two" in capsys.readouterr().err
+
+
+def test_unknown_model_lists_the_known_ones(
+    here: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert edgeecg(["export", "cnn1"]) == 2
+    assert "Did you mean 'cnn1d'?" in capsys.readouterr().err

@@ -1,0 +1,148 @@
+"""Every target in ``export/``: its files agree with PyTorch and describe themselves truly."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgeecg import models, resources, runtimes
+from edgeecg.data import Dataset
+from edgeecg.exporters import exporter, formats
+from edgeecg.runs import RunFolder
+from edgeecg.schema import Artifact, ExportRecipe, ModelCard, Role
+
+# Convolutions of 15, 7 and 5 taps at 256, 128 and 64 positions, pooled to 8; two dense layers.
+BASELINE_MACS = 256 * 15 * 1 * 4 + 128 * 7 * 4 * 4 + 64 * 5 * 4 * 8 + (8 * 8) * 8 + 8 * 3
+COMPRESSED_MACS = 256 * 15 * 1 * 2 + 128 * 7 * 2 * 4 + 64 * 5 * 4 * 4 + (4 * 8) * 8 + 8 * 3
+
+
+def artifact(run: RunFolder, role: Role, recipe: ExportRecipe) -> Artifact:
+    path = run.artifacts / f"cnn1d-{role}-{recipe.name}.json"
+    return Artifact.from_json(path.read_bytes(), path.name)
+
+
+def written(run: RunFolder, recipe: ExportRecipe) -> list[Path]:
+    """Return the two model files of one target."""
+    names = [f"cnn1d-{role}-{recipe.name}" for role in ("baseline", "compressed")]
+    return [run.artifacts / f"{name}.{recipe.format}" for name in names]
+
+
+def test_target_names_a_format_that_exists(recipe: ExportRecipe) -> None:
+    assert recipe.format in formats()
+    assert exporter(recipe.format).PACKAGES
+
+
+def test_folder_holds_three_files_per_model_and_target_and_nothing_else(
+    exported: RunFolder,
+) -> None:
+    expected = {
+        f"cnn1d-{role}-{name}{suffix}"
+        for role in ("baseline", "compressed")
+        for name in resources.target_names()
+        for suffix in (f".{resources.load_target(name).format}", ".json", ".probe.npz")
+    }
+    assert {path.name for path in exported.artifacts.iterdir()} == expected
+
+
+def test_manifest_beside_the_file_describes_these_bytes(
+    exported: RunFolder, recipe: ExportRecipe
+) -> None:
+    for path in written(exported, recipe):
+        manifest = Artifact.from_json(path.with_suffix(".json").read_bytes(), path.name)
+        assert manifest.file == path.name
+        assert manifest.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert manifest.size_bytes == path.stat().st_size
+        assert manifest.target == recipe.name
+        assert manifest.dtype == recipe.dtype
+
+
+def test_manifest_in_the_file_is_the_one_beside_it(
+    exported: RunFolder, recipe: ExportRecipe
+) -> None:
+    for path in written(exported, recipe):
+        text = runtimes.for_file(path).load(path).manifest_json()
+        assert text is not None
+        assert "\n" not in text
+        beside = Artifact.from_json(path.with_suffix(".json").read_bytes(), path.name)
+        bare = {"file": None, "sha256": None, "size_bytes": None}
+        assert Artifact.from_json(text, path.name) == beside.model_copy(update=bare)
+
+
+def test_file_answers_the_probe_windows_as_pytorch_does(
+    exported: RunFolder, recipe: ExportRecipe, toy_dataset: Dataset
+) -> None:
+    card = ModelCard.from_json(exported.model_card.read_bytes(), "card")
+    model = models.load(exported.model_weights, card)
+    path = exported.artifacts / f"cnn1d-compressed-{recipe.name}.{recipe.format}"
+    with np.load(path.with_suffix(".probe.npz"), allow_pickle=False) as probe:
+        x, logits = probe["x"], probe["logits"]
+    assert x.shape == (64, 1, 256)
+    assert x.dtype == logits.dtype == np.float32
+    with torch.no_grad():
+        reference = model(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(logits, reference, atol=1e-5)
+    session = runtimes.for_file(path).load(path)
+    assert session.dtype == "float32"
+    assert session.input_shape == (1, 1, 256)
+    found = np.concatenate([session.run(window[np.newaxis]) for window in x])
+    difference = float(np.abs(found - reference).max())
+    assert difference <= recipe.max_abs_diff
+    parity = artifact(exported, "compressed", recipe).verification
+    assert parity.n == 64
+    assert parity.max_abs_diff is not None
+    assert abs(parity.max_abs_diff - difference) < 1e-5
+    in_validation = {window.tobytes() for window in toy_dataset.val.x}
+    assert all(window.tobytes() in in_validation for window in x)
+
+
+def test_macs_are_those_of_the_file_in_its_type(exported: RunFolder, recipe: ExportRecipe) -> None:
+    expected: dict[Role, int] = {"baseline": BASELINE_MACS, "compressed": COMPRESSED_MACS}
+    for role, macs in expected.items():
+        layers = artifact(exported, role, recipe).layers
+        assert sum(layer.macs for layer in layers) == macs
+        assert {layer.dtype for layer in layers if layer.macs} == {recipe.dtype}
+
+
+def test_proxy_is_relative_to_the_dense_float32_file(
+    exported: RunFolder, recipe: ExportRecipe
+) -> None:
+    baseline = artifact(exported, "baseline", recipe)
+    compressed = artifact(exported, "compressed", recipe)
+    assert baseline.baseline is not None
+    assert baseline.baseline == compressed.baseline
+    assert baseline.baseline.weights_sha256 == baseline.weights_sha256
+    assert baseline.baseline.costs.macs == {"float32": BASELINE_MACS}
+    if recipe.dtype == "float32":
+        assert baseline.baseline.costs == baseline.costs
+
+
+def test_scores_are_those_of_this_file_on_the_test_split(
+    exported: RunFolder, recipe: ExportRecipe, toy_dataset: Dataset
+) -> None:
+    path = exported.artifacts / f"cnn1d-baseline-{recipe.name}.{recipe.format}"
+    session = runtimes.for_file(path).load(path)
+    labels = np.array([session.run(x[np.newaxis])[0].argmax() for x in toy_dataset.test.x])
+    test = artifact(exported, "baseline", recipe).test
+    assert test is not None
+    assert test.split == "test"
+    assert test.n == len(toy_dataset.test.y)
+    assert test.accuracy == np.mean(labels == toy_dataset.test.y)
+
+
+def test_file_tells_nothing_about_the_machine_it_was_made_on(
+    exported: RunFolder, recipe: ExportRecipe
+) -> None:
+    for path in written(exported, recipe):
+        content = path.read_bytes()
+        assert b"site-packages" not in content
+        assert b"stack_trace" not in content
+        assert b"<locals>" not in content
+
+
+def test_versions_of_the_converters_are_recorded(exported: RunFolder, recipe: ExportRecipe) -> None:
+    versions = artifact(exported, "baseline", recipe).versions
+    assert set(versions) == set(exporter(recipe.format).PACKAGES)
+    assert versions["torch"] == torch.__version__

@@ -1,0 +1,182 @@
+"""Every cut model in every float32 format: the file answers as PyTorch does and costs the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from _pytest.mark import ParameterSet
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeecg import resources, runtimes
+from edgeecg.costs.counting import count
+from edgeecg.errors import ExportError
+from edgeecg.exporters import exporter
+from edgeecg.exporters._native_output import quiet
+from edgeecg.models import architecture, build, names
+from edgeecg.models._counting import layer_costs
+from edgeecg.pruning.channels import find_groups
+from edgeecg.pruning.groups import Cut, remove
+from edgeecg.runtimes import Session
+
+MODELS = {
+    # name: most operations its files may have, far below what an unrolled LSTM takes
+    "bilstm": 40,
+    "cnn1d": 20,
+    "cnn_lstm_attn": 40,
+    "conv_transformer": 300,
+    "resnet1d_attn": 60,
+    "resnet1d_se_attn": 200,
+}
+
+
+def narrow(name: str) -> nn.Module:
+    """Return a narrow model as compression leaves it: half of all units and blocks removed."""
+    torch.manual_seed(0)
+    shape = architecture(name)
+    model = build(name, {k: tuple(max(4, w // 4) for w in v) for k, v in shape.WIDTHS.items()})
+    cuts: list[Cut] = []
+    for group in find_groups(model, shape, whole_blocks=True):
+        lanes = [torch.randperm(group.size) + lane * group.size for lane in range(group.lanes)]
+        cuts.append((group, torch.cat([lane[: group.size // 2] for lane in lanes])))
+    remove(model, cuts)
+    return model.eval()
+
+
+def written(model: nn.Module, target: str, shape: tuple[int, int], folder: Path) -> Path:
+    recipe = resources.load_target(target)
+    calibration = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
+    with quiet():
+        content = exporter(recipe.format).export(model, recipe, calibration, shape)
+    path = folder / f"model.{recipe.format}"
+    path.write_bytes(content)
+    return path
+
+
+def answers(model: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.no_grad():
+        return model(torch.from_numpy(x)).numpy()
+
+
+def test_there_is_a_limit_for_every_model() -> None:
+    assert set(MODELS) == set(names())
+
+
+def pairs() -> list[ParameterSet]:
+    """Return every model with every float32 target.
+
+    The residual networks in TFLite take longest and bring no layer that the others lack.
+    """
+    return [
+        pytest.param(
+            name,
+            target,
+            marks=[pytest.mark.system] if target == "tflite" and "resnet" in name else [],
+        )
+        for name in names()
+        for target in ("onnx", "tflite")
+    ]
+
+
+@pytest.mark.parametrize(("name", "target"), pairs())
+def test_every_model_agrees_with_its_file_in_outputs_and_macs(
+    name: str, target: str, tmp_path: Path
+) -> None:
+    model, shape = narrow(name), architecture(name).INPUT_SHAPE
+    path = written(model, target, shape, tmp_path)
+    session = runtimes.for_file(path).load(path)
+    x = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
+    found = np.concatenate([session.run(window[np.newaxis]) for window in x])
+    np.testing.assert_allclose(found, answers(model, x), atol=1e-4)
+    layers = count(path)
+    assert len(layers) < MODELS[name]
+    extra = _clearing(model, shape) if target == "tflite" else 0
+    expected = sum(layer.macs for layer in layer_costs(model, shape))
+    assert sum(layer.macs for layer in layers) == expected + extra
+
+
+def _clearing(model: nn.Module, shape: tuple[int, int]) -> int:
+    """Return the MACs of the step and of the input that clear the state of TFLite's LSTMs."""
+    total = 0
+    for cost in layer_costs(model, shape):
+        layer = model.get_submodule(cost.name)
+        if isinstance(layer, nn.LSTM):
+            inputs, hidden = layer.input_size, layer.hidden_size
+            steps = cost.macs // (2 * 4 * hidden * (inputs + hidden))
+            with_clearing = 2 * 4 * hidden * (inputs + 1 + hidden) * (steps + 1)
+            total += with_clearing - cost.macs
+    return total
+
+
+class Recurrent(nn.Module):
+    """One LSTM, and a head on its last step."""
+
+    def __init__(self, **options: bool | int) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.lstm = nn.LSTM(2, 4, batch_first=True, **options)
+        self.head = nn.Linear(8 if self.lstm.bidirectional else 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps, _ = self.lstm(x.transpose(1, 2))
+        return self.head(steps[:, -1])
+
+
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recurrent")
+    return written(Recurrent(bidirectional=True).eval(), "tflite", (2, 16), folder)
+
+
+def test_an_lstm_does_not_remember_the_window_before(recurrent: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    # As a program of one's own would run it: nothing resets the state between the windows.
+    with quiet():
+        interpreter = Interpreter(model_path=str(recurrent), num_threads=1)
+        interpreter.allocate_tensors()
+    place = interpreter.get_input_details()[0]["index"]
+    result = interpreter.get_output_details()[0]["index"]
+    x = np.random.default_rng(3).normal(size=(4, 2, 16)).astype(np.float32)
+    x[1] *= 1000
+    found: list[NDArray[np.float32]] = []
+    for window in x:
+        interpreter.set_tensor(place, window[np.newaxis])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(result)[0])
+    expected = answers(Recurrent(bidirectional=True).eval(), x)
+    np.testing.assert_allclose(np.stack(found), expected, atol=1e-5)
+
+
+def test_lstms_are_one_operation_per_direction_named_after_the_layer(recurrent: Path) -> None:
+    layers = [layer for layer in count(recurrent) if layer.op == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    assert [layer.name for layer in layers] == ["lstm.forward", "lstm.backward"]
+    # Operations as new as composites would keep tflite-runtime from loading the file.
+    assert b"edgeecg.lstm" not in recurrent.read_bytes()
+
+
+def test_an_lstm_in_one_direction(tmp_path: Path) -> None:
+    model = Recurrent().eval()
+    path = written(model, "tflite", (2, 16), tmp_path)
+    x = np.random.default_rng(4).normal(size=(1, 2, 16)).astype(np.float32)
+    session: Session = runtimes.for_file(path).load(path)
+    np.testing.assert_allclose(session.run(x), answers(model, x), atol=1e-5)
+
+
+def test_an_lstm_in_an_int8_file_stays_float32(tmp_path: Path) -> None:
+    model = Recurrent(bidirectional=True).eval()
+    path = written(model, "tflite-int8", (2, 16), tmp_path)
+    types = {layer.op: layer.dtype for layer in count(path) if layer.macs}
+    assert types == {"UNIDIRECTIONAL_SEQUENCE_LSTM": "float32", "FULLY_CONNECTED": "int8"}
+    x = np.random.default_rng(0).normal(size=(4, 2, 16)).astype(np.float32)
+    session = runtimes.for_file(path).load(path)
+    found = np.concatenate([session.run(window[np.newaxis]) for window in x])
+    np.testing.assert_allclose(found, answers(model, x), atol=0.03)
+
+
+def test_stacked_lstms_are_refused_by_tflite_and_onnx_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"'lstm' cannot be written as TFLite.*'onnx'"):
+        written(Recurrent(num_layers=2).eval(), "tflite", (2, 16), tmp_path)

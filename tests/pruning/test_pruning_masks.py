@@ -1,0 +1,78 @@
+"""Masked weights stay zero."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from lively_models import half
+
+from edgeecg.errors import EdgeECGError
+from edgeecg.models import architecture, names
+from edgeecg.pruning import masks
+from edgeecg.pruning.importance import taylor
+from edgeecg.schema import CompressionConfig
+
+
+@pytest.mark.parametrize("name", names())
+def test_masks_are_kept_through_fine_tuning(name: str) -> None:
+    shape = architecture(name)
+    model = half(name)
+    config = CompressionConfig(structure="none", sparsity=0.5)
+    weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    total = sum(weight.numel() for weight in weights)
+    x = torch.randn(2, *shape.INPUT_SHAPE)
+    zeros: list[int] = []
+    for t in (0.5, 1.0):
+        masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
+        alive = masks.masks(model)
+        dead = sum(int((~mask).sum()) for mask in alive.values())
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        model(x).square().sum().backward()
+        optimizer.step()
+        masks.apply(model, alive)
+        zeros.append(sum(int((weight == 0).sum()) for weight in weights))
+        assert zeros[-1] == dead
+    assert zeros[0] < zeros[1]
+    assert zeros[1] / total == pytest.approx(0.5, abs=0.001)
+
+
+def test_both_directions_of_an_lstm_lose_weights_from_input_and_state() -> None:
+    model = half("bilstm")
+    masks.zero_weights(model, CompressionConfig(structure="none", sparsity=0.5), 1.0, (1, 256))
+    for kind in ("ih", "hh"):
+        for way in ("", "_reverse"):
+            weight = model.get_parameter(f"lstm2.weight_{kind}_l0{way}")
+            assert 0.1 < float((weight == 0).float().mean()) < 0.9
+            assert bool((model.get_parameter(f"lstm2.bias_{kind}_l0{way}") != 0).all())
+
+
+@pytest.mark.parametrize("method", ["l1", "random", "taylor"])
+def test_what_is_zeroed_first_depends_on_the_method(method: str) -> None:
+    torch.manual_seed(0)
+    model = half("cnn1d")
+    config = CompressionConfig.model_validate(
+        {"structure": "none", "method": method, "sparsity": 0.3}
+    )
+    weight = model.get_parameter("dense.weight")
+    with torch.no_grad():
+        model.get_parameter("head.weight")[:, :10] = 0.0
+        weight[:10] *= 100
+    x = torch.randn(4, 1, 256)
+    squares = taylor(lambda trained: [trained(x).square().sum()]) if method == "taylor" else None
+    masks.zero_weights(model, config, 1.0, (1, 256), squares)
+    # The first rows are the largest, and the only ones that nothing behind them reads.
+    gone = float((weight[:10] == 0).float().mean())
+    kept = float((weight[10:] == 0).float().mean())
+    assert {"l1": gone < 0.02 < kept, "random": 0 < gone < 1, "taylor": gone > kept}[method]
+    for _ in range(2):
+        before = weight == 0
+        masks.zero_weights(model, config, 1.0, (1, 256), squares)
+        assert bool((weight == 0)[before].all())
+
+
+def test_taylor_without_a_loss_zeroes_nothing() -> None:
+    model = half("cnn1d")
+    config = CompressionConfig(structure="none", method="taylor")
+    with pytest.raises(EdgeECGError, match="'taylor' cannot score"):
+        masks.zero_weights(model, config, 1.0, (1, 256))
+    assert all(bool((p != 0).all()) for name, p in model.named_parameters() if "weight" in name)

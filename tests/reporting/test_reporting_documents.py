@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from report_run import Builder, device, latency, scores, sha
+
+from edgeecg.errors import EdgeECGError, SchemaError
+from edgeecg.reporting.documents import read
+
+
+def test_a_bare_run_says_what_is_missing_and_how_to_make_it(
+    build: Callable[..., Builder],
+) -> None:
+    builder = build()
+    builder.write_models()
+    found = read(builder.run)
+    assert [remark.subject for remark in found.missing()] == ["Exported files"]
+    assert "edgeecg export" in found.missing()[0].text
+
+
+def test_an_exported_run_without_bench_says_so(build: Callable[..., Builder]) -> None:
+    builder = build()
+    builder.write_models()
+    builder.write_manifest(builder.manifest("compressed"))
+    assert [remark.subject for remark in read(builder.run).missing()] == ["Measurements"]
+
+
+def test_the_newest_measurement_wins_by_its_own_clock(full: Builder) -> None:
+    dense = full.manifest("baseline")
+    full.write_bench(full.result(dense, 5e-3), name="z-old", created="2025-12-31T00:00:00Z")
+    full.write_bench(full.result(dense, 1e-3), name="a-new", created="2026-05-01T00:00:00")
+    found = read(full.run)
+    times = [m.result.latency.p50_s for m in found.of(found.exported[0])]
+    assert times == [1e-3]
+    assert any("newer measurement" in remark.text for remark in found.left_out)
+
+
+def test_other_devices_threads_and_emulators_are_other_measurements(full: Builder) -> None:
+    dense = full.manifest("baseline")
+    full.write_bench(
+        full.result(dense, device=device(emulated=True)),
+        full.result(dense, latency=latency(1e-3, threads=4)),
+        full.result(dense, runtime="tflite-runtime 2.14.0"),
+        name="more",
+    )
+    found = read(full.run)
+    assert len(found.of(found.exported[0])) == 4
+
+
+def test_a_foreign_file_is_named_and_not_compared(full: Builder) -> None:
+    other = full.manifest("baseline", sha256=sha("somebody else's"), file="other.tflite")
+    path = full.write_bench(full.result(other), name="foreign")
+    found = read(full.run, [path])
+    assert found.measurements == ()
+    assert found.left_out[0].subject == "other.tflite"
+    assert "not from this run" in found.left_out[0].text
+
+
+def test_files_of_older_weights_are_left_out(full: Builder) -> None:
+    stale = full.manifest("compressed", weights_sha256=sha("yesterday"))
+    full.write_manifest(stale)
+    found = read(full.run)
+    assert stale.file not in [one.file for one in found.exported]
+    assert any("other weights" in remark.text for remark in found.left_out)
+
+
+def test_a_file_that_was_changed_after_export_is_left_out(full: Builder) -> None:
+    (full.run.artifacts / "resnet1d_attn-compressed-tflite.tflite").write_bytes(b"changed")
+    found = read(full.run)
+    assert any("not the file" in remark.text for remark in found.left_out)
+    assert "resnet1d_attn-compressed-tflite.tflite" not in [one.file for one in found.exported]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": "other/1"}', "\x80", "null"])
+def test_a_damaged_document_is_named(full: Builder, content: str) -> None:
+    path = full.run.bench / "bench.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SchemaError, match=r"bench\.json"):
+        read(full.run)
+
+
+def test_a_bench_file_that_is_not_there_is_named(full: Builder) -> None:
+    with pytest.raises(EdgeECGError, match=r"nowhere\.json cannot be read"):
+        read(full.run, [full.run.path / "nowhere.json"])
+
+
+def test_a_time_that_is_no_time_is_named(full: Builder) -> None:
+    full.write_bench(full.result(full.manifest("baseline")), created="yesterday")
+    with pytest.raises(SchemaError, match="created_utc"):
+        read(full.run)
+
+
+def test_a_matrix_that_does_not_fit_the_classes_is_named(full: Builder) -> None:
+    card = full.card("compressed")
+    bad = card.test.model_copy(update={"confusion": ((1, 2), (3,))})
+    text = card.model_copy(update={"test": bad}).to_json()
+    full.run.model_card.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaError, match="confusion matrix"):
+        read(full.run)
+
+
+def test_text_that_is_not_unicode_is_refused(full: Builder) -> None:
+    text = full.card("compressed").to_json().replace("0.1.0", "\\ud800")
+    full.run.model_card.write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaError, match="not Unicode"):
+        read(full.run)
+
+
+def test_a_manifest_must_describe_a_file_beside_it(full: Builder) -> None:
+    full.write_manifest(full.manifest("compressed", file="../../etc/passwd"))
+    with pytest.raises(SchemaError, match="path"):
+        read(full.run)
+
+
+def test_scores_without_records_are_accepted(full: Builder) -> None:
+    bare = scores({"100": ((5, 1, 1), (1, 5, 1), (1, 1, 5))}).model_copy(update={"records": {}})
+    full.run.model_card.write_text(full.card("compressed", test=bare).to_json(), encoding="utf-8")
+    assert read(full.run).model.test.records == {}
