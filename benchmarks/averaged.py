@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from baselines import SEEDS
 from numpy.typing import NDArray
-from pedigree import machine, versions
+from run_provenance import machine, versions
 from scipy.special import expit, logit
 
 from edgeecg.data import Dataset, Request, load_dataset

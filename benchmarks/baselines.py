@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pedigree import machine, versions
+from run_provenance import machine, versions
 
 from edgeecg.files import write_text
 from edgeecg.models import names

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from baselines import trained
-from pedigree import machine, versions
 from rich.console import Console
+from run_provenance import machine, versions
 
 from edgeecg.cli import _compressing, _starting
 from edgeecg.compression import run_state

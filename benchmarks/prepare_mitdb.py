@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pedigree import versions
+from run_provenance import versions
 
 from edgeecg.devices import detection
 from edgeecg.files import write_text

@@ -12,7 +12,7 @@ from typing import Any
 
 from baselines import spread
 from cells import PACKAGES, RESULTS, ROOT, SEEDS, Cell, compute
-from pedigree import machine, versions
+from run_provenance import machine, versions
 
 from edgeecg.costs import proxy
 from edgeecg.files import write_text

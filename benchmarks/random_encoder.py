@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from baselines import MEANS, SEEDS, spread
 from numpy.typing import NDArray
-from pedigree import machine, versions
+from run_provenance import machine, versions
 
 from edgeecg.data import Dataset, Request, load_dataset
 from edgeecg.evaluation.metrics import score

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pedigree import machine, versions
+from run_provenance import machine, versions
 
 from edgeecg.data import Windows
 from edgeecg.data.locations import place

@@ -25,7 +25,7 @@ from torch import nn
 
 from edgeecg.compression import budget
 from edgeecg.compression.budget import Goal
-from edgeecg.pruning.importance import Squares
+from edgeecg.pruning.importance import WeightImportance
 from edgeecg.schema import CompressionConfig
 
 MODELS = ("cnn1d", "resnet1d_attn")
@@ -37,11 +37,11 @@ _HALVINGS = 10
 def pruned(model: nn.Module, ratio: float, goal: Goal, round_to: int) -> nn.Module:
     """Return a copy that torch-pruning has removed this share of the channels from."""
     trial = copy.deepcopy(model)
-    fixed = [trial.get_submodule(name) for name in goal.shape.FIXED]
+    fixed = [trial.get_submodule(name) for name in goal.architecture.FIXED]
     with torch.enable_grad():
         tp.pruner.BasePruner(
             trial,
-            torch.zeros(1, *goal.shape.INPUT_SHAPE),
+            torch.zeros(1, *goal.architecture.INPUT_SHAPE),
             importance=tp.importance.GroupMagnitudeImportance(p=2),
             global_pruning=True,
             pruning_ratio=ratio,
@@ -58,7 +58,7 @@ def cut_to(
     config: CompressionConfig,
     goal: Goal,
     progress: float,
-    squares: Squares | None = None,
+    weight_importance: WeightImportance | None = None,
 ) -> nn.Module:
     """Replace ``edgeecg.compression.budget.cut_to``: the smallest share that meets the goal."""
     low, high = 0.0, 1.0

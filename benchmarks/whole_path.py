@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines import spread, trained
-from pedigree import versions
+from run_provenance import versions
 
 from edgeecg.files import write_text
 from edgeecg.runs import RunFolder, git_revision
@@ -116,7 +116,7 @@ def gather(seed: int, run: RunFolder) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Walk the path for every seed and write the result."""
+    """RunState the path for every seed and write the result."""
     seeds = [gather(seed, walk(seed)) for seed in SEEDS]
     keys = ("accuracy", "macro_f1", "size_bytes", "proxy_ideal", "proxy_executed", "latency_ratio")
     summary = [

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pedigree import machine, versions
+from run_provenance import machine, versions
 from sklearn.metrics import confusion_matrix
 
 from edgeecg.data import Dataset, Request, Windows, load_dataset

@@ -17,7 +17,7 @@ _SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ReferenceKernels:
     """What one runtime does at its best on this core.
 
     Attributes:
@@ -30,7 +30,9 @@ class Yardstick:
     peak_macs_per_s: Mapping[DType, float]
 
 
-def yardstick(runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock) -> Yardstick:
+def reference_kernels(
+    runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock
+) -> ReferenceKernels:
     """Measure a runtime's two reference graphs.
 
     Args:
@@ -48,15 +50,15 @@ def yardstick(runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock) 
             # The fastest run: a peak is what the core can do, not what it mostly does.
             peaks[dtype] = macs / min(_samples_s(runtime, content, threads, clock))
     if empty is None:
-        return Yardstick(None, peaks)
+        return ReferenceKernels(None, peaks)
     samples = sorted(_samples_s(runtime, empty, threads, clock))
-    return Yardstick(samples[len(samples) // 2], peaks)
+    return ReferenceKernels(samples[len(samples) // 2], peaks)
 
 
 def split(
-    median_s: float, macs: Mapping[DType, int] | None, dtype: DType, measured: Yardstick
+    median_s: float, macs: Mapping[DType, int] | None, dtype: DType, measured: ReferenceKernels
 ) -> Breakdown:
-    """Split a median with a runtime's yardstick.
+    """Split a median with a runtime's reference_kernels.
 
     Args:
         median_s: Median latency of the file.

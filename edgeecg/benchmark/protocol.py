@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgeecg import __version__, meters
 from edgeecg.benchmark import artifacts, breakdown, energy, latency, layers, memory, parity
 from edgeecg.benchmark.artifacts import Subject
-from edgeecg.benchmark.breakdown import Yardstick
+from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.latency import Stopwatch
 from edgeecg.devices import detection
@@ -110,7 +110,7 @@ def measure(
         benches = [_load(subject, request, clock, advance) for subject in subjects]
         _time(benches, suite=request.suite, advance=advance)
         profiles = [_profile(bench, request, advance) for bench in benches]
-        yardsticks = _yardsticks(benches, request, clock)
+        kernels = _reference_kernels(benches, request, clock)
         duty_cycles = [_duty_cycle(bench, request, cpu, clock, advance) for bench in benches]
         energies = [_energy(bench, request, clock, advance) for bench in benches]
         after = detection.state(cpu)
@@ -135,7 +135,7 @@ def measure(
                     timed.p50_s,
                     costs.macs if costs else None,
                     bench.reference.dtype,
-                    yardsticks[bench.reference.format],
+                    kernels[bench.reference.format],
                 ),
                 energy=used,
                 proxy=proxy,
@@ -200,7 +200,9 @@ def _time(benches: list[_Bench], suite: Suite, advance: Advance) -> None:
             bench.watch.collect(math.ceil(suite.min_runs / ROUNDS), suite.min_seconds / ROUNDS)
 
 
-def _yardsticks(benches: list[_Bench], request: Request, clock: Clock) -> dict[str, Yardstick]:
+def _reference_kernels(
+    benches: list[_Bench], request: Request, clock: Clock
+) -> dict[str, ReferenceKernels]:
     """Measure the reference graphs once for each format, in every type its files multiply in."""
     runtimes = {bench.subject.runtime.FORMAT: bench.subject.runtime for bench in benches}
     wanted: dict[str, set[DType]] = {name: set() for name in runtimes}
@@ -211,7 +213,7 @@ def _yardsticks(benches: list[_Bench], request: Request, clock: Clock) -> dict[s
             *(layer.dtype for layer in counted if layer.macs),
         }
     return {
-        name: breakdown.yardstick(runtime, wanted[name], request.threads, clock)
+        name: breakdown.reference_kernels(runtime, wanted[name], request.threads, clock)
         for name, runtime in runtimes.items()
     }
 

@@ -18,7 +18,7 @@ from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.models import Architecture
 from edgeecg.models._counting import layer_costs
 from edgeecg.pruning.channels import prune_channels
-from edgeecg.pruning.importance import Squares
+from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled
 from edgeecg.schema import BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
 from edgeecg.training.cards import weight_bytes
@@ -33,13 +33,13 @@ class Goal:
     """Where a run with budgets goes.
 
     Attributes:
-        shape: The architecture.
+        architecture: The architecture.
         dense: What the dense model costs, by kind.
         shares: What of that may be left in the end, 0..1, by kind.
         costs: Measured seconds of the dense model's layers, or None.
     """
 
-    shape: Architecture
+    architecture: Architecture
     dense: Mapping[BudgetKind, float]
     shares: Mapping[BudgetKind, float]
     costs: MeasuredCosts | None = None
@@ -51,7 +51,7 @@ class Goal:
             model: Of the goal's architecture.
             progress: 0 (dense) to 1 (every budget is kept).
         """
-        now = spent(model, self.shape, self.costs)
+        now = spent(model, self.architecture, self.costs)
         return all(
             now[kind] <= self.dense[kind] * share**progress for kind, share in self.shares.items()
         )
@@ -64,13 +64,13 @@ class Goal:
 
 
 def spent(
-    model: nn.Module, shape: Architecture, costs: MeasuredCosts | None = None
+    model: nn.Module, architecture: Architecture, costs: MeasuredCosts | None = None
 ) -> dict[BudgetKind, float]:
     """Return what a model costs: executed proxy in picojoules, MACs, bytes of float32 weights.
 
     With measured costs of the dense model's layers, also the predicted seconds of an inference.
     """
-    layers = layer_costs(model, shape.INPUT_SHAPE)
+    layers = layer_costs(model, architecture.INPUT_SHAPE)
     found: dict[BudgetKind, float] = {
         "energy": proxy.executed(proxy.totals(layers), ProxyCoefficients()),
         "macs": sum(layer.macs for layer in layers),
@@ -81,7 +81,7 @@ def spent(
     return found
 
 
-def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Goal | None:
+def goal(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> Goal | None:
     """Return where the budgets of a run lead; None when it has none.
 
     Raises:
@@ -89,7 +89,7 @@ def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Go
     """
     if not config.budgets:
         return None
-    before = spent(dense, shape, config.costs)
+    before = spent(dense, architecture, config.costs)
     shares: dict[BudgetKind, float] = {}
     for budget in config.budgets:
         share = budget.share
@@ -102,7 +102,7 @@ def goal(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> Go
                 "Ask for less.",
             )
         shares[budget.kind] = min(share, shares.get(budget.kind, 1.0))
-    return Goal(shape, before, shares, config.costs)
+    return Goal(architecture, before, shares, config.costs)
 
 
 def check_structure(config: CompressionConfig) -> None:
@@ -119,14 +119,16 @@ def check_structure(config: CompressionConfig) -> None:
         )
 
 
-def check_costs(dense: nn.Module, shape: Architecture, config: CompressionConfig) -> None:
+def check_costs(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> None:
     """Refuse layer costs of another model, and a budget of latency without any.
 
     Raises:
         UsageError: They do not fit, or are not there.
     """
     if config.costs is not None:
-        measured.check(config.costs, config.training.model, layer_costs(dense, shape.INPUT_SHAPE))
+        measured.check(
+            config.costs, config.training.model, layer_costs(dense, architecture.INPUT_SHAPE)
+        )
         return
     timed = [budget for budget in config.budgets if budget.kind == "latency"]
     if timed:
@@ -151,8 +153,8 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
     floor = copy.deepcopy(dense).cpu()
     # With everything cut it does not matter in which order.
     everything = _open(config, _EVERYTHING).model_copy(update={"method": "l1"})
-    prune_channels(floor, dense, goal.shape, everything, 1.0, lambda _: False)
-    least = spent(floor, goal.shape, goal.costs)
+    prune_channels(floor, dense, goal.architecture, everything, 1.0, lambda _: False)
+    least = spent(floor, goal.architecture, goal.costs)
     for budget in config.budgets:
         share = least[budget.kind] / goal.dense[budget.kind]
         if share > goal.shares[budget.kind]:
@@ -176,7 +178,7 @@ def cut_to(
     config: CompressionConfig,
     goal: Goal,
     progress: float,
-    squares: Squares | None = None,
+    weight_importance: WeightImportance | None = None,
 ) -> nn.Module:
     """Return a copy with channels removed until it is where the goal wants it.
 
@@ -189,7 +191,7 @@ def cut_to(
         config: Score, schedule and rounding.
         goal: Where the run goes.
         progress: What part of the way the copy is to have gone.
-        squares: Measures single weights; their magnitude if left out.
+        weight_importance: Measures single weights; their magnitude if left out.
 
     Raises:
         EdgeECGError: Not even all that may be cut is enough.
@@ -198,8 +200,8 @@ def cut_to(
     for sparsity in _rising(1 - furthest):
         trial = copy.deepcopy(model)
         prune_channels(
-            trial, dense, goal.shape, _open(config, sparsity), 1.0,
-            lambda tried: goal.met(tried, progress), squares,
+            trial, dense, goal.architecture, _open(config, sparsity), 1.0,
+            lambda tried: goal.met(tried, progress), weight_importance,
         )  # fmt: skip
         if goal.met(trial, progress):
             return trial

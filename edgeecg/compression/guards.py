@@ -9,7 +9,7 @@ from edgeecg.models import Architecture
 from edgeecg.schema import Guard, Scores
 
 
-def check_names(guards: Sequence[Guard], shape: Architecture) -> None:
+def check_names(guards: Sequence[Guard], architecture: Architecture) -> None:
     """Refuse guards of a class or metric that the model does not have.
 
     Raises:
@@ -17,9 +17,9 @@ def check_names(guards: Sequence[Guard], shape: Architecture) -> None:
         UsageError: The metric is not computed for this task.
     """
     for guard in guards:
-        if guard.class_name is not None and guard.class_name not in shape.CLASSES:
-            raise UnknownNameError("class", guard.class_name, shape.CLASSES)
-        if guard.metric in ("auroc", "macro_auroc") and shape.TASK == "beats":
+        if guard.class_name is not None and guard.class_name not in architecture.CLASSES:
+            raise UnknownNameError("class", guard.class_name, architecture.CLASSES)
+        if guard.metric in ("auroc", "macro_auroc") and architecture.TASK == "beats":
             raise UsageError(
                 f"The guard '{guard}' cannot be checked.",
                 "A beat has one class, and beats are scored by recall, precision and F1.",

@@ -15,7 +15,7 @@ from edgeecg.compression.budget import Goal
 from edgeecg.compression.dense import dense_model
 from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
-from edgeecg.compression.run_state import Walk
+from edgeecg.compression.run_state import RunState
 from edgeecg.compression.steps import Try, copied, objective_of, take
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
@@ -79,7 +79,7 @@ def compress(job: Job) -> CompressionLog:
     journal = Journal(job.run.events)
     dense, card = dense_model(job, journal)
     guards.check_dense(job.config.guards, card.val, job.run.name)
-    here = run_state.resumed(job) or Walk(copied(job.model, dense))
+    here = run_state.resumed(job) or RunState(copied(job.model, dense))
     for known in sorted((*here.steps, *here.rollbacks), key=lambda event: event.attempt):
         _tell(job, known)
     while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
@@ -104,7 +104,7 @@ def _checked(config: CompressionConfig) -> Goal | None:
     return budget.goal(dense, shape, config)
 
 
-def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journal) -> None:
+def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Journal) -> None:
     """Try one step and keep or undo it, in the walk, in the checkpoint and in the journal."""
     try:
         model, step = take(job, dense, here.model, trial)
@@ -143,7 +143,7 @@ def _advance(job: Job, dense: nn.Module, here: Walk, trial: Try, journal: Journa
     _tell(job, step)
 
 
-def _make_ready(job: Job, dense: nn.Module, here: Walk, journal: Journal) -> QuantizationLog:
+def _make_ready(job: Job, dense: nn.Module, here: RunState, journal: Journal) -> QuantizationLog:
     """Make the pruned model ready for int8; killed here, a run does this again from the start."""
     config = job.config
     tuning = FineTuning(
@@ -173,7 +173,7 @@ def _tell(job: Job, event: CompressionStep | Rollback) -> None:
 
 
 def _finish(
-    job: Job, dense: nn.Module, here: Walk, int8: QuantizationLog | None, journal: Journal
+    job: Job, dense: nn.Module, here: RunState, int8: QuantizationLog | None, journal: Journal
 ) -> CompressionLog:
     """Write the model, the log and, last of all, the card that says the run is finished."""
     run = job.run

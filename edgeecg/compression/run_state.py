@@ -16,7 +16,7 @@ _TINY = 1e-9
 
 
 @dataclass
-class Walk:
+class RunState:
     """Where a run stands.
 
     What is tried next follows from what was kept and what was undone, so a run that was killed
@@ -84,7 +84,7 @@ class Walk:
         )
 
 
-def save(job: Job, walk: Walk) -> None:
+def save(job: Job, walk: RunState) -> None:
     """Write the checkpoint of a run.
 
     Raises:
@@ -98,7 +98,7 @@ def save(job: Job, walk: Walk) -> None:
     save_checkpoint(job.run.checkpoint, prefixed("model", walk.model.state_dict()), state)
 
 
-def resumed(job: Job) -> Walk | None:
+def resumed(job: Job) -> RunState | None:
     """Return where a run stands by its checkpoint; None before the first step.
 
     Raises:
@@ -114,7 +114,7 @@ def resumed(job: Job) -> Walk | None:
     def read(key: str) -> list[dict[str, Any]]:
         return state.get(key, [])
 
-    return Walk(
+    return RunState(
         model,
         [CompressionStep.from_document(step, source) for step in read("steps")],
         [Rollback.from_document(back, source) for back in read("rollbacks")],

@@ -97,15 +97,19 @@ def _pruned(
 ) -> tuple[nn.Module, float | None]:
     """Return a pruned copy, and the sparsity that the schedule asked for, if it was the target."""
     config, shape = scheduled(job.config), architecture(job.model)
-    squares = measured_gradients(job.dataset, config)
+    weight_importance = measured_gradients(job.dataset, config)
     if trial.goal is not None:
-        cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, squares)
+        cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, weight_importance)
         return copied(job.model, cut), None
     pruned = copy.deepcopy(model)
     if config.structure == "none":
-        zero = masks.zero_weights(pruned, config, trial.progress, shape.INPUT_SHAPE, squares)
+        zero = masks.zero_weights(
+            pruned, config, trial.progress, shape.INPUT_SHAPE, weight_importance
+        )
         return pruned, zero
-    target = prune_channels(pruned, dense, shape, config, trial.progress, squares=squares)
+    target = prune_channels(
+        pruned, dense, shape, config, trial.progress, weight_importance=weight_importance
+    )
     return copied(job.model, pruned), target
 
 

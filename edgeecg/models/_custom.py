@@ -31,7 +31,7 @@ _LAYERS = "AddmmBackward", "ConvolutionBackward", "MmBackward", "BmmBackward"
 _AROUND_WEIGHTS = "TBackward", "TransposeBackward", "ViewBackward", "UnsqueezeBackward"
 
 
-class OwnArchitecture:
+class CustomArchitecture:
     """What :class:`edgeecg.models.Architecture` asks for, read from the module itself.
 
     The widths of a layer are what its weights' shapes follow from: inputs, outputs and groups of a
@@ -157,7 +157,7 @@ def open_module(text: str) -> str:
         )
     name = f"{path.stem}.{function}"
     known = ModuleType(_RUN + name)
-    known.__dict__["architecture"] = OwnArchitecture(name, make, vars(module))
+    known.__dict__["architecture"] = CustomArchitecture(name, make, vars(module))
     sys.modules[known.__name__] = known
     return name
 

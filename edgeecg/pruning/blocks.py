@@ -13,14 +13,14 @@ from edgeecg.models import Architecture
 from edgeecg.pruning.groups import Group, Slice
 
 
-def find(model: nn.Module, shape: Architecture) -> list[Group]:
+def find(model: nn.Module, architecture: Architecture) -> list[Group]:
     """Return the blocks that are there as one group; none when there is at most one.
 
     Args:
         model: The model.
-        shape: Its architecture: which modules may go.
+        architecture: Its architecture: which modules may go.
     """
-    there = {name: model.get_submodule(name) for name in shape.BLOCKS}
+    there = {name: model.get_submodule(name) for name in architecture.BLOCKS}
     blocks = [name for name, block in there.items() if not isinstance(block, nn.Identity)]
     if len(blocks) < 2:
         return []

@@ -19,28 +19,30 @@ from edgeecg.models._counting import layer_costs, parameters
 from edgeecg.pruning import attention_heads, blocks
 from edgeecg.pruning.coupling import Coupling
 from edgeecg.pruning.groups import Cut, Group, Kind, remove
-from edgeecg.pruning.importance import Squares, lowest, measure, parts, per_cost, scores
+from edgeecg.pruning.importance import WeightImportance, lowest, measure, parts, per_cost, scores
 from edgeecg.pruning.layer_energy import layer_energy, model_energy
 from edgeecg.pruning.schedule import ceilings, layer_sparsity
 from edgeecg.schema import CompressionConfig, LayerCost, MeasuredCosts
 
 
-def find_groups(model: nn.Module, shape: Architecture, whole_blocks: bool = False) -> list[Group]:
+def find_groups(
+    model: nn.Module, architecture: Architecture, whole_blocks: bool = False
+) -> list[Group]:
     """Find everything that can be removed, in the order in which it is computed, blocks last.
 
     Args:
         model: The model, on the CPU.
-        shape: Its architecture: input shape, fixed layers and blocks.
+        architecture: Its architecture: input architecture, fixed layers and blocks.
         whole_blocks: Whether blocks may go, too.
 
     Raises:
         EdgeECGError: Channels reach a layer that cannot be cut.
     """
-    coupling = Coupling(model, shape)
+    coupling = Coupling(model, architecture)
     groups: list[Group] = []
-    seen = set(shape.FIXED)
+    seen = set(architecture.FIXED)
     inner = _inside_attention(model)
-    for cost in layer_costs(model, shape.INPUT_SHAPE):
+    for cost in layer_costs(model, architecture.INPUT_SHAPE):
         layer = model.get_submodule(cost.name)
         output = cost.name
         if isinstance(layer, SelfAttention):
@@ -49,17 +51,17 @@ def find_groups(model: nn.Module, shape: Architecture, whole_blocks: bool = Fals
         if cost.name not in inner and output not in seen:
             groups.append(coupling.group(cost.name))
             seen.update(groups[-1].producers)
-    return groups + (blocks.find(model, shape) if whole_blocks else [])
+    return groups + (blocks.find(model, architecture) if whole_blocks else [])
 
 
 def prune_channels(
     model: nn.Module,
     dense: nn.Module,
-    shape: Architecture,
+    architecture: Architecture,
     config: CompressionConfig,
     t: float,
     enough: Callable[[nn.Module], bool] | None = None,
-    squares: Squares | None = None,
+    weight_importance: WeightImportance | None = None,
 ) -> float:
     """Remove the least important units, in place, up to the schedule's share of the parameters.
 
@@ -73,29 +75,29 @@ def prune_channels(
     Args:
         model: The model to prune, on the CPU.
         dense: The model before any pruning; all shares are counted from it.
-        shape: Its architecture: input shape, fixed layers and blocks.
+        architecture: Its architecture: input architecture, fixed layers and blocks.
         config: Score, schedule, target, rounding and measured layer costs.
         t: Progress of the schedule, 0..1.
         enough: Whether a model that was cut is small enough; None stands for the schedule's share
             of the parameters.
-        squares: Measures single weights; their magnitude if left out.
+        weight_importance: Measures single weights; their magnitude if left out.
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
 
     Raises:
         EdgeECGError: Channels reach a layer that cannot be cut, or the method is ``taylor`` and
-            ``squares`` was left out; nothing was removed.
+            ``weight_importance`` was left out; nothing was removed.
     """
     whole_blocks = config.structure == "blocks"
-    single = measure(config, squares)(model)
-    groups = find_groups(model, shape, whole_blocks)
-    before = find_groups(dense, shape, whole_blocks)
+    single = measure(config, weight_importance)(model)
+    groups = find_groups(model, architecture, whole_blocks)
+    before = find_groups(dense, architecture, whole_blocks)
     sizes = [group.weights for group in before]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
     most = ceilings([1 - (1 - share) ** 0.5 for share in shares])
-    ranking = _rank(model, groups, single, shape, config, per_saving=enough is not None)
+    ranking = _rank(model, groups, single, architecture, config, per_saving=enough is not None)
     wanted = parameters(dense) - removed
     _cut_lowest(
         model,
@@ -126,7 +128,7 @@ def _rank(
     model: nn.Module,
     groups: Sequence[Group],
     single: Mapping[str, Tensor],
-    shape: Architecture,
+    architecture: Architecture,
     config: CompressionConfig,
     per_saving: bool,
 ) -> list[_Ranked]:
@@ -136,17 +138,17 @@ def _rank(
         model: The model that the groups were found in.
         groups: What can be removed.
         single: Squared importance of the single weights.
-        shape: Input shape of the model.
+        architecture: Input shape of the model.
         config: Score and measured layer costs.
         per_saving: Score by importance per cost saved, where the method has a cost.
     """
     units = [group.units(parts(group, single, config)) for group in groups]
     importance = [values for values, _ in units]
     if per_saving and config.method in ("energy", "taylor"):
-        saved = _saved(model, groups, [own for _, own in units], shape, config.costs)
+        saved = _saved(model, groups, [own for _, own in units], architecture, config.costs)
         ranked = per_cost(importance, saved)
     else:
-        costs = layer_costs(model, shape.INPUT_SHAPE)
+        costs = layer_costs(model, architecture.INPUT_SHAPE)
         energies = [_energy(group, costs, config.costs) for group in groups]
         ranked = scores([values.sqrt() for values in importance], energies, config)
     return [
@@ -222,7 +224,7 @@ def _saved(
     model: nn.Module,
     groups: Sequence[Group],
     units: Sequence[Tensor],
-    shape: Architecture,
+    architecture: Architecture,
     measured: MeasuredCosts | None,
 ) -> list[float]:
     """Return the part of the model's cost that goes with the least important unit of each group.
@@ -231,7 +233,7 @@ def _saved(
     """
 
     def cost(counted: nn.Module) -> float:
-        return model_energy(layer_costs(counted, shape.INPUT_SHAPE), measured)
+        return model_energy(layer_costs(counted, architecture.INPUT_SHAPE), measured)
 
     whole = cost(model)
     saved: list[float] = []

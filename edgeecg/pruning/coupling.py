@@ -44,19 +44,21 @@ class _StandIn(nn.Module):
 class Coupling:
     """The traced graph of one model, which is left as it is."""
 
-    def __init__(self, model: nn.Module, shape: Architecture) -> None:
+    def __init__(self, model: nn.Module, architecture: Architecture) -> None:
         """Trace the model.
 
         Args:
             model: The model, on the CPU.
-            shape: Its architecture: input shape and fixed layers.
+            architecture: Its architecture: input shape and fixed layers.
         """
         self._model = model
         self._traced = _traceable(model)
-        self._fixed = {self._traced.get_submodule(name) for name in shape.FIXED}
+        self._fixed = {self._traced.get_submodule(name) for name in architecture.FIXED}
         with torch.enable_grad():
             self._graph = tp.DependencyGraph().build_dependency(
-                self._traced, example_inputs=torch.zeros(1, *shape.INPUT_SHAPE), verbose=False
+                self._traced,
+                example_inputs=torch.zeros(1, *architecture.INPUT_SHAPE),
+                verbose=False,
             )
         self._names = {module: name for name, module in self._traced.named_modules()}
 

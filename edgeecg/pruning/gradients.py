@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeecg.data import Dataset
-from edgeecg.pruning.importance import Squares, taylor
+from edgeecg.pruning.importance import WeightImportance, taylor
 from edgeecg.schema import CompressionConfig
 from edgeecg.training.losses import supervised
 from edgeecg.training.sampling import draw
@@ -19,7 +19,7 @@ _WINDOWS = 1024
 _BATCH = 64
 
 
-def measured(dataset: Dataset, config: CompressionConfig) -> Squares | None:
+def measured(dataset: Dataset, config: CompressionConfig) -> WeightImportance | None:
     """Return what a run's method measures single weights by; None for their magnitude.
 
     The windows are drawn from the training split as an epoch's are, by the training's seed, and are

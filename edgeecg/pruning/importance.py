@@ -29,7 +29,7 @@ from edgeecg.schema import CompressionConfig
 
 _TINY = 1e-12
 
-Squares = Callable[[nn.Module], Mapping[str, Tensor]]
+WeightImportance = Callable[[nn.Module], Mapping[str, Tensor]]
 """Gives the squared importance of every single weight by parameter name, for a model as it is."""
 
 
@@ -42,7 +42,7 @@ def magnitude(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> Squares:
+def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> WeightImportance:
     """Return the measure (gradient x weight)^2, added up over batches.
 
     It is the first-order estimate of the squared change of the loss when the weight is removed
@@ -53,7 +53,7 @@ def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> Squares:
             is asked for when the one before has been used.
     """
 
-    def squares(model: nn.Module) -> dict[str, Tensor]:
+    def weight_importance(model: nn.Module) -> dict[str, Tensor]:
         parameters = dict(model.named_parameters())
         found = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
         for loss in losses(model):
@@ -62,10 +62,10 @@ def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> Squares:
                 found[name] += (gradient * parameter.detach()).square()
         return found
 
-    return squares
+    return weight_importance
 
 
-def measure(config: CompressionConfig, given: Squares | None) -> Squares:
+def measure(config: CompressionConfig, given: WeightImportance | None) -> WeightImportance:
     """Return what measures single weights: what was given, or their magnitude.
 
     Raises:
@@ -82,7 +82,9 @@ def measure(config: CompressionConfig, given: Squares | None) -> Squares:
     return magnitude
 
 
-def parts(group: Group, squares: Mapping[str, Tensor], config: CompressionConfig) -> Tensor:
+def parts(
+    group: Group, weight_importance: Mapping[str, Tensor], config: CompressionConfig
+) -> Tensor:
     """Add the single weights' importance up over all that goes with each part of a group.
 
     Magnitudes have no common unit: each tensor's are made shares of its own sum first, so that a
@@ -91,13 +93,17 @@ def parts(group: Group, squares: Mapping[str, Tensor], config: CompressionConfig
 
     Args:
         group: What belongs together.
-        squares: Squared importance of the single weights.
+        weight_importance: Squared importance of the single weights.
         config: ``method``; ``taylor`` is in the loss's unit and is added up as it is.
 
     Returns:
         Importance of shape ``(lanes, size)``; comparable between groups.
     """
-    mine = {each.tensor: squares[each.tensor] for each in group.slices if each.tensor in squares}
+    mine = {
+        each.tensor: weight_importance[each.tensor]
+        for each in group.slices
+        if each.tensor in weight_importance
+    }
     if config.method != "taylor":
         means = {name: float(square.mean()) for name, square in mine.items()}
         if group.kind == "block":

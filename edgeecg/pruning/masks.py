@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeecg.models._counting import layer_costs, matrices
-from edgeecg.pruning.importance import Squares, lowest, measure, scores
+from edgeecg.pruning.importance import WeightImportance, lowest, measure, scores
 from edgeecg.pruning.layer_energy import layer_energy
 from edgeecg.pruning.schedule import ceilings, layer_sparsity
 from edgeecg.schema import CompressionConfig
@@ -22,7 +22,7 @@ def zero_weights(
     config: CompressionConfig,
     t: float,
     sample_shape: tuple[int, int],
-    squares: Squares | None = None,
+    weight_importance: WeightImportance | None = None,
 ) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
@@ -34,15 +34,15 @@ def zero_weights(
         config: Score, schedule, target and measured layer costs.
         t: Progress of the schedule, 0..1.
         sample_shape: ``(leads, samples)`` of a window, to count each layer's energy.
-        squares: Measures single weights; their magnitude if left out.
+        weight_importance: Measures single weights; their magnitude if left out.
 
     Returns:
         What the schedule asked for: the fraction of all prunable weights to be zero at ``t``.
 
     Raises:
-        EdgeECGError: The method is ``taylor`` and ``squares`` was left out; nothing was zeroed.
+        EdgeECGError: The method is ``taylor`` and ``weight_importance`` was left out; nothing was zeroed.
     """
-    found = measure(config, squares)(model)
+    found = measure(config, weight_importance)(model)
     names = {parameter: name for name, parameter in model.named_parameters()}
     costs = [cost for cost in layer_costs(model, sample_shape) if cost.weight_bytes]
     weights = [matrices(model.get_submodule(cost.name)) for cost in costs]

@@ -16,12 +16,14 @@ from edgeecg.schema import CompressionConfig
 _CUTTABLE = (nn.Conv1d, nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.LSTM)
 
 
-def check_traceable(model: nn.Module, shape: Architecture, config: CompressionConfig) -> None:
+def check_traceable(
+    model: nn.Module, architecture: Architecture, config: CompressionConfig
+) -> None:
     """Cut a copy of an own module, run it, and rebuild it from its widths.
 
     Args:
         model: The dense module; not changed.
-        shape: Its architecture.
+        architecture: Its architecture.
         config: Structure and rounding.
 
     Raises:
@@ -30,16 +32,16 @@ def check_traceable(model: nn.Module, shape: Architecture, config: CompressionCo
     for name, layer in model.named_modules():
         if list(layer.parameters(recurse=False)) and not isinstance(layer, _CUTTABLE):
             raise _uncuttable(name, layer, "Weights of this kind are not followed through cuts.")
-    if not shape.FIXED:
+    if not architecture.FIXED:
         raise _uncuttable("", model, "No layer was found whose outputs are the logits.")
-    _trace(model, shape)
+    _trace(model, architecture)
     cut = copy.deepcopy(model)
     try:
         anyhow = config.model_copy(update={"method": "l1"})
-        prune_channels(cut, model, shape, anyhow, 1.0, lambda _: False)
+        prune_channels(cut, model, architecture, anyhow, 1.0, lambda _: False)
         with torch.no_grad():
-            cut(torch.zeros(2, *shape.INPUT_SHAPE))
-        shape.build(shape.widths(cut)).load_state_dict(cut.state_dict())
+            cut(torch.zeros(2, *architecture.INPUT_SHAPE))
+        architecture.build(architecture.widths(cut)).load_state_dict(cut.state_dict())
     except EdgeECGError:
         raise
     except Exception as error:  # The module's own code, and the graph's, may raise anything.
@@ -47,11 +49,11 @@ def check_traceable(model: nn.Module, shape: Architecture, config: CompressionCo
         raise _uncuttable(name, layer, f"After a cut it failed: {_said(error)}.") from error
 
 
-def _trace(model: nn.Module, shape: Architecture) -> None:
+def _trace(model: nn.Module, architecture: Architecture) -> None:
     """Build the dependency graph, and find every layer with weights in it."""
     traced = copy.deepcopy(model)
     try:
-        example = torch.zeros(1, *shape.INPUT_SHAPE)
+        example = torch.zeros(1, *architecture.INPUT_SHAPE)
         graph = tp.DependencyGraph().build_dependency(traced, example_inputs=example)
     except Exception as error:  # The module's own code, and the graph's, may raise anything.
         why = f"It cannot be traced: {_said(error)}."

@@ -10,7 +10,7 @@ from edgeecg.schema.compression import (
     CompressionConfig,
     CompressionLog,
     CompressionStep,
-    OwnModule,
+    CustomModule,
     Rollback,
 )
 from edgeecg.schema.constraints import Budget, BudgetKind, Guard
@@ -69,6 +69,7 @@ __all__ = [
     "CompressionStep",
     "CostTotals",
     "Count",
+    "CustomModule",
     "DType",
     "DataSummary",
     "DetectRule",
@@ -90,7 +91,6 @@ __all__ = [
     "Memory",
     "ModelCard",
     "ModelSummary",
-    "OwnModule",
     "Parity",
     "Positive",
     "Preprocessing",

@@ -89,7 +89,7 @@ class Rollback(Value):
     seconds: Seconds
 
 
-class OwnModule(Value):
+class CustomModule(Value):
     """A user's own module.
 
     Attributes:
@@ -141,7 +141,7 @@ class CompressionConfig(Value):
     version: ClassVar[str] = "edgeecg.config/2"
 
     training: TrainingConfig = TrainingConfig()
-    own: OwnModule | None = None
+    own: CustomModule | None = None
     start: str | None = None
     retrain: bool = False
     structure: Literal["channels", "blocks", "none"] = "channels"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeecg.benchmark import artifacts, breakdown, memory, parity
-from edgeecg.benchmark.breakdown import Yardstick
+from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.errors import (
     ArtifactError,
@@ -195,7 +195,7 @@ def test_the_child_prints_its_answer_as_json(
 
 
 def test_the_parts_of_the_breakdown_add_up() -> None:
-    measured = Yardstick(1e-6, {"float32": 1e9, "int8": 4e9})
+    measured = ReferenceKernels(1e-6, {"float32": 1e9, "int8": 4e9})
     parts = breakdown.split(5e-3, {"int8": 4_000_000, "float32": 1_000_000}, "int8", measured)
     assert parts.roofline_s == pytest.approx(2e-3)
     assert parts.peak_macs_per_s == 4e9
@@ -204,15 +204,15 @@ def test_the_parts_of_the_breakdown_add_up() -> None:
 
 
 def test_an_unknown_part_of_the_breakdown_is_none_with_its_reason() -> None:
-    parts = breakdown.split(5e-3, {"int8": 10}, "int8", Yardstick(1e-6, {"float32": 1e9}))
+    parts = breakdown.split(5e-3, {"int8": 10}, "int8", ReferenceKernels(1e-6, {"float32": 1e9}))
     assert (parts.peak_macs_per_s, parts.roofline_s, parts.rest_s) == (None, None, None)
     assert parts.reason is not None
     assert "int8" in parts.reason
-    uncounted = breakdown.split(5e-3, None, "float32", Yardstick(None, {"float32": 1e9}))
+    uncounted = breakdown.split(5e-3, None, "float32", ReferenceKernels(None, {"float32": 1e9}))
     assert (uncounted.empty_graph_s, uncounted.roofline_s) == (None, None)
 
 
 def test_a_real_yardstick_has_every_part_that_can_be_built(exported: Exported) -> None:
-    found = breakdown.yardstick(for_file(exported("a")), {"float32", "int8"}, 1, Clock())
+    found = breakdown.reference_kernels(for_file(exported("a")), {"float32", "int8"}, 1, Clock())
     assert set(found.peak_macs_per_s) == {"float32"}
     assert found.empty_graph_s is not None

@@ -23,9 +23,9 @@ from edgeecg.schema import (
     CompressionConfig,
     CompressionLog,
     CostTotals,
+    CustomModule,
     Guard,
     ModelCard,
-    OwnModule,
     Rollback,
     TrainingConfig,
 )
@@ -316,7 +316,7 @@ def test_a_changed_own_module_is_not_gone_on_with(
     Path("net.py").write_text(OWN)
     config = CompressionConfig(
         training=TrainingConfig(model="net.build"),
-        own=OwnModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64),
+        own=CustomModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64),
     )
     Path("runs/w").mkdir(parents=True)
     Path("runs/w/config.json").write_text(config.to_json())

@@ -15,7 +15,7 @@ from torch import nn
 
 from edgeecg.compression import guards
 from edgeecg.compression.pipeline import Job, compress, planned
-from edgeecg.compression.run_state import Walk
+from edgeecg.compression.run_state import RunState
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import sha256
@@ -66,9 +66,11 @@ def undone(progress: float, after: int) -> Rollback:
 def test_what_is_tried_next(
     steps: list[float], rollbacks: list[tuple[float, int]], aim: float | None
 ) -> None:
-    walk = Walk(nn.Identity(), [kept(at) for at in steps], [undone(*each) for each in rollbacks])
-    assert walk.aim(4, retries=2) == aim
-    assert walk.attempt == len(steps) + len(rollbacks) + 1
+    state = RunState(
+        nn.Identity(), [kept(at) for at in steps], [undone(*each) for each in rollbacks]
+    )
+    assert state.aim(4, retries=2) == aim
+    assert state.attempt == len(steps) + len(rollbacks) + 1
 
 
 def test_a_step_that_breaks_a_guard_is_undone_and_the_run_ends_where_it_holds(

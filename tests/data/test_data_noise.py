@@ -58,7 +58,7 @@ def test_noise_power_by_hand_forgets_the_mean_of_each_second() -> None:
     # +-1 in turn has the RMS 1; a step each second is a mean, not noise.
     square = np.tile([1.0, -1.0], 500) + np.repeat(np.arange(10.0), 100)
     assert noise.noise_power(square, FS) == pytest.approx(1.0)
-    # RMS of the seconds 1, 1, 4: the square of their mean, not the mean of their squares.
+    # RMS of the seconds 1, 1, 4: the square of their mean, not the mean of their weight_importance.
     uneven = np.tile([1.0, -1.0], 150) * np.repeat([1.0, 1.0, 4.0], 100)
     assert noise.noise_power(uneven, FS) == pytest.approx(4.0)
 

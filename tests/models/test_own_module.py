@@ -13,7 +13,7 @@ from edgeecg.compression.pipeline import planned
 from edgeecg.errors import UnknownNameError, UsageError
 from edgeecg.models import architecture, build
 from edgeecg.models._custom import open_module
-from edgeecg.schema import CompressionConfig, OwnModule, TrainingConfig
+from edgeecg.schema import CompressionConfig, CustomModule, TrainingConfig
 
 HEADER = "import torch\nfrom torch import nn\n"
 
@@ -168,7 +168,7 @@ def test_a_module_that_cannot_be_cut_names_the_layer_and_may_be_zeroed(
     source: str, said: str, tmp_path: Path
 ) -> None:
     name = opened(tmp_path, source)
-    own = OwnModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64)
+    own = CustomModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64)
     config = CompressionConfig(training=TrainingConfig(model=name), own=own)
     with pytest.raises(UsageError) as caught:
         planned(config)

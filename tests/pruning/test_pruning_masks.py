@@ -58,15 +58,17 @@ def test_what_is_zeroed_first_depends_on_the_method(method: str) -> None:
         model.get_parameter("head.weight")[:, :10] = 0.0
         weight[:10] *= 100
     x = torch.randn(4, 1, 256)
-    squares = taylor(lambda trained: [trained(x).square().sum()]) if method == "taylor" else None
-    masks.zero_weights(model, config, 1.0, (1, 256), squares)
+    weight_importance = (
+        taylor(lambda trained: [trained(x).square().sum()]) if method == "taylor" else None
+    )
+    masks.zero_weights(model, config, 1.0, (1, 256), weight_importance)
     # The first rows are the largest, and the only ones that nothing behind them reads.
     gone = float((weight[:10] == 0).float().mean())
     kept = float((weight[10:] == 0).float().mean())
     assert {"l1": gone < 0.02 < kept, "random": 0 < gone < 1, "taylor": gone > kept}[method]
     for _ in range(2):
         before = weight == 0
-        masks.zero_weights(model, config, 1.0, (1, 256), squares)
+        masks.zero_weights(model, config, 1.0, (1, 256), weight_importance)
         assert bool((weight == 0)[before].all())
 
 

@@ -155,7 +155,7 @@ def layers() -> nn.Module:
 
 
 def test_the_magnitude_of_a_group_by_hand() -> None:
-    # Shares of each tensor's squares: 9 of 25 and 16 of 25; 9 of 10 and 1 of 10.
+    # Shares of each tensor's weight_importance: 9 of 25 and 16 of 25; 9 of 10 and 1 of 10.
     found = parts(pair(), magnitude(layers()), CompressionConfig())
     torch.testing.assert_close(found, torch.tensor([[0.36 + 0.9, 0.64 + 0.1]]))
 
@@ -174,7 +174,7 @@ def test_blocks_are_told_apart_by_the_strength_of_their_weights() -> None:
         Slice("b.weight", 0, torch.ones(1).long()),
     )
     group = Group("block", "", ("a", "b"), 2, whole, 0)
-    # Mean squares 25 / 6 and 10 / 2, relative to their mean.
+    # Mean weight_importance 25 / 6 and 10 / 2, relative to their mean.
     found = parts(group, magnitude(layers()), CompressionConfig())
     torch.testing.assert_close(found, torch.tensor([[25 / 6, 5.0]]) / ((25 / 6 + 5) / 2))
 
@@ -194,15 +194,15 @@ def test_taylor_by_hand() -> None:
     def once(a: list[float], b: float) -> float:
         return sum(value**2 for value in a) + b**2
 
-    squares = taylor(lambda trained: iter(losses(trained)[:1]))(model)
-    found = parts(pair(), squares, CompressionConfig(method="taylor"))
+    weight_importance = taylor(lambda trained: iter(losses(trained)[:1]))(model)
+    found = parts(pair(), weight_importance, CompressionConfig(method="taylor"))
     expected = [once([3.0, 6.0, 6.0], 15.0), once([0.0, 4.0, 0.0], 4.0)]
     torch.testing.assert_close(found, torch.tensor([expected]))
     # The bias is 0 and matters nothing; a batch with twice the loss has four times the square.
-    assert float(squares["a.bias"].abs().max()) == 0
+    assert float(weight_importance["a.bias"].abs().max()) == 0
     batches = iter([1.0, 2.0])
     both = taylor(lambda trained: (factor * losses(trained)[0] for factor in batches))(model)
-    torch.testing.assert_close(both["b.weight"], 5 * squares["b.weight"])
+    torch.testing.assert_close(both["b.weight"], 5 * weight_importance["b.weight"])
 
 
 def test_taylor_without_a_loss_is_refused() -> None:

@@ -153,10 +153,10 @@ def test_taylor_spares_the_units_that_the_loss_needs() -> None:
         keep[needed] = True
         head[:, ~keep.repeat(4)] = 0.0
     x = torch.randn(16, 3, 9)
-    squares = taylor(lambda model: [model(x).square().mean()])
+    weight_importance = taylor(lambda model: [model(x).square().mean()])
     config = CompressionConfig(method="taylor", sparsity=0.7, round_to=4, alpha=1.0)
     cut = copy.deepcopy(dense)
-    prune_channels(cut, dense, shape, config, 1.0, squares=squares)
+    prune_channels(cut, dense, shape, config, 1.0, weight_importance=weight_importance)
     weights, kept = (
         model.get_parameter("lstm.weight_ih_l0_reverse").view(4, -1, 3) for model in (dense, cut)
     )
