@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from run_provenance import machine, versions
 from scipy.special import expit, logit
 
-from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data import DataRequest, Dataset, load_dataset
 from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.metrics import score
 from edgeecg.evaluation.multilabel import best_thresholds
@@ -58,7 +58,7 @@ def encoders(dataset: Dataset) -> list[list[NDArray[np.float32]]]:
 def main() -> None:
     """Average, score folds 9 and 10, write the result."""
     torch.set_num_threads(os.cpu_count() or 1)
-    dataset = load_dataset(Request(source="ptbxl", task="records"))
+    dataset = load_dataset(DataRequest(source="ptbxl", task="records"))
     parts = zip(*networks(dataset), *encoders(dataset), strict=True)
     val, test = (logit(np.mean(part, axis=0)).astype(np.float32) for part in parts)
     thresholds = best_thresholds(val, dataset.val.y)

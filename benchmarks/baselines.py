@@ -23,6 +23,7 @@ from edgeecg.files import write_text
 from edgeecg.models import names
 from edgeecg.runs import RunFolder
 from edgeecg.schema import ModelCard, Scores
+from edgeecg.statistics.confusion import class_score, without_record
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "baselines.json"
@@ -66,9 +67,8 @@ def spread(values: list[float]) -> dict[str, float]:
 
 def without_232(scores: Scores) -> float | None:
     """Return recall of S on the test records other than 232, which holds three quarters of them."""
-    others = [matrix[1] for name, matrix in scores.records.items() if name != "232"]
-    beats = sum(sum(row) for row in others)
-    return sum(row[1] for row in others) / beats if "232" in scores.records and beats else None
+    rest = without_record(scores, "232")
+    return None if rest is None else class_score(rest, tuple(scores.per_class).index("S")).recall
 
 
 def seed_row(card: ModelCard) -> dict[str, Any]:

@@ -19,19 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from baselines import trained
-from rich.console import Console
 from run_provenance import machine, versions
 
-from edgeecg.cli import _compressing, _starting
-from edgeecg.compression import run_state
+from edgeecg.compression import run_state, start
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.files import write_text
 from edgeecg.models import architecture
 from edgeecg.runs import RunFolder
+from edgeecg.runs.options import Options
 from edgeecg.schema import (
     Artifact,
     CompressionConfig,
@@ -42,6 +40,8 @@ from edgeecg.schema import (
     Rollback,
     Scores,
 )
+from edgeecg.statistics.confusion import macro_f1, without_record
+from edgeecg.training.start import load_records
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -118,15 +118,13 @@ def compute(cell: Cell, seed: int) -> None:
 def _compress(cell: Cell, seed: int, run: RunFolder) -> None:
     """Run what ``edgeecg compress`` runs; score the steps on the way if asked to."""
     if run.config.is_file():
-        _, config = _compressing.resumed(run.name, {}, {})
+        config = start.resumed(run.name, Options()).config
     else:
-        training: dict[str, Any] = {"model": cell.model, "seed": seed}
-        asked = {key: value for key, value in cell.options.items() if key != "budgets"}
-        asked |= _compressing.steering(list(cell.options.get("budgets", ())), [])
+        asked: dict[str, Any] = {**cell.options, "model": cell.model, "seed": seed}
         if architecture(cell.model).TASK == "beats":
             asked["start"] = trained(cell.model, seed).name
-        _, config = _compressing.started(run.name, training, asked)
-    dataset = _starting.records(config.training, Console(quiet=True), _silent)
+        config = start.started(run.name, start.sorted_options(asked)).config
+    dataset = load_records(config.training, architecture(cell.model))
     notes = run.path / "test_steps.json"
 
     def watch(event: CompressionStep | Rollback) -> None:
@@ -139,10 +137,6 @@ def _compress(cell: Cell, seed: int, run: RunFolder) -> None:
     job = Job(config, dataset, run, f"benchmarks: {cell.name}, seed {seed}", watch=watch)
     with cell.steered():
         compress(job)
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def _say(step: CompressionStep) -> None:
@@ -169,28 +163,15 @@ def _exported(run: RunFolder, target: str) -> bool:
 
 
 def _export(run: RunFolder, targets: Sequence[str]) -> None:
-    from edgeecg import resources
-    from edgeecg.exporters._pipeline import export_run
+    from edgeecg.exporters import export
 
-    card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
-    config = _starting.retraced(card)
-    dataset = _starting.records(config, Console(quiet=True), _silent)
-    recipes = [resources.load_target(name) for name in targets]
-    export_run(run, recipes, dataset, _silent, lambda error: print(f"  left out: {error.what}"))
+    export(run.name, targets, on_left_out=lambda error: print(f"  left out: {error.what}"))
 
 
 def _brief(scores: Scores) -> dict[str, Any]:
     found = scores.model_dump(mode="json", exclude={"records", "ec57"})
-    return found | {"macro_f1_without_232": _without_232(scores)}
-
-
-def _without_232(scores: Scores) -> float | None:
-    """Return macro-F1 without record 232, which holds three quarters of DS2's S beats."""
-    others = [np.array(matrix) for name, matrix in scores.records.items() if name != "232"]
-    if "232" not in scores.records:
-        return None
-    whole = np.sum(others, axis=0)
-    return float(np.mean(2 * np.diag(whole) / (whole.sum(axis=0) + whole.sum(axis=1))))
+    rest = without_record(scores, "232")  # holds three quarters of DS2's S beats
+    return found | {"macro_f1_without_232": None if rest is None else float(macro_f1(rest))}
 
 
 def _gathered(cell: Cell, seed: int) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from typing import Any
 from cells import KEPT, ROOT, SEEDS, Cell
 from structured import CELLS
 
-from edgeecg import resources
-from edgeecg.benchmark.protocol import Request, measure
-from edgeecg.devices.detection import detect
+from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.protocol import measure
 from edgeecg.files import write_text
 from edgeecg.schema import BenchResult
 
@@ -43,8 +42,7 @@ def timed(cell: Cell, seed: int, again: bool) -> None:
     if not paths or not all(path.is_file() for path in paths) or (held["latency"] and not again):
         return
     print(cell.name, seed, flush=True)
-    suite, profile = resources.load_suite("default"), detect()
-    results = measure(Request(tuple(paths), suite, profile)).results
+    results = measure(paths, BenchConfig()).results
     dense = next(r for r, each in zip(results, held["files"], strict=True) if _dense(each))
     held["latency"] = {
         f"{each['role']}-{each['target']}": _row(result, dense)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import platform
 import tempfile
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,26 +21,24 @@ import numpy as np
 from torch import nn
 
 from edgeecg import models, resources
-from edgeecg.benchmark.protocol import NO_METER, Request, measure
+from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.meter_choice import NO_METER
+from edgeecg.benchmark.protocol import measure
 from edgeecg.compression import budget
 from edgeecg.costs import measured, proxy
 from edgeecg.costs.counting import count
-from edgeecg.devices.detection import detect
-from edgeecg.exporters import exporter
-from edgeecg.exporters._native_output import quiet
+from edgeecg.exporters import exporter, quiet
 from edgeecg.exporters._publish import embedded
 from edgeecg.files import write_bytes, write_text
-from edgeecg.models._counting import layer_costs, parameters
+from edgeecg.models import layer_costs, parameters
 from edgeecg.runs import git_revision
 from edgeecg.schema import (
     Artifact,
-    BenchReport,
     Budget,
     CompressionConfig,
     MeasuredCosts,
     Parity,
     Role,
-    Suite,
     TrainingConfig,
 )
 
@@ -49,21 +46,21 @@ RESULT = Path(__file__).resolve().parent / "results" / "measured_costs.json"
 MODELS = ("resnet1d_attn", "cnn_lstm_attn", "conv_transformer")
 BUDGETS = ("latency=0.5", "latency=0.3")
 TARGET = "onnx"
+CONFIG = BenchConfig(meter=NO_METER)
 PACKAGES = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime")
 
 
 def main() -> None:
     """Measure every model and write the result."""
-    suite = resources.load_suite("default")
     rows: list[dict[str, Any]] = []
     for name in MODELS:
         with tempfile.TemporaryDirectory() as folder:
-            rows += compared(name, Path(folder), suite)
+            rows += compared(name, Path(folder))
         print(*rows[-len(BUDGETS) :], sep="\n", flush=True)
     document = {
         "title": "Latency of models that were cut, predicted and measured",
         "rows": rows,
-        "suite": suite.model_dump(mode="json"),
+        "suite": resources.load_suite(CONFIG.suite).model_dump(mode="json"),
         "git_revision": git_revision(),
         "machine": rows[0]["machine"],
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
@@ -71,20 +68,19 @@ def main() -> None:
     write_text(RESULT, json.dumps(document, indent=1) + "\n")
 
 
-def compared(name: str, folder: Path, suite: Suite) -> list[dict[str, Any]]:
+def compared(name: str, folder: Path) -> list[dict[str, Any]]:
     """Return one row per budget of one model.
 
     Args:
         name: Architecture, with weights in the package.
         folder: Where its files may lie.
-        suite: How to measure.
     """
     shipped = models.shipped(name)
     assert shipped is not None
     dense, shape = models.load(*shipped), models.architecture(name)
     layers = layer_costs(dense, shape.INPUT_SHAPE)
     files = [exported(dense, name, "baseline", folder / "dense.onnx")]
-    report = benched(files, suite)
+    report = measure(files, CONFIG)
     path = folder / "costs.json"
     write_text(path, report.to_json())
     costs = measured.read(path, name, layers)
@@ -93,7 +89,7 @@ def compared(name: str, folder: Path, suite: Suite) -> list[dict[str, Any]]:
         exported(model, name, "compressed", folder / f"{number}.onnx")
         for number, model in enumerate(cut)
     ]
-    first, *others = benched(files, suite).results
+    first, *others = measure(files, CONFIG).results
     return [
         {
             "model": name,
@@ -113,11 +109,6 @@ def compared(name: str, folder: Path, suite: Suite) -> list[dict[str, Any]]:
         }
         for each, model, result in zip(BUDGETS, cut, others, strict=True)
     ]
-
-
-def benched(files: Sequence[Path], suite: Suite) -> BenchReport:
-    """Measure files in one call, without a meter."""
-    return measure(Request(tuple(files), suite, detect(), meter=NO_METER))
 
 
 def reduced(dense: nn.Module, name: str, costs: MeasuredCosts, asked: str) -> nn.Module:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from cells import Cell
 from published import publish
-from structured import BUDGETS, steered
-from structured import CELLS as ENERGY_AWARE
+from structured import BUDGETS, CELLS as ENERGY_AWARE, steered
 
 CELLS = {
     f"{model}: {method}": ENERGY_AWARE[model]

@@ -28,9 +28,9 @@ RESULT = Path(__file__).resolve().parent / "results" / "prepare_mitdb.json"
 PACKAGES = ("numpy", "scipy", "wfdb")
 LOAD = """
 import json, time
-from edgeecg.data import Request, load_dataset
+from edgeecg.data import DataRequest, load_dataset
 started = time.monotonic()
-made = load_dataset(Request(source="mitdb"))
+made = load_dataset(DataRequest(source="mitdb"))
 seconds = time.monotonic() - started
 windows = {name: len(made.split(name).y) for name in ("train", "val", "test")}
 print(json.dumps({"seconds": seconds, "windows": windows}))

@@ -40,10 +40,10 @@ STEPS = 4
 
 def load() -> dict[str, Any]:
     """Load all splits and return the seconds and the number of records."""
-    from edgeecg.data import Request, load_dataset
+    from edgeecg.data import DataRequest, load_dataset
 
     started = time.monotonic()
-    made = load_dataset(Request(source="ptbxl", task="records"))
+    made = load_dataset(DataRequest(source="ptbxl", task="records"))
     seconds = time.monotonic() - started
     records = {name: len(made.split(name).y) for name in ("train", "val", "test")}
     return {"seconds": seconds, "records": records}
@@ -54,10 +54,10 @@ def epoch() -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from edgeecg.data import Request, load_dataset
+    from edgeecg.data import DataRequest, load_dataset
     from edgeecg.models import build
 
-    train = load_dataset(Request(source="ptbxl", task="records")).train
+    train = load_dataset(DataRequest(source="ptbxl", task="records")).train
     model = build("resnet1d_se_attn")
     optimizer = torch.optim.AdamW(model.parameters())
     started = time.monotonic()

@@ -19,7 +19,7 @@ from baselines import MEANS, SEEDS, spread
 from numpy.typing import NDArray
 from run_provenance import machine, versions
 
-from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data import DataRequest, Dataset, load_dataset
 from edgeecg.evaluation.metrics import score
 from edgeecg.evaluation.multilabel import best_thresholds
 from edgeecg.files import write_text
@@ -48,7 +48,7 @@ def one_seed(dataset: Dataset, seed: int) -> tuple[Scores, float]:
 def main() -> None:
     """Score three seeds and write the result."""
     torch.set_num_threads(os.cpu_count() or 1)
-    dataset = load_dataset(Request(source="ptbxl", task="records"))
+    dataset = load_dataset(DataRequest(source="ptbxl", task="records"))
     started = time.monotonic()
     scores, strengths = zip(*(one_seed(dataset, seed) for seed in SEEDS), strict=True)
     document = {

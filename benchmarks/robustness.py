@@ -28,7 +28,7 @@ from edgeecg.data.sources.mitdb import DS2
 from edgeecg.data.windows import noise
 from edgeecg.data.windows.beats import beat_windows
 from edgeecg.evaluation.metrics import Truth, score_truth
-from edgeecg.evaluation.predictors import load_subject
+from edgeecg.evaluation.predictors import load_predictor
 from edgeecg.files import write_text
 from edgeecg.models import architecture, names
 from edgeecg.runs import git_revision
@@ -72,15 +72,15 @@ def main() -> None:
     """Score every beat model of the package, or those named, at every level."""
     torch.set_num_threads(os.cpu_count() or 1)
     chosen = sys.argv[1:] or [name for name in names() if architecture(name).TASK == "beats"]
-    subjects = {name: load_subject(name) for name in chosen}
-    preprocessing = next(iter(subjects.values())).preprocessing
+    predictors = {name: load_predictor(name) for name in chosen}
+    preprocessing = next(iter(predictors.values())).preprocessing
     rows: list[dict[str, Any]] = []
     for kind in ("ma", "bw"):
         for level in LEVELS_DB:
             windows = ds2(preprocessing, kind, level)
             truth = Truth(windows, CLASSES, "beats", "test", "mitdb")
-            for name, subject in subjects.items():
-                found = score_truth(subject.logits(windows.x), truth)
+            for name, predictor in predictors.items():
+                found = score_truth(predictor.predict(windows.x), truth)
                 rows.append(
                     {
                         "model": name,
@@ -93,7 +93,7 @@ def main() -> None:
     document = {
         "title": f"DS2 with recorded noise, every {EVERY}th beat, class map aami",
         "rows": rows,
-        "weights_sha256": {n: s.card.weights_sha256 for n, s in subjects.items() if s.card},
+        "weights_sha256": {n: s.card.weights_sha256 for n, s in predictors.items() if s.card},
         "git_revision": git_revision(),
         "machine": machine(),
         "versions": versions(("torch", "numpy", "scipy", "wfdb")),

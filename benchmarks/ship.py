@@ -19,7 +19,7 @@ import torch
 from baselines import SEEDS, card_of, run_of
 from safetensors.torch import save
 
-from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data import DataRequest, Dataset, load_dataset
 from edgeecg.files import write_bytes, write_text
 from edgeecg.models import architecture, load, names
 from edgeecg.schema import ModelCard
@@ -84,7 +84,7 @@ def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     for model in sys.argv[1:] or names():
         found = architecture(model)
-        dataset = load_dataset(Request(source=found.DATASET, task=found.TASK))
+        dataset = load_dataset(DataRequest(source=found.DATASET, task=found.TASK))
         card = ship(model, dataset)
         print(f"{model}: {card.test.described}, {len(card.to_json()) / 1000:.0f} kB of card")
 

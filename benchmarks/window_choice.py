@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from run_provenance import machine, versions
 from sklearn.metrics import confusion_matrix
 
-from edgeecg.data import Dataset, Request, Windows, load_dataset
+from edgeecg.data import DataRequest, Dataset, Windows, load_dataset
 from edgeecg.data.windows.annotated import BEATS
 from edgeecg.evaluation.inference import predict
 from edgeecg.files import write_text
@@ -29,6 +29,7 @@ from edgeecg.models import build
 from edgeecg.models._recipes import BEATS as RECIPE
 from edgeecg.runs import git_revision
 from edgeecg.schema import Preprocessing, Rhythm, TrainingConfig
+from edgeecg.statistics.confusion import f1
 from edgeecg.training.baseline import train
 from edgeecg.training.checkpoint import load_checkpoint, unprefixed
 
@@ -66,7 +67,7 @@ TRIED: dict[str, Preprocessing] = {
 
 def ds1(preprocessing: Preprocessing) -> Dataset:
     """Return DS1 as one training split; the others are what the program makes of them."""
-    found = load_dataset(Request(source="mitdb", preprocessing=preprocessing))
+    found = load_dataset(DataRequest(source="mitdb", preprocessing=preprocessing))
     fields = ("x", "y", "record", "patient", "sample")
     both = [
         np.concatenate([getattr(part, field) for part in (found.train, found.val)])
@@ -105,12 +106,6 @@ def fold(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> NDAr
     return confusion_matrix(held.y, called, labels=range(3))
 
 
-def f1(matrix: NDArray[np.int64]) -> list[float]:
-    """Return the F1 of each class."""
-    hits = np.diag(matrix)
-    return (2 * hits / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)).tolist()
-
-
 def row(name: str, preprocessing: Preprocessing) -> dict[str, Any]:
     """Cross-validate one window."""
     sizes = RECIPE.augmentation
@@ -127,7 +122,7 @@ def row(name: str, preprocessing: Preprocessing) -> dict[str, Any]:
         for seed in SEEDS
     ]
     groups = np.sum(matrices, axis=0)
-    pooled = f1(np.sum(groups, axis=0))
+    pooled = f1(np.sum(groups, axis=0)).tolist()
     of_groups = [
         float(np.mean([np.mean(f1(each[g])) for each in matrices])) for g in range(len(GROUPS))
     ]
@@ -138,7 +133,7 @@ def row(name: str, preprocessing: Preprocessing) -> dict[str, Any]:
         "macro_f1_mean_of_groups": float(np.mean(of_groups)),
         "macro_f1_std_of_groups": float(np.std(of_groups, ddof=1)),
         "f1_pooled": dict(zip(("N", "S", "V"), pooled, strict=True)),
-        "s_f1_of_groups": [f1(m)[1] for m in groups],
+        "s_f1_of_groups": [float(f1(m)[1]) for m in groups],
         "confusions": [[m.tolist() for m in each] for each in matrices],
         "seeds": SEEDS,
         "training": config.model_dump(mode="json", exclude={"seed"}),

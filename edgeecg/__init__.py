@@ -1,14 +1,68 @@
-"""edgeecg: compress a deep ECG classifier, export it, measure what a heartbeat costs on the device.
+"""edgeecg: compress an ECG classifier, export it, measure what a heartbeat costs on the device.
 
-A model walks through six rooms; what it is at each door is one small value of ``edgeecg.schema``::
+A model passes through a few stages; between two stages it is one value of ``edgeecg.schema``::
 
-    records -data-> windows -training-> Model -compress-> run folder
-            -export-> Artifact -bench-> BenchResult -report-> page
+    records -data-> windows -training-> model -compression-> run folder
+            -exporters-> artifact -benchmark-> BenchReport -reporting-> page
 
-Upstairs (needs torch): ``data``, ``models``, ``training``, ``compress``, ``export``.
-Downstairs (numpy, psutil and one runtime; what a Raspberry Pi installs): ``schema``, ``energy``,
-``runtimes``, ``meters``, ``bench``, ``report``. ``cli`` has one file per verb and loads a room only
-when its verb runs. Nothing downstairs imports anything upstairs.
+The functions below are the public API. Each returns what the command of the same name writes with
+``--json``, prints nothing, and raises :class:`edgeecg.errors.EdgeECGError` with what failed, why,
+and what to do. They are loaded when they are first used, so that ``import edgeecg`` is quick.
+
+``bench``, ``report`` and ``load_run`` need no PyTorch: a device can use them. The other functions
+need the extras that README.md names.
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from edgeecg._version import __version__
+
+if TYPE_CHECKING:
+    from edgeecg.benchmark.run import bench
+    from edgeecg.compression.start import compress
+    from edgeecg.data.named import load_dataset
+    from edgeecg.evaluation.named import classify, evaluate
+    from edgeecg.exporters import export
+    from edgeecg.reporting.run import report
+    from edgeecg.runs.results import load_run
+    from edgeecg.training.start import train
+
+__all__ = [
+    "__version__",
+    "bench",
+    "classify",
+    "compress",
+    "evaluate",
+    "export",
+    "load_dataset",
+    "load_run",
+    "report",
+    "train",
+]
+
+_MODULES = {
+    "bench": "benchmark.run",
+    "classify": "evaluation.named",
+    "compress": "compression.start",
+    "evaluate": "evaluation.named",
+    "export": "exporters",
+    "load_dataset": "data.named",
+    "load_run": "runs.results",
+    "report": "reporting.run",
+    "train": "training.start",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a function of the API when it is first used."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Return the names of the API, too: they are loaded on demand."""
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from edgeecg.errors import PluginError
 
+FILE_GROUPS = frozenset({"edgeecg.targets", "edgeecg.devices"})
+"""Groups whose entry points name packages with a file ``NAME.toml``; see ``edgeecg.resources``."""
+
 
 @dataclass(frozen=True)
 class Broken:
@@ -40,7 +43,16 @@ def names(package: str) -> list[str]:
     Args:
         package: Dotted name of the package, e.g. ``"edgeecg.meters"``.
     """
-    return sorted({*_own(package), *(point.name for point in _entry_points(package))})
+    return sorted({*_own(package), *(point.name for point in entry_points_of(package))})
+
+
+def external_names(package: str) -> list[str]:
+    """Return the names of the extensions of other packages, in alphabetical order; imports none.
+
+    Args:
+        package: Dotted name of the package, e.g. ``"edgeecg.meters"``.
+    """
+    return [point.name for point in entry_points_of(package) if point.name not in _own(package)]
 
 
 def load(package: str, name: str) -> object:
@@ -59,7 +71,7 @@ def load(package: str, name: str) -> object:
     """
     if name in _own(package):
         return importlib.import_module(f"{package}.{name}")
-    for point in _entry_points(package):
+    for point in entry_points_of(package):
         if point.name == name:
             return _loaded(point)
     raise KeyError(name)
@@ -71,7 +83,7 @@ def broken(package: str) -> list[Broken]:
     An extension is also refused when edgeecg has one of the same name.
     """
     found: list[Broken] = []
-    for point in _entry_points(package):
+    for point in entry_points_of(package):
         if point.name in _own(package):
             reason = f"edgeecg has its own '{point.name}', which is used."
             found.append(Broken(point.name, _distribution(point), reason))
@@ -85,11 +97,14 @@ def broken(package: str) -> list[Broken]:
 
 @cache
 def _own(package: str) -> frozenset[str]:
+    if package in FILE_GROUPS:
+        return frozenset()
     path = importlib.import_module(package).__path__
     return frozenset(m.name for m in pkgutil.iter_modules(path) if not m.name.startswith("_"))
 
 
-def _entry_points(group: str) -> list[EntryPoint]:
+def entry_points_of(group: str) -> list[EntryPoint]:
+    """Return the entry points of other packages in a group, in alphabetical order."""
     return sorted(entry_points(group=group), key=lambda point: point.name)
 
 

@@ -3,18 +3,28 @@
 In a checkout they are the top-level folders ``export/``, ``devices/``, ``benchmarks/suites`` and
 ``firmware_stubs/``; in a wheel the same folders travel as ``edgeecg/_bundled``. The checkout wins,
 because an editable install copies bundled files once and never again.
+
+Another package adds a target or a device by an entry point in the group ``edgeecg.targets`` or
+``edgeecg.devices``, which names a package that holds ``NAME.toml``.
 """
 
 from __future__ import annotations
 
 import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from types import ModuleType
+from typing import TypeVar, cast
 
-from edgeecg.errors import SchemaError, UnknownNameError
+from edgeecg import plugins
+from edgeecg.errors import PluginError, SchemaError, UnknownNameError
 from edgeecg.schema import DeviceProfile, ExportRecipe, Suite, Value
 
 _PACKAGE = Path(__file__).resolve().parent
+_GROUPS = {"export": "edgeecg.targets", "devices": "edgeecg.devices"}
+"""Entry-point groups of other packages' targets and devices, by the folder of ours."""
+
 _Document = TypeVar("_Document", bound=Value)
 
 
@@ -25,22 +35,40 @@ def root() -> Path:
 
 
 def _names(folder: str) -> list[str]:
-    return sorted(path.stem for path in (root() / folder).glob("*.toml"))
+    own = {path.stem for path in (root() / folder).glob("*.toml")}
+    return sorted(own | {point.name for point in plugins.entry_points_of(_group(folder))})
+
+
+def _group(folder: str) -> str:
+    """Return the entry-point group by which other packages add files to a folder."""
+    return _GROUPS.get(folder, "")
 
 
 def _load(kind: str, folder: str, name: str, value: type[_Document]) -> _Document:
     if name not in _names(folder):
         raise UnknownNameError(kind, name, _names(folder))
-    path = root() / folder / f"{name}.toml"
+    path: Traversable = root() / folder / f"{name}.toml"
+    shown = f"{folder}/{name}.toml"
+    if not path.is_file():
+        # An entry point names a package; the file lies in it under the name of the entry point.
+        package = plugins.load(_group(folder), name)
+        path = files(cast(ModuleType, package)) / f"{name}.toml"
+        shown = f"{name}.toml of the package '{getattr(package, '__name__', package)}'"
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SchemaError(
+            f"{shown} cannot be read.",
+            f"The operating system reports: {error.strerror}.",
+            "Add the file to the package that announces it, or uninstall the package.",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemaError(
-            f"{folder}/{name}.toml cannot be read.",
+            f"{shown} cannot be read.",
             f"It is not valid TOML: {error}.",
-            "Mend the file at the place named.",
+            "Correct the file at the place named.",
         ) from error
-    return value.from_document({"name": name, **document}, source=f"{folder}/{name}.toml")
+    return value.from_document({"name": name, **document}, source=shown)
 
 
 def target_names() -> list[str]:
@@ -71,6 +99,23 @@ def load_device(name: str) -> DeviceProfile:
         SchemaError: The file is not a device profile.
     """
     return _load("device", "devices", name, DeviceProfile)
+
+
+def usable_devices() -> list[DeviceProfile]:
+    """Read all device profiles; one of another package that cannot be used is left out.
+
+    Raises:
+        SchemaError: A file of ``devices/`` is not a device profile.
+    """
+    own = {path.stem for path in (root() / "devices").glob("*.toml")}
+    found: list[DeviceProfile] = []
+    for name in device_names():
+        try:
+            found.append(load_device(name))
+        except (PluginError, SchemaError):
+            if name in own:
+                raise
+    return found
 
 
 def suite_names() -> list[str]:

@@ -17,7 +17,8 @@ def test_a_model_is_cut_to_its_budgets_and_timed_beside_the_dense_one(
     shortest = {"warmup_runs": 1, "warmup_seconds": 0.0, "min_runs": 10, "min_seconds": 0.0}
     suite = resources.load_suite("quick").model_copy(update=shortest)
     monkeypatch.setattr(measured_costs, "BUDGETS", ("latency=0.6",))
-    (row,) = measured_costs.compared("cnn1d", tmp_path, suite)
+    monkeypatch.setattr(resources, "load_suite", lambda name: suite)  # pyright: ignore[reportUnknownLambdaType]
+    (row,) = measured_costs.compared("cnn1d", tmp_path)
     assert 0.4 < row["predicted"] <= 0.6
     assert row["measured"] > 0
     assert row["measured"] == row["p50_s"] / row["dense_p50_s"]

@@ -18,13 +18,13 @@ import pytest
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg.compression import dense
-from edgeecg.compression import pipeline as compression
-from edgeecg.data import Dataset, Request, Windows
-from edgeecg.data.sources import _synthetic_ptbxl, mitdb, ptbxl, synthetic
+from edgeecg.compression import dense, pipeline as compression
+from edgeecg.data import DataRequest, Dataset, Windows
+from edgeecg.data.sources import _synthetic_beats, _synthetic_ptbxl, mitdb, ptbxl
 from edgeecg.evaluation.inference import evaluate, predict
 from edgeecg.evaluation.multilabel import best_thresholds
 from edgeecg.exporters import _pipeline as export
+from edgeecg.exporters._source_model import load_source_model
 from edgeecg.models import build
 from edgeecg.resources import load_target
 from edgeecg.runs import RunFolder
@@ -170,7 +170,7 @@ def test_calibration_and_probes_touch_no_test_record(
     toy_dataset: Dataset, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = sealed(toy_dataset)
-    subject = export.load_subject(finished.model_weights, finished.model_card, dataset)
+    subject = load_source_model(finished.model_weights, finished.model_card, dataset)
     assert rows(subject.probe.x) <= rows(toy_dataset.val.x)
     seen: list[NDArray[np.float32]] = []
 
@@ -199,7 +199,7 @@ def test_ds2_is_tested_on_and_nothing_else() -> None:
 
 
 def test_no_synthetic_patient_is_in_two_splits() -> None:
-    parts = [set(names) for names in synthetic.SPLIT.parts.values()]
+    parts = [set(names) for names in _synthetic_beats.SPLIT.parts.values()]
     assert sum(map(len, parts)) == len(set[str]().union(*parts))
 
 
@@ -217,7 +217,7 @@ def test_the_scale_of_records_is_that_of_the_training_folds(
     place = tmp_path / "ptbxl"
     place.mkdir()
     _synthetic_ptbxl.generate(place, 100)
-    dataset = ptbxl.load_folder(place, Request(task="records"), None, "synthetic")
+    dataset = ptbxl.load_folder(place, DataRequest(task="records"), None, "synthetic")
     assert not _crossing(dataset)
     # Mean 0 and deviation 1 over the training folds; with other folds in it, they would be off.
     assert dataset.train.x.mean(dtype=np.float64) == pytest.approx(0, abs=1e-6)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from edgeecg.errors import SchemaError
 from edgeecg.schema import BenchReport, CompressionConfig, Energy, Preprocessing, TrainingConfig
@@ -27,7 +26,7 @@ def test_an_unknown_key_is_named() -> None:
     assert "run.json" in caught.value.what
 
 
-@pytest.mark.parametrize("schema", [None, "edgeecg.config/9", "edgeecg.benchmark/1", 3])
+@pytest.mark.parametrize("schema", [None, "edgeecg.config/9", "edgeecg.bench/1", 3])
 def test_another_version_is_refused(schema: object) -> None:
     with pytest.raises(SchemaError, match=r"edgeecg\.config/2"):
         CompressionConfig.from_document({"schema": schema}, "run.json")

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeecg.costs import measured, proxy
-from edgeecg.models import architecture, build
-from edgeecg.models._counting import layer_costs
+from edgeecg.models import architecture, build, layer_costs
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,

@@ -1,4 +1,4 @@
-"""Opening a file to be measured: that it is what its manifest says, and what it costs by count."""
+"""Checking a file before it is measured, and counting what it costs."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from edgeecg.schema import (
     ProxyCoefficients,
 )
 
-# Operations that only a quantised ONNX graph has.
+# Operations that only a quantised ONNX graph contains.
 _QUANTISED_ONNX = (b"DequantizeLinear", b"QLinearConv", b"ConvInteger", b"MatMulInteger")
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A file whose structure is sound and whose content is the one that was exported.
+class ModelFile:
+    """A model file that has passed the checks of :func:`examine`.
 
     Attributes:
         path: The file.
-        runtime: What runs it.
+        runtime: The runtime that runs it.
         sha256: Hash of the file.
-        layers: Costs counted from the file, or None.
-        uncounted: Why there are none, or None.
+        layers: Costs counted from the file, or None when they cannot be counted.
+        uncounted: Why ``layers`` is None, or None.
     """
 
     path: Path
@@ -46,126 +46,126 @@ class Subject:
     uncounted: str | None
 
 
-def examine(path: Path) -> Subject:
-    """Check a file before any native code sees it.
+def examine(path: Path) -> ModelFile:
+    """Check a file and count its costs, before native code loads it.
+
+    Args:
+        path: The file.
 
     Raises:
         UsageError: No runtime runs files of this suffix.
         EdgeECGError: There is no such file.
-        ArtifactError: The file is corrupt, or not the one its sidecar manifest describes.
+        ArtifactError: The file is corrupt, or is not the one that the manifest beside it describes.
     """
     runtime = for_file(path)
     if not path.is_file():
         raise EdgeECGError(
             f"There is no file '{path}'.",
-            "A file to measure was expected at this place.",
+            "Nothing lies at this path, or it is a folder.",
             "Check the name; 'edgeecg export' writes to runs/NAME/artifacts/.",
         )
     digest = sha256(path)
-    _compare(_sidecar(path), digest, path)
+    _check_hash(_manifest_beside(path), digest, path)
     try:
-        return Subject(path, runtime, digest, count(path), None)
-    except UncountableError as error:
-        return Subject(path, runtime, digest, None, f"{error.what} {error.why}")
-    except MissingDependencyError as error:
-        # A device counts no .onnx: what the exporter counted stands in the manifest.
-        return Subject(path, runtime, digest, None, f"{error.what} {error.why}")
+        return ModelFile(path, runtime, digest, count(path), None)
+    except (UncountableError, MissingDependencyError) as error:
+        # On a device, which lacks the package onnx, the manifest has what the exporter counted.
+        return ModelFile(path, runtime, digest, None, f"{error.what} {error.why}")
 
 
-def manifest(subject: Subject, session: Session) -> Artifact | None:
-    """Return the manifest embedded in the file, or the one beside it, or None for a foreign file.
+def read_manifest(file: ModelFile, session: Session) -> Artifact | None:
+    """Return the manifest in the file, or the one beside it, or None for a foreign file.
+
+    Args:
+        file: The file.
+        session: The same file, loaded.
 
     Raises:
-        SchemaError: There is one, and it is damaged or of another version.
+        SchemaError: The manifest is damaged or of another version.
     """
     text = session.manifest_json()
     if text is not None:
-        return Artifact.from_json(text, source=f"the manifest in {subject.path}")
-    return _sidecar(subject.path)
+        return Artifact.from_json(text, source=f"the manifest in {file.path}")
+    return _manifest_beside(file.path)
 
 
-def reference(subject: Subject, held: Artifact | None) -> ArtifactRef:
-    """Return what a result says about the file."""
+def reference(file: ModelFile, manifest: Artifact | None) -> ArtifactRef:
+    """Return the description of a file that its results carry.
+
+    Args:
+        file: The file.
+        manifest: Its manifest, or None for a foreign file.
+    """
     return ArtifactRef(
-        file=str(subject.path),
-        sha256=subject.sha256,
-        format=cast(Format, subject.runtime.FORMAT),
-        dtype=_dtype(subject, held),
-        size_bytes=subject.path.stat().st_size,
-        manifest=held,
+        file=str(file.path),
+        sha256=file.sha256,
+        format=cast(Format, file.runtime.FORMAT),
+        dtype=_dtype(file, manifest),
+        size_bytes=file.path.stat().st_size,
+        manifest=manifest,
     )
 
 
 def relative_proxy(
-    subject: Subject, held: Artifact | None, coefficients: ProxyCoefficients
+    file: ModelFile, manifest: Artifact | None, coefficients: ProxyCoefficients
 ) -> tuple[Proxy, CostTotals | None]:
-    """Return both readings of the proxy, relative to what the baseline executes.
+    """Return the proxy of a file, relative to that of its baseline.
 
     Args:
-        subject: The file.
-        held: Its manifest, which knows the baseline.
-        coefficients: The device's.
+        file: The file.
+        manifest: Its manifest, which holds the baseline's costs; None for a foreign file.
+        coefficients: The device's coefficients.
 
     Returns:
-        The proxy, with a reason for what is None, and the absolute counts behind it.
+        The proxy, with a reason for what is None, and the costs it was computed from.
     """
-    layers = subject.layers
-    if layers is None and held is not None:
-        layers = held.layers
+    layers = file.layers
+    if layers is None and manifest is not None:
+        layers = manifest.layers
     if layers is None:
         missing = Proxy(
-            ideal=None, executed=None, macs=None, weight_bytes=None, reason=subject.uncounted
+            ideal=None, executed=None, macs=None, weight_bytes=None, reason=file.uncounted
         )
         return missing, None
     costs = proxy.totals(layers)
-    base = held.baseline.costs if held is not None and held.baseline is not None else None
-    ideal = executed = None
-    reason = "The file does not say what its baseline is." if base is None else None
-    if base is not None:
-        whole = proxy.executed(base, coefficients)
-        ideal = proxy.ideal(costs, coefficients) / whole
-        executed = proxy.executed(costs, coefficients) / whole
-    counted = Proxy(
-        ideal=ideal,
-        executed=executed,
-        macs=sum(costs.macs.values()),
-        weight_bytes=costs.weight_bytes,
-        reason=reason,
-    )
-    return counted, costs
+    return proxy.relative(costs, _baseline_costs(manifest), coefficients), costs
 
 
-def _sidecar(path: Path) -> Artifact | None:
+def _baseline_costs(manifest: Artifact | None) -> CostTotals | None:
+    return None if manifest is None or manifest.baseline is None else manifest.baseline.costs
+
+
+def _manifest_beside(path: Path) -> Artifact | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
     return Artifact.from_json(beside.read_bytes(), source=str(beside))
 
 
-def _compare(beside: Artifact | None, digest: str, path: Path) -> None:
+def _check_hash(beside: Artifact | None, digest: str, path: Path) -> None:
     if beside is not None and beside.sha256 is not None and beside.sha256 != digest:
         raise ArtifactError(
             f"{path} is not the file that was exported.",
-            f"Its SHA-256 is {digest[:12]}..., {path.with_suffix('.json').name} says "
-            f"{beside.sha256[:12]}...",
-            "It was changed or damaged on the way; export or copy both files again.",
+            f"Its SHA-256 starts with {digest[:12]}, and with {beside.sha256[:12]} in "
+            f"{path.with_suffix('.json').name}.",
+            "It was changed or damaged since; export or copy both files again.",
         )
 
 
-def _dtype(subject: Subject, held: Artifact | None) -> DType:
+def _dtype(file: ModelFile, manifest: Artifact | None) -> DType:
     """Return the type most MACs run in; without a count, the type of the weights in the file."""
-    if subject.layers is not None and any(layer.macs for layer in subject.layers):
-        by_type = proxy.totals(subject.layers).macs
+    if file.layers is not None and any(layer.macs for layer in file.layers):
+        by_type = proxy.totals(file.layers).macs
         return max(by_type, key=lambda dtype: by_type[dtype])
-    if held is not None:
-        return held.dtype
-    if subject.runtime.FORMAT == "tflite":
+    if manifest is not None:
+        return manifest.dtype
+    if file.runtime.FORMAT == "tflite":
         types = [
             tensor.type
-            for operator in tflite_file.read(subject.path).operators
+            for operator in tflite_file.read(file.path).operators
             for tensor in operator.inputs
             if tensor is not None and tensor.constant and len(tensor.shape) > 1
         ]
         return "int8" if any(kind in ("INT8", "UINT8", "INT4") for kind in types) else "float32"
-    content = subject.path.read_bytes()
+    content = file.path.read_bytes()
     return "int8" if any(name in content for name in _QUANTISED_ONNX) else "float32"

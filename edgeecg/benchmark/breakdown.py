@@ -1,4 +1,4 @@
-"""Where the median goes: t = empty graph + roofline (MACs / measured peak) + the rest."""
+"""Splitting the median latency: t = empty graph + roofline (MACs / measured peak) + rest."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SECONDS = 0.1
 
 @dataclass(frozen=True)
 class ReferenceKernels:
-    """What one runtime does at its best on this core.
+    """How fast one runtime is at best on this core.
 
     Attributes:
-        empty_graph_s: Median of a graph that does nothing, or None when none could be built.
-        peak_macs_per_s: MACs per second of a compute-bound layer, by dtype; a missing dtype could
-            not be built.
+        empty_graph_s: Median of a graph without operations, or None when none can be built.
+        peak_macs_per_s: MACs per second of a compute-bound layer, by dtype. A dtype is missing when
+            its layer cannot be built.
     """
 
     empty_graph_s: float | None
@@ -33,13 +33,13 @@ class ReferenceKernels:
 def reference_kernels(
     runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock
 ) -> ReferenceKernels:
-    """Measure a runtime's two reference graphs.
+    """Measure a runtime's empty graph, and its peak in each type.
 
     Args:
         runtime: The runtime.
         dtypes: Types whose peak is wanted.
-        threads: Threads of the runtime.
-        clock: Where time comes from.
+        threads: Number of threads of the runtime.
+        clock: The source of time.
     """
     empty = runtime.empty_graph()
     peaks: dict[DType, float] = {}
@@ -47,7 +47,7 @@ def reference_kernels(
         built = runtime.peak_graph(dtype)
         if built is not None:
             content, macs = built
-            # The fastest run: a peak is what the core can do, not what it mostly does.
+            # The fastest run, because a peak is the most that the core can do.
             peaks[dtype] = macs / min(_samples_s(runtime, content, threads, clock))
     if empty is None:
         return ReferenceKernels(None, peaks)
@@ -58,13 +58,13 @@ def reference_kernels(
 def split(
     median_s: float, macs: Mapping[DType, int] | None, dtype: DType, measured: ReferenceKernels
 ) -> Breakdown:
-    """Split a median with a runtime's reference_kernels.
+    """Split a median with the reference kernels of the same runtime.
 
     Args:
         median_s: Median latency of the file.
         macs: Executed MACs by dtype, or None when they could not be counted.
-        dtype: The file's main type.
-        measured: What the runtime can do.
+        dtype: The type most of the file's MACs run in.
+        measured: The reference kernels.
     """
     peaks = measured.peak_macs_per_s
     needed: dict[DType, int] = {kind: count for kind, count in (macs or {}).items() if count}

@@ -1,4 +1,4 @@
-"""Time as the measurements see it; tests put a simulated one in its place."""
+"""The source of time for all measurements; tests replace it with a simulated one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Clock:
     """A monotonic clock and a way to wait.
 
     Attributes:
-        now_ns: Nanoseconds since an arbitrary moment; never goes back.
+        now_ns: Returns nanoseconds since an arbitrary moment; never goes back.
         sleep: Waits for a number of seconds.
     """
 

@@ -1,8 +1,9 @@
-"""Energy of one inference: busy windows between idle windows, idle interpolated and subtracted.
+"""Energy of one inference: busy windows between idle windows, with the idle power subtracted.
 
-The scheme of MLPerf Tiny's energy mode (median of five windows), with an idle window around each
-busy one. Detection limit: idle sigma * sqrt(2) * T / N, for idle is subtracted from a window that
-carries the same noise.
+The scheme is that of MLPerf Tiny's energy mode (median of five windows), with an idle window before
+and after each busy one. The idle power during a busy window is interpolated linearly. The detection
+limit is sigma * sqrt(2) * T / N, where sigma is the standard deviation of the idle power, T the
+length of a busy window and N its number of inferences: idle and busy windows have the same noise.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Window:
-    """One window.
+    """One window of a measurement.
 
     Attributes:
-        seconds: Its length.
-        joules: Energy in it, of everything the meter covers.
-        inferences: Inferences in it; 0 when idle.
-        middle_s: Time of its middle.
+        seconds: Length of the window.
+        joules: Energy during the window, of everything that the meter covers.
+        inferences: Number of inferences during the window; 0 for an idle window.
+        middle_s: Time of the middle of the window.
     """
 
     seconds: float
@@ -40,60 +41,56 @@ class Window:
 
     @property
     def watts(self) -> float:
-        """Mean power."""
+        """Mean power during the window."""
         return self.joules / self.seconds
 
 
 def not_measured(reason: str) -> Energy:
-    """Return the Energy that says why there is none."""
+    """Return an Energy without figures.
+
+    Args:
+        reason: Why the energy was not measured.
+    """
     return Energy(
         tier="not measured", meter=None, reason=reason, gross_j=None, net_j=None, ci95_j=None
     )
 
 
-def measure(
-    invoke: Callable[[], None],
-    meter: Meter,
-    suite: Suite,
-    clock: Clock,
-    advance: Callable[[], None] = lambda: None,
-) -> Energy:
-    """Measure one file with an open meter.
+def measure(invoke: Callable[[], None], meter: Meter, suite: Suite, clock: Clock) -> Energy:
+    """Measure the energy of one inference with an open meter.
 
     Args:
         invoke: Runs one inference.
         meter: The meter.
         suite: Number and length of the windows, and the warm-up.
-        clock: Where time comes from.
-        advance: Called after each busy window.
+        clock: The source of time.
 
     Raises:
-        MeterError: The meter fails, or stands still.
+        MeterError: The meter fails, or counts no energy.
     """
-    _watched(meter, clock, suite.idle_window_seconds, None)
-    _watched(meter, clock, max(suite.warmup_seconds, 0.1), invoke)
-    idle = [_watched(meter, clock, suite.idle_window_seconds, None)]
+    _window(meter, clock, suite.idle_window_seconds, None)
+    _window(meter, clock, max(suite.warmup_seconds, 0.1), invoke)
+    idle = [_window(meter, clock, suite.idle_window_seconds, None)]
     busy: list[Window] = []
     for _ in range(suite.energy_windows):
-        busy.append(_watched(meter, clock, suite.energy_window_seconds, invoke))
-        idle.append(_watched(meter, clock, suite.idle_window_seconds, None))
-        advance()
+        busy.append(_window(meter, clock, suite.energy_window_seconds, invoke))
+        idle.append(_window(meter, clock, suite.idle_window_seconds, None))
     if any(window.joules <= 0.0 for window in [*busy, *idle]):
         raise MeterError(
-            f"The meter '{meter.name}' stood still.",
-            "A whole window passed without any energy, which no running machine does.",
-            "Check the meter; use longer windows if it is slow.",
+            f"The meter '{meter.name}' counted no energy.",
+            "Its value did not change during a whole window, and a running machine uses energy.",
+            "Check the meter; if it is slow, use a suite with longer windows.",
         )
     return evaluate(busy, idle, meter)
 
 
 def evaluate(busy: Sequence[Window], idle: Sequence[Window], meter: Meter) -> Energy:
-    """Turn windows into joules per inference.
+    """Compute the energy of one inference from windows.
 
     Args:
-        busy: Windows full of inferences.
-        idle: Windows around and between them, at least two.
-        meter: Where they come from.
+        busy: Windows with inferences.
+        idle: Idle windows before, between and after them; at least two.
+        meter: The meter that was read.
     """
     watts = np.interp(
         [window.middle_s for window in busy],
@@ -135,10 +132,10 @@ def _interval(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tupl
     return low, high
 
 
-def _watched(
+def _window(
     meter: Meter, clock: Clock, seconds: float, invoke: Callable[[], None] | None
 ) -> Window:
-    """Run, or wait, for a window, and read the meter at its edges and about once a second."""
+    """Run inferences, or wait, for a window; read the meter at its ends and once a second."""
     before, begun = meter.joules(), clock.now()
     end, read_at = begun + seconds, begun
     runs, now = 0, begun

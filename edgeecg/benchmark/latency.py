@@ -1,4 +1,4 @@
-"""Time of one inference: warmed up, pinned, around the bare invoke, every sample kept."""
+"""Time of one inference: after a warm-up, on one core, around the invoke call alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edgeecg.schema import Latency, Suite
 
 _BLOCK = 10
 _STEADY = 0.05
-_MOST_WARMUPS = 10
+_MAX_WARMUPS = 10
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -28,11 +28,11 @@ class Stopwatch:
     """Collects the times of one loaded file over several rounds.
 
     Attributes:
-        session: The file.
-        clock: Where time comes from.
+        session: The loaded file.
+        clock: The source of time.
         first_s: Time of the first inference after loading.
-        warmup_n: Runs that do not count, so far.
-        samples_ns: Timed runs, so far.
+        warmup_n: Number of warm-up runs so far.
+        samples_ns: Times of the timed runs so far.
     """
 
     session: Session
@@ -42,13 +42,15 @@ class Stopwatch:
     samples_ns: list[int] = field(default_factory=list[int])
 
     def first(self) -> None:
-        """Time the first inference after loading, which also pays for set-up."""
+        """Time the first inference after loading, which includes set-up."""
         self.first_s = self._timed(1)[0] * 1e-9
 
     def warm_up(self, runs: int, seconds: float) -> None:
-        """Run until the time is steady: two blocks of 10 runs in a row within 5 %.
+        """Run until the times of two successive blocks of 10 runs differ by at most 5 %.
 
-        At least ``runs`` runs and ``seconds`` seconds, at most ten times both.
+        Args:
+            runs: Smallest number of runs; ten times as many end the warm-up in any case.
+            seconds: Shortest time; ten times as long ends the warm-up in any case.
         """
         begun = self.clock.now()
         before, done = 0.0, 0
@@ -58,14 +60,19 @@ class Stopwatch:
             spent = self.clock.now() - begun
             steady = abs(block - before) <= _STEADY * block
             enough = done >= runs and spent >= seconds
-            limit = done >= _MOST_WARMUPS * runs and spent >= _MOST_WARMUPS * seconds
+            limit = done >= _MAX_WARMUPS * runs and spent >= _MAX_WARMUPS * seconds
             if (enough and steady) or limit:
                 break
             before = block
         self.warmup_n += done
 
     def collect(self, runs: int, seconds: float = 0.0) -> None:
-        """Time back-to-back runs: at least ``runs`` and for at least ``seconds``."""
+        """Time runs without pauses.
+
+        Args:
+            runs: Smallest number of runs.
+            seconds: Shortest time.
+        """
         begun = self.clock.now()
         done = 0
         while done < runs or self.clock.now() - begun < seconds:
@@ -90,7 +97,15 @@ class Stopwatch:
         spin: bool | None = None,
         cpu_s: float | None = None,
     ) -> Latency:
-        """Return the statistics of all timed runs (percentiles interpolated linearly)."""
+        """Return the statistics of all timed runs (percentiles interpolated linearly).
+
+        Args:
+            threads: Number of threads of the runtime.
+            cpu: The processor that this thread is bound to, or None.
+            rate_hz: Runs per second that were asked for, or None for runs without pauses.
+            spin: Whether idle worker threads spin, or None when unknown.
+            cpu_s: Processor seconds of one period, or None.
+        """
         samples = np.array(self.samples_ns) / 1e9
         p50, p90, p99 = np.percentile(samples, (50, 90, 99)).tolist()
         return Latency(
@@ -118,17 +133,17 @@ def at_rate(
     clock: Clock,
     processor_s: Callable[[], float] = time.process_time,
 ) -> tuple[Stopwatch, float]:
-    """Time runs at a fixed rate, as a wearable makes them, waiting in between.
+    """Time runs at a fixed rate with pauses, as on a wearable device.
 
     Args:
-        load: Loads the file anew.
+        load: Loads the file in a new session.
         rate_hz: Runs per second.
-        suite: Its warm-up, its shortest timed span, and at least 10 runs.
-        clock: Where time comes from.
-        processor_s: Processor seconds of this process, all threads.
+        suite: Gives the warm-up and the shortest time; at least 10 runs are timed.
+        clock: The source of time.
+        processor_s: Returns the processor seconds of this process, over all threads.
 
     Returns:
-        The times, and the processor seconds of one period: what runs, and what spins between.
+        The times, and the processor seconds of one period, which include spinning threads.
 
     Raises:
         UsageError: One run takes longer than the period.
@@ -146,7 +161,7 @@ def at_rate(
     median = float(np.median(watch.samples_ns)) * 1e-9
     if median > period:
         raise UsageError(
-            f"The file cannot run {rate_hz:g} times a second here.",
+            f"The file cannot run {rate_hz:g} times per second on this machine.",
             f"One run takes {median:.3g} s.",
             "Give a lower --rate.",
         )
@@ -155,9 +170,14 @@ def at_rate(
 
 @contextlib.contextmanager
 def undisturbed(threads: int) -> Generator[int | None]:
-    """Pin this thread to one processor and hold the garbage collector; yields the processor.
+    """Bind this thread to one processor and pause the garbage collector.
 
-    With several threads, or where the system does not let it, nothing is pinned and None comes.
+    Args:
+        threads: Number of threads of the runtime.
+
+    Yields:
+        The processor, or None when the thread is not bound to one: with several threads, or on a
+        system that cannot do it.
     """
     before = _affinity()
     cpu = _fastest(before) if before and threads == 1 else None
@@ -176,12 +196,12 @@ def undisturbed(threads: int) -> Generator[int | None]:
 
 
 def _affinity() -> set[int]:
-    """Return the processors this thread may use, empty where the system has no such call."""
+    """Return the processors this thread may use; empty on a system without this call."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
 def _fastest(cpus: set[int]) -> int:
-    """Return the fastest core, and among equals the last: interrupts gather on the first."""
+    """Return the fastest core; of equal cores the last, since the first handles interrupts."""
 
     def speed(cpu: int) -> tuple[int, int]:
         try:

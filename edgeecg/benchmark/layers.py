@@ -1,4 +1,4 @@
-"""Seconds of every operation of a file, in the runtime's own profile."""
+"""Seconds of every operation of a file, from the profile of its runtime."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from edgeecg.runtimes import Profile
 from edgeecg.schema import LayerTime
 
 RUNS = 100
-"""Runs that are profiled at most: a profile holds every operation of every run."""
+"""Largest number of profiled runs, because a profile has a line for every operation and run."""
 
 
 def normalised(profile: Profile, median_s: float) -> tuple[tuple[LayerTime, ...], float | None]:
-    """Scale a profile to what the file takes when nobody looks.
+    """Scale a profile to the median latency without a profiler.
 
-    Watching itself slows a runtime down, and what passes between two operations is in none of them:
-    each operation is given its share of the median of the runs that were timed without a profile.
-    Watching adds about the same few microseconds to each, so that the share of a very short one is
-    too large.
+    A profiler slows the runtime down, and the time between two operations belongs to none of them.
+    Each operation is therefore given its share of the median of the runs that were timed without a
+    profiler. The profiler adds about the same few microseconds to every operation, so the share of
+    a very short one is too large.
 
     Args:
-        profile: Of the file, from a session of its own.
-        median_s: Median latency without a profile.
+        profile: The profile of the file, from a separate session.
+        median_s: Median latency without a profiler.
 
     Returns:
-        The operations, whose seconds add up to the median, and what they added up to in the
-        profile; empty and None where the profile holds none.
+        The operations, whose seconds add up to the median, and their sum in the profile. Empty and
+        None when the profile has no operations.
     """
     whole = sum(operation.seconds for operation in profile.operations)
     if not whole:

@@ -1,9 +1,9 @@
-"""Peak memory of a fresh process that loads and runs one file, and a shield for this one.
+"""Peak memory of a separate process that loads and runs one file.
 
-``python -m edgeecg.benchmark.memory FILE`` is that process. It loads the file first, so that a file
-that kills the native runtime kills it and not the measurement. Its peak is VmHWM of
-``/proc/self/status``: ``ru_maxrss`` would start at the size of the parent, because it lives through
-``exec``.
+``python -m edgeecg.benchmark.memory FILE THREADS`` is that process. It runs before the measurement,
+so that a file that crashes the native runtime crashes only this process. The peak is VmHWM of
+``/proc/self/status``, which psutil does not read. ``ru_maxrss`` would start at the size of the
+parent process, because it survives ``exec``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,21 @@ from edgeecg.errors import ArtifactError, EdgeECGError
 
 _STATUS = Path("/proc/self/status")
 _RUNS = 10
-_PATIENCE_S = 300
+_TIMEOUT_S = 300
 
 
 def main(path: Path, threads: int) -> int:
-    """Load and run a file, print what it took as JSON; return the exit status."""
+    """Load and run a file, print its memory as JSON, and return the exit status.
+
+    Args:
+        path: The file.
+        threads: Number of threads of the runtime.
+    """
     try:
         runtime = runtimes.for_file(path)
         runtime.version()
         earlier, before = _status_bytes("VmHWM"), _status_bytes("VmRSS")
-        _forget_peak()
+        _reset_peak()
         session = runtime.load(path, threads)
         for _ in range(_RUNS):
             session.invoke()
@@ -37,7 +42,7 @@ def main(path: Path, threads: int) -> int:
         print(json.dumps({"error": [error.what, error.why, error.todo]}))
         return 1
     except Exception as error:
-        # Native runtimes raise classes of their own; whatever it is, the file could not be run.
+        # Every native runtime has its exception classes; all mean that the file cannot be run.
         print(json.dumps({"error": _refused(path, str(error))}))
         return 1
     if earlier is None or before is None or after is None:
@@ -48,38 +53,39 @@ def main(path: Path, threads: int) -> int:
 
 
 def probe(path: Path, threads: int) -> tuple[int, int] | None:
-    """Run a file in a fresh process.
+    """Run a file in a separate process.
 
     Args:
         path: The file.
-        threads: Threads of the runtime.
+        threads: Number of threads of the runtime.
 
     Returns:
-        Peak resident bytes of that process, and the part above the same process before the file
-        was loaded; None where the system does not tell.
+        Peak resident bytes of that process, and by how much they exceed those before the file was
+        loaded. None on a system that does not report them.
 
     Raises:
-        ArtifactError: The file cannot be loaded or run, or kills the process.
+        ArtifactError: The file cannot be loaded or run, or crashes the process.
+        EdgeECGError: The process gives no answer.
     """
     command = [sys.executable, "-m", "edgeecg.benchmark.memory", str(path), str(threads)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ArtifactError(
-            *_refused(path, f"{_RUNS} runs took more than {_PATIENCE_S} s")
+            *_refused(path, f"{_RUNS} runs took more than {_TIMEOUT_S} s")
         ) from error
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        raise ArtifactError(*_refused(path, f"it killed the process that tried ({name})"))
+        raise ArtifactError(*_refused(path, f"it crashed the process ({name})"))
     try:
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
     except ValueError as error:
         raise EdgeECGError(
-            "The process that measures memory did not answer.",
+            "The process that measures memory gave no answer.",
             f"It ended with status {done.returncode}: {done.stderr.strip()[-300:]}",
-            "Check that this Python can run: python -m edgeecg.benchmark.memory FILE 1",
+            "Check that this command works: python -m edgeecg.benchmark.memory FILE 1",
         ) from error
     if "error" in answer:
         raise ArtifactError(*answer["error"])
@@ -90,7 +96,7 @@ def _refused(path: Path, cause: str) -> tuple[str, str, str]:
     return (
         f"{path} cannot be run.",
         f"The runtime failed on it: {' '.join(cause.split())[:300]}.",
-        "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+        "It is corrupt, or has operations this runtime lacks; export or copy it again.",
     )
 
 
@@ -106,12 +112,12 @@ def _status_bytes(key: str) -> int | None:
     return None
 
 
-def _forget_peak() -> None:
-    """Start VmHWM anew (proc(5), clear_refs, value 5), so that imports do not hide the model."""
+def _reset_peak() -> None:
+    """Reset VmHWM (proc(5), clear_refs, value 5), so that imports do not hide the model."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
-        # A container may forbid it; the model's part is then at most what it says.
+        # A container may forbid it; the model's part is then an upper limit.
         return
 
 

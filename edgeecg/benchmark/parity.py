@@ -1,4 +1,4 @@
-"""Whether a file still answers as PyTorch did: the probe set beside it, run again here."""
+"""Comparing a file's outputs with those of PyTorch, on the probe set beside the file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edgeecg.schema import Parity, Task
 
 
 def probe_path(path: Path) -> Path:
-    """Return where a file's probe set lies: ``STEM.probe.npz`` beside it."""
+    """Return the path of a file's probe set: ``STEM.probe.npz`` beside the file."""
     return path.with_name(f"{path.stem}.probe.npz")
 
 
 def check(path: Path, session: Session, task: Task = "beats") -> Parity:
-    """Run the probe set of a file and compare with its reference outputs.
+    """Run the probe set of a file and compare its outputs with the reference outputs.
 
     Args:
         path: The model file.
         session: The same file, loaded.
-        task: Says when two outputs have the same label; see :func:`compare`.
+        task: Determines when two outputs have the same label, see :func:`compare`.
 
     Returns:
-        The agreement; ``n`` None with a reason when there is no probe set.
+        The agreement; without a probe set ``n`` is None, with a reason.
 
     Raises:
         ArtifactError: The probe set is damaged or does not fit the file.
@@ -43,11 +43,14 @@ def check(path: Path, session: Session, task: Task = "beats") -> Parity:
     x, expected = _load(beside)
     if x.shape[1:] != session.input_shape[1:]:
         raise _damaged(
-            beside, f"Its windows are {x.shape[1:]}, the model takes {session.input_shape[1:]}"
+            beside,
+            f"Its windows have shape {x.shape[1:]}, and the model takes {session.input_shape[1:]}",
         )
     found = np.concatenate([session.run(x[i : i + 1]).reshape(1, -1) for i in range(len(x))])
     if found.shape != expected.shape:
-        raise _damaged(beside, f"It holds {expected.shape} logits, the model gives {found.shape}")
+        raise _damaged(
+            beside, f"Its logits have shape {expected.shape}, and the model returns {found.shape}"
+        )
     return compare(expected, found, task)
 
 
@@ -58,9 +61,9 @@ def compare(
 
     Args:
         reference: PyTorch's logits ``(n, classes)``.
-        found: The file's, in the same order; finite.
-        task: ``"beats"``: the same label is the same largest logit. ``"records"``: the same set of
-            classes with a probability (sigmoid) of 0.50 and more.
+        found: The file's logits ``(n, classes)``, for the same windows; finite.
+        task: With ``"beats"``, two outputs have the same label when the same logit is the largest.
+            With ``"records"``, when the same classes have a probability (sigmoid) of at least 0.50.
     """
     difference = np.abs(found.astype(np.float64) - reference.astype(np.float64))
     if task == "records":
@@ -76,20 +79,21 @@ def compare(
 
 def _load(beside: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     try:
-        # Opened here, for np.load leaves its own file open when the content is no archive.
-        with beside.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
-            x, logits = held["x"], held["logits"]
+        # Opened here because np.load leaves its file open when the content is not an archive.
+        with beside.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            x, logits = archive["x"], archive["logits"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(beside, f"Reading it failed ({error})") from error
     for name, array, axes in (("x", x, 3), ("logits", logits, 2)):
         if array.ndim != axes or array.dtype != np.float32 or not array.size:
             raise _damaged(
-                beside, f"'{name}' should be float32 with {axes} axes and is {_describe(array)}"
+                beside,
+                f"'{name}' should be float32 with {axes} axes and is {_describe(array)}",
             )
         if not np.isfinite(array).all():
-            raise _damaged(beside, f"'{name}' holds values that are not finite")
+            raise _damaged(beside, f"'{name}' contains values that are not finite")
     if len(x) != len(logits):
-        raise _damaged(beside, f"It holds {len(x)} windows and {len(logits)} rows of logits")
+        raise _damaged(beside, f"It has {len(x)} windows and {len(logits)} rows of logits")
     return x, logits
 
 
@@ -101,5 +105,5 @@ def _damaged(beside: Path, cause: str) -> ArtifactError:
     return ArtifactError(
         f"The probe set {beside} does not fit its file.",
         f"{cause}.",
-        "Export or copy the file and its probe set again, or take the probe set away.",
+        "Export or copy the file and its probe set again, or remove the probe set.",
     )

@@ -1,11 +1,10 @@
-"""The whole measurement of some files: what ``edgeecg bench`` does."""
+"""Measuring exported files from beginning to end: what ``edgeecg bench`` does."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,20 +12,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg import __version__, meters
-from edgeecg.benchmark import artifacts, breakdown, energy, latency, layers, memory, parity
-from edgeecg.benchmark.artifacts import Subject
+from edgeecg import resources
+from edgeecg._version import __version__
+from edgeecg.benchmark import artifacts, breakdown, latency, layers, memory, meter_choice, parity
+from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark.config import BenchConfig
 from edgeecg.benchmark.latency import Stopwatch
 from edgeecg.devices import detection
-from edgeecg.errors import MeterError, MissingDependencyError
+from edgeecg.errors import UsageError
+from edgeecg.progress import ProgressCallback
 from edgeecg.runtimes import Profile, Session
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,
     BenchReport,
     BenchResult,
+    DeviceInfo,
     DeviceProfile,
     DType,
     Energy,
@@ -36,46 +39,55 @@ from edgeecg.schema import (
     Suite,
 )
 
-ROUNDS = 5
-NO_METER = "none"
-
-_TOO_SHORT = "Every operation is over before the profiler's clock has moved on."
-
-Advance = Callable[[str], None]
+_ROUNDS = 5
+_TOO_SHORT = "Every operation is shorter than the resolution of the profiler's clock."
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to measure, and how.
+@dataclass
+class _Steps:
+    """Counts the steps of a measurement and reports them.
 
     Attributes:
-        files: Exported files.
-        suite: Runs, seconds and windows.
-        profile: The device.
-        threads: Threads of the runtime.
-        meter: A meter's name, ``"none"``, or None for the first of the device's that works.
-        rate_hz: Also measure at this many runs a second; None does not.
-        command: The command line, for the report.
+        total: Number of steps.
+        on_step: Called at the start of each step.
+        done: Number of steps that were started.
     """
 
-    files: tuple[Path, ...]
-    suite: Suite
-    profile: DeviceProfile
-    threads: int = 1
-    meter: str | None = None
-    rate_hz: float | None = None
-    command: str = ""
+    total: int
+    on_step: ProgressCallback | None
+    done: int = 0
 
-    def steps(self) -> int:
-        """Return how often :func:`measure` will report progress."""
-        return len(self.files) * (4 + ROUNDS + (self.rate_hz is not None))
+    def start(self, what: str) -> None:
+        """Report the start of the next step."""
+        if self.on_step is not None:
+            self.on_step(what, self.done, self.total)
+        self.done += 1
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """One loaded file on its way through the measurement."""
+class _Setup:
+    """What is the same for all files of one measurement.
 
-    subject: Subject
+    Attributes:
+        config: What was asked for.
+        suite: Number and length of the measurements.
+        profile: The device.
+        clock: The source of time.
+        steps: The progress.
+    """
+
+    config: BenchConfig
+    suite: Suite
+    profile: DeviceProfile
+    clock: Clock
+    steps: _Steps
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """One loaded file, and what is known of it before it is timed."""
+
+    file: ModelFile
     manifest: Artifact | None
     reference: ArtifactRef
     watch: Stopwatch
@@ -83,94 +95,130 @@ class _Bench:
     parity: Parity
 
 
-def measure(
-    request: Request, clock: Clock | None = None, advance: Advance = lambda _: None
-) -> BenchReport:
-    """Measure files on this machine.
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured of one file after its latency."""
 
-    Every file is first loaded in a process of its own. Then all files are timed in turn, in rounds
-    (A B A B ...), so that a drift of the machine hits all of them alike.
+    profile: Profile
+    duty_cycle: tuple[Latency, ...]
+    energy: Energy
+
+
+def measure(
+    files: Sequence[Path],
+    config: BenchConfig | None = None,
+    *,
+    command: str = "",
+    on_step: ProgressCallback | None = None,
+    clock: Clock | None = None,
+) -> BenchReport:
+    """Measure latency, energy, memory and parity of exported files on this machine.
+
+    Every file is first loaded in a separate process. Then all files are timed in turn, in rounds
+    (A B A B ...), so that a drift of the machine affects all of them alike.
 
     Args:
-        request: What and how.
-        clock: Where time comes from; the machine's when None.
-        advance: Called with a description at the start of each step.
+        files: Exported files. A file that is given twice is measured once.
+        config: How to measure; the defaults when None.
+        command: The command line, for the report.
+        on_step: Called at the start of each step with what is done, how many steps are finished
+            and how many there are.
+        clock: The source of time; the machine's clock when None.
+
+    Returns:
+        One result per file, in the order of ``files``.
 
     Raises:
-        EdgeECGError: A file is missing, corrupt or foreign; the meter asked for does not work; the
-            rate asked for cannot be kept.
+        UsageError: No file was given, no runtime runs a file, the device is not recognised, or the
+            rate cannot be kept.
+        UnknownNameError: There is no such device profile, suite or meter.
+        ArtifactError: A file is corrupt, or is not the one its manifest describes.
+        MeterError: The meter that was asked for by name does not work.
+        EdgeECGError: A file does not exist.
     """
-    clock = clock or Clock()
-    subjects = [artifacts.examine(path) for path in request.files]
-    if request.meter not in (None, NO_METER):
-        # Asked for by name: say at once that it does not work.
-        meters.get(request.meter).open().close()
-    with latency.undisturbed(request.threads) as cpu:
+    config = config or BenchConfig()
+    if not files:
+        raise UsageError(
+            "There is nothing to measure.", "No file was given.", "Give at least one exported file."
+        )
+    suite = resources.load_suite(config.suite)
+    profile = resources.load_device(config.device) if config.device else detection.detect()
+    meter_choice.check(config.meter)
+    examined = [artifacts.examine(path) for path in dict.fromkeys(files)]
+    steps = _Steps(len(examined) * (4 + _ROUNDS + (config.rate_hz is not None)), on_step)
+    setup = _Setup(config, suite, profile, clock or Clock(), steps)
+    with latency.undisturbed(config.threads) as cpu:
         before = detection.state(cpu)
-        benches = [_load(subject, request, clock, advance) for subject in subjects]
-        _time(benches, suite=request.suite, advance=advance)
-        profiles = [_profile(bench, request, advance) for bench in benches]
-        kernels = _reference_kernels(benches, request, clock)
-        duty_cycles = [_duty_cycle(bench, request, cpu, clock, advance) for bench in benches]
-        energies = [_energy(bench, request, clock, advance) for bench in benches]
+        loaded = [_load(file, setup) for file in examined]
+        _time(loaded, setup)
+        profiles = [_profile(each, setup) for each in loaded]
+        kernels = _reference_kernels(loaded, setup)
+        duty_cycles = [_duty_cycle(each, setup, cpu) for each in loaded]
+        energies = [_energy(each, setup) for each in loaded]
         after = detection.state(cpu)
-    here = detection.describe(request.profile, before, after)
-    results: list[BenchResult] = []
-    for bench, profile, duty_cycle, used in zip(
-        benches, profiles, duty_cycles, energies, strict=True
-    ):
-        timed = bench.watch.latency(request.threads, cpu)
-        operations, profiled_s = layers.normalised(profile, timed.p50_s)
-        proxy, costs = artifacts.relative_proxy(
-            bench.subject, bench.manifest, request.profile.coefficients
-        )
-        results.append(
-            BenchResult(
-                artifact=bench.reference,
-                device=here,
-                runtime=bench.subject.runtime.version(),
-                latency=timed,
-                duty_cycle=duty_cycle,
-                breakdown=breakdown.split(
-                    timed.p50_s,
-                    costs.macs if costs else None,
-                    bench.reference.dtype,
-                    kernels[bench.reference.format],
-                ),
-                energy=used,
-                proxy=proxy,
-                memory=bench.memory,
-                parity=bench.parity,
-                layers=operations,
-                layers_profiled_s=profiled_s,
-                layers_reason=None if operations else profile.reason or _TOO_SHORT,
-            )
-        )
+    measured = map(_Measured, profiles, duty_cycles, energies)
+    here = detection.describe(profile, before, after)
     return BenchReport(
-        results=tuple(results),
-        suite=request.suite,
+        results=tuple(
+            _result(each, found, setup, here, kernels, cpu)
+            for each, found in zip(loaded, measured, strict=True)
+        ),
+        suite=suite,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=request.command,
+        command=command,
         edgeecg_version=__version__,
     )
 
 
-def _load(subject: Subject, request: Request, clock: Clock, advance: Advance) -> _Bench:
-    advance(f"{subject.path.name}: memory")
-    used = memory.probe(subject.path, request.threads)
-    session = subject.runtime.load(subject.path, request.threads)
-    watch = Stopwatch(session, clock)
+def _result(
+    loaded: _Loaded,
+    measured: _Measured,
+    setup: _Setup,
+    device: DeviceInfo,
+    kernels: dict[str, ReferenceKernels],
+    cpu: int | None,
+) -> BenchResult:
+    timed = loaded.watch.latency(setup.config.threads, cpu)
+    operations, profiled_s = layers.normalised(measured.profile, timed.p50_s)
+    proxy, costs = artifacts.relative_proxy(
+        loaded.file, loaded.manifest, setup.profile.coefficients
+    )
+    reference = loaded.reference
+    return BenchResult(
+        artifact=reference,
+        device=device,
+        runtime=loaded.file.runtime.version(),
+        latency=timed,
+        duty_cycle=measured.duty_cycle,
+        breakdown=breakdown.split(
+            timed.p50_s, costs.macs if costs else None, reference.dtype, kernels[reference.format]
+        ),
+        energy=measured.energy,
+        proxy=proxy,
+        memory=loaded.memory,
+        parity=loaded.parity,
+        layers=operations,
+        layers_profiled_s=profiled_s,
+        layers_reason=None if operations else measured.profile.reason or _TOO_SHORT,
+    )
+
+
+def _load(file: ModelFile, setup: _Setup) -> _Loaded:
+    setup.steps.start(f"{file.path.name}: memory")
+    used = memory.probe(file.path, setup.config.threads)
+    session = file.runtime.load(file.path, setup.config.threads)
+    watch = Stopwatch(session, setup.clock)
     watch.first()
-    advance(f"{subject.path.name}: parity")
-    held = artifacts.manifest(subject, session)
-    agreement = parity.check(subject.path, session, held.task if held else "beats")
+    setup.steps.start(f"{file.path.name}: parity")
+    manifest = artifacts.read_manifest(file, session)
+    agreement = parity.check(file.path, session, manifest.task if manifest else "beats")
     if agreement.n is None:
-        # Time it on numbers rather than on the zeros it was loaded with.
+        # The probe set would have left its last window as input; without one it is all zeros.
         session.run(_noise(session))
-    return _Bench(
-        subject=subject,
-        manifest=held,
-        reference=artifacts.reference(subject, held),
+    return _Loaded(
+        file=file,
+        manifest=manifest,
+        reference=artifacts.reference(file, manifest),
         watch=watch,
         memory=Memory(peak_rss_bytes=None, reason="The system has no /proc/self/status.")
         if used is None
@@ -180,71 +228,59 @@ def _load(subject: Subject, request: Request, clock: Clock, advance: Advance) ->
 
 
 def _noise(session: Session) -> NDArray[np.float32]:
-    """Return an input of numbers: on zeros, an operation may be faster than ever in use."""
+    """Return a random input, because some operations are faster on zeros than on real data."""
     return np.random.default_rng(0).standard_normal(session.input_shape, np.float32)
 
 
-def _profile(bench: _Bench, request: Request, advance: Advance) -> Profile:
-    advance(f"{bench.subject.path.name}: layers")
-    x, runs = _noise(bench.watch.session), min(request.suite.min_runs, layers.RUNS)
-    return bench.subject.runtime.profile(bench.subject.path, x, request.threads, runs)
+def _time(loaded: list[_Loaded], setup: _Setup) -> None:
+    suite = setup.suite
+    for turn in range(_ROUNDS):
+        for each in loaded:
+            setup.steps.start(f"{each.file.path.name}: latency, round {turn + 1} of {_ROUNDS}")
+            # The other files have displaced this one from the caches: every round warms up again,
+            # the later ones for a shorter time.
+            share = 1 if turn == 0 else _ROUNDS
+            each.watch.warm_up(math.ceil(suite.warmup_runs / share), suite.warmup_seconds / share)
+            each.watch.collect(math.ceil(suite.min_runs / _ROUNDS), suite.min_seconds / _ROUNDS)
 
 
-def _time(benches: list[_Bench], suite: Suite, advance: Advance) -> None:
-    for turn in range(ROUNDS):
-        for bench in benches:
-            advance(f"{bench.subject.path.name}: latency, round {turn + 1} of {ROUNDS}")
-            # Another file has been in the caches since: each round warms up anew, if for shorter.
-            share = 1 if turn == 0 else ROUNDS
-            bench.watch.warm_up(math.ceil(suite.warmup_runs / share), suite.warmup_seconds / share)
-            bench.watch.collect(math.ceil(suite.min_runs / ROUNDS), suite.min_seconds / ROUNDS)
+def _profile(loaded: _Loaded, setup: _Setup) -> Profile:
+    setup.steps.start(f"{loaded.file.path.name}: layers")
+    x, runs = _noise(loaded.watch.session), min(setup.suite.min_runs, layers.RUNS)
+    return loaded.file.runtime.profile(loaded.file.path, x, setup.config.threads, runs)
 
 
-def _reference_kernels(
-    benches: list[_Bench], request: Request, clock: Clock
-) -> dict[str, ReferenceKernels]:
-    """Measure the reference graphs once for each format, in every type its files multiply in."""
-    runtimes = {bench.subject.runtime.FORMAT: bench.subject.runtime for bench in benches}
+def _reference_kernels(loaded: list[_Loaded], setup: _Setup) -> dict[str, ReferenceKernels]:
+    """Measure the reference kernels once per format, in every type that its files multiply in."""
+    runtimes = {each.file.runtime.FORMAT: each.file.runtime for each in loaded}
     wanted: dict[str, set[DType]] = {name: set() for name in runtimes}
-    for bench in benches:
-        counted = bench.subject.layers or (bench.manifest.layers if bench.manifest else ())
-        wanted[bench.reference.format] |= {
-            bench.reference.dtype,
+    for each in loaded:
+        counted = each.file.layers or (each.manifest.layers if each.manifest else ())
+        wanted[each.reference.format] |= {
+            each.reference.dtype,
             *(layer.dtype for layer in counted if layer.macs),
         }
     return {
-        name: breakdown.reference_kernels(runtime, wanted[name], request.threads, clock)
+        name: breakdown.reference_kernels(runtime, wanted[name], setup.config.threads, setup.clock)
         for name, runtime in runtimes.items()
     }
 
 
-def _duty_cycle(
-    bench: _Bench, request: Request, cpu: int | None, clock: Clock, advance: Advance
-) -> tuple[Latency, ...]:
-    subject, rate_hz = bench.subject, request.rate_hz
-    if rate_hz is None:
+def _duty_cycle(loaded: _Loaded, setup: _Setup, cpu: int | None) -> tuple[Latency, ...]:
+    file, config = loaded.file, setup.config
+    if config.rate_hz is None:
         return ()
-    advance(f"{subject.path.name}: at {rate_hz:g} per second")
+    setup.steps.start(f"{file.path.name}: at {config.rate_hz:g} per second")
     measured: list[Latency] = []
-    for spin in (True, False) if subject.runtime.SPIN_SWITCH else (None,):
-        load = functools.partial(subject.runtime.load, subject.path, request.threads, spin)
-        watch, cpu_s = latency.at_rate(load, rate_hz, request.suite, clock)
-        measured.append(watch.latency(request.threads, cpu, rate_hz, spin, cpu_s))
+    for spin in (True, False) if file.runtime.SPIN_SWITCH else (None,):
+        load = functools.partial(file.runtime.load, file.path, config.threads, spin)
+        watch, cpu_s = latency.at_rate(load, config.rate_hz, setup.suite, setup.clock)
+        measured.append(watch.latency(config.threads, cpu, config.rate_hz, spin, cpu_s))
     return tuple(measured)
 
 
-def _energy(bench: _Bench, request: Request, clock: Clock, advance: Advance) -> Energy:
-    advance(f"{bench.subject.path.name}: energy")
-    if request.meter == NO_METER:
-        return energy.not_measured("Switched off with --meter none.")
-    names = request.profile.meters if request.meter is None else (request.meter,)
-    reasons: list[str] = []
-    for name in names:
-        try:
-            with contextlib.closing(meters.get(name).open()) as meter:
-                return energy.measure(bench.watch.session.invoke, meter, request.suite, clock)
-        except (MeterError, MissingDependencyError) as error:
-            if request.meter is not None:
-                raise
-            reasons.append(f"{error.what} {error.why} {error.todo}")
-    return energy.not_measured(" ".join([*reasons, request.profile.no_meter]))
+def _energy(loaded: _Loaded, setup: _Setup) -> Energy:
+    setup.steps.start(f"{loaded.file.path.name}: energy")
+    return meter_choice.measure(
+        loaded.watch.session.invoke, setup.config.meter, setup.profile, setup.suite, setup.clock
+    )

@@ -17,9 +17,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edgeecg import __version__, plugins
+from edgeecg import plugins
+from edgeecg._version import __version__
 
-_TYPER_INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 def verbs() -> list[str]:
@@ -39,7 +40,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _options(
+def _program(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback when something fails.")
     ] = False,
@@ -62,8 +63,8 @@ def application(arguments: list[str]) -> typer.Typer:
     Args:
         arguments: The command line; when it names a verb, only that one is loaded.
     """
-    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-    app.callback()(_options)
+    app = typer.Typer(no_args_is_help=True, add_completion=True, rich_markup_mode=None)
+    app.callback()(_program)
     named = _named(arguments)
     for verb in [named] if named else verbs():
         offered = getattr(importlib.import_module(f"{__name__}.{verb}"), verb)
@@ -75,7 +76,7 @@ def application(arguments: list[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 fine, 1 failed, 2 wrong usage."""
+    """Run the command line and exit: 0 fine, 1 failed, 2 wrong usage, 130 interrupted."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -86,7 +87,7 @@ def run(arguments: list[str]) -> int:
         arguments: Everything after the program's name.
 
     Returns:
-        The exit status: 0 fine, 1 failed, 2 wrong usage.
+        The exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.
     """
     from edgeecg.errors import EdgeECGError, MissingDependencyError
 
@@ -94,7 +95,7 @@ def run(arguments: list[str]) -> int:
         status = application(arguments)(args=arguments, prog_name="edgeecg", standalone_mode=False)
     except Exit as stop:
         # Typer turns Ctrl-C into exit status 130 before anyone else hears of it.
-        return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
+        return _interrupted() if stop.exit_code == _INTERRUPTED else stop.exit_code
     except TyperException as error:
         sys.stderr.write(f"Error: {error.format_message()}\nSee: edgeecg --help\n")
         return error.exit_code
@@ -113,7 +114,7 @@ def run(arguments: list[str]) -> int:
         verb = _named(arguments) or ""
         extra: str = importlib.import_module(f"{__name__}.{verb}").EXTRA
         return _explain(MissingDependencyError(package, extra, f"'edgeecg {verb}'"), arguments)
-    if status == _TYPER_INTERRUPTED:
+    if status == _INTERRUPTED:
         return _interrupted()
     return status if isinstance(status, int) else 0
 
@@ -121,9 +122,9 @@ def run(arguments: list[str]) -> int:
 def _interrupted() -> int:
     sys.stderr.write(
         "\nInterrupted. What was finished is kept, and nothing is half-written. "
-        "Run it again; 'edgeecg compress' goes on with --resume.\n"
+        "Run it again; 'edgeecg train' and 'edgeecg compress' go on with --resume.\n"
     )
-    return 1
+    return _INTERRUPTED
 
 
 def _explain(error: Exception, arguments: list[str]) -> int:

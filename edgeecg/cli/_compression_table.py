@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from edgeecg.cli._console import progress
+from edgeecg.cli._console import errors, progress
 
 if TYPE_CHECKING:
     from edgeecg.schema import (
@@ -42,8 +42,22 @@ class StepTable:
         self._classes = tuple(dict.fromkeys(guarded))
 
     def add(self, event: CompressionStep | Rollback) -> None:
-        """Add a row."""
+        """Add a row; where no terminal shows the table, print a line."""
         self._events.append(event)
+        if not errors().is_terminal:
+            errors().print(self._sentence(event), soft_wrap=True, markup=False)
+
+    def _sentence(self, event: CompressionStep | Rollback) -> str:
+        from edgeecg.schema import CompressionStep
+
+        size = f"{event.nonzero_parameters:,} non-zero parameters"
+        cost = f"executed proxy {event.proxy_executed:.3f}, {event.seconds:.0f} s"
+        if not isinstance(event, CompressionStep):
+            broken = ", ".join(f"{guard} was {value:.3f}" for guard, value in event.broken.items())
+            return f"step rolled back: {broken}; {size}, {cost}"
+        what, value = event.val.headline
+        part = f"{round(event.progress * self._config.steps, 2):g}/{self._config.steps}"
+        return f"step {part}: {size}, {cost}, validation {what} {value:.3f}"
 
     def table(self, note: str = "") -> Table:
         """Return the table as it is now.

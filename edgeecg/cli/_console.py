@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.files import write_text
+from edgeecg.progress import ProgressCallback
 
-Show = Callable[[str, int, int], None]
-"""(what is being done, how much of it, how much there is)."""
+LINE_SECONDS = 30.0
+"""Where no terminal shows a progress bar, long work prints a line this often."""
 
 
 def errors() -> Console:
@@ -45,19 +47,42 @@ def progress() -> Progress:
     )
 
 
-def shown(bar: Progress, first: str) -> Show:
-    """Return what long work calls to say how far it is.
+def shown(bar: Progress, first: str) -> ProgressCallback:
+    """Return what long work calls to report its progress.
+
+    Where the bar is not shown, a line is printed every :data:`LINE_SECONDS`.
 
     Args:
         bar: A started progress bar.
         first: What is being done first.
     """
+    if bar.disable:
+        return _in_lines()
     task = bar.add_task(first, total=None)
 
     def show(what: str, done: int, total: int) -> None:
         bar.update(task, description=what, completed=done, total=total, refresh=done == 0)
 
     return show
+
+
+def _in_lines() -> ProgressCallback:
+    """Return a callback that prints a line now and then, for a pipe or a log."""
+    last = time.monotonic()
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            sys.stderr.write(f"{what}: {done:,} of {total:,}\n" if total else f"{what}\n")
+            sys.stderr.flush()
+
+    return show
+
+
+def command_line() -> str:
+    """Return the command that is running, as it can be given to a shell again."""
+    return shlex.join(["edgeecg", *sys.argv[1:]])
 
 
 def emit_json(json_path: Path | None, text: str) -> None:

@@ -1,4 +1,4 @@
-"""``edgeecg classify``: what a model says of records that nobody has annotated."""
+"""``edgeecg classify``: the classes of beats or records, annotated or not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgeecg.cli._console import Show
     from edgeecg.errors import DataError
-    from edgeecg.evaluation.predictions import Calls
-    from edgeecg.evaluation.predictors import Subject
+    from edgeecg.evaluation.predictions import Predictions
+    from edgeecg.evaluation.predictors import Predictor
+    from edgeecg.progress import ProgressCallback
 
 EXTRA = "compress"
 
@@ -37,53 +37,57 @@ def classify(
         Path | None, typer.Option("--json", help="Write everything as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """Call every beat, or every 12-lead record, of a folder: a table each, and a summary.
+    """Classify every beat, or every 12-lead record, of a folder: a table each, and a summary.
 
     R peaks come from a record's .atr if there is one, else from wfdb's detector XQRS.
     """
     import json
 
-    from edgeecg.cli import _starting
     from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli._leads import lead_names
 
-    names = _starting.lead_names(leads or [])
+    names = lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "loading the model")
 
-        from edgeecg.data import inventory
-        from edgeecg.evaluation.predictors import load_subject
+        from edgeecg.data import sources
+        from edgeecg.evaluation.predictors import load_predictor
 
-        path = inventory.folder_of(data)
-        subject = load_subject(model)
-        calls, errors = _calls(subject, path, names, show)
-    document = _document(subject, data, calls, errors)
+        path = sources.find(data).folder()
+        predictor = load_predictor(model)
+        calls, errors = _calls(predictor, path, names, show)
+    document = _document(predictor, data, calls, errors)
     emit_json(json_path, json.dumps(document, indent=1) + "\n")
-    written = _write(subject, calls, out or Path("calls"))
+    written = _write(predictor, calls, out or Path("calls"))
     console = output(json_path)
-    _show(subject, calls, errors, console)
+    _show(predictor, calls, errors, console)
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
     example = calls[0].record.name
     console.print(f"Next: edgeecg data show {example} --data {data}", soft_wrap=True, markup=False)
 
 
 def _calls(
-    subject: Subject, path: Path, leads: dict[str, str], show: Show
-) -> tuple[list[Calls], dict[str, DataError]]:
-    """Return what is called, and the error of each record that could not be.
+    predictor: Predictor, path: Path, leads: dict[str, str], show: ProgressCallback
+) -> tuple[list[Predictions], dict[str, DataError]]:
+    """Return the predictions, and the error of each record that could not be read.
 
     Raises:
         DataError: That of the first record, when none could be classified.
     """
     from edgeecg.data import unlabelled
     from edgeecg.errors import DataError
-    from edgeecg.evaluation.predictions import call
+    from edgeecg.evaluation.predictions import classify_record
 
     names = unlabelled.names(path)
-    calls: list[Calls] = []
+    calls: list[Predictions] = []
     errors: dict[str, DataError] = {}
     for done, name in enumerate(names, start=1):
         try:
-            calls.append(call(subject, unlabelled.load(path, name, subject.preprocessing, leads)))
+            calls.append(
+                classify_record(
+                    predictor, unlabelled.load(path, name, predictor.preprocessing, leads)
+                )
+            )
         except DataError as error:
             errors[name] = error
         show("classifying", done, len(names))
@@ -93,15 +97,15 @@ def _calls(
 
 
 def _document(
-    subject: Subject, data: str, calls: list[Calls], errors: dict[str, DataError]
+    predictor: Predictor, data: str, calls: list[Predictions], errors: dict[str, DataError]
 ) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
-        "model": subject.title,
+        "model": predictor.title,
         "data": data,
-        "task": subject.task,
-        "classes": list(subject.classes),
-        "preprocessing": subject.preprocessing.to_document(),
+        "task": predictor.task,
+        "classes": list(predictor.classes),
+        "preprocessing": predictor.preprocessing.to_document(),
         "records": [
             {
                 "record": each.record.name,
@@ -116,12 +120,12 @@ def _document(
     }
 
 
-def _write(subject: Subject, calls: list[Calls], folder: Path) -> Path:
+def _write(predictor: Predictor, calls: list[Predictions], folder: Path) -> Path:
     """Write a table of beats for each record, or one of all records; return where they are."""
     from edgeecg.evaluation.predictions import as_csv
     from edgeecg.files import write_text
 
-    if subject.task == "records":
+    if predictor.task == "records":
         rows = [row for each in calls for row in each.rows()]
         write_text(folder / "records.csv", as_csv(rows))
         return folder / "records.csv"
@@ -131,14 +135,14 @@ def _write(subject: Subject, calls: list[Calls], folder: Path) -> Path:
 
 
 def _show(
-    subject: Subject, calls: list[Calls], errors: dict[str, DataError], console: Console
+    predictor: Predictor, calls: list[Predictions], errors: dict[str, DataError], console: Console
 ) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    of_beats = subject.task == "beats"
-    table = Table("record", title=f"Called by {subject.title}", box=SIMPLE_HEAD)
-    for name in subject.classes:
+    of_beats = predictor.task == "beats"
+    table = Table("record", title=f"Called by {predictor.title}", box=SIMPLE_HEAD)
+    for name in predictor.classes:
         table.add_column(name, justify="right")
     for heading in ["R peaks", "left out"] if of_beats else ["left out"]:
         table.add_column(heading)
@@ -147,7 +151,7 @@ def _show(
             numbers = [f"{n:,}" for n in each.counts.values()]
             peaks = each.record.peaks
             table.add_row(each.record.name, *numbers, peaks, _counted(each.record.skipped))
-    total = {name: sum(each.counts[name] for each in calls) for name in subject.classes}
+    total = {name: sum(each.counts[name] for each in calls) for name in predictor.classes}
     left: dict[str, int] = {}
     for each in calls:
         for reason, n in each.record.skipped.items():
@@ -155,19 +159,21 @@ def _show(
     numbers = [f"{n:,}" for n in total.values()]
     table.add_row(f"all {len(calls):,}", *numbers, *[""] * of_beats, _counted(left))
     console.print(table)
-    for line in _remarks(subject, calls, errors):
+    for line in _remarks(predictor, calls, errors):
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _remarks(subject: Subject, calls: list[Calls], errors: dict[str, DataError]) -> list[str]:
+def _remarks(
+    predictor: Predictor, calls: list[Predictions], errors: dict[str, DataError]
+) -> list[str]:
     lines: list[str] = []
     if any(each.record.peaks == "xqrs" for each in calls):
         lines.append(
             "R peaks of records without annotations come from wfdb's detector XQRS: what it misses "
             "is not called, and the model was trained on annotated peaks."
         )
-    if subject.task == "records":
-        by = "0.5" if subject.thresholds is None else "the model's thresholds"
+    if predictor.task == "records":
+        by = "0.5" if predictor.thresholds is None else "the model's thresholds"
         lines.append(f"A record is called every class whose probability reaches {by}.")
     for name, error in list(errors.items())[:_SHOWN_ERRORS]:
         lines.append(f"Left out: {name}. {error}")

@@ -2,172 +2,127 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edgeecg.cli._options import given_options, with_options
+from edgeecg.schema import CompressionConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgeecg.compression.start import Plan
+    from edgeecg.schema import CompressionLog, CustomModule
+
 EXTRA = "compress"
 
-# Options that are fields of CompressionConfig default to None, "as the config says": only what was
-# given on the command line is passed on, and --resume can tell it from what the run was started
-# with.
+_EARLIER_TERMS = {"target": "prefer-costly", "protect": "protect-costly"}
 
 
+@with_options(TrainingConfig, CompressionConfig)
 def compress(
+    options: list[dict[str, Any]],
     model: Annotated[
         str | None,
-        typer.Argument(help="See 'edgeecg models'; or your own: path/to/model.py:build."),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="mitdb, ptbxl, synthetic, or a folder; the model's own if left out."),
-    ] = None,
-    leads: Annotated[
-        list[str] | None, typer.Option(help="For a folder: MODEL'S LEAD=ITS NAME THERE.")
-    ] = None,
-    class_map: Annotated[
-        str | None, typer.Option(help="From beat symbols to classes: aami or ec57.")
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="A run of 'edgeecg train' to start from.")
-    ] = None,
-    retrain: Annotated[
-        bool | None,
-        typer.Option("--retrain", help="Train the dense model even where weights are shipped."),
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            help="channels: remove channels, LSTM units, heads; blocks: whole blocks too; "
-            "none: zero single weights."
+        typer.Argument(
+            help="A model (see 'edgeecg models'), or a custom module: path/to/model.py:build."
         ),
     ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="energy: magnitude and layer energy; l1: magnitude alone; taylor: gradient x "
-            "weight and layer energy; random."
-        ),
-    ] = None,
-    reading: Annotated[
-        str | None, typer.Option(help="target: costly layers pruned more; protect: as printed.")
-    ] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Share of the magnitude in the score, 0..1.")
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="energy=0.2, macs=0.25, size=40kB or, with --costs, latency=0.3: what it may "
-            "cost; repeatable."
-        ),
-    ] = None,
-    costs: Annotated[
-        Path | None,
-        typer.Option(
-            help="What 'edgeecg bench --json' wrote of the dense model's .onnx file: its layers' "
-            "seconds take the place of the counted energy."
-        ),
-    ] = None,
-    guard: Annotated[
-        list[str] | None,
-        typer.Option(help="S:recall>=0.5 or macro_f1>=0.6: what has to stay; repeatable."),
-    ] = None,
-    retries: Annotated[
-        int | None, typer.Option(help="Gentler tries of a step that breaks a guard.")
-    ] = None,
-    sparsity: Annotated[
-        float | None,
-        typer.Option(help="Without a budget: part of the weights to remove, 0..1."),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Prune-and-fine-tune steps.")] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(help="exponential: deep layers cut more; uniform: all layers alike."),
-    ] = None,
-    round_to: Annotated[
-        int | None, typer.Option("--round", help="Channel counts stay multiples of this.")
-    ] = None,
-    distill: Annotated[
-        bool | None,
-        typer.Option("--distill/--no-distill", help="Learn from the dense model's logits."),
-    ] = None,
-    quantize: Annotated[
-        str | None,
-        typer.Option(help="ptq: find the layers that int8 hurts; qat: train for int8 before."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of baseline training.")] = None,
-    finetune_epochs: Annotated[int | None, typer.Option(help="Epochs after each step.")] = None,
-    finetune_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate of fine-tuning.")
-    ] = None,
-    epoch_windows: Annotated[
-        int | None, typer.Option(help="Windows drawn per epoch (beats only).")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Runs NAME-0, NAME-1, ... with seeds 0, 1, ....")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of torch; the default 1 repeats bit for bit.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the named, or the newest, unfinished run.")
     ] = False,
+    reading: Annotated[Literal["target", "protect"] | None, typer.Option(hidden=True)] = None,
+    config_path: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with settings; options override it."),
+    ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print the settings as TOML, explained, and exit."),
+    ] = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write compression.json there too; - is stdout.")
     ] = None,
 ) -> None:
-    """Compress a model: the trained one of the package, one of yours, or one trained now."""
-    from edgeecg.cli import _compressing, _starting
+    """Compress a model: with the package's weights, those of a run, or trained now."""
     from edgeecg.cli._console import emit_json, output
+    from edgeecg.compression import start
+    from edgeecg.runs.config_file import read_options, written
 
-    own = None
-    if model is not None and ":" in model:
-        model, own = _compressing.own_module(model)
-    training = _starting.given(
-        {
-            "model": model,
-            "data": data,
-            "leads": _starting.lead_names(leads or []) or None,
-            "class_map": class_map,
-            "epochs": epochs,
-            "epoch_windows": epoch_windows,
-            "seed": seed,
-            "threads": threads,
-        }
+    training, compression = options
+    if reading is not None:
+        compression.setdefault("energy_term", _EARLIER_TERMS[reading])
+    asked = start.nested(
+        given_options(CompressionConfig, compression),
+        given_options(TrainingConfig, {"model": model, **training}),
     )
-    pruning = _starting.given(
-        {
-            "own": own,
-            "start": start,
-            "retrain": retrain,
-            "structure": structure,
-            "method": method,
-            "reading": reading,
-            "alpha": alpha,
-            "costs": costs,
-            **_compressing.steering(budget or [], guard or []),
-            "retries": retries,
-            "sparsity": sparsity,
-            "steps": steps,
-            "schedule": schedule,
-            "round_to": round_to,
-            "distill": distill,
-            "quantize": quantize,
-            "finetune_epochs": finetune_epochs,
-            "finetune_rate": finetune_rate,
-        }
-    )
+    if config_path is not None:
+        asked = asked.over(read_options(config_path, CompressionConfig))
+    if print_config:
+        config, _ = start.configuration(asked)
+        idle = ("sparsity", "steps") if config.budgets else ()
+        sys.stdout.write(written(config, "Settings of 'edgeecg compress --config FILE'", idle))
+        return
     console = output(json_path)
     if seeds is None:
-        find = _compressing.resumed if resume else _compressing.started
-        log = _compressing.perform(*find(name, training, pruning), console)
+        plan = start.resumed(name, asked, _announce) if resume else start.started(name, asked)
+        log = _perform(plan, console)
         emit_json(json_path, log.to_json())
     else:
-        runs = _compressing.several(name, seeds, training, pruning, resume)
-        emit_json(json_path, _compressing.perform_all(runs, console))
-    target = "tflite" if quantize in (None, "none") else "tflite-int8"
+        plans = start.several_seeds(name, seeds, asked, resume, _announce)
+        emit_json(json_path, _perform_all(plans, console))
+    target = "tflite" if compression.get("quantize") in (None, "none") else "tflite-int8"
     console.print(f"Next: edgeecg export --target {target}")
+
+
+def _announce(custom: CustomModule) -> None:
+    from edgeecg.cli._console import errors
+
+    errors().print(f"Running {custom.file}, as when the run was started.", soft_wrap=True)
+
+
+def _perform(plan: Plan, console: Console) -> CompressionLog:
+    """Run to the end, showing the steps as they come; a finished run is only shown again."""
+    from edgeecg.cli._compression_table import StepTable, live, show
+    from edgeecg.cli._console import command_line, shown
+    from edgeecg.cli._records import describe
+    from edgeecg.compression import start
+    from edgeecg.schema import ModelCard, QuantizationLog
+    from edgeecg.training.start import Listeners
+
+    run = plan.run
+    table = StepTable(plan.config)
+    with live(table) as bar:
+        listeners = Listeners(
+            shown(bar, "reading records"), lambda dataset: describe(dataset, console)
+        )
+        log = start.perform(plan, command_line(), table.add, listeners)
+    cards = [
+        ModelCard.from_json(path.read_bytes(), str(path))
+        for path in (run.baseline_card, run.model_card)
+    ]
+    show(console, log, *cards)
+    if run.quantization.is_file():
+        int8 = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+        console.print(int8.remark, soft_wrap=True)
+    console.print(f"Run folder: {run.path}")
+    return log
+
+
+def _perform_all(plans: list[Plan], console: Console) -> str:
+    """Run one after the other, show what the seeds have in common; return the logs as JSON."""
+    from edgeecg.cli._compression_table import show_seeds
+    from edgeecg.schema import ModelCard
+
+    logs = [_perform(plan, console) for plan in plans]
+    paths = [plan.run.model_card for plan in plans]
+    show_seeds(console, logs, [ModelCard.from_json(p.read_bytes(), str(p)) for p in paths])
+    return json.dumps([log.to_document() for log in logs], indent=1, ensure_ascii=False) + "\n"

@@ -32,16 +32,20 @@ def fetch(
     ] = "100",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Download a database from PhysioNet, each file checked; go on where it was stopped."""
+    """Download a database, each file checked; a stopped download continues where it was."""
     from edgeecg.cli._console import output, progress, shown
-    from edgeecg.data import fetch as fetching
+    from edgeecg.data import download, sources
     from edgeecg.data.locations import place
+    from edgeecg.errors import UnknownNameError
 
+    source = sources.find(name)
+    if source.DOWNLOAD is None:
+        raise UnknownNameError("database to download", name, sources.downloadable())
     console = output(None)
-    transport = fetching.over_http()
+    transport = download.over_http()
     target = folder or place(name)
-    planned = fetching.plan(name, target, int(rate), transport)
-    console.print(f"Licence: {fetching.DATABASES[name].licence}", soft_wrap=True, markup=False)
+    planned = download.plan(source.DOWNLOAD, target, int(rate), transport)
+    console.print(f"Licence: {source.LICENCE}", soft_wrap=True, markup=False)
     if planned.present:
         console.print(f"{planned.present:,} files are in '{target}' already.", soft_wrap=True)
     if planned.missing:
@@ -52,7 +56,7 @@ def fetch(
             return
     with progress() as bar:
         show = shown(bar, f"downloading {name}")
-        fetching.download(
+        download.download(
             planned, transport, lambda done, total: show(f"downloading {name}", done, total)
         )
     count = planned.present + len(planned.missing)
@@ -73,10 +77,10 @@ def info(
     ] = None,
 ) -> None:
     """Say what a database or a folder holds: records, leads, classes, splits, what is left out."""
-    from edgeecg.cli import _starting
     from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli._leads import lead_names
 
-    names = _starting.lead_names(leads or [])
+    names = lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "reading headers")
 
@@ -138,7 +142,7 @@ def _beats(
     from edgeecg.data.records.beat_classes import BEAT_SYMBOLS, group_of
     from edgeecg.errors import UsageError
 
-    assert isinstance(header, reader.Header)
+    assert isinstance(header, reader.RecordHeader)
     length_s = header.length / header.fs_hz
     if stretch_s[0] >= length_s:
         raise UsageError(
@@ -201,6 +205,8 @@ def _show_inventory(found: Inventory, console: Console) -> None:
         line("Licence", summary.licence)
         for note in summary.notes:
             line("Note", note)
+    for record, remark in found.remarks.items():
+        line(f"Record {record}", remark)
     if found.name == "nstdb":
         following = "data show bw"
     else:

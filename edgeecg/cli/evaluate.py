@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
-    from edgeecg.evaluation.predictors import Subject
-    from edgeecg.evaluation.scoring import Evaluation
+    from edgeecg.evaluation.predictors import Predictor
 
 EXTRA = "compress"
-
-_SCHEMA = "edgeecg.evaluation/1"
 
 
 def evaluate(
@@ -41,9 +38,11 @@ def evaluate(
             min=0, max=100, help="PTB-XL: percent from which a statement counts; default: as model."
         ),
     ] = None,
-    own: Annotated[
+    custom: Annotated[
         str | None,
-        typer.Option(help="Of a run of your own module: its file, path/to/model.py:build."),
+        typer.Option(
+            "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
+        ),
     ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the scores as JSON; - is standard output.")
@@ -52,70 +51,45 @@ def evaluate(
     """Score a model or an exported file on annotated records."""
     import json
 
-    from edgeecg.cli import _starting
     from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli._leads import lead_names
 
-    names = _starting.lead_names(leads or [])
+    names = lead_names(leads or [])
     with progress() as bar:
         show = shown(bar, "loading the model")
 
-        from edgeecg.data import Request
-        from edgeecg.evaluation import scoring
-        from edgeecg.evaluation.predictors import load_subject
+        from edgeecg.evaluation import named
 
-        if own is not None:
-            from edgeecg.models._custom import open_module
-
-            open_module(own)
-        subject = load_subject(model)
-        request = Request(
-            source=data,
-            task=subject.task,
-            preprocessing=subject.preprocessing,
-            class_map=class_map or subject.class_map,
+        found = named.evaluate(
+            model,
+            data,
+            split=split,
             leads=names,
-            min_likelihood=subject.min_likelihood if min_likelihood is None else min_likelihood,
+            class_map=class_map,
+            min_likelihood=min_likelihood,
+            custom=custom,
+            on_progress=show,
         )
-        found = scoring.evaluate(subject, request, split, show)
 
-    emit_json(json_path, json.dumps(_document(subject, found), indent=1) + "\n")
+    emit_json(json_path, json.dumps(found.to_document(), indent=1) + "\n")
     console = output(json_path)
     if found.scores.data == "synthetic":
         console.print("SYNTHETIC records: the scores say nothing about patients.", style="bold red")
-    console.print(subject.title, style="bold", markup=False)
+    console.print(found.predictor.title, style="bold", markup=False)
 
     from edgeecg.reporting import evaluation as report
     from edgeecg.reporting.terminal import print_table
 
     for table in report.tables(found.scores, found.summary):
         print_table(table, console)
-    console.print(f"Next: {_next(subject, model)}", markup=False, soft_wrap=True)
+    console.print(f"Next: {_next(found.predictor, model)}", markup=False, soft_wrap=True)
 
 
-def _document(subject: Subject, found: Evaluation) -> dict[str, Any]:
-    """Return the scores, and what they are the scores of."""
-    from edgeecg.reporting.evaluation import s_without_large_record
-
-    alone = s_without_large_record(found.scores)
-    return {
-        "schema": _SCHEMA,
-        "model": subject.model,
-        "subject": subject.title,
-        **found.scores.to_document(),
-        "s_without_232": None if alone is None else alone.to_document(),
-        "class_map": found.summary.class_map,
-        "preprocessing": subject.preprocessing.to_document(),
-        "licence": found.summary.licence,
-        "skipped": found.summary.skipped,
-        "notes": list(found.summary.notes),
-    }
-
-
-def _next(subject: Subject, named: str) -> str:
-    if subject.kind == "file":
+def _next(predictor: Predictor, named: str) -> str:
+    if predictor.kind == "file":
         return f"edgeecg bench {named}"
-    if subject.card is not None and subject.card.role == "compressed":
+    if predictor.card is not None and predictor.card.role == "compressed":
         return "edgeecg export --target tflite"
-    if named == subject.model or Path(named).suffix:
-        return f"edgeecg compress {subject.model}"
+    if named == predictor.model or Path(named).suffix:
+        return f"edgeecg compress {predictor.model}"
     return f"edgeecg compress --start {named}"

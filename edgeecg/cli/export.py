@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgeecg.errors import EdgeECGError
-    from edgeecg.runs import RunFolder
     from edgeecg.schema import Artifact
 
 EXTRA = "export"
@@ -29,9 +28,11 @@ def export(
     run: Annotated[
         str | None, typer.Option("--run", help="Name or folder of a run; default: the newest.")
     ] = None,
-    own: Annotated[
+    custom: Annotated[
         str | None,
-        typer.Option(help="Of a run of your own module: its file, path/to/model.py:build."),
+        typer.Option(
+            "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
+        ),
     ] = None,
     json_path: Annotated[
         Path | None,
@@ -42,33 +43,32 @@ def export(
     import json
 
     from edgeecg import resources
-    from edgeecg.cli import _starting
     from edgeecg.cli._console import emit_json, output, progress, shown
-    from edgeecg.schema import ModelCard
 
+    targets = target or ["tflite"]
     # What can be wrong is found before the slow imports.
-    recipes = [resources.load_target(name) for name in dict.fromkeys(target or ["tflite"])]
-    folder = _folder(model, run)
-    described = folder.model_card if folder.finished else folder.baseline_card
-    card = ModelCard.from_json(described.read_bytes(), str(described))
-
-    if own is not None:
-        from edgeecg.models._custom import open_module
-
-        open_module(own)
-
+    for name in targets:
+        resources.load_target(name)
+    console = output(json_path)
     with progress() as bar:
         show = shown(bar, "reading records")
-        dataset = _starting.records(_starting.retraced(card), output(json_path), show)
-        show("loading the converters", 0, 1)
 
-        from edgeecg.exporters._pipeline import export_run
+        from edgeecg import exporters
+        from edgeecg.cli._records import describe
 
+        folder = exporters.run_to_export(run, model)
         missing: list[EdgeECGError] = []
-        artifacts = export_run(folder, recipes, dataset, show, missing.append)
+        artifacts = exporters.export(
+            run,
+            targets,
+            model=model,
+            custom=custom,
+            on_progress=show,
+            on_data=lambda dataset: describe(dataset, console),
+            on_left_out=missing.append,
+        )
 
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
-    console = output(json_path)
     console.print(_table(artifacts))
     for artifact in artifacts:
         console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
@@ -76,24 +76,6 @@ def export(
         console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
     given = "" if folder.finished else f" {folder.artifacts / (artifacts[0].file or '')}"
     console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
-
-
-def _folder(model: str | None, run: str | None) -> RunFolder:
-    """Return where the models are that are to be exported."""
-    from edgeecg import runs
-    from edgeecg.errors import UsageError
-
-    if model is None:
-        return runs.newest() if run is None else runs.exportable(run)
-    if run is not None:
-        raise UsageError(
-            f"Both the model '{model}' and the run '{run}' are named.",
-            "A model's name stands for the package's dense weights, --run for what a run made.",
-            "Give one of the two.",
-        )
-    from edgeecg.compression.dense import packaged
-
-    return packaged(model)
 
 
 def _table(artifacts: list[Artifact]) -> Table:

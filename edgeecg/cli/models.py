@@ -22,6 +22,7 @@ def models(
     from rich.table import Table
 
     from edgeecg.cli._console import emit_json, output
+    from edgeecg.cli._extensions import report_broken
     from edgeecg.models import catalogue
 
     rows = catalogue()
@@ -48,4 +49,8 @@ def models(
     console.print(table)
     for licence in sorted({row.licence for row in rows if row.licence}):
         console.print(f"  {licence}", soft_wrap=True)
+    report_broken("edgeecg.models", console)
+    report_broken("edgeecg.targets", console)
+    report_broken("edgeecg.exporters", console)
+    report_broken("edgeecg.data.sources", console)
     console.print("Next: edgeecg compress MODEL, or edgeecg train MODEL")

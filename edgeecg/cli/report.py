@@ -32,9 +32,8 @@ def report(
     """Show what a run gained: scores, size, measured time and energy beside the proxy."""
     from edgeecg import runs
     from edgeecg.cli._console import emit_json, output
-    from edgeecg.errors import MissingDependencyError
-    from edgeecg.files import write_text
     from edgeecg.reporting import comparison, documents, terminal
+    from edgeecg.reporting.run import write_page
 
     folder = runs.newest() if run is None else runs.named(run)
     found = documents.read(folder, bench or ())
@@ -42,13 +41,6 @@ def report(
     console = output(json_path)
     terminal.show(found, compared, console)
     emit_json(json_path, compared.to_json())
-    try:
-        from edgeecg.reporting import page
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in ("jinja2", "matplotlib"):
-            raise
-        raise MissingDependencyError(package, "report", "the HTML page") from error
     target = html or folder.report
-    write_text(target, page.render(found, compared))
+    write_page(found, compared, target)
     console.print(f"Report: {target}", soft_wrap=True, markup=False)

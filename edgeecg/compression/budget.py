@@ -15,8 +15,7 @@ from torch import nn
 
 from edgeecg.costs import measured, proxy
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.models import Architecture
-from edgeecg.models._counting import layer_costs
+from edgeecg.models import Architecture, layer_costs
 from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled

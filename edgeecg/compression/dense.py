@@ -13,7 +13,7 @@ from edgeecg.compression.job import Job
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_bytes, write_text
-from edgeecg.models import load, shipped
+from edgeecg.models import architecture, load, shipped
 from edgeecg.runs import RUNS, RunFolder, trained
 from edgeecg.runs.journal import Journal
 from edgeecg.schema import ModelCard
@@ -34,20 +34,21 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
     """
     run, training = job.run, job.config.training
     if not run.baseline_card.is_file():
-        journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
         ready = _ready(job)
         if ready is not None:
             weights, card = ready
             _place(weights, card, run)
             journal.write("baseline", weights=weights.name, sha256=card.weights_sha256)
         else:
-            made = train(job.dataset, training, run.baseline_checkpoint, job.progress)
-            card = make_card(made.model, "baseline", training, job.dataset, made.epochs)
+            made = train(job.dataset, training, run.baseline_checkpoint, job.progress, job.custom)
+            card = make_card(
+                made.model, "baseline", training, job.dataset, made.epochs, custom=job.custom
+            )
             save_model(made.model, card, run.baseline_weights, run.baseline_card)
             run.baseline_checkpoint.unlink(missing_ok=True)
             journal.write("baseline", epochs=made.epochs, seconds=made.seconds)
     card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
-    model = load(run.baseline_weights, card)
+    model = load(run.baseline_weights, card, job.custom)
     if not _trained_on(card, job.dataset):
         raise EdgeECGError(
             f"The run '{run.name}' cannot go on with these records.",
@@ -68,6 +69,7 @@ def packaged(model: str) -> RunFolder:
         UsageError: The package has no weights of it, or the folder holds something else.
         EdgeECGError: The disk is full or not writable.
     """
+    architecture(model)
     ready = shipped(model)
     if ready is None:
         raise UsageError(

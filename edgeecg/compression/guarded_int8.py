@@ -9,7 +9,7 @@ from dataclasses import replace
 from torch import nn
 
 from edgeecg.compression.guards import broken_guards
-from edgeecg.quantization.int8_stage import Int8Stage, make_ready
+from edgeecg.quantization.int8_stage import Int8Stage, prepare_int8
 from edgeecg.schema import Guard, QuantizationLog, Quantize
 
 
@@ -29,14 +29,14 @@ def make_guarded(model: nn.Module, stage: Int8Stage, guards: Sequence[Guard]) ->
         What was done, and what was undone.
 
     Raises:
-        EdgeECGError: As :func:`edgeecg.quantization.int8_stage.make_ready`.
+        EdgeECGError: As :func:`edgeecg.quantization.int8_stage.prepare_int8`.
     """
     before = copy.deepcopy(model.state_dict())
     modes: tuple[Quantize, ...] = ("qat", "ptq") if stage.mode == "qat" else ("ptq",)
     broken: dict[Quantize, dict[str, float]] = {}
     tried: list[QuantizationLog] = []
     for mode in modes:
-        tried.append(make_ready(model, replace(stage, mode=mode)))
+        tried.append(prepare_int8(model, replace(stage, mode=mode)))
         faults = broken_guards(guards, tried[-1].val)
         if not faults:
             break

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeecg.data import Dataset
+from edgeecg.models import Architecture, architecture
+from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, CompressionStep, Rollback
-from edgeecg.training.loop import Progress
 
 Watch = Callable[[CompressionStep | Rollback], None]
 """Told of every step, kept or rolled back, once it is on the disk."""
@@ -25,14 +26,21 @@ class Job:
         command: The command line, for the record.
         progress: Called after every batch of training.
         watch: Told of every step; after a resume, first of those that were there.
+        custom: The custom module, where the configuration is of one.
     """
 
     config: CompressionConfig
     dataset: Dataset
     run: RunFolder
     command: str
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
     watch: Watch | None = None
+    custom: Architecture | None = None
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture."""
+        return architecture(self.model, self.custom)
 
     @property
     def model(self) -> str:

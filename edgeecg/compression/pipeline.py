@@ -19,9 +19,9 @@ from edgeecg.compression.run_state import RunState
 from edgeecg.compression.steps import Try, copied, objective_of, take
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
-from edgeecg.models import architecture, build
+from edgeecg.models import Architecture, architecture, build
 from edgeecg.pruning.traceable import check_traceable
-from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, refuse_unprepared
+from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, check_quantizable
 from edgeecg.runs.journal import Journal
 from edgeecg.schema import (
     CompressionConfig,
@@ -35,11 +35,12 @@ from edgeecg.training.cards import costs, make_card, save_model
 __all__ = ["Job", "compress", "planned"]
 
 
-def planned(config: CompressionConfig) -> CompressionConfig:
+def planned(config: CompressionConfig, custom: Architecture | None = None) -> CompressionConfig:
     """Check that the parts of a request fit together, and choose the number of steps.
 
     Args:
         config: What is asked for.
+        custom: The custom module, where the configuration is of one.
 
     Returns:
         The same; with budgets, the steps that lead to them at a sensible pace.
@@ -48,7 +49,7 @@ def planned(config: CompressionConfig) -> CompressionConfig:
         UsageError: Parts of it contradict each other, or a guard names what is not there.
         EdgeECGError: The channels of the model cannot be cut.
     """
-    goal = _checked(config)
+    goal = _checked(config, architecture(config.training.model, custom))
     return config if goal is None else config.model_copy(update={"steps": goal.steps})
 
 
@@ -71,15 +72,19 @@ def compress(job: Job) -> CompressionLog:
             f"'{job.run.model_card}' is there.",
             "Go on with 'edgeecg export', or start a new run.",
         )
-    goal = _checked(job.config)
+    goal = _checked(job.config, job.architecture)
     if not job.run.config.is_file():
         if goal is not None:
-            budget.check_reachable(build(job.model), job.config, goal)
+            budget.check_reachable(build(job.architecture), job.config, goal)
         write_text(job.run.config, job.config.to_json())
     journal = Journal(job.run.events)
+    if journal.commands():
+        journal.write("resume", command=job.command)
+    else:
+        journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
     guards.check_dense(job.config.guards, card.val, job.run.name)
-    here = run_state.resumed(job) or RunState(copied(job.model, dense))
+    here = run_state.resumed(job) or RunState(copied(job.architecture, dense))
     for known in sorted((*here.steps, *here.rollbacks), key=lambda event: event.attempt):
         _tell(job, known)
     while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
@@ -88,24 +93,23 @@ def compress(job: Job) -> CompressionLog:
     return _finish(job, dense, here, int8, journal)
 
 
-def _checked(config: CompressionConfig) -> Goal | None:
+def _checked(config: CompressionConfig, of: Architecture) -> Goal | None:
     """Refuse what cannot be done; return where the budgets lead, None without budgets."""
-    shape = architecture(config.training.model)
-    guards.check_names(config.guards, shape)
+    guards.check_names(config.guards, of)
     budget.check_structure(config)
     if config.quantize != "none":
-        refuse_unprepared(build(config.training.model), shape.INPUT_SHAPE)
-    dense = build(config.training.model)
-    budget.check_costs(dense, shape, config)
+        check_quantizable(build(of), of.INPUT_SHAPE)
+    dense = build(of)
+    budget.check_costs(dense, of, config)
     if config.structure == "none":
         return None
-    if config.own is not None:
-        check_traceable(dense, shape, config)
-    return budget.goal(dense, shape, config)
+    if config.custom is not None:
+        check_traceable(dense, of, config)
+    return budget.goal(dense, of, config)
 
 
 def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Journal) -> None:
-    """Try one step and keep or undo it, in the walk, in the checkpoint and in the journal."""
+    """Try one step and keep or undo it, in the run state, in the checkpoint and in the journal."""
     try:
         model, step = take(job, dense, here.model, trial)
     except DivergedError as error:
@@ -153,7 +157,7 @@ def _make_ready(job: Job, dense: nn.Module, here: RunState, journal: Journal) ->
         objective_of(job, dense),
         dense,
     )
-    shape = architecture(job.model).INPUT_SHAPE
+    shape = job.architecture.INPUT_SHAPE
     stage = Int8Stage(config.quantize, shape, config.training, job.dataset, tuning, job.progress)
     log = make_guarded(here.model, stage, config.guards)
     write_text(job.run.quantization, log.to_json())
@@ -179,17 +183,21 @@ def _finish(
     run = job.run
     stages = len(here.steps) + (int8 is not None and int8.kept == "qat")
     epochs = stages * job.config.finetune_epochs
+    commands = journal.commands()
     log = CompressionLog(
         config=job.config,
         data=job.dataset.summary,
         steps=tuple(here.steps),
         rollbacks=tuple(here.rollbacks),
         stopped=here.stopped,
-        baseline_costs=costs(dense, job.model).totals,
-        command=job.command,
+        baseline_costs=costs(dense, job.architecture).totals,
+        command=commands[0],
+        resumed=tuple(commands[1:]),
     )
     write_text(run.compression_log, log.to_json())
-    card = make_card(here.model, "compressed", job.config.training, job.dataset, epochs, parent=run)
+    card = make_card(
+        here.model, "compressed", job.config.training, job.dataset, epochs, run, job.custom
+    )
     save_model(here.model, card, run.model_weights, run.model_card)
     for leftover in (run.checkpoint, run.baseline_checkpoint):
         leftover.unlink(missing_ok=True)

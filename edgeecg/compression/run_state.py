@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from edgeecg.compression.job import Job
-from edgeecg.models import architecture, build
+from edgeecg.models import build
 from edgeecg.schema import CompressionStep, Rollback
 from edgeecg.training.checkpoint import load_checkpoint, prefixed, save_checkpoint, unprefixed
 
@@ -84,18 +84,18 @@ class RunState:
         )
 
 
-def save(job: Job, walk: RunState) -> None:
+def save(job: Job, state: RunState) -> None:
     """Write the checkpoint of a run.
 
     Raises:
         EdgeECGError: The disk is full; the previous checkpoint is untouched.
     """
-    state = {
-        "widths": architecture(job.model).widths(walk.model),
-        "steps": [step.model_dump(mode="json") for step in walk.steps],
-        "rollbacks": [back.model_dump(mode="json") for back in walk.rollbacks],
+    document = {
+        "widths": job.architecture.widths(state.model),
+        "steps": [step.model_dump(mode="json") for step in state.steps],
+        "rollbacks": [back.model_dump(mode="json") for back in state.rollbacks],
     }
-    save_checkpoint(job.run.checkpoint, prefixed("model", walk.model.state_dict()), state)
+    save_checkpoint(job.run.checkpoint, prefixed("model", state.model.state_dict()), document)
 
 
 def resumed(job: Job) -> RunState | None:
@@ -107,7 +107,7 @@ def resumed(job: Job) -> RunState | None:
     if not job.run.checkpoint.is_file():
         return None
     tensors, state = load_checkpoint(job.run.checkpoint)
-    model = build(job.model, {key: tuple(value) for key, value in state["widths"].items()})
+    model = build(job.architecture, {key: tuple(value) for key, value in state["widths"].items()})
     model.load_state_dict(unprefixed("model", tensors))
     source = str(job.run.checkpoint)
 

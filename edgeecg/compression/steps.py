@@ -15,17 +15,23 @@ from edgeecg.compression.budget import Goal
 from edgeecg.compression.job import Job
 from edgeecg.costs import measured, proxy
 from edgeecg.evaluation.inference import evaluate
-from edgeecg.models import architecture, build
-from edgeecg.models._counting import nonzero_parameters, parameters
+from edgeecg.models import Architecture, build, nonzero_parameters, parameters
 from edgeecg.pruning import masks
 from edgeecg.pruning.channels import prune_channels
-from edgeecg.pruning.gradients import measured as measured_gradients
+from edgeecg.pruning.gradients import taylor_importance
 from edgeecg.pruning.schedule import scheduled
 from edgeecg.schema import CompressionStep, LayerCost, MeasuredCosts, ProxyCoefficients
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.cards import costs, weight_bytes
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Objective, Stage, make_optimizer, material, plain, train_epoch
+from edgeecg.training.loop import (
+    Objective,
+    Stage,
+    Trainer,
+    make_optimizer,
+    supervised_objective,
+    training_data,
+)
 from edgeecg.training.losses import distillation, supervised
 
 
@@ -67,12 +73,12 @@ def take(
     pruned, target = _pruned(job, dense, model, trial)
     cut = time.monotonic()
     losses = _fine_tune(job, dense, pruned, trial)
-    course = _Course(trial, target, losses, started, cut)
-    return pruned, _describe(job, dense, pruned, course)
+    record = _Record(trial, target, losses, started, cut)
+    return pruned, _describe(job, dense, pruned, record)
 
 
 @dataclass(frozen=True)
-class _Course:
+class _Record:
     """What happened in a step that the model itself does not tell."""
 
     trial: Try
@@ -82,12 +88,12 @@ class _Course:
     cut: float
 
 
-def copied(name: str, model: nn.Module) -> nn.Module:
+def copied(of: Architecture, model: nn.Module) -> nn.Module:
     """Return a freshly built model with the same widths and weights.
 
     It is what a resumed run has: the same tensors in the same layout.
     """
-    fresh = build(name, architecture(name).widths(model))
+    fresh = build(of, of.widths(model))
     fresh.load_state_dict(model.state_dict())
     return fresh
 
@@ -96,21 +102,21 @@ def _pruned(
     job: Job, dense: nn.Module, model: nn.Module, trial: Try
 ) -> tuple[nn.Module, float | None]:
     """Return a pruned copy, and the sparsity that the schedule asked for, if it was the target."""
-    config, shape = scheduled(job.config), architecture(job.model)
-    weight_importance = measured_gradients(job.dataset, config)
+    config = scheduled(job.config)
+    importance = taylor_importance(job.dataset, config)
     if trial.goal is not None:
-        cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, weight_importance)
-        return copied(job.model, cut), None
+        cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, importance)
+        return copied(job.architecture, cut), None
     pruned = copy.deepcopy(model)
     if config.structure == "none":
         zero = masks.zero_weights(
-            pruned, config, trial.progress, shape.INPUT_SHAPE, weight_importance
+            pruned, config, trial.progress, job.architecture.INPUT_SHAPE, importance
         )
         return pruned, zero
     target = prune_channels(
-        pruned, dense, shape, config, trial.progress, weight_importance=weight_importance
+        pruned, dense, job.architecture, config, trial.progress, importance=importance
     )
-    return copied(job.model, pruned), target
+    return copied(job.architecture, pruned), target
 
 
 def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tuple[float, ...]:
@@ -119,11 +125,11 @@ def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tupl
     As in training, what is kept is the running mean of the weights.
     """
     config, training = job.config, job.config.training
-    alive = masks.masks(model) if config.structure == "none" else {}
+    kept = masks.nonzero_masks(model) if config.structure == "none" else {}
     averaged = running_mean(model, training.average)
 
     def after_update() -> None:
-        masks.apply(model, alive)
+        masks.apply_masks(model, kept)
         averaged.update_parameters(model)
 
     stage = Stage(
@@ -137,30 +143,27 @@ def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tupl
     accelerator = open_accelerator(training.threads)
     dense.to(accelerator.device)
     averaged.to(accelerator.device)
-    prepared, optimizer = accelerator.prepare(model, make_optimizer(model, training, stage))
-    learned = material(job.dataset, training)
-    losses = tuple(
-        train_epoch(prepared, optimizer, learned, stage, epoch, accelerator, job.progress)
-        for epoch in range(config.finetune_epochs)
-    )
+    data, optimizer = training_data(job.dataset, training), make_optimizer(model, training, stage)
+    trainer = Trainer.prepare(accelerator, model, optimizer, data, job.progress)
+    losses = tuple(trainer.train_epoch(stage, epoch) for epoch in range(config.finetune_epochs))
     model.load_state_dict(averaged.module.state_dict())
     model.cpu()
     dense.cpu()
     return losses
 
 
-def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> CompressionStep:
+def _describe(job: Job, dense: nn.Module, model: nn.Module, record: _Record) -> CompressionStep:
     """Count and score the model after a step."""
-    base, now = costs(dense, job.model), costs(model, job.model)
+    base, now = costs(dense, job.architecture), costs(model, job.architecture)
     coefficients = ProxyCoefficients()
     # A layer of a block that was left out is not there any more.
     live = {layer.name: layer.weight_bytes * layer.nonzero_fraction for layer in now.layers}
     whole = proxy.executed(base.totals, coefficients)
     return CompressionStep(
-        step=course.trial.number,
-        attempt=course.trial.attempt,
-        progress=course.trial.progress,
-        target_sparsity=course.target_sparsity,
+        step=record.trial.number,
+        attempt=record.trial.attempt,
+        progress=record.trial.progress,
+        target_sparsity=record.target_sparsity,
         sparsity=1 - nonzero_parameters(model) / parameters(dense),
         parameters=parameters(model),
         weight_bytes=weight_bytes(model),
@@ -175,10 +178,10 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, course: _Course) -> 
             for layer in base.layers
             if layer.weight_bytes
         },
-        train_loss=course.train_loss,
+        train_loss=record.train_loss,
         val=evaluate(model, job.dataset, "val"),
-        seconds=time.monotonic() - course.started,
-        pruning_seconds=course.cut - course.started,
+        seconds=time.monotonic() - record.started,
+        pruning_seconds=record.cut - record.started,
     )
 
 
@@ -194,11 +197,11 @@ def _predicted(
 def objective_of(job: Job, dense: nn.Module) -> Objective:
     """Return the fine-tuning loss: plain, or shared with the dense model's answers.
 
-    L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the seed document's formula.
+    L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the formula of the reference study.
     """
     config, task = job.config, job.dataset.task
     if not config.distill:
-        return plain(task)
+        return supervised_objective(task)
 
     def distilled(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
         with torch.no_grad():

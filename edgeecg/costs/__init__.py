@@ -1,1 +1,5 @@
-"""Layer costs, counted from an exported file, and the energy proxy made of them (numpy only)."""
+"""Layer costs, counted from an exported file or measured, and the energy proxy (numpy only).
+
+``counting`` counts the layers of a file of any format with the module ``count_FORMAT``, ``proxy``
+adds them up to the energy proxy, and ``measured`` predicts seconds from measured layer costs.
+"""

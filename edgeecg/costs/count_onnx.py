@@ -1,7 +1,9 @@
 """Layer costs counted from a ``.onnx`` file; needs the package ``onnx``.
 
-MACs are counted for Conv, ConvTranspose, Gemm, MatMul, LSTM, GRU and RNN. Every other operation
-counts 0 MACs and only the bytes it moves. Fusions that a runtime makes when it loads are not seen.
+MACs are counted for Conv, ConvTranspose, Gemm, MatMul, LSTM, GRU and RNN, and for the integer
+versions of Conv and MatMul. Every other operation counts 0 MACs and only the bytes it moves.
+Weights that the graph dequantises (QDQ format) count as int8, and the multiplication as int8 where
+its other operand is dequantised, too. Other fusions of a runtime are not taken into account.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg.costs import _onnx_shapes
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.costs.layers import UncountableError, nonzero_fraction
 from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.schema import DType, LayerCost
@@ -22,46 +26,57 @@ from edgeecg.schema import DType, LayerCost
 if TYPE_CHECKING:
     import onnx
 
-# Graphs inside graphs, and products whose operands are packed, quantised or named by an equation.
-_UNCOUNTABLE = frozenset(
-    {"If", "Loop", "Scan", "Einsum", "Attention", "DFT"}
-    | {"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}
-)
+# Operations with subgraphs, and products of packed or formula-defined operands.
+_UNCOUNTABLE = frozenset({"If", "Loop", "Scan", "Einsum", "Attention", "DFT"})
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _SHAPE_TYPES = frozenset({"int32", "int64", "bool", "uint64"})
+# Integer operations, and the place of the weights' zero point among their inputs.
+_ZERO_POINTS = {"QLinearConv": 5, "QLinearMatMul": 5, "ConvInteger": 3, "MatMulInteger": 3}
+
+_Array = NDArray[np.generic]
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is known of the tensors: shapes, bytes per element, and the constants' values."""
+    """What is known of the tensors of a graph.
+
+    Attributes:
+        shapes: Shape of every tensor.
+        item_bytes: Bytes per element of every tensor.
+        constants: Values of the constants.
+        dequantised: For the output of every DequantizeLinear: the constant that it dequantises and
+            its zero point; None if it dequantises an activation.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
     item_bytes: Mapping[str, int]
-    constants: Mapping[str, NDArray[np.generic]]
+    constants: Mapping[str, _Array]
+    dequantised: Mapping[str, tuple[_Array, _Array] | None]
 
     def nbytes(self, name: str) -> int:
         return math.prod(self.shapes[name]) * self.item_bytes[name]
 
 
-def count(path: Path) -> tuple[LayerCost, ...]:
+def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
     """Count every operation of a ``.onnx`` file.
 
     Args:
-        path: The file. A named (symbolic) axis counts as 1: one window at a time.
+        path: The file.
+        shapes: Shapes of its inputs; None when they are fixed except for the batch, which is 1.
 
     Returns:
         Costs in order of execution, named after the node or its first output.
 
     Raises:
         ArtifactError: The file is not a sound ONNX model.
-        UncountableError: It holds an operation or a shape that cannot be counted.
+        UncountableError: It has an operation or a shape that cannot be counted.
         MissingDependencyError: The package ``onnx`` is not installed.
     """
-    model = _load(path)
+    model = _load(path, shapes)
     foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
-    if foreign or model.functions:
+    if foreign:
         raise UncountableError(
-            path.name, f"It uses operations outside ONNX: {', '.join(foreign) or 'functions'}."
+            path.name, f"It has operations that are not part of ONNX: {', '.join(foreign)}."
         )
     layers = [node for node in model.graph.node if node.op_type != "Constant"]
     try:
@@ -73,16 +88,21 @@ def count(path: Path) -> tuple[LayerCost, ...]:
         ) from error
 
 
-def _load(path: Path) -> onnx.ModelProto:
+def _load(path: Path, shapes: Shapes | None) -> onnx.ModelProto:
+    """Read a model whose tensors have the shapes that follow from those of its inputs."""
     try:
         import onnx
         from google.protobuf.message import DecodeError
+        from onnx.inliner import inline_local_functions
     except ModuleNotFoundError as error:
         raise MissingDependencyError("onnx", "export", "counting a .onnx file") from error
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        if model.functions:
+            model = inline_local_functions(model)
+        _onnx_shapes.fix_inputs(path, model.graph, shapes or {})
+        return _onnx_shapes.infer(model)
     except (
         DecodeError,
         onnx.checker.ValidationError,
@@ -92,58 +112,103 @@ def _load(path: Path) -> onnx.ModelProto:
     ) as error:
         raise ArtifactError(
             f"{path} is not a sound ONNX file.",
-            f"The onnx package said: {' '.join(str(error).split())[:200]}.",
-            "It is truncated, corrupt or of another kind; export or copy it again.",
+            f"The package onnx reports: {' '.join(str(error).split())[:200]}.",
+            "It is truncated, corrupt or of another format; export or copy it again.",
         ) from error
 
 
 def _facts(graph: onnx.GraphProto) -> _Facts:
     import onnx
 
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            constants[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-    shapes = {name: values.shape for name, values in constants.items()}
+    constants = _onnx_shapes.constants(graph)
+    shapes = {**_onnx_shapes.known_shapes(graph), **{n: v.shape for n, v in constants.items()}}
     item_bytes = {name: values.itemsize for name, values in constants.items()}
     for value in [*graph.input, *graph.value_info, *graph.output]:
-        kind = value.type.tensor_type
-        if value.name in shapes or not kind.HasField("shape") or not kind.elem_type:
-            continue
-        shapes[value.name] = tuple(axis.dim_value or 1 for axis in kind.shape.dim)
-        item_bytes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).itemsize
-    return _Facts(shapes, item_bytes, constants)
+        kind = value.type.tensor_type.elem_type
+        if kind and value.name not in item_bytes:
+            item_bytes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
+    dequantised = {
+        node.output[0]: (constants[node.input[0]], _zero_point(node, 2, constants))
+        if node.input[0] in constants
+        else None
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    return _Facts(shapes, item_bytes, constants, dequantised)
+
+
+def _zero_point(node: onnx.NodeProto, place: int | None, constants: Mapping[str, _Array]) -> _Array:
+    """Return the stored value that represents 0 (per-channel weights are symmetric: it is 0)."""
+    name = node.input[place] if place is not None and place < len(node.input) else ""
+    values = np.unique(constants[name]) if name in constants else np.zeros(1)
+    return values[0] if values.size == 1 else np.zeros(())
 
 
 def _cost(path: Path, index: int, node: onnx.NodeProto, facts: _Facts) -> LayerCost:
     if node.op_type in _UNCOUNTABLE:
         raise UncountableError(path.name, f"Operation {index} is {node.op_type}.")
     multiplies = node.op_type in _MACS
-    inputs = [name for name in node.input if name]
-    # A recurrent layer's fifth input and those after it are lengths and states, which are no
-    # weights even where they are constant; its bias (directions, 2 * gates * hidden) is no matrix.
-    recurrent = node.op_type in _RECURRENT
-    held = [name for name in (node.input[:4] if recurrent else inputs) if name in facts.constants]
-    constants = [facts.constants[name] for name in held]
-    kernels = [values for values in constants if values.dtype.name not in _SHAPE_TYPES]
-    axes = 2 if recurrent else 1
-    weights = [values for values in kernels if values.ndim > axes] if multiplies else []
-    moving = [name for name in inputs if name not in facts.constants]
-    dtype: DType = "int8" if any(w.dtype.name in ("int8", "uint8") for w in weights) else "float32"
+    # The bytes of a dequantised constant belong to the operations that use it.
+    unpacked = node.op_type == "DequantizeLinear" and facts.dequantised[node.output[0]] is not None
+    constants = [] if unpacked else _constants(node, facts)
+    kernels = [(v, zero) for v, zero in constants if v.dtype.name not in _SHAPE_TYPES]
+    # The bias of a quantised operation is int32.
+    biases = [v for v, _ in constants if multiplies and v.dtype == np.int32]
+    axes = 2 if node.op_type in _RECURRENT else 1
+    weights = [(v, zero) for v, zero in kernels if v.ndim > axes] if multiplies else []
+    moving = [n for n in node.input if n and n not in facts.constants and not _unpacks(n, facts)]
+    touched = [] if unpacked else [*moving, *(name for name in node.output if name)]
     return LayerCost(
         name=node.name or node.output[0],
         op=node.op_type,
-        dtype=dtype,
+        dtype=_dtype(node, moving, weights, facts),
         macs=_MACS[node.op_type](node, facts) if multiplies else 0,
-        nonzero_fraction=nonzero_fraction((values, np.zeros(())) for values in weights),
-        weight_bytes=sum(values.nbytes for values in kernels),
-        activation_bytes=sum(facts.nbytes(n) for n in [*moving, *(o for o in node.output if o)]),
+        nonzero_fraction=nonzero_fraction(weights),
+        weight_bytes=sum(v.nbytes for v, _ in kernels) + sum(v.nbytes for v in biases),
+        activation_bytes=sum(facts.nbytes(name) for name in touched),
     )
+
+
+def _unpacks(name: str, facts: _Facts) -> bool:
+    """Return whether a tensor is a dequantised constant."""
+    return facts.dequantised.get(name) is not None
+
+
+def _constants(node: onnx.NodeProto, facts: _Facts) -> list[tuple[_Array, _Array]]:
+    """Return the constant inputs of an operation as they are stored, with their zero points."""
+    # The inputs of a recurrent layer from the fifth on are lengths and states, not weights, even
+    # when they are constant; its bias (directions, 2 * gates * hidden) is not a matrix.
+    names = node.input[:4] if node.op_type in _RECURRENT else node.input
+    zero = _zero_point(node, _ZERO_POINTS.get(node.op_type), facts.constants)
+    found: list[tuple[_Array, _Array]] = []
+    for name in names:
+        stored = facts.dequantised.get(name)
+        if stored is not None:
+            found.append(stored)
+        elif name in facts.constants:
+            found.append((facts.constants[name], zero))
+    return found
+
+
+def _dtype(
+    node: onnx.NodeProto, moving: list[str], weights: list[tuple[_Array, _Array]], facts: _Facts
+) -> DType:
+    """Return the type in which an operation multiplies."""
+    if node.op_type in _ZERO_POINTS:
+        return "int8"
+    stored_int8 = all(values.dtype.name in ("int8", "uint8") for values, _ in weights)
+    taken_int8 = bool(moving) and all(name in facts.dequantised for name in moving)
+    return "int8" if node.op_type in _MACS and stored_int8 and taken_int8 else "float32"
 
 
 def _convolution(node: onnx.NodeProto, facts: _Facts) -> int:
     # Weights (out channels, in channels per group, *kernel).
     return math.prod(facts.shapes[node.output[0]]) * math.prod(facts.shapes[node.input[1]][1:])
+
+
+def _quantised_convolution(node: onnx.NodeProto, facts: _Facts) -> int:
+    # The weights are the fourth input.
+    return math.prod(facts.shapes[node.output[0]]) * math.prod(facts.shapes[node.input[3]][1:])
 
 
 def _transposed(node: onnx.NodeProto, facts: _Facts) -> int:
@@ -170,9 +235,13 @@ def _recurrent(node: onnx.NodeProto, facts: _Facts) -> int:
 
 _MACS: dict[str, Callable[[onnx.NodeProto, _Facts], int]] = {
     "Conv": _convolution,
+    "ConvInteger": _convolution,
+    "QLinearConv": _quantised_convolution,
     "ConvTranspose": _transposed,
     "Gemm": _gemm,
     "MatMul": _matrix_product,
+    "MatMulInteger": _matrix_product,
+    "QLinearMatMul": _matrix_product,
     **dict.fromkeys(_RECURRENT, _recurrent),
 }
 

@@ -1,8 +1,8 @@
-"""Layer costs counted from a ``.tflite`` file: what its kernels multiply, read and write.
+"""Layer costs counted from a ``.tflite`` file: multiplications, and bytes read and written.
 
 MACs are counted for convolutions, fully connected layers, matrix products and sequence LSTM / RNN.
 Every other operation (pooling, MEAN, SUM, MUL, softmax, ...) counts 0 MACs and only the bytes it
-moves. Fusions that a delegate makes at run time are not seen.
+moves. Fusions that a delegate makes at run time are not taken into account.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from edgeecg.costs import tflite_file
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.costs.layers import UncountableError, nonzero_fraction
 from edgeecg.costs.tflite_file import Operator, Tensor
 from edgeecg.schema import DType, LayerCost
 
-# What these multiply is in another graph, in foreign code, or in options that are not read here.
+# Their multiplications are in another graph, in custom code, or in options that are not read here.
 _UNCOUNTABLE = frozenset(
     {"CALL", "CALL_ONCE", "CONV_3D_TRANSPOSE", "CUSTOM", "DELEGATE", "IF", "LSTM", "RFFT2D", "RNN"}
     | {"SVDF", "WHILE"}
@@ -61,7 +62,7 @@ def _matrix_product(layer: Operator) -> int:
 
 
 def _sequence(layer: Operator) -> int:
-    # Every 2-D constant is a gate's or projection's matrix, applied once per step and batch row.
+    # Every 2-D constant is the matrix of a gate or projection, used once per step and batch row.
     data = _input(layer, 0).shape
     steps = math.prod(data[:-1])
     return steps * sum(math.prod(t.shape) for t in _constants(layer) if len(t.shape) == 2)
@@ -81,11 +82,12 @@ _MACS: dict[str, Callable[[Operator], int]] = {
 }
 
 
-def count(path: Path) -> tuple[LayerCost, ...]:
+def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
     """Count every operation of a ``.tflite`` file.
 
     Args:
         path: The file.
+        shapes: Shapes of its inputs; None for those in the file, where a free axis has length 1.
 
     Returns:
         Costs in order of execution, named after the operation's first output tensor. ``dtype`` is
@@ -93,11 +95,14 @@ def count(path: Path) -> tuple[LayerCost, ...]:
 
     Raises:
         ArtifactError: The file is not a sound TFLite file.
-        UncountableError: It holds an operation whose MACs cannot be known from the file.
+        UncountableError: It has an operation whose MACs cannot be counted from the file.
     """
-    return tuple(
-        _cost(path, index, layer) for index, layer in enumerate(tflite_file.read(path).operators)
-    )
+    graph = tflite_file.read(path)
+    for tensor in graph.inputs:
+        if (shapes or {}).get(tensor.name, tensor.shape) != tensor.shape:
+            # The file has the shapes of all other tensors for this shape of the input only.
+            raise UncountableError(path.name, f"Its input '{tensor.name}' has free axes.")
+    return tuple(_cost(path, index, layer) for index, layer in enumerate(graph.operators))
 
 
 def _cost(path: Path, index: int, layer: Operator) -> LayerCost:
@@ -111,7 +116,7 @@ def _cost(path: Path, index: int, layer: Operator) -> LayerCost:
         ) from error
     constants = _constants(layer)
     kernels = [t for t in constants if t.type not in _NOT_WEIGHTS]
-    # The second constant vector of a float layer is its bias; zeros there save no multiplication.
+    # A constant vector of a float layer is its bias; zeros in it save no multiplication.
     weights = [t for t in kernels if len(t.shape) > 1] if layer.op in _MACS else []
     biases = [t for t in constants if t.type == "INT32"] if layer.op in _MACS else []
     moving = [t for t in layer.inputs if t is not None and not t.constant]

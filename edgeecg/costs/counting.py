@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from edgeecg import costs
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.errors import UsageError
 from edgeecg.schema import LayerCost
 
@@ -15,9 +16,9 @@ _PREFIX = "count_"
 
 
 class _Counter(Protocol):
-    """What ``energy/count_FORMAT.py`` offers; FORMAT is the file's suffix."""
+    """What a module ``count_FORMAT.py`` contains; FORMAT is the suffix of the files it counts."""
 
-    def count(self, path: Path) -> tuple[LayerCost, ...]: ...
+    def count(self, path: Path, shapes: Shapes | None) -> tuple[LayerCost, ...]: ...
 
 
 def formats() -> list[str]:
@@ -26,11 +27,12 @@ def formats() -> list[str]:
     return sorted(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
 
 
-def count(path: Path) -> tuple[LayerCost, ...]:
+def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
     """Count the layers of an exported file from the file itself.
 
     Args:
         path: A ``.tflite`` or ``.onnx`` file.
+        shapes: Shapes of its inputs; None when they are fixed except for the batch.
 
     Returns:
         Costs in order of execution.
@@ -38,16 +40,16 @@ def count(path: Path) -> tuple[LayerCost, ...]:
     Raises:
         UsageError: No counter reads files of this suffix.
         ArtifactError: The file is corrupt or foreign.
-        UncountableError: The file is sound, but its MACs cannot be known from it.
+        UncountableError: The file is sound, but its MACs cannot be counted.
         MissingDependencyError: The format's own package is not installed.
     """
     kind = path.suffix.removeprefix(".")
     if kind not in formats():
         raise UsageError(
             f"{path} cannot be counted.",
-            f"Its suffix is '{path.suffix}'; files with "
-            f"{', '.join('.' + name for name in formats())} can.",
+            f"Its suffix is '{path.suffix}'; the formats that can be counted are "
+            f"{', '.join('.' + name for name in formats())}.",
             "Give an exported model file.",
         )
     module = cast(_Counter, importlib.import_module(f"{costs.__name__}.{_PREFIX}{kind}"))
-    return module.count(path)
+    return module.count(path, shapes)

@@ -1,4 +1,4 @@
-"""What the counters of all formats share."""
+"""What the counters of all formats have in common."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edgeecg.errors import ArtifactError
 
 
 class UncountableError(ArtifactError):
-    """A sound file whose multiplications cannot be counted from the file alone."""
+    """A sound file whose multiplications cannot be counted."""
 
     def __init__(self, file: str, cause: str) -> None:
-        """Say what stands in the way.
+        """Write the message.
 
         Args:
             file: The file's name.
@@ -23,22 +23,22 @@ class UncountableError(ArtifactError):
         super().__init__(
             f"The MACs of {file} cannot be counted.",
             cause,
-            "Its latency can still be measured; the proxy needs a file made of known operations.",
+            "Its latency can still be measured; the proxy needs a file of known operations.",
         )
 
 
 def nonzero_fraction(weights: Iterable[tuple[NDArray[np.generic], NDArray[np.generic]]]) -> float:
-    """Return the part of all weights that is not exactly zero.
+    """Return the fraction of all weights that is not exactly zero.
 
     Args:
-        weights: Pairs of stored values and of the value that stands for zero, broadcastable to
-            them (0, or the zero point of a quantised tensor).
+        weights: Pairs of the stored values and the stored value that represents zero (0, or the
+            zero point of a quantised tensor), which is broadcastable to them.
 
     Returns:
         0..1; 1 when there are no weights.
     """
-    total = live = 0
+    total = nonzero = 0
     for values, zero in weights:
         total += values.size
-        live += int(np.count_nonzero(values != zero))
-    return live / total if total else 1.0
+        nonzero += int(np.count_nonzero(values != zero))
+    return nonzero / total if total else 1.0

@@ -1,17 +1,17 @@
-"""Measured layer costs: from a bench's seconds to those of a model that was cut.
+"""Measured layer costs: predicting the latency of a pruned model from that of the dense one.
 
-The dense model's file was profiled operation by operation. An operation that multiplies belongs to
-the layer it is named after; every other one (activations, norms, additions, softmax, reshapes)
-belongs to the last layer before it in the order of execution. The seconds of a model that was cut
-are then predicted so:
+The file of the dense model was profiled operation by operation. An operation that multiplies
+belongs to the layer it is named after; every other one (activations, norms, additions, softmax,
+reshapes) belongs to the last layer before it in the order of execution. The latency of a pruned
+model is then predicted as
 
     t = fixed + sum over its layers of  own * MACs / dense MACs + after * bytes / dense bytes
 
-``own`` are the multiplications' seconds and ``after`` those of what follows them; bytes are the
-activations that the layer reads and writes. ``fixed`` is what stays whatever is cut: the call of
-the runtime, and what runs before the first layer. A layer that has gone takes nothing. The weights'
-own size plays no part, and neither does how well a narrow layer fills the processor's registers:
-it is a prediction, and a bench of the cut model's file is the measurement.
+``own`` are the seconds of the layer's multiplications and ``after`` those of the operations after
+them; bytes are the activations that the layer reads and writes. ``fixed`` does not depend on
+pruning: the call of the runtime, and the operations before the first layer. A removed layer takes
+no time. Neither the size of the weights nor the lower efficiency of narrow layers is modelled:
+this is a prediction, and 'edgeecg bench' on the file of the pruned model is the measurement.
 """
 
 from __future__ import annotations
@@ -37,20 +37,24 @@ HOW = (
     "Export the dense model with 'edgeecg export MODEL --target onnx', and give what "
     "'edgeecg bench FILE-baseline-onnx.onnx --json costs.json' writes on the board."
 )
-"""How a user gets layer costs."""
+"""What a user does to get layer costs."""
 
 
 def module_of(node: str) -> str:
-    """Return the module that a node of one of our ONNX files is named after, "" for none."""
+    """Return the module that a node of an ONNX file is named after, or an empty string.
+
+    Args:
+        node: Name of the node, in a file that edgeecg exported.
+    """
     return _NUMBER.sub("", node).partition("/")[0]
 
 
 def layer_seconds(layer: LayerCost, costs: MeasuredCosts) -> float:
-    """Return the seconds that a layer, cut or not, is predicted to take with what follows it.
+    """Return the predicted seconds of a layer and the operations after it.
 
     Args:
-        layer: Counted as it is now.
-        costs: Measured on the dense model, which has a layer of this name.
+        layer: The layer, pruned or not.
+        costs: Measured costs of the dense model, which has a layer of this name.
     """
     dense = costs.layers[layer.name]
     moved = layer.activation_bytes / dense.activation_bytes
@@ -58,11 +62,11 @@ def layer_seconds(layer: LayerCost, costs: MeasuredCosts) -> float:
 
 
 def seconds(layers: Iterable[LayerCost], costs: MeasuredCosts) -> float:
-    """Return the seconds that one inference of a model is predicted to take.
+    """Return the predicted seconds of one inference of a model.
 
     Args:
-        layers: Every layer of the model as it is now.
-        costs: Measured on the dense model.
+        layers: Every layer of the model, pruned or not.
+        costs: Measured costs of the dense model.
     """
     return costs.fixed_s + sum(layer_seconds(layer, costs) for layer in layers)
 
@@ -71,8 +75,8 @@ def check(costs: MeasuredCosts, model: str, dense: Sequence[LayerCost]) -> None:
     """Refuse costs that were measured on another model.
 
     Args:
-        costs: Measured.
-        model: Name of the architecture that is to be compressed.
+        costs: Measured costs.
+        model: Name of the architecture that will be compressed.
         dense: Every layer of its dense model.
 
     Raises:
@@ -80,29 +84,32 @@ def check(costs: MeasuredCosts, model: str, dense: Sequence[LayerCost]) -> None:
     """
     if costs.model != model:
         raise _refused(
-            f"They are those of '{costs.model}', and '{model}' is to be compressed.", HOW
+            f"They are the costs of '{costs.model}', and '{model}' will be compressed.", HOW
         )
     _compare({name: layer.macs for name, layer in costs.layers.items()}, dense)
 
 
 def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
-    """Read the layer costs of a dense model from what ``edgeecg bench --json`` wrote.
+    """Read the layer costs of a dense model from a report of ``edgeecg bench --json``.
 
     Args:
-        path: The JSON. Of several files measured in it, the dense float32 one of this model counts.
+        path: The report. If it has the results of several files, that of the dense float32 file of
+            this model is used.
         model: Name of the architecture.
         dense: Every layer of its dense model.
 
     Raises:
-        UsageError: There is no such file, or it does not hold the layer seconds of just one dense
-            float32 file of this very model.
-        SchemaError: It is damaged.
+        UsageError: There is no such file, or it has not the layer seconds of exactly one dense
+            float32 file of this model.
+        SchemaError: The file is damaged.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"The layer costs '{path}' cannot be read.", f"The system said: {error.strerror}.", HOW
+            f"The layer costs '{path}' cannot be read.",
+            f"The operating system reports: {error.strerror}.",
+            HOW,
         ) from error
     report = BenchReport.from_json(content, str(path))
     result, manifest = _dense(report, model)
@@ -113,13 +120,13 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
     _compare(counted, dense)
     names = {layer.name for layer in dense}
     fixed, own, after = _attributed(result.layers, nodes, names)
-    lost = sorted(names - set(own))
-    if lost:
+    missing = sorted(names - set(own))
+    if missing:
         raise _refused(
-            f"The runtime gives no time of its own for {', '.join(lost)}.",
-            "Bench the file with another version of the runtime, or leave --costs out.",
+            f"The runtime gives no separate time for {', '.join(missing)}.",
+            "Measure the file with another version of the runtime, or leave --costs out.",
         )
-    # Of the median, what a graph that does nothing takes is the call's and no layer's.
+    # The time of the empty graph belongs to the call of the runtime and not to a layer.
     whole = sum(operation.seconds for operation in result.layers)
     call = min(result.breakdown.empty_graph_s or 0.0, whole)
     part = 1 - call / whole if whole else 1.0
@@ -145,62 +152,66 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
 
 
 def _dense(report: BenchReport, model: str) -> tuple[BenchResult, Artifact]:
-    """Return the one result of the dense float32 file of a model that knows its layers' seconds."""
-    known = [(each, each.artifact.manifest) for each in report.results]
-    ours = [(each, held) for each, held in known if held is not None]
-    mine = [(each, held) for each, held in ours if held.model == model]
-    if not mine:
-        models = ", ".join(sorted({f"'{held.model}'" for _, held in ours})) or "foreign files alone"
-        raise _refused(f"Measured were {models}, and '{model}' is to be compressed.", HOW)
+    """Return the result of the dense float32 file of a model, which must have layer seconds."""
+    known = [(each, each.artifact.manifest) for each in report.results if each.artifact.manifest]
+    of_model = [(each, manifest) for each, manifest in known if manifest.model == model]
+    if not of_model:
+        models = sorted({f"'{manifest.model}'" for _, manifest in known})
+        raise _refused(
+            f"The report is about {', '.join(models) or 'foreign files only'}, and '{model}' will "
+            "be compressed.",
+            HOW,
+        )
     dense = [
-        (each, held)
-        for each, held in mine
-        if held.role == "baseline" and held.dtype == "float32" == each.artifact.dtype
+        (each, manifest)
+        for each, manifest in of_model
+        if manifest.role == "baseline" and manifest.dtype == "float32" == each.artifact.dtype
     ]
     if not dense:
-        files = ", ".join(sorted(held.name for _, held in mine))
-        raise _refused(f"Measured were {files}, and no dense float32 file among them.", HOW)
-    found = [(each, held) for each, held in dense if each.layers]
+        files = ", ".join(sorted(manifest.name for _, manifest in of_model))
+        raise _refused(f"The report is about {files}, none of which is dense and float32.", HOW)
+    found = [(each, manifest) for each, manifest in dense if each.layers]
     if not found:
         reasons = " ".join(dict.fromkeys(each.layers_reason or "" for each, _ in dense))
-        raise _refused(f"They lack the seconds of the layers. {reasons}", HOW)
+        raise _refused(f"The report has no layer seconds. {reasons}", HOW)
     if len(found) > 1:
         files = ", ".join(each.artifact.file for each, _ in found)
         raise _refused(
-            f"Several dense files of '{model}' were measured: {files}.",
-            "Give a JSON with one of them: edgeecg bench FILE --json costs.json",
+            f"The report is about several dense files of '{model}': {files}.",
+            "Give a report of one of them: edgeecg bench FILE --json costs.json",
         )
     return found[0]
 
 
 def _compare(measured: Mapping[str, int], dense: Sequence[LayerCost]) -> None:
-    """Compare the MACs of every layer with those that were measured.
+    """Compare the MACs of every layer with those of the measured file.
 
     Raises:
-        UsageError: A layer is not there or has other MACs.
+        UsageError: A layer is missing or has other MACs.
     """
     for layer in dense:
         found = measured.get(layer.name, 0)
         if found != layer.macs:
             raise _refused(
-                f"Layer '{layer.name}' has {layer.macs:,} MACs here, and the measured file has "
-                f"{f'{found:,} in it' if found else 'no such layer'}.",
-                f"{HOW} Files of an earlier version name their layers otherwise.",
+                f"Layer '{layer.name}' has {layer.macs:,} MACs in the model and "
+                f"{f'{found:,}' if found else 'does not exist'} in the measured file.",
+                f"{HOW} Files of an earlier version have other layer names.",
             )
 
 
 def _attributed(
     operations: Sequence[LayerTime], nodes: Mapping[str, int], layers: set[str]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
-    """Give every operation's seconds to a layer.
+    """Assign the seconds of every operation to a layer.
 
     Args:
-        operations: As the runtime ran them.
+        operations: The operations in the order of execution.
         nodes: MACs of every node of the file.
         layers: Names of the model's layers.
 
     Returns:
-        Seconds before the first layer; by layer, of the layer itself; and of what follows it.
+        The seconds before the first layer; by layer, those of the layer itself; by layer, those of
+        the operations after it.
     """
     before, last = 0.0, ""
     own: dict[str, float] = {}
@@ -219,9 +230,9 @@ def _attributed(
 
 
 def _node(operation: str, nodes: Mapping[str, int]) -> str:
-    """Return the node that an operation was made from; "" where its name does not say it.
+    """Return the node that an operation was made from, or an empty string when unknown.
 
-    ONNX Runtime calls a fusion as the node it began with and what it did, behind a slash.
+    ONNX Runtime names a fused operation after its first node, a slash, and the kind of fusion.
     """
     while operation and operation not in nodes:
         operation = operation.rpartition("/")[0]
@@ -229,4 +240,4 @@ def _node(operation: str, nodes: Mapping[str, int]) -> str:
 
 
 def _refused(why: str, todo: str) -> UsageError:
-    return UsageError("The measured layer costs do not fit.", why, todo)
+    return UsageError("The measured layer costs do not fit the model.", why, todo)

@@ -1,22 +1,23 @@
-"""The analytic energy proxy and its two readings.
+"""The analytic energy proxy, as executed and ideal.
 
 Per layer: E = MACs * e_mac(dtype) + weight bytes * e_weight + activation bytes * e_activation, with
-the elementary costs of Horowitz (ISSCC 2014, 45 nm). Only ratios to a baseline leave this module's
-callers: in absolute terms a real processor spends thousands of times more.
+the elementary costs of Horowitz (ISSCC 2014, 45 nm). *Executed* counts every multiplication that a
+runtime makes; *ideal* assumes that zero weights cost nothing. Only ratios to a baseline are shown
+to users, because a real processor spends thousands of times more energy than these figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgeecg.schema import CostTotals, DType, LayerCost, ProxyCoefficients
+from edgeecg.schema import CostTotals, DType, LayerCost, Proxy, ProxyCoefficients
 
 
 def totals(layers: Iterable[LayerCost]) -> CostTotals:
     """Add layer costs up.
 
     Args:
-        layers: Costs of each layer of one model.
+        layers: Costs of every layer of one model.
 
     Returns:
         Sums by dtype; the non-zero counts are each layer's counts times its non-zero fraction,
@@ -27,8 +28,8 @@ def totals(layers: Iterable[LayerCost]) -> CostTotals:
     weight_bytes = nonzero_weight_bytes = activation_bytes = 0
     for layer in layers:
         macs[layer.dtype] = macs.get(layer.dtype, 0) + layer.macs
-        live = round(layer.macs * layer.nonzero_fraction)
-        nonzero_macs[layer.dtype] = nonzero_macs.get(layer.dtype, 0) + live
+        nonzero = round(layer.macs * layer.nonzero_fraction)
+        nonzero_macs[layer.dtype] = nonzero_macs.get(layer.dtype, 0) + nonzero
         weight_bytes += layer.weight_bytes
         nonzero_weight_bytes += round(layer.weight_bytes * layer.nonzero_fraction)
         activation_bytes += layer.activation_bytes
@@ -42,7 +43,12 @@ def totals(layers: Iterable[LayerCost]) -> CostTotals:
 
 
 def executed(costs: CostTotals, coefficients: ProxyCoefficients) -> float:
-    """Return the proxy of what the runtime really multiplies, in proxy picojoules."""
+    """Return the proxy of everything that the runtime multiplies, in proxy picojoules.
+
+    Args:
+        costs: The costs of one model.
+        coefficients: Cost of the elementary operations.
+    """
     return (
         sum(count * coefficients.mac_pj[dtype] for dtype, count in costs.macs.items())
         + costs.weight_bytes * coefficients.weight_byte_pj
@@ -51,7 +57,12 @@ def executed(costs: CostTotals, coefficients: ProxyCoefficients) -> float:
 
 
 def ideal(costs: CostTotals, coefficients: ProxyCoefficients) -> float:
-    """Return the proxy if zero weights cost nothing, in proxy picojoules."""
+    """Return the proxy as if zero weights cost nothing, in proxy picojoules.
+
+    Args:
+        costs: The costs of one model.
+        coefficients: Cost of the elementary operations.
+    """
     return (
         sum(count * coefficients.mac_pj[dtype] for dtype, count in costs.nonzero_macs.items())
         + costs.nonzero_weight_bytes * coefficients.weight_byte_pj
@@ -59,6 +70,38 @@ def ideal(costs: CostTotals, coefficients: ProxyCoefficients) -> float:
     )
 
 
+def relative(
+    costs: CostTotals, baseline: CostTotals | None, coefficients: ProxyCoefficients
+) -> Proxy:
+    """Return the proxy of a model relative to what its baseline executes.
+
+    Args:
+        costs: The costs of the model.
+        baseline: The costs of its baseline, or None when unknown.
+        coefficients: Cost of the elementary operations.
+
+    Returns:
+        Both ratios, with a reason when they are None, and the counts of the model.
+    """
+    whole = None if baseline is None else executed(baseline, coefficients)
+    if baseline is None:
+        reason = "The file does not say what its baseline is."
+    else:
+        reason = None if whole else "The proxy of the baseline is zero."
+    return Proxy(
+        ideal=ideal(costs, coefficients) / whole if whole else None,
+        executed=executed(costs, coefficients) / whole if whole else None,
+        macs=sum(costs.macs.values()),
+        weight_bytes=costs.weight_bytes,
+        reason=reason,
+    )
+
+
 def layer_energy(layer: LayerCost, coefficients: ProxyCoefficients) -> float:
-    """Return E_l, the executed proxy of one layer, in proxy picojoules."""
+    """Return E_l, the executed proxy of one layer, in proxy picojoules.
+
+    Args:
+        layer: The costs of the layer.
+        coefficients: Cost of the elementary operations.
+    """
     return executed(totals([layer]), coefficients)

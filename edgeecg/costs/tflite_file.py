@@ -1,9 +1,9 @@
-"""Reading the structure of a ``.tflite`` file, every offset checked before it is followed.
+"""Reading the structure of a ``.tflite`` file; every offset is checked before it is used.
 
 A TFLite model is a FlatBuffer (identifier ``TFL3``) with the schema of
-``tensorflow/lite/schema/schema.fbs``, whose field numbers never change. Reading it here, instead of
-with the generated classes of one runtime, lets a board that has only ``tflite-runtime`` count too,
-and turns a corrupt file into an error before native code sees it.
+``tensorflow/lite/schema/schema.fbs``, whose field numbers never change. This module does not use
+the generated classes of a runtime, so that files can also be counted on a board that has only
+``tflite-runtime``, and so that a corrupt file is an error before native code loads it.
 """
 
 from __future__ import annotations
@@ -73,11 +73,12 @@ class Tensor:
     Attributes:
         name: Its name in the file.
         type: TensorType, e.g. ``"FLOAT32"``.
-        shape: Sizes of its axes.
-        data: Its constant values, in ``shape``; None when it is computed at run time, or when its
-            elements have no fixed size (strings, 4-bit).
-        constant: Whether the file holds its values.
-        nbytes: Bytes of the constant, or of the activation it is at run time.
+        shape: Sizes of its axes; 1 for an axis without a fixed length.
+        free: Axes without a fixed length.
+        data: Its constant values, of shape ``shape``; None when it is computed at run time, or when
+            its elements have no fixed size (strings, 4-bit).
+        constant: Whether the file contains its values.
+        nbytes: Bytes of the constant, or of the activation at run time.
         zero_points: Quantisation zero points, empty for float.
         scales: Quantisation scales, empty for float.
     """
@@ -85,6 +86,7 @@ class Tensor:
     name: str
     type: str
     shape: tuple[int, ...]
+    free: tuple[int, ...]
     data: NDArray[np.generic] | None
     constant: bool
     nbytes: int
@@ -98,7 +100,7 @@ class Operator:
 
     Attributes:
         op: BuiltinOperator, e.g. ``"CONV_2D"``.
-        inputs: Input tensors; None for an optional one that is not given.
+        inputs: Input tensors; None for an optional one that is absent.
         outputs: Output tensors.
     """
 
@@ -109,7 +111,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """The main graph of a file: its inputs, its outputs, its operations in order of execution."""
+    """The main graph of a file: input tensors, output tensors, operations in execution order."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -117,7 +119,7 @@ class Graph:
 
 
 class _DamagedError(Exception):
-    """An offset, a length or an index of the file leads outside it."""
+    """An offset, a length or an index points outside the file."""
 
 
 class _Table:
@@ -131,7 +133,7 @@ class _Table:
 
     def _number(self, layout: str, position: int) -> int:
         if position < 0 or position + struct.calcsize(layout) > len(self._content):
-            raise _DamagedError(f"an offset leads to byte {position}")
+            raise _DamagedError(f"an offset points to byte {position}")
         return struct.unpack_from(layout, self._content, position)[0]
 
     def _field(self, number: int) -> int | None:
@@ -184,9 +186,9 @@ def _root(content: bytes) -> _Table:
 
 
 def _buffer(content: bytes, buffers: list[_Table], index: int) -> NDArray[np.generic]:
-    """Return the bytes of one buffer, which large files keep after the FlatBuffer itself."""
+    """Return the bytes of one buffer, which in large files lie after the FlatBuffer."""
     if not 0 <= index < len(buffers):
-        raise _DamagedError(f"buffer {index} of {len(buffers)} is asked for")
+        raise _DamagedError(f"there is no buffer {index} of {len(buffers)}")
     table = buffers[index]
     start, size = table.number(1, "<Q"), table.number(2, "<Q")
     if start <= 1:
@@ -218,6 +220,7 @@ def _tensor(content: bytes, buffers: list[_Table], table: _Table) -> Tensor:
         name=name,
         type=kind,
         shape=shape,
+        free=tuple(axis for axis, size in enumerate(table.integers(7)) if size < 0),
         data=data,
         constant=raw.size > 0,
         nbytes=raw.nbytes if raw.size else at_run_time,
@@ -227,14 +230,14 @@ def _tensor(content: bytes, buffers: list[_Table], table: _Table) -> Tensor:
 
 
 def _operator_name(table: _Table) -> str:
-    # Files older than schema 3a keep the number in a byte; newer ones fill both.
+    # Files older than schema 3a have the number in a byte; newer files have both fields.
     code = max(table.number(0, "<b"), table.number(3, "<i"))
     return _OPERATORS[code] if 0 <= code < len(_OPERATORS) else f"BUILTIN_{code}"
 
 
 def _pick(items: Sequence[_Item], index: int, kind: str) -> _Item:
     if not 0 <= index < len(items):
-        raise _DamagedError(f"{kind} {index} of {len(items)} is asked for")
+        raise _DamagedError(f"there is no {kind} {index} of {len(items)}")
     return items[index]
 
 
@@ -261,7 +264,7 @@ def read(path: Path) -> Graph:
     """Read the main graph of a ``.tflite`` file.
 
     Raises:
-        ArtifactError: The file is not a TFLite model, or leads outside itself.
+        ArtifactError: The file is not a sound TFLite model.
     """
     try:
         return _graph(path.read_bytes())
@@ -270,10 +273,10 @@ def read(path: Path) -> Graph:
 
 
 def metadata(path: Path, name: str) -> str | None:
-    """Return the text that a ``.tflite`` file carries under a metadata name, or None.
+    """Return the text that a ``.tflite`` file has under a metadata name, or None.
 
     Raises:
-        ArtifactError: The file is not a TFLite model, or leads outside itself.
+        ArtifactError: The file is not a sound TFLite model.
     """
     content = path.read_bytes()
     try:
@@ -281,7 +284,7 @@ def metadata(path: Path, name: str) -> str | None:
         for entry in root.tables(6):
             if entry.text(0) == name:
                 raw = _buffer(content, root.tables(4), entry.number(1, "<I"))
-                # Writers may pad a buffer to its alignment.
+                # Some programs pad a buffer to its alignment.
                 return raw.tobytes().rstrip(b"\0").decode("utf-8")
     except (_DamagedError, UnicodeDecodeError) as error:
         raise _not_tflite(path, error) from error
@@ -292,5 +295,5 @@ def _not_tflite(path: Path, error: Exception) -> ArtifactError:
     return ArtifactError(
         f"{path} is not a sound TFLite file.",
         f"While reading its structure: {error}.",
-        "It is truncated, corrupt or of another kind; export or copy it again.",
+        "It is truncated, corrupt or of another format; export or copy it again.",
     )

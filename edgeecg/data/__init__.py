@@ -1,24 +1,19 @@
-"""Records in, preprocessed windows out.
+"""From ECG records to preprocessed windows.
 
-- ``load.py``: :func:`load_dataset`, the way in; ``places.py``: where databases lie here.
-- ``dataset.py``: what is asked, and the values that come out.
-- ``mitdb.py``, ``ptbxl.py``, ``folder.py``: real records; ``fetch.py`` gets them.
-- ``synthetic.py``, ``synthetic_ptbxl.py`` and ``mcsharry.py``: generated ones, for a machine
-  without them.
-- ``annotated.py`` and ``beat_windows.py``: from records with R peaks to one window per beat.
-- ``ptbxl_index.py`` and ``ptbxl_records.py``: from PTB-XL's tables to one window per record.
-- ``unlabelled.py``: records to classify, R peaks detected where there are none.
-- ``split.py``: which patients train, validate and test; ``aami.py``: from beat symbols to classes.
-- ``records.py`` and ``format16.py``: the readers of WFDB files, a careful one and a fast one; they
-  believe nothing that they have not checked. ``inside.py``: no path leaves its folder.
-- ``windows.py``, ``rhythm.py`` and ``reference.py``: causal preprocessing; the same code for
-  training and a stream. ``noise.py``: recorded noise.
-- ``cache.py`` and ``record_cache.py``: windows kept on disk under the hash of all they were made
-  from; of whole records as a memory map.
-- ``inventory.py`` and ``picture.py``: what ``edgeecg data`` shows.
+:func:`load_dataset` is the entry point; a :class:`DataRequest` says which records it loads and how
+they become windows.
+
+- ``sources``: one file per database, and the user's own folder of records.
+- ``records``: reading WFDB files, listing the records of a folder, drawing a record.
+- ``windows``: from records to data sets of windows, with a cache on disk.
+- ``loading.py``: :func:`load_dataset`. ``locations.py``: where databases are on this machine.
+  ``download.py``: getting a database. ``inventory.py``: what a database or a folder holds.
+  ``unlabelled.py``: windows of records without annotations, for ``edgeecg classify``.
+
+The preprocessing itself is in :mod:`edgeecg.signal`, which a device uses too.
 """
 
 from edgeecg.data.loading import load_dataset
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request, Windows
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord, Windows
 
-__all__ = ["Dataset", "OnRecord", "Request", "Windows", "load_dataset"]
+__all__ = ["DataRequest", "Dataset", "OnRecord", "Windows", "load_dataset"]

@@ -1,23 +1,23 @@
-"""What a database or a folder holds, and where a record of it lies."""
+"""What a database or a folder holds, and in which folder a record is."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from edgeecg.data import fetch
-from edgeecg.data.loading import load_dataset
+from edgeecg.data import sources
 from edgeecg.data.locations import place
 from edgeecg.data.records import reader
-from edgeecg.data.sources import _folder
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
-from edgeecg.errors import DataError, UnknownNameError
+from edgeecg.data.records.listing import record_names
+from edgeecg.data.sources import Source
+from edgeecg.data.sources._folder import PTBXL_INDEX, SMALLEST_SPLIT, has_ptbxl_layout
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
+from edgeecg.errors import DataError
 from edgeecg.schema import Count, DataSummary, Task, Value
 
 _RATES = {"records100": "_lr", "records500": "_hr"}
-_NOISE = "It holds noise and noisy records, which are for augmentation and robustness alone."
 
 
 class Inventory(Value):
@@ -25,7 +25,7 @@ class Inventory(Value):
 
     Attributes:
         name: As it was asked for.
-        folder: Where it lies.
+        folder: Its folder.
         records: Number of records.
         annotated: Number of those with annotated beats, or with classes for PTB-XL's layout.
         leads: Number of records by the lead they have.
@@ -33,6 +33,7 @@ class Inventory(Value):
         hours: Length of all records together.
         summary: Windows, classes and splits for training, or None.
         reason: Why there is no summary, or None.
+        remarks: Peculiarities of single records, by the name of the record.
     """
 
     version: ClassVar[str] = "edgeecg.inventory/1"
@@ -46,39 +47,7 @@ class Inventory(Value):
     hours: float
     summary: DataSummary | None
     reason: str | None
-
-
-def folder_of(name: str) -> Path:
-    """Return the folder of a database, or the folder that was named itself.
-
-    Args:
-        name: ``"mitdb"``, ``"ptbxl"``, ``"nstdb"``, ``"synthetic"`` or a path.
-
-    Raises:
-        UnknownNameError: It is neither.
-        DataError: The database is not on this machine.
-    """
-    if name == "synthetic":
-        from edgeecg.data.sources import synthetic
-
-        return synthetic.folder()
-    if name in fetch.DATABASES:
-        found = place(name)
-        if not found.is_dir():
-            raise DataError(
-                f"The database '{name}' was not found.",
-                f"There is no folder '{found}'.",
-                f"Run 'edgeecg data fetch {name}'.",
-            )
-        return found
-    if not Path(name).is_dir():
-        raise UnknownNameError("database or folder", name, [*fetch.DATABASES, "synthetic"])
-    return Path(name)
-
-
-def is_ptbxl(path: Path) -> bool:
-    """Say whether a folder has PTB-XL's layout."""
-    return (path / _folder.PTBXL_INDEX).is_file()
+    remarks: dict[str, str]
 
 
 def take(
@@ -87,7 +56,7 @@ def take(
     """Look through a database or a folder, and prepare its windows.
 
     Args:
-        name: See :func:`folder_of`.
+        name: Name of a source, or path of a folder.
         leads: For a folder: what the model's leads are called in it.
         on_record: Called after each record that is prepared.
 
@@ -95,7 +64,8 @@ def take(
         UnknownNameError: There is no such database or folder.
         DataError: The database is not here, or a record of it is damaged.
     """
-    path = folder_of(name)
+    source = sources.find(name)
+    path = source.folder()
     headers, weights = _headers(path)
     held, rates, seconds = Counter[str](), Counter[str](), 0.0
     for header, weight in zip(headers, weights, strict=True):
@@ -104,15 +74,15 @@ def take(
         seconds += weight * header.length / header.fs_hz
     annotated = sum(header.annotated for header in headers)
     total = len(headers)
-    if is_ptbxl(path):
-        # Each record is there at one or two rates, and counts once.
+    if has_ptbxl_layout(path):
+        # Each record exists at one or two rates, and counts once.
         total = annotated = max(weights)
         held = Counter({lead: total for lead in headers[0].leads})
         seconds = total * headers[0].length / headers[0].fs_hz
-    summary, reason = None, _NOISE if name == "nstdb" else None
+    summary, reason = None, None if source.TASKS else " ".join(source.NOTES)
     if reason is None:
         try:
-            summary = _dataset(name, path, annotated, leads or {}, on_record).summary
+            summary = _dataset(source, name, annotated, leads or {}, on_record).summary
         except DataError as error:
             reason = str(error)
     return Inventory(
@@ -125,23 +95,22 @@ def take(
         hours=seconds / 3600,
         summary=summary,
         reason=reason,
+        remarks=dict(source.REMARKS),
     )
 
 
 def find_record(record: str, data: str | None) -> tuple[Path, str]:
-    """Return the folder a record lies in, and the record's name there.
+    """Return the folder a record is in, and the record's name there.
 
     Args:
         record: Name of the record; for PTB-XL, its ``ecg_id``.
-        data: See :func:`folder_of`; None to look in every database of this machine, MIT-BIH first.
+        data: Name of a source, or path of a folder; None to look in every database of this machine.
 
     Raises:
         UnknownNameError: There is no such database or folder.
         DataError: There is no such record.
     """
-    places = [folder_of(data)] if data else [p for n in fetch.DATABASES if (p := place(n)).is_dir()]
-    if not places:
-        places = [folder_of("synthetic")]
+    places = [sources.find(data).folder()] if data else list(_installed())
     for path in places:
         for name in _names_of(record, path):
             if (path / f"{name}.hea").is_file():
@@ -154,18 +123,18 @@ def find_record(record: str, data: str | None) -> tuple[Path, str]:
 
 
 def _names_of(record: str, path: Path) -> list[str]:
-    if not (is_ptbxl(path) and record.isdecimal()):
+    if not (has_ptbxl_layout(path) and record.isdecimal()):
         return [record]
     number = int(record)
     return [f"{rate}/{number // 1000 * 1000:05d}/{number:05d}{end}" for rate, end in _RATES.items()]
 
 
-def _headers(path: Path) -> tuple[list[reader.Header], list[int]]:
-    """Return headers, and how many records each stands for."""
-    if not is_ptbxl(path):
-        names = _folder.record_names(path)
+def _headers(path: Path) -> tuple[list[reader.RecordHeader], list[int]]:
+    """Return headers, and how many records each represents."""
+    if not has_ptbxl_layout(path):
+        names = record_names(path)
         return [reader.describe(path, name) for name in names], [1] * len(names)
-    headers: list[reader.Header] = []
+    headers: list[reader.RecordHeader] = []
     weights: list[int] = []
     for rate, end in _RATES.items():
         found = sorted(path.glob(f"{rate}/*/*{end}.hea"))
@@ -176,22 +145,25 @@ def _headers(path: Path) -> tuple[list[reader.Header], list[int]]:
     if not headers:
         raise DataError(
             f"There are no records in '{path}'.",
-            f"It has {_folder.PTBXL_INDEX}, but neither records100 nor records500 holds any.",
+            f"It has {PTBXL_INDEX}, but neither records100 nor records500 holds any.",
             "Run 'edgeecg data fetch ptbxl'.",
         )
     return headers, weights
 
 
+def _installed() -> Iterator[Path]:
+    """Yield the folders of the databases on this machine; the synthetic one if there is none."""
+    found = [path for name in sources.names() if (path := place(name)).is_dir()]
+    yield from found or [sources.find(sources.SYNTHETIC).folder()]
+
+
 def _dataset(
-    name: str, path: Path, annotated: int, leads: Mapping[str, str], on_record: OnRecord | None
+    source: Source, name: str, annotated: int, leads: Mapping[str, str], on_record: OnRecord | None
 ) -> Dataset:
-    task: Task = "records" if is_ptbxl(path) else "beats"
-    if name in (*fetch.DATABASES, "synthetic"):
-        return load_dataset(Request(source=name, task=task), on_record)
-    request = Request(source=str(path), task=task, leads=leads)
-    if task == "beats" and annotated < _folder.SMALLEST_SPLIT:
-        return _folder.load_everything(path, request, on_record)
-    return _folder.load(path, request, on_record)
+    task: Task = "records" if has_ptbxl_layout(source.folder()) else "beats"
+    too_few = task == "beats" and annotated < SMALLEST_SPLIT
+    request = DataRequest(source=name, task=task, leads=leads, score_only=too_few)
+    return source.load(request, on_record)
 
 
 def classes_of(path: Path, name: str) -> str:
@@ -204,14 +176,14 @@ def classes_of(path: Path, name: str) -> str:
     Raises:
         DataError: The folder's tables are damaged.
     """
-    if not is_ptbxl(path):
+    if not has_ptbxl_layout(path):
         return "no classes"
     from edgeecg.data.sources import _ptbxl_index
 
     index = _ptbxl_index.read(path, "filename_lr", 0.0)
     number = PurePosixPath(name).name.partition("_")[0]
-    for own, y in zip(index.path, index.y, strict=True):
-        if own.name.partition("_")[0] == number:
+    for place_of_row, y in zip(index.path, index.y, strict=True):
+        if place_of_row.name.partition("_")[0] == number:
             pairs = zip(_ptbxl_index.CLASSES, y.tolist(), strict=True)
             return ", ".join(label for label, has in pairs if has)
     return "no superclass"

@@ -1,4 +1,4 @@
-"""Windows of records that nobody has annotated, to be classified."""
+"""Windows of records to be classified, annotated or not."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.data.inventory import is_ptbxl
 from edgeecg.data.records import reader
 from edgeecg.data.records.beat_classes import BEAT_SYMBOLS
+from edgeecg.data.records.listing import record_names
 from edgeecg.data.records.reader import Record
-from edgeecg.data.sources import _folder
-from edgeecg.data.windows.beats import NAN, SHORT, beat_windows, held, is_short
+from edgeecg.data.sources._folder import has_ptbxl_layout
+from edgeecg.data.windows.beats import SHORT, beat_windows, is_short
+from edgeecg.data.windows.filters import causal_filter
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 from edgeecg.signal import windows
+from edgeecg.signal.filters import hold_last_valid
 
 Peaks = Literal["annotations", "xqrs", "none needed"]
 """Where the R peaks come from."""
@@ -53,8 +55,8 @@ def names(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: There are none, or the list of records names one that is missing or outside.
     """
-    if not is_ptbxl(path):
-        return _folder.record_names(path)
+    if not has_ptbxl_layout(path):
+        return record_names(path)
     found = sorted(path.glob("records100/*/*_lr.hea"))
     return tuple(str(header.relative_to(path).with_suffix("")) for header in found)
 
@@ -103,7 +105,7 @@ def detect(record: Record) -> NDArray[np.int64]:
     """
     from wfdb import processing
 
-    lead = held(record.signal_mv[:1])[0]
+    lead = hold_last_valid(record.signal_mv[:1])[0]
     try:
         found = processing.xqrs_detect(sig=lead, fs=record.fs_hz, verbose=False)
     except (ValueError, IndexError, ArithmeticError) as error:
@@ -118,8 +120,8 @@ def detect(record: Record) -> NDArray[np.int64]:
 def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
     """Return the record's first ``window`` samples at the model's rate as one window."""
     if not np.isfinite(record.signal_mv).all():
-        return _nothing(record, preprocessing, NAN)
-    stream = windows.CausalFilter(preprocessing, record.fs_hz)
+        return _nothing(record, preprocessing, windows.NAN)
+    stream = causal_filter(preprocessing, record.fs_hz)
     # The resampler is late by `delay`; the last value is held until it has put out everything.
     late = -(-stream.delay * stream.down // stream.up)
     padded = np.pad(record.signal_mv, ((0, 0), (0, late)), mode="edge")

@@ -1,4 +1,4 @@
-"""Which machine this is, and the state it is in."""
+"""Recognising the machine, and reading the state it is in."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from edgeecg.errors import UsageError
 from edgeecg.schema import DeviceInfo, DeviceProfile, DeviceState
 
 ROOT = Path("/")
+_CPUFREQ = "sys/devices/system/cpu/cpu{cpu}/cpufreq"
 
 
 def detect(root: Path = ROOT, machine: str | None = None) -> DeviceProfile:
-    """Return the profile of this machine: the one with the most specific rule that holds.
+    """Return the profile of this machine: the one with the most specific rule that matches.
 
     Args:
         root: Root of the file system.
         machine: ``platform.machine()`` when None.
 
     Raises:
-        UsageError: No profile fits; lists the known ones.
+        UsageError: No profile matches; the message lists the known ones.
     """
     kind, model = machine or platform.machine(), board_model(root)
-    profiles = [resources.load_device(name) for name in resources.device_names()]
-    fitting = [profile for profile in profiles if _fits(profile, kind, model)]
-    if not fitting:
+    profiles = resources.usable_devices()
+    matching = [profile for profile in profiles if _matches(profile, kind, model)]
+    if not matching:
         known = ", ".join(profile.name for profile in profiles if profile.detect is not None)
         raise UsageError(
             "This machine is not one of the known devices.",
-            f"It is a '{kind}'{f' ({model})' if model else ''}; known are: {known}.",
-            "Name the nearest with --device, or add one file to devices/.",
+            f"It is a '{kind}'{f' ({model})' if model else ''}; the known devices are: {known}.",
+            "Name the most similar one with --device, or add one file to devices/.",
         )
-    return max(fitting, key=_specificity)
+    return max(matching, key=_specificity)
 
 
-def _fits(profile: DeviceProfile, machine: str, model: str | None) -> bool:
+def _matches(profile: DeviceProfile, machine: str, model: str | None) -> bool:
     rule = profile.detect
     if rule is None or machine not in rule.machine:
         return False
@@ -53,7 +54,13 @@ def _specificity(profile: DeviceProfile) -> int:
 
 
 def board_model(root: Path = ROOT) -> str | None:
-    """Return the board's name from the device tree or from ``Model`` in cpuinfo, or None."""
+    """Return the board's name, or None on a machine that is not a board.
+
+    psutil does not read it: the kernel gives it in the device tree, or as ``Model`` in cpuinfo.
+
+    Args:
+        root: Root of the file system.
+    """
     text = _text(root / "proc/device-tree/model")
     return text.strip("\0 \n") if text else _cpuinfo(root, "Model")
 
@@ -61,9 +68,13 @@ def board_model(root: Path = ROOT) -> str | None:
 def emulated(root: Path = ROOT, machine: str | None = None) -> bool:
     """Return whether this process runs under QEMU's user emulation.
 
-    Two signs. An interpreter for our own machine is registered with binfmt_misc: a real machine of
-    this kind runs its own programs without one. Or ``/proc/thread-self/exe`` is QEMU: the emulator
-    hides behind ``/proc/self``, and not there.
+    Either of two signs is enough. An interpreter for this kind of machine is registered with
+    binfmt_misc: a real machine runs its native programs without one. Or ``/proc/thread-self/exe``
+    is QEMU: the emulator replaces ``/proc/self/exe`` by the emulated program, but not this link.
+
+    Args:
+        root: Root of the file system.
+        machine: ``platform.machine()`` when None.
     """
     kind = machine or platform.machine()
     # Names as qemu-user-static registers them: a 32-bit ARM machine reports armv7l.
@@ -80,29 +91,33 @@ def state(cpu: int | None, root: Path = ROOT) -> DeviceState:
     """Read what could make two measurements differ.
 
     Args:
-        cpu: The measuring processor; None stands for the first.
-        root: Root of the file system.
+        cpu: The processor that measures; None means the first.
+        root: Root of the file system, for what psutil does not read.
     """
-    scaling = root / f"sys/devices/system/cpu/cpu{cpu or 0}/cpufreq"
-    governor = _text(scaling / "scaling_governor")
-    frequency = _number(scaling / "scaling_cur_freq")
-    temperatures = [_number(path) for path in root.glob("sys/class/thermal/thermal_zone*/temp")]
-    degrees = [value / 1000 for value in temperatures if value is not None]
+    # psutil does not read the governor.
+    governor = _text(root / _CPUFREQ.format(cpu=cpu or 0) / "scaling_governor")
     return DeviceState(
         governor=governor.strip() if governor else None,
-        frequency_hz=frequency * 1000 if frequency is not None else _megahertz(root, cpu or 0),
-        temperature_c=max(degrees) if degrees else None,
+        frequency_hz=_frequency_hz(cpu or 0, root),
+        temperature_c=_temperature_c(),
         throttled=_throttled(),
-        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        load=psutil.getloadavg()[0],
     )
 
 
 def describe(profile: DeviceProfile, before: DeviceState, after: DeviceState) -> DeviceInfo:
-    """Return what a result says about this machine."""
+    """Return the description of this machine that a result carries.
+
+    Args:
+        profile: The device profile of this machine.
+        before: Its state before the measurement.
+        after: Its state after the measurement.
+    """
     return DeviceInfo(
         name=profile.name,
         emulated=emulated(),
         machine=platform.machine(),
+        # psutil has no name of the processor, and platform.processor() is empty on most Linux.
         cpu=_cpuinfo(ROOT, "model name") or board_model() or platform.processor() or None,
         cores=psutil.cpu_count(logical=True) or 1,
         memory_bytes=psutil.virtual_memory().total,
@@ -111,6 +126,29 @@ def describe(profile: DeviceProfile, before: DeviceState, after: DeviceState) ->
         before=before,
         after=after,
     )
+
+
+def _frequency_hz(cpu: int, root: Path) -> float | None:
+    """Return the current frequency of one core, or None."""
+    # psutil lists frequency policies, and several cores may share one: it cannot tell the frequency
+    # of a given core where its list is shorter than the list of cores.
+    kilohertz = _number(root / _CPUFREQ.format(cpu=cpu) / "scaling_cur_freq")
+    if kilohertz is not None:
+        return kilohertz * 1e3
+    try:
+        cores = psutil.cpu_freq(percpu=True)
+    except (OSError, NotImplementedError):
+        return None
+    megahertz = cores[cpu].current if cpu < len(cores) else 0.0
+    return megahertz * 1e6 or None
+
+
+def _temperature_c() -> float | None:
+    """Return the temperature of the hottest sensor, or None."""
+    # psutil has the function only on systems that have sensors.
+    read = getattr(psutil, "sensors_temperatures", dict)
+    found = [sensor.current for sensors in read().values() for sensor in sensors]
+    return max(found, default=None)
 
 
 def _throttled() -> bool | None:
@@ -127,21 +165,12 @@ def _throttled() -> bool | None:
         return None
 
 
-def _cpuinfo(root: Path, key: str, which: int = 0) -> str | None:
-    found: list[str] = []
+def _cpuinfo(root: Path, key: str) -> str | None:
     for line in (_text(root / "proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
-            found.append(value.strip())
-    return found[which] if which < len(found) else None
-
-
-def _megahertz(root: Path, cpu: int) -> float | None:
-    text = _cpuinfo(root, "cpu MHz", cpu)
-    try:
-        return float(text) * 1e6 if text else None
-    except ValueError:
-        return None
+            return value.strip()
+    return None
 
 
 def _text(path: Path) -> str | None:

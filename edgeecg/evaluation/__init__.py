@@ -1,1 +1,1 @@
-"""What a model says of windows, and how well that matches the annotations."""
+"""Predictions of models and exported files, and their scores against annotations."""

@@ -1,4 +1,4 @@
-"""Running a PyTorch model over many windows, and scoring what it says."""
+"""Running a PyTorch model over many windows, and scoring its logits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float3
 def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:
     """Score a model on one split, in evaluation mode.
 
-    Every decision is taken on ``val``; ``test`` is looked at once, when everything is decided. For
-    several labels the thresholds come from ``val``, whichever split is scored.
+    Every decision is taken on ``val``; ``test`` is only used for the final score. For records the
+    thresholds are chosen on ``val``, whichever split is scored.
     """
     return score_predictor(partial(predict, model), dataset, split)

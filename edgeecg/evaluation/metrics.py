@@ -1,7 +1,6 @@
-"""How well logits match the annotations: one way in for beats and for 12-lead records.
+"""Scores of logits against annotations, for beats and for 12-lead records.
 
-Intervals are bootstrap 95 % intervals over patients: beats and records of one patient are not
-independent, so patients are resampled.
+Intervals are bootstrap 95 % intervals over patients, see :mod:`edgeecg.statistics.bootstrap`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ from sklearn.metrics import confusion_matrix
 from edgeecg.data import Dataset, Windows
 from edgeecg.errors import EdgeECGError
 from edgeecg.evaluation import ec57, multilabel
-from edgeecg.schema import ClassScore, Ec57, Scores, Source, Split, Task
+from edgeecg.schema import Ec57, Scores, Source, Split, Task
+from edgeecg.statistics import bootstrap, confusion
 
-Predictor = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+LogitsFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Windows ``(n, leads, samples)`` -> logits ``(n, classes)``."""
-
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class Truth:
         task: One class per window, or any number.
         split: Which split this is; ``"test"`` for records that were never part of a split.
         source: Where the records come from.
-        outside: Beats that belong to none of the classes (``y`` counts in ``aami.OUTSIDE``), or
-            None where they are not at hand.
+        outside: Beats that belong to none of the classes (``y`` is an index into
+            ``beat_classes.OUTSIDE``), or None where they are not known.
     """
 
     windows: Windows
@@ -73,32 +71,32 @@ def score(
 
 
 def score_predictor(
-    predict: Predictor,
+    predict: LogitsFunction,
     dataset: Dataset,
     split: Split,
     *,
     thresholds: NDArray[np.float64] | None = None,
 ) -> Scores:
-    """Score whatever gives logits, a model or a file, on one split of a dataset.
+    """Score anything that computes logits, a model or a file, on one split of a dataset.
 
     Args:
-        predict: Gives the logits.
-        dataset: Of it ``split`` alone is looked at, and ``val`` where thresholds are to be chosen.
-        split: What to score.
-        thresholds: Records only: chosen before; None to choose them on ``val`` here.
+        predict: Computes the logits.
+        dataset: Only ``split`` is used, and ``val`` where thresholds are to be chosen.
+        split: Which split is scored.
+        thresholds: Records only: thresholds chosen before; None to choose them on ``val`` here.
     """
     truth = Truth.of(dataset, split)
     logits = predict(truth.windows.x)
     if truth.task == "records" and thresholds is None:
-        of_val = logits if split == "val" else predict(dataset.val.x)
-        thresholds = multilabel.best_thresholds(of_val, dataset.val.y)
+        val_logits = logits if split == "val" else predict(dataset.val.x)
+        thresholds = multilabel.best_thresholds(val_logits, dataset.val.y)
     return score_truth(
         logits, truth, outside_logits=predict_outside(predict, truth), thresholds=thresholds
     )
 
 
-def predict_outside(predict: Predictor, truth: Truth) -> NDArray[np.float32] | None:
-    """Return the logits of the beats outside the classes; None where they are not at hand."""
+def predict_outside(predict: LogitsFunction, truth: Truth) -> NDArray[np.float32] | None:
+    """Return the logits of the beats outside the classes; None where they are not known."""
     if truth.task == "records" or truth.outside is None:
         return None
     if not len(truth.outside.y):
@@ -117,11 +115,11 @@ def score_truth(
 
     Args:
         logits: ``(n, classes)``. Beats: the largest is the predicted class. Records: each class is
-            given from a probability (sigmoid) of 0.50 on.
+            predicted at a probability (sigmoid) of 0.50 and more.
         truth: What was classified, in the same order.
-        outside_logits: Beats only: logits of ``truth.outside``; EC57 figures are given with them.
-        thresholds: Records only: probabilities ``(classes,)`` chosen on validation, for the F1 at
-            thresholds beside that at 0.50.
+        outside_logits: Beats only: logits of ``truth.outside``, from which EC57 scores follow.
+        thresholds: Records only: probabilities ``(classes,)`` chosen on validation; F1 is then
+            computed at these thresholds, too, beside that at 0.50.
 
     Returns:
         Scores with bootstrap 95 % intervals over patients; for beats with one confusion matrix
@@ -134,7 +132,7 @@ def score_truth(
     if not len(truth.windows.y):
         raise EdgeECGError(
             "There is nothing to score.",
-            "The split holds no window.",
+            "The split contains no window.",
             "Check that the records have annotations of the model's classes.",
         )
     _check(logits, (len(truth.windows.y), len(truth.classes)))
@@ -148,7 +146,7 @@ def _check(logits: NDArray[np.float32], shape: tuple[int, int]) -> None:
         raise EdgeECGError(
             "The model's outputs cannot be scored.",
             f"Their shape is {logits.shape}, and the annotations need {shape}.",
-            "Choose records whose classes are those of the model.",
+            "Choose records with the model's classes.",
         )
     if not np.isfinite(logits).all():
         raise EdgeECGError(
@@ -179,86 +177,45 @@ def _beats(
 ) -> Scores:
     windows, names = truth.windows, truth.classes
     predicted = logits.argmax(axis=1)
-    by_record = _matrices(windows.y, predicted, windows.record, len(names))
+    by_record = _grouped(windows.y, predicted, windows.record, len(names))
     by_patient = np.stack(
-        list(_matrices(windows.y, predicted, windows.patient, len(names)).values())
+        list(_grouped(windows.y, predicted, windows.patient, len(names)).values())
     )
     whole = by_patient.sum(axis=0)
-    recall, precision, f1 = _per_class(whole)
-    resampled = _resampled(by_patient)
+    resampled = np.tensordot(bootstrap.draw_counts(len(by_patient)), by_patient, 1)
     return Scores(
         data=truth.source,
         split=truth.split,
         n=int(whole.sum()),
-        accuracy=float(_accuracy(whole)),
-        macro_f1=float(f1.mean()),
-        per_class={
-            name: ClassScore(
-                recall=float(recall[i]),
-                precision=float(precision[i]),
-                f1=float(f1[i]),
-                support=int(whole[i].sum()),
-            )
-            for i, name in enumerate(names)
-        },
+        accuracy=float(confusion.accuracy(whole)),
+        macro_f1=float(confusion.macro_f1(whole)),
+        per_class={name: confusion.class_score(whole, i) for i, name in enumerate(names)},
         confusion=_rows(whole),
         records={name: _rows(matrix) for name, matrix in by_record.items()},
         ec57=None if outside_logits is None else _ec57(whole, truth, outside_logits),
-        accuracy_ci95=_interval(_accuracy(resampled)),
-        macro_f1_ci95=_interval(_per_class(resampled)[2].mean(axis=-1)),
+        accuracy_ci95=bootstrap.interval(confusion.accuracy(resampled)),
+        macro_f1_ci95=bootstrap.interval(confusion.macro_f1(resampled)),
     )
 
 
-def _ec57(confusion: NDArray[np.int64], truth: Truth, outside_logits: NDArray[np.float32]) -> Ec57:
-    assert truth.outside is not None, "logits of outside beats without the beats"
+def _ec57(matrix: NDArray[np.int64], truth: Truth, outside_logits: NDArray[np.float32]) -> Ec57:
+    if truth.outside is None:
+        raise ValueError("outside_logits were given without truth.outside")
     groups = truth.outside.y.astype(np.int64)
     _check(outside_logits, (len(groups), len(truth.classes)))
-    return ec57.score(confusion, groups, outside_logits.argmax(axis=1))
+    return ec57.score(matrix, groups, outside_logits.argmax(axis=1))
 
 
-def _matrices(
+def _grouped(
     y: NDArray[np.generic], predicted: NDArray[np.int64], group: NDArray[np.str_], classes: int
 ) -> dict[str, NDArray[np.int64]]:
     """Return one confusion matrix per record or per patient, in alphabetical order."""
     labels = np.arange(classes)
     return {
-        str(name): confusion_matrix(y[mine], predicted[mine], labels=labels)
-        for name, mine in ((name, group == name) for name in np.unique(group))
+        str(name): confusion_matrix(y[in_group], predicted[in_group], labels=labels)
+        for name, in_group in ((name, group == name) for name in np.unique(group))
     }
-
-
-def _resampled(matrices: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the confusion matrices of resampled patients, ``(resamples, classes, classes)``."""
-    count = len(matrices)
-    draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
-    return np.einsum("rn,nij->rij", draws, matrices)
-
-
-def _accuracy(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.trace(matrix, axis1=-2, axis2=-1) / np.maximum(matrix.sum(axis=(-2, -1)), 1)
-
-
-def _per_class(
-    matrix: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return recall, precision and F1 of confusion matrices ``(..., classes, classes)``.
-
-    A class without a single true or predicted beat scores 0, as scikit-learn does.
-    """
-    hit = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
-    actual = matrix.sum(axis=-1)
-    called = matrix.sum(axis=-2)
-    return (
-        hit / np.maximum(actual, 1),
-        hit / np.maximum(called, 1),
-        2 * hit / np.maximum(actual + called, 1),
-    )
 
 
 def _rows(matrix: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(count) for count in row) for row in matrix)
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

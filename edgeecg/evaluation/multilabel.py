@@ -1,4 +1,4 @@
-"""Scores of records that bear any number of classes, with intervals over patients."""
+"""Scores of records with any number of classes each, with bootstrap intervals over patients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from edgeecg.schema import ClassScore, Interval
+from edgeecg.schema import ClassScore, Interval, Scores
+from edgeecg.statistics import bootstrap
 
 _RESAMPLES = 1000
 _HALF = 0.5
 _CHUNK = 100
-_ZERO: Any = 0  # scikit-learn's own annotation forgets the number
+_ZERO: Any = 0  # scikit-learn's type annotation leaves out numbers
 
 
 class Means(TypedDict):
@@ -39,8 +40,8 @@ class Means(TypedDict):
 
 
 @dataclass(frozen=True)
-class Found:
-    """Scores of one split.
+class RecordScores:
+    """Scores of the records of one split.
 
     Attributes:
         per_class: In the order of the logits.
@@ -57,15 +58,15 @@ def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def best_thresholds(logits: NDArray[np.float32], y: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Choose for each class the probability from which on giving the class has the highest F1.
+    """Choose for each class the probability threshold with the highest F1.
 
     Args:
         logits: Of the validation records, ``(n, classes)``.
-        y: Nonzero where a record bears a class, ``(n, classes)``.
+        y: Nonzero where a record has the class, ``(n, classes)``.
 
     Returns:
         Thresholds in 0..1, ``(classes,)``: probabilities that occurred, the highest where several
-        are as good; 0.50 for a class that no record bears.
+        are equally good; 0.50 for a class that no record has.
     """
     chosen: list[float] = []
     for p, truth in zip(probabilities(logits).T, y.astype(bool).T, strict=True):
@@ -74,10 +75,17 @@ def best_thresholds(logits: NDArray[np.float32], y: NDArray[np.generic]) -> NDAr
             continue
         precision, recall, thresholds = precision_recall_curve(truth, p)
         f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
-        # The curve's last point (nothing given) has no threshold.
-        rising = f1[:-1]
-        chosen.append(float(thresholds[len(rising) - 1 - int(rising[::-1].argmax())]))
+        # The curve's last point (nothing is predicted) has no threshold.
+        from_highest = f1[:-1][::-1]
+        chosen.append(float(thresholds[::-1][int(from_highest.argmax())]))
     return np.array(chosen)
+
+
+def stored_thresholds(scores: Scores) -> NDArray[np.float64] | None:
+    """Return the thresholds that scores were computed with, ``(classes,)``; None without them."""
+    found = [each.threshold for each in scores.per_class.values()]
+    known = [threshold for threshold in found if threshold is not None]
+    return np.array(known) if known and len(known) == len(found) else None
 
 
 def score(
@@ -85,29 +93,28 @@ def score(
     y: NDArray[np.bool_],
     patient: NDArray[np.str_],
     thresholds: NDArray[np.float64] | None,
-) -> Found:
-    """Compare sigmoid probabilities with the classes that records bear.
+) -> RecordScores:
+    """Compare sigmoid probabilities with the classes of the records.
 
-    A class that no record bears, or every one, has no AUROC and is left out of the mean; so is,
-    from a resample's means, a class without positives in that resample.
+    A class that no record has, or that all have, has no AUROC and is left out of the mean. A class
+    without positives in a resample is left out of that resample's means.
 
     Args:
         logits: ``(n, classes)``, finite.
-        y: Which classes a record bears, ``(n, classes)``.
-        patient: Whose record it is, ``(n,)``.
+        y: Which classes each record has, ``(n, classes)``.
+        patient: Patient of each record, ``(n,)``.
         thresholds: Probabilities chosen on validation, ``(classes,)``, or None.
     """
     p = probabilities(logits)
-    halves = np.full(y.shape[1], _HALF)
-    weights = _draws(patient)
+    weights = _weights(patient)
     per_class = _per_class(logits, y, p, thresholds)
     auroc, auprc = _resampled_curves(logits, y, weights)
     correct = ((p >= _HALF) == y).all(axis=1)
     means: Means = {
         "accuracy": float(correct.mean()),
-        "accuracy_ci95": _interval(weights @ correct / weights.sum(axis=1)),
+        "accuracy_ci95": bootstrap.interval(weights @ correct / weights.sum(axis=1)),
         "macro_f1": float(np.mean([c.f1 for c in per_class])),
-        "macro_f1_ci95": _interval(_resampled_f1(p >= halves, y, weights)),
+        "macro_f1_ci95": bootstrap.interval(_resampled_f1(p >= _HALF, y, weights)),
         "macro_auroc": _mean([c.auroc for c in per_class]),
         "macro_auroc_ci95": _interval_or_none(auroc),
         "macro_auprc": _mean([c.auprc for c in per_class]),
@@ -117,8 +124,9 @@ def score(
     }
     if thresholds is not None:
         means["macro_f1_at_threshold"] = _mean([c.f1_at_threshold for c in per_class])
-        means["macro_f1_at_threshold_ci95"] = _interval(_resampled_f1(p >= thresholds, y, weights))
-    return Found(per_class, means)
+        resampled = _resampled_f1(p >= thresholds, y, weights)
+        means["macro_f1_at_threshold_ci95"] = bootstrap.interval(resampled)
+    return RecordScores(per_class, means)
 
 
 def _per_class(
@@ -151,22 +159,20 @@ def _per_class(
     return tuple(rows)
 
 
-def _draws(patient: NDArray[np.str_]) -> NDArray[np.float64]:
+def _weights(patient: NDArray[np.str_]) -> NDArray[np.float64]:
     """Return how often each record is in each resample of patients, ``(resamples, n)``."""
-    names, owner = np.unique(patient, return_inverse=True)
-    count = len(names)
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
-    return drawn[:, owner].astype(np.float64)
+    names, index = np.unique(patient, return_inverse=True)
+    return bootstrap.draw_counts(len(names), _RESAMPLES)[:, index].astype(np.float64)
 
 
 def _resampled_f1(
-    given: NDArray[np.bool_], y: NDArray[np.bool_], weights: NDArray[np.float64]
+    predicted: NDArray[np.bool_], y: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the macro-F1 of every resample, ``(resamples,)``."""
-    actual, called = weights @ y, weights @ given
-    f1 = 2 * (weights @ (given & y)) / np.maximum(actual + called, 1)
-    # A class that no record bears scores 0 everywhere, as in the point value.
-    f1[(actual == 0) & y.any(axis=0)] = np.nan
+    support = weights @ y
+    f1 = 2 * (weights @ (predicted & y)) / np.maximum(support + weights @ predicted, 1)
+    # A class that no record has counts as 0 in every resample, as in the score itself.
+    f1[(support == 0) & y.any(axis=0)] = np.nan
     return _mean_of_rows(f1)
 
 
@@ -182,8 +188,8 @@ def _resampled_curves(
         starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
         for first in range(0, len(weights), _CHUNK):
             rows = slice(first, first + _CHUNK)
-            mine = weights[rows][:, order]
-            auroc[rows, i], auprc[rows, i] = _weighted_areas(mine, truth, starts)
+            ordered = weights[rows][:, order]
+            auroc[rows, i], auprc[rows, i] = _weighted_areas(ordered, truth, starts)
     return _mean_of_rows(auroc), _mean_of_rows(auprc)
 
 
@@ -193,8 +199,8 @@ def _weighted_areas(
     """Return AUROC and average precision of one class under each row of weights.
 
     Args:
-        weights: Times each record counts, ``(resamples, n)``, records by falling score.
-        truth: Which of them bear the class, ``(n,)``.
+        weights: Times each record counts, ``(resamples, n)``, highest score first.
+        truth: Which of them have the class, ``(n,)``.
         starts: Where each run of equal scores begins.
 
     Returns:
@@ -205,31 +211,26 @@ def _weighted_areas(
     misses = np.add.reduceat(weights * ~truth, starts, axis=1)
     hits_so_far, misses_so_far = hits.cumsum(axis=1), misses.cumsum(axis=1)
     positives, negatives = hits_so_far[:, -1], misses_so_far[:, -1]
-    # A positive beats every negative that comes after it, and half of those it is level with.
-    beaten = negatives[:, None] - misses_so_far + misses / 2
+    # A positive ranks above every negative that comes after it; a tie counts one half.
+    below = negatives[:, None] - misses_so_far + misses / 2
     precision = hits_so_far / np.maximum(hits_so_far + misses_so_far, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        auroc = (hits * beaten).sum(axis=1) / (positives * negatives)
+        auroc = (hits * below).sum(axis=1) / (positives * negatives)
         auprc = (hits * precision).sum(axis=1) / positives
     return auroc, auprc
 
 
 def _mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each row without its NaNs; NaN where there is nothing else."""
-    there = ~np.isnan(values)
+    """Return the mean of each row without its NaNs; NaN for a row of NaNs."""
+    known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.where(there, values, 0.0).sum(axis=1) / there.sum(axis=1)
+        return np.where(known, values, 0.0).sum(axis=1) / known.sum(axis=1)
 
 
 def _mean(values: list[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return float(np.mean(there)) if there else None
-
-
-def _interval(values: NDArray[np.float64]) -> Interval:
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _interval_or_none(values: NDArray[np.float64]) -> Interval | None:
-    return None if np.isnan(values).all() else _interval(values)
+    return None if np.isnan(values).all() else bootstrap.interval(values)

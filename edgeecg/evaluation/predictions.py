@@ -1,4 +1,4 @@
-"""What a model says of records that nobody has annotated."""
+"""Predicted classes and probabilities for records without annotations."""
 
 from __future__ import annotations
 
@@ -9,77 +9,80 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from edgeecg.data.unlabelled import Unlabelled
-from edgeecg.evaluation.predictors import Subject
+from edgeecg.evaluation.predictors import Predictor
 
 _HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Calls:
-    """What a model says of one record.
+class Predictions:
+    """What a model predicts for one record.
 
     Attributes:
-        record: What it was asked about.
+        record: The windows that were classified, and where they come from.
         classes: Class names in the order of the columns.
-        probability: Of each class, float64, ``(n, classes)``; the sum of a row is 1 where a beat
-            has one class.
-        called: Which classes each window is called, ``(n, classes)``.
+        probability: Of each class, float64, ``(n, classes)``; where each beat has one class, the
+            sum of a row is 1.
+        predicted: Which classes are predicted for each window, ``(n, classes)``.
     """
 
     record: Unlabelled
     classes: tuple[str, ...]
     probability: NDArray[np.float64]
-    called: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of windows called each class."""
-        return {name: int(n) for name, n in zip(self.classes, self.called.sum(axis=0), strict=True)}
+        """Number of windows for which each class is predicted."""
+        totals = self.predicted.sum(axis=0)
+        return {name: int(n) for name, n in zip(self.classes, totals, strict=True)}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each window: where it is, what it is called, and every probability."""
-        found = self.record
+        """Return a row for each window: its position, predicted classes and all probabilities."""
+        record = self.record
         rows: list[dict[str, Any]] = []
-        for sample, chances, called in zip(
-            found.sample.tolist(), self.probability.tolist(), self.called.tolist(), strict=True
+        for sample, probabilities, predicted in zip(
+            record.sample.tolist(), self.probability.tolist(), self.predicted.tolist(), strict=True
         ):
-            names = [
-                name for name, is_called in zip(self.classes, called, strict=True) if is_called
-            ]
-            where = {"sample": sample, "time_s": round(sample / found.fs_hz, 4)}
+            names = [name for name, is_in in zip(self.classes, predicted, strict=True) if is_in]
+            position = {"sample": sample, "time_s": round(sample / record.fs_hz, 4)}
+            columns = zip(self.classes, probabilities, strict=True)
             rows.append(
                 {
-                    **(where if found.peaks != "none needed" else {"record": found.name}),
+                    **(position if record.peaks != "none needed" else {"record": record.name}),
                     "class": " ".join(names),
-                    **{f"p_{c}": round(p, 6) for c, p in zip(self.classes, chances, strict=True)},
+                    **{f"p_{name}": round(probability, 6) for name, probability in columns},
                 }
             )
         return rows
 
 
-def call(subject: Subject, record: Unlabelled) -> Calls:
+def classify_record(predictor: Predictor, record: Unlabelled) -> Predictions:
     """Classify one record.
 
+    A beat gets its most likely class. A record gets every class whose probability reaches the
+    model's threshold, or 0.5 where the model has none.
+
     Args:
-        subject: The model. A beat is called the most likely class; a record every class that
-            reaches the model's thresholds, or 0.5 where it has none.
-        record: Its windows, made with the subject's preprocessing.
+        predictor: The model.
+        record: Windows that were made with the predictor's preprocessing.
     """
+    classes = predictor.classes
     if not len(record.x):
-        empty = np.zeros((0, len(subject.classes)))
-        return Calls(record, subject.classes, empty, empty > 0)
-    logits = subject.logits(record.x).astype(np.float64)
-    if subject.task == "records":
-        probability = 1 / (1 + np.exp(-logits))
-        thresholds = subject.thresholds
-        called = probability >= (_HALF if thresholds is None else thresholds)
+        empty = np.zeros((0, len(classes)))
+        return Predictions(record, classes, empty, empty > 0)
+    logits = predictor.predict(record.x).astype(np.float64)
+    if predictor.task == "records":
+        probability = expit(logits)
+        thresholds = predictor.thresholds
+        predicted = probability >= (_HALF if thresholds is None else thresholds)
     else:
-        exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probability = exponent / exponent.sum(axis=1, keepdims=True)
-        called = np.arange(len(subject.classes)) == probability.argmax(axis=1)[:, None]
-    return Calls(record, subject.classes, probability, called)
+        probability = softmax(logits, axis=1)
+        predicted = np.arange(len(classes)) == probability.argmax(axis=1)[:, None]
+    return Predictions(record, classes, probability, predicted)
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:

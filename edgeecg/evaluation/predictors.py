@@ -1,8 +1,7 @@
-"""What can be evaluated: a model that comes with the package, a run, weights, an exported file."""
+"""Loading what can be evaluated: a shipped model, a run, weights with a card, an exported file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from edgeecg import models
 from edgeecg.benchmark import artifacts
 from edgeecg.errors import ArtifactError, EdgeECGError, UnknownNameError
 from edgeecg.evaluation.inference import predict
-from edgeecg.files import sha256
+from edgeecg.evaluation.metrics import LogitsFunction
+from edgeecg.evaluation.multilabel import stored_thresholds
+from edgeecg.models import Architecture
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.runtimes import Session
 from edgeecg.schema import Artifact, ClassMapName, ModelCard, Preprocessing, Scores, Task
@@ -26,21 +26,22 @@ _WEIGHTS = ".safetensors"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Anything that gives logits for windows, and what one must know to prepare the windows.
+class Predictor:
+    """A model or a file that computes logits, and how its windows are prepared.
 
     Attributes:
-        title: What it is, in words.
-        kind: Whether PyTorch runs it, or the runtime of a file.
-        model: Architecture.
+        title: What it is, for the screen.
+        kind: Whether PyTorch or the runtime of an exported file runs it.
+        model: Name of the architecture.
         classes: Class names in the order of the logits.
         task: One class per window, or any number.
         preprocessing: How leads become windows.
         class_map: From beat symbols to classes, as in training.
-        min_likelihood: For PTB-XL: likelihood in percent from which a statement counted.
-        tested: Its own test scores when it was made, or None.
-        card: Of a PyTorch model, else None.
-        logits: Windows ``(n, leads, samples)`` -> logits ``(n, classes)``, float32.
+        min_likelihood: PTB-XL only: likelihood in percent from which a statement counts, as in
+            training.
+        test_scores: Test scores from the time when it was made, or None.
+        card: The model card of a PyTorch model, else None.
+        predict: Windows ``(n, leads, samples)`` -> logits ``(n, classes)``, float32.
     """
 
     title: str
@@ -51,27 +52,24 @@ class Subject:
     preprocessing: Preprocessing
     class_map: ClassMapName
     min_likelihood: float
-    tested: Scores | None
+    test_scores: Scores | None
     card: ModelCard | None
-    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    predict: LogitsFunction
 
     @property
     def thresholds(self) -> NDArray[np.float64] | None:
-        """The probabilities chosen on validation records, ``(classes,)``; None where unknown."""
-        if self.tested is None:
-            return None
-        held = [self.tested.per_class[name].threshold for name in self.classes]
-        known = [value for value in held if value is not None]
-        return np.array(known) if len(known) == len(held) else None
+        """Thresholds chosen on the validation records, ``(classes,)``; None where unknown."""
+        return None if self.test_scores is None else stored_thresholds(self.test_scores)
 
 
-def load_subject(name_or_path: str) -> Subject:
+def load_predictor(name_or_path: str, custom: Architecture | None = None) -> Predictor:
     """Load what a user named.
 
     Args:
         name_or_path: A file (``.tflite``, ``.onnx``, ``.safetensors`` with its card beside it), a
             model whose weights come with the package, or a run's name or folder, whose compressed
             model is taken before its baseline.
+        custom: The custom module, where that is a run or weights of one.
 
     Raises:
         UnknownNameError: It is none of these.
@@ -83,7 +81,7 @@ def load_subject(name_or_path: str) -> Subject:
     if path.suffix in _FILES:
         return _file(path)
     if path.suffix == _WEIGHTS:
-        return _pytorch(path, path.with_suffix(".json"), str(path))
+        return _pytorch(path, path.with_suffix(".json"), str(path), custom)
     if name_or_path in models.names() and (found := models.shipped(name_or_path)) is not None:
         weights, _ = found
         title = f"{name_or_path}, with the package's weights"
@@ -95,7 +93,7 @@ def load_subject(name_or_path: str) -> Subject:
             (run.baseline_weights, run.baseline_card),
         ):
             if card.is_file():
-                return _pytorch(weights, card, f"{card.stem} of run {run.name}")
+                return _pytorch(weights, card, f"{card.stem} of run {run.name}", custom)
     if name_or_path in models.names():
         raise EdgeECGError(
             f"The package has no trained weights of '{name_or_path}'.",
@@ -106,41 +104,11 @@ def load_subject(name_or_path: str) -> Subject:
     raise UnknownNameError("model, run or file", name_or_path, [*models.names(), *runs])
 
 
-def load_model(weights: Path, card_path: Path) -> tuple[ModelCard, nn.Module]:
-    """Load weights that are those of their card.
-
-    Args:
-        weights: A safetensors file.
-        card_path: Its card.
-
-    Returns:
-        The card, and the module in evaluation mode.
-
-    Raises:
-        ArtifactError: A file is missing or damaged, or the weights are not the card's.
-        SchemaError: The card is not a model card.
-    """
-    try:
-        card = ModelCard.from_json(card_path.read_bytes(), str(card_path))
-        found = sha256(weights)
-    except OSError as error:
-        raise ArtifactError(
-            f"The model '{weights}' cannot be read.",
-            f"The system said: {error.strerror}: {error.filename}.",
-            "Train or compress it again, or restore both files from a copy.",
-        ) from error
-    if found != card.weights_sha256:
-        raise ArtifactError(
-            f"The weights '{weights}' are not those that '{card_path.name}' describes.",
-            f"Their SHA-256 is {found[:12]}..., the card says {card.weights_sha256[:12]}....",
-            "Train or compress it again, or restore both files from one copy.",
-        )
-    return card, models.load(weights, card)
-
-
-def _pytorch(weights: Path, card_path: Path, title: str) -> Subject:
-    card, model = load_model(weights, card_path)
-    return Subject(
+def _pytorch(
+    weights: Path, card_path: Path, title: str, custom: Architecture | None = None
+) -> Predictor:
+    card, model = models.load_with_card(weights, card_path, custom)
+    return Predictor(
         title=f"{title} ({card.role})",
         kind="pytorch",
         model=card.name,
@@ -149,24 +117,24 @@ def _pytorch(weights: Path, card_path: Path, title: str) -> Subject:
         preprocessing=card.preprocessing,
         class_map=_class_map(card.data.class_map),
         min_likelihood=card.training.min_likelihood,
-        tested=card.test,
+        test_scores=card.test,
         card=card,
-        logits=partial(predict, model),
+        predict=partial(predict, model),
     )
 
 
-def _file(path: Path) -> Subject:
+def _file(path: Path) -> Predictor:
     examined = artifacts.examine(path)
     session = examined.runtime.load(path)
-    manifest = artifacts.manifest(examined, session)
+    manifest = artifacts.read_manifest(examined, session)
     if manifest is None:
         raise ArtifactError(
             f"'{path}' cannot be evaluated.",
-            "It carries no manifest, so its classes and its preprocessing are not known.",
+            "It has no manifest, so its classes and its preprocessing are not known.",
             "Give a file that 'edgeecg export' wrote.",
         )
     _check_shape(path, session, manifest)
-    return Subject(
+    return Predictor(
         title=f"{path.name} ({manifest.role}, {manifest.dtype})",
         kind="file",
         model=manifest.model,
@@ -174,10 +142,10 @@ def _file(path: Path) -> Subject:
         task=manifest.task,
         preprocessing=manifest.preprocessing,
         class_map=_class_map(manifest.class_map),
-        min_likelihood=0.0,
-        tested=manifest.test,
+        min_likelihood=manifest.min_likelihood,
+        test_scores=manifest.test,
         card=None,
-        logits=partial(_one_by_one, session),
+        predict=partial(_one_by_one, session),
     )
 
 
@@ -197,5 +165,5 @@ def _one_by_one(session: Session, windows: NDArray[np.float32]) -> NDArray[np.fl
 
 
 def _class_map(name: str) -> ClassMapName:
-    """Return the map of beat symbols; records have none, and the default stands for it."""
+    """Return the map of beat symbols; for records, which have none, the default."""
     return "ec57" if name == "ec57" else "aami"

@@ -1,18 +1,19 @@
-"""From a PyTorch model to a file that works alone: one module per format.
+"""From a PyTorch model to a file that works without PyTorch: one module per format.
 
-- ``pipeline.py``: :func:`~edgeecg.exporters._pipeline.export_run`, the way in.
-- ``tflite.py``, ``onnx.py``: the formats; each fulfils :class:`Exporter`.
-- ``lstm.py``: LSTM layers of a TFLite file.
-- ``precision.py``: what of an int8 TFLite file stays in float32.
-- ``fold.py``: batch normalisation goes into the convolution before it.
-- ``names.py``: short names for the layers of a TFLite file.
-- ``onnx_names.py``: the nodes of an ONNX file are called as their modules.
-- ``probe.py``: which windows a file checks itself with.
-- ``verify.py``: the written bytes against PyTorch, and their scores.
-- ``publish.py``: file, probe set and manifest take their places together.
-- ``quiet.py``: what converters print stays off the user's terminal.
+:func:`export_run` exports the models of a run. A target is described in ``export/NAME.toml``; its
+``format`` is a module of this package that implements :class:`Exporter`: ``tflite.py`` or
+``onnx.py``. The private modules are:
 
-What a target is made of stands in ``export/NAME.toml``; its ``format`` is a module here.
+- ``_pipeline.py``: :func:`export_run`.
+- ``_source_model.py``: the models of a run, loaded for export.
+- ``_batch_norm.py``: batch normalisation is folded into the layer before it.
+- ``_tflite_lstm.py``: LSTM layers of a TFLite file.
+- ``_precision.py``: which operations of an int8 TFLite file stay in float32.
+- ``_tensor_names.py``, ``_node_names.py``: short names for the layers of a TFLite or ONNX file.
+- ``_probe.py``: windows with their reference outputs, to verify a file on any device.
+- ``_verify.py``: compares a written file with PyTorch.
+- ``_publish.py``: writes file, probe set and manifest into a run folder.
+- ``_native_output.py``: keeps the output of converters off the terminal.
 """
 
 from __future__ import annotations
@@ -30,12 +31,30 @@ from edgeecg.schema import ExportRecipe
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgeecg.exporters._export import export, run_to_export
+    from edgeecg.exporters._pipeline import export_run
+
+__all__ = ["Exporter", "export", "export_run", "exporter", "formats", "quiet", "run_to_export"]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs torch and the records when it is first used."""
+    if name == "export_run":
+        from edgeecg.exporters._pipeline import export_run
+
+        return export_run
+    if name in ("export", "run_to_export"):
+        from edgeecg.exporters import _export
+
+        return getattr(_export, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
 
 class Exporter(Protocol):
-    """What a format's module offers; the module's name is the format's and the file's suffix.
+    """What the module of a format provides; its name is the format and the suffix of its files.
 
     Attributes:
-        PACKAGES: Distributions whose versions decide the file's content.
+        PACKAGES: Distributions whose versions determine the content of the file.
     """
 
     PACKAGES: tuple[str, ...]
@@ -50,9 +69,9 @@ class Exporter(Protocol):
         """Convert a model in evaluation mode.
 
         Args:
-            model: Maps ``(batch, leads, samples)`` to logits ``(batch, classes)``; left as it is.
+            model: Maps ``(batch, leads, samples)`` to logits ``(batch, classes)``; not changed.
             recipe: The target.
-            calibration: Training windows ``(n, leads, samples)``; used by quantised targets alone.
+            calibration: Training windows ``(n, leads, samples)``; only used by quantised targets.
             sample_shape: ``(leads, samples)``.
 
         Returns:
@@ -64,7 +83,7 @@ class Exporter(Protocol):
     def embed(self, content: bytes, manifest_json: str) -> bytes:
         """Return the same model with the manifest under ``schema.MANIFEST_KEY``.
 
-        A runtime reads it back: :meth:`edgeecg.runtimes.Session.manifest_json`.
+        A runtime reads it with :meth:`edgeecg.runtimes.Session.manifest_json`.
         """
         ...
 
@@ -75,13 +94,13 @@ def formats() -> list[str]:
 
 
 def exporter(name: str) -> Exporter:
-    """Return the module of one format; the first time, this takes seconds.
+    """Return the module of one format; the first import takes seconds.
 
     Raises:
         UnknownNameError: There is no such format.
     """
     if name not in formats():
         raise UnknownNameError("format", name, formats())
-    # The converters' packages warn about one another while they are imported.
+    # The packages of the converters print warnings while they are imported.
     with quiet():
         return cast(Exporter, plugins.load(__name__, name))

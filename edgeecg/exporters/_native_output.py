@@ -1,66 +1,56 @@
-"""What converters print stays off the user's terminal, and is kept for ``--debug``."""
+"""Keeps the output of converters off the terminal, and available for ``--debug``."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Generator
 from types import FrameType
 
+from wurlitzer import Wurlitzer
+
 _NOTE_BYTES = 4000
 
 
 @contextlib.contextmanager
 def quiet() -> Generator[None]:
-    """Send standard output, standard error and warnings of the block to nowhere.
+    """Hide standard output, standard error and warnings of the block.
 
-    Meant for calls into a converter or a runtime alone: litert-torch prints its stages, its C++
-    parts log past Python straight to the terminal, torch warns about its own internals. None of it
-    is about the user's model; whether the file is right is checked on the file. When the block
-    raises, the last of what was printed is added to the exception as a note, so that a traceback
-    shows it. Ctrl-C always ends the block, also where a library catches everything.
+    Meant for calls into a converter or a runtime: litert-torch prints its stages, its C++ parts
+    write to the file descriptors directly, and torch warns about its own internals. None of this is
+    about the user's model; the written file is verified instead. When the block raises, the end of
+    the output is added to the exception as a note, so that a traceback shows it. Ctrl-C always ends
+    the block, even where a library catches every exception.
     """
     with _interruptible(), tempfile.TemporaryFile() as log, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # The streams of the process and not sys.stdout: the C++ parts know only these.
-        kept = [(number, os.dup(number)) for number in (1, 2)]
         try:
-            for number, _ in kept:
-                os.dup2(log.fileno(), number)
-            yield
+            with Wurlitzer(stdout=log, stderr=log):
+                yield
         except Exception as error:
             error.add_note(_tail(log.fileno()))
             raise
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, copy in kept:
-                os.dup2(copy, number)
-                os.close(copy)
 
 
 @contextlib.contextmanager
 def _interruptible() -> Generator[None]:
-    """Raise KeyboardInterrupt at the block's end when one was raised inside and got lost."""
+    """Raise KeyboardInterrupt at the end of the block if one was raised inside and suppressed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     pressed = threading.Event()
-    usual = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT)
 
-    def press(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
         pressed.set()
-        if callable(usual):
-            usual(number, frame)
+        if callable(previous):
+            previous(number, frame)
 
-    signal.signal(signal.SIGINT, press)
+    signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield
     except Exception as error:
@@ -68,7 +58,7 @@ def _interruptible() -> Generator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, previous)
     if pressed.is_set():
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Names of the nodes of an ONNX file: the modules they come from."""
+"""Names the nodes of an ONNX file after the modules they come from."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def name_nodes(model: onnx.ModelProto) -> None:
-    """Name every node after its module, as the exporter noted it, in place.
+    """Name every node after its module, as recorded by the exporter, in place.
 
-    A node that multiplies is called as its module (``blocks.0.conv1``); any other has its operation
-    behind a slash (``blocks.0/Relu``), and so has a product that the outermost module makes itself
-    (``/MatMul``). Where a name comes again, a number tells them apart (``blocks.0.attention:2``).
-    :func:`edgeecg.costs.measured.module_of` reads such names.
+    A node that multiplies has the name of its module (``blocks.0.conv1``). Any other has its
+    operation after a slash (``blocks.0/Relu``), as has a product that the outermost module computes
+    itself (``/MatMul``). Names that occur again are numbered (``blocks.0.attention:2``).
+    :func:`edgeecg.costs.measured.module_of` parses such names.
 
     Args:
-        model: As the exporter made it, its notes still there; changed in place.
+        model: The exporter's model, with its metadata; changed in place.
     """
     used: dict[str, int] = {}
     for node in model.graph.node:
@@ -33,7 +33,7 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 def _module(node: onnx.NodeProto) -> str:
     """Return the innermost module that a node comes from; "" for the outermost, or if unknown."""
-    notes = {note.key: note.value for note in node.metadata_props}
-    # A list of modules from the outermost in, and the operation's own name.
-    scopes: list[str] = ast.literal_eval(notes.get(_SCOPES, "[]"))
+    metadata = {entry.key: entry.value for entry in node.metadata_props}
+    # The modules from the outermost to the innermost, then the name of the operation.
+    scopes: list[str] = ast.literal_eval(metadata.get(_SCOPES, "[]"))
     return scopes[-2] if len(scopes) > 1 else ""

@@ -14,103 +14,88 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg import files, models, runs
+from edgeecg import files, runs
 from edgeecg.costs import proxy
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
-from edgeecg.errors import ArtifactError, EdgeECGError, ExportError
-from edgeecg.evaluation.inference import predict
+from edgeecg.data.windows.filters import for_devices
+from edgeecg.errors import EdgeECGError, ExportError
 from edgeecg.evaluation.metrics import score_predictor
+from edgeecg.evaluation.multilabel import stored_thresholds
 from edgeecg.exporters import _verify, exporter
 from edgeecg.exporters._native_output import quiet
-from edgeecg.exporters._probe import ProbeSet
 from edgeecg.exporters._publish import embedded, publish
-from edgeecg.exporters._verify import Progress
+from edgeecg.exporters._source_model import SourceModel, load_sources
+from edgeecg.models import Architecture
+from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RunFolder
 from edgeecg.schema import (
     Artifact,
     Baseline,
-    DataSummary,
     ExportRecipe,
     Format,
     ModelCard,
     QuantizationLog,
     Scores,
 )
-from edgeecg.training.sampling import balanced
+from edgeecg.training.sampling import balanced_subset
 
-LeftOut = Callable[[ExportError], None]
-"""Told why a file was not written."""
-
-_PROBE_WINDOWS = 64
+OnLeftOut = Callable[[ExportError], None]
+"""Called with the reason when a file is not written."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """One model of a run.
-
-    Attributes:
-        card: What the model is.
-        model: The module, in evaluation mode.
-        probe: Validation windows and the module's own answers.
-    """
-
-    card: ModelCard
-    model: nn.Module
-    probe: ProbeSet
-
-
-@dataclass(frozen=True)
-class Job:
+class ExportJob:
     """What the files of one target have in common.
 
     Attributes:
-        run: The run they come from; they go to its ``artifacts/``.
+        run: The run that the models belong to; the files are written to its ``artifacts/``.
         recipe: The target.
-        dense: What their proxies are relative to.
-        dataset: The records behind the run.
-        progress: Told what is being done.
+        dense: The baseline that their proxies are relative to.
+        dataset: The records of the run.
+        progress: Called while the files are made.
     """
 
     run: RunFolder
     recipe: ExportRecipe
     dense: Baseline
     dataset: Dataset
-    progress: Progress
+    progress: ProgressCallback
 
 
 def export_run(
     run: RunFolder,
     recipes: Sequence[ExportRecipe],
     dataset: Dataset,
-    progress: Progress,
-    left_out: LeftOut | None = None,
+    progress: ProgressCallback,
+    on_left_out: OnLeftOut | None = None,
+    custom: Architecture | None = None,
 ) -> list[Artifact]:
     """Export the baseline and, where there is one, the compressed model of a run to each target.
 
-    A baseline that a quantised target hurts too much is left out where it only stands beside a
-    compressed model: nobody made it ready for int8.
+    A baseline that loses too much accuracy in a quantised target is left out if there is a
+    compressed model, since the baseline was not prepared for int8.
 
     Args:
-        run: A finished run, or one of a dense model alone; the files go to its ``artifacts/``.
+        run: A finished run, or one of a dense model alone; the files are written to its
+            ``artifacts/``.
         recipes: The targets.
-        dataset: The records the run was made from: train calibrates, val probes, test scores.
-        progress: Told what is being done.
-        left_out: Told why a baseline has no file; without it, that is an error like any other.
+        dataset: The records of the run: train calibrates, val verifies, test scores.
+        progress: Called while the files are made.
+        on_left_out: Called when a baseline is left out; None raises the error instead.
+        custom: The custom module, where the run is of one.
 
     Returns:
         The manifests of the files written, baseline first within each target.
 
     Raises:
         ArtifactError: A model of the run is damaged, or its two models do not belong together.
-        ExportError: The records are others than the run's, a conversion failed, or a file does not
-            agree with PyTorch; what was exported before stays.
+        ExportError: The records are not those of the run, a conversion failed, or a file does not
+            agree with PyTorch; files that were exported before are kept.
         EdgeECGError: The disk is full or not writable.
     """
-    baseline = load_subject(run.baseline_weights, run.baseline_card, dataset)
-    subjects = [baseline]
-    if run.finished:
-        subjects.append(_compressed(run, baseline, dataset))
+    sources = load_sources(run, dataset, custom)
+    baseline = sources[0]
     floats: dict[Format, bytes] = {}
     artifacts: list[Artifact] = []
     for recipe in recipes:
@@ -120,93 +105,38 @@ def export_run(
         with _as_file(floats[recipe.format], recipe) as path:
             costs = proxy.totals(count(path))
         dense = Baseline(weights_sha256=baseline.card.weights_sha256, costs=costs)
-        job = Job(run, recipe, dense, dataset, progress)
-        for subject in subjects:
-            if subject is baseline and recipe.dtype == "float32":
+        job = ExportJob(run, recipe, dense, dataset, progress)
+        for source in sources:
+            if source is baseline and recipe.dtype == "float32":
                 content = floats[recipe.format]
             else:
-                progress(f"converting the {subject.card.role} model to {recipe.name}", 0, 1)
-                content = convert(subject.model, _for_subject(recipe, subject, run), dataset)
+                progress(f"converting the {source.card.role} model to {recipe.name}", 0, 1)
+                content = convert(source.model, _kept_in_float(recipe, source, run), dataset)
             try:
-                artifacts.append(finish(job, subject, content))
+                artifacts.append(verify_and_publish(job, source, content))
             except ExportError as error:
-                if left_out is None or subject is subjects[-1] or recipe.dtype == "float32":
+                if on_left_out is None or source is sources[-1] or recipe.dtype == "float32":
                     raise
-                left_out(error)
+                on_left_out(error)
     return artifacts
 
 
-def _compressed(run: RunFolder, baseline: Subject, dataset: Dataset) -> Subject:
-    """Load the compressed model of a run.
-
-    Raises:
-        ArtifactError: It is damaged, or was not made from the run's baseline.
-    """
-    compressed = load_subject(run.model_weights, run.model_card, dataset)
-    if compressed.card.parent_sha256 != baseline.card.weights_sha256:
-        raise ArtifactError(
-            f"The two models in '{run.path}' do not belong together.",
-            f"'{run.model_card.name}' names another parent than '{run.baseline_weights.name}'.",
-            "Run 'edgeecg compress' again.",
-        )
-    return compressed
-
-
-def load_subject(weights: Path, card_path: Path, dataset: Dataset) -> Subject:
-    """Load one model of a run and let it answer the probe windows.
-
-    Args:
-        weights: A safetensors file.
-        card_path: Its card.
-        dataset: The records the run was made from.
-
-    Raises:
-        ArtifactError: A file is missing or damaged, or the weights are not the card's.
-        SchemaError: The card is not a model card.
-        ExportError: The records are others than those the model was trained on.
-    """
-    try:
-        card = ModelCard.from_json(card_path.read_bytes(), str(card_path))
-        found = files.sha256(weights)
-    except OSError as error:
-        raise ArtifactError(
-            f"The model '{weights}' cannot be read.",
-            f"The system said: {error.strerror}: {error.filename}.",
-            "Run 'edgeecg compress' again, or restore the file from a copy.",
-        ) from error
-    if found != card.weights_sha256:
-        raise ArtifactError(
-            f"The weights '{weights}' are not those that '{card_path.name}' describes.",
-            f"Their SHA-256 is {found[:12]}..., the card says {card.weights_sha256[:12]}....",
-            "Run 'edgeecg compress' again, or restore both files from one copy.",
-        )
-    if dataset.summary.content_sha256 != card.data.content_sha256:
-        raise ExportError(
-            f"'{weights}' cannot be exported with these records.",
-            f"It was trained on {_records(card.data)}; found are {_records(dataset.summary)}.",
-            "Set EDGEECG_DATA to the records of the run, or run 'edgeecg compress' on these.",
-        )
-    model = models.load(weights, card)
-    x = dataset.val.x[balanced(dataset.val.y, _PROBE_WINDOWS)]
-    return Subject(card, model, ProbeSet(x, predict(model, x), dataset.task))
-
-
 def convert(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
-    """Convert a model, without a word on the terminal.
+    """Convert a model; nothing is printed.
 
     Args:
         model: In evaluation mode.
         recipe: The target.
-        dataset: Its training windows calibrate a quantised target.
+        dataset: Its training windows are used to calibrate a quantised target.
 
     Returns:
-        The content of the file, still without manifest.
+        The content of the file, without manifest.
 
     Raises:
         ExportError: The converter failed; names the target.
         ModuleNotFoundError: The converter is not installed.
     """
-    chosen = balanced(dataset.train.y, recipe.calibration_windows)
+    chosen = balanced_subset(dataset.train.y, recipe.calibration_windows)
     calibration: NDArray[np.float32] = dataset.train.x[chosen]
     leads, samples = dataset.train.x.shape[1:]
     try:
@@ -214,53 +144,55 @@ def convert(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
             return exporter(recipe.format).export(model, recipe, calibration, (leads, samples))
     except (EdgeECGError, ModuleNotFoundError):
         raise
-    except Exception as error:  # Whatever a converter raises means the same to the user.
-        said = " ".join(str(error).split())[:300]
+    except Exception as error:  # A converter may raise anything.
+        message = " ".join(str(error).split())[:300]
         raise ExportError(
             f"The conversion to '{recipe.name}' failed.",
-            f"The converter raised {type(error).__name__}: {said}.",
+            f"The converter raised {type(error).__name__}: {message}.",
             "Choose another target; --debug shows where the conversion stopped.",
         ) from error
 
 
-def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
+def verify_and_publish(job: ExportJob, source: SourceModel, content: bytes) -> Artifact:
     """Verify, score, describe and publish one converted model.
 
     Args:
-        job: What it is for.
-        subject: The model it was converted from.
-        content: The file, still without manifest.
+        job: The target and the run.
+        source: The model that was converted.
+        content: The content of the file, without manifest.
 
     Returns:
-        The manifest as published beside the file.
+        The manifest as written beside the file.
 
     Raises:
-        ExportError: The file does not agree with PyTorch, or not with itself once the manifest is
-            in it; nothing was published.
+        ExportError: The file does not agree with PyTorch, or embedding the manifest changed its
+            outputs; nothing was published.
         EdgeECGError: The disk is full or not writable.
     """
     recipe = job.recipe
-    name = f"{subject.card.name}-{subject.card.role}-{recipe.name}"
+    name = f"{source.card.name}-{source.card.role}-{recipe.name}"
     with _as_file(content, recipe) as path:
-        verification = _verify.check(path, name, subject.probe, recipe)
+        verification = _verify.check(path, name, source.probe, recipe)
         layers = count(path)
-        test = _scores(job, subject.card, path, name)
+        test = _scores(job, source.card, path, name)
     manifest = Artifact(
         name=name,
-        role=subject.card.role,
+        role=source.card.role,
         format=recipe.format,
         dtype=recipe.dtype,
         target=recipe.name,
-        model=subject.card.name,
+        model=source.card.name,
         run=job.run.name,
-        parameters=subject.card.parameters,
-        classes=subject.card.classes,
-        input_shape=(1, *subject.probe.x.shape[1:]),
-        preprocessing=subject.card.preprocessing,
-        data=subject.card.data.source,
+        parameters=source.card.parameters,
+        classes=source.card.classes,
+        input_shape=(1, *source.probe.x.shape[1:]),
+        preprocessing=source.card.preprocessing,
+        filters=for_devices(source.card.preprocessing),
+        data=source.card.data.source,
         task=job.dataset.task,
-        class_map=subject.card.data.class_map,
-        weights_sha256=subject.card.weights_sha256,
+        class_map=source.card.data.class_map,
+        min_likelihood=source.card.training.min_likelihood,
+        weights_sha256=source.card.weights_sha256,
         layers=layers,
         costs=proxy.totals(layers),
         baseline=job.dense,
@@ -271,11 +203,11 @@ def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
     )
     final = exporter(recipe.format).embed(content, embedded(manifest))
     with _as_file(final, recipe) as path:
-        again = _verify.check(path, name, subject.probe, recipe)
+        again = _verify.check(path, name, source.probe, recipe)
         if again != verification or _verify.load(path).manifest_json() != embedded(manifest):
             raise ExportError(
-                f"The manifest could not be put into '{name}'.",
-                "With it, the file gives other outputs or does not give the manifest back.",
+                f"The manifest could not be embedded into '{name}'.",
+                "With it, the file has other outputs, or the manifest cannot be read back.",
                 "Choose another target, and report this as a bug of edgeecg.",
             )
     published = manifest.model_copy(
@@ -285,15 +217,13 @@ def finish(job: Job, subject: Subject, content: bytes) -> Artifact:
             "size_bytes": len(final),
         }
     )
-    publish(job.run.artifacts, final, subject.probe, published)
+    publish(job.run.artifacts, final, source.probe, published)
     return published
 
 
-def _scores(job: Job, card: ModelCard, path: Path, name: str) -> Scores:
-    """Score a file on the test records, with the thresholds that its module was scored with."""
+def _scores(job: ExportJob, card: ModelCard, path: Path, name: str) -> Scores:
+    """Score a file on the test records, with the decision thresholds of its model."""
     session = _verify.load(path)
-    chosen = [found.threshold for found in card.test.per_class.values()]
-    known = [threshold for threshold in chosen if threshold is not None]
 
     def predict_with_file(x: NDArray[np.float32]) -> NDArray[np.float32]:
         def show(done: int) -> None:
@@ -302,7 +232,7 @@ def _scores(job: Job, card: ModelCard, path: Path, name: str) -> Scores:
         show(0)
         return _verify.outputs(session, x, show)
 
-    thresholds = np.array(known) if known and len(known) == len(chosen) else None
+    thresholds = stored_thresholds(card.test)
     return score_predictor(predict_with_file, job.dataset, "test", thresholds=thresholds)
 
 
@@ -310,13 +240,13 @@ def _in_float32(recipe: ExportRecipe) -> ExportRecipe:
     return recipe.model_copy(update={"dtype": "float32", "calibration_windows": 0, "float_ops": ()})
 
 
-def _for_subject(recipe: ExportRecipe, subject: Subject, run: RunFolder) -> ExportRecipe:
-    """Return the recipe with the layers that the run found to suffer from int8.
+def _kept_in_float(recipe: ExportRecipe, source: SourceModel, run: RunFolder) -> ExportRecipe:
+    """Return the recipe with the layers that the run found to lose accuracy in int8.
 
     Raises:
-        ExportError: Int8 breaks a guard of the run.
+        ExportError: Int8 violates a guard of the run.
     """
-    if subject.card.role != "compressed" or not run.quantization.is_file():
+    if source.card.role != "compressed" or not run.quantization.is_file():
         return recipe
     log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
     if log.kept == "none" and recipe.dtype != "float32":
@@ -328,13 +258,9 @@ def _for_subject(recipe: ExportRecipe, subject: Subject, run: RunFolder) -> Expo
     return recipe.model_copy(update={"float_layers": log.float_layers})
 
 
-def _records(data: DataSummary) -> str:
-    return f"{data.source} records with class map {data.class_map} ({data.content_sha256[:12]}...)"
-
-
 @contextlib.contextmanager
 def _as_file(content: bytes, recipe: ExportRecipe) -> Generator[Path]:
-    """Yield a file outside the run, for what reads files only; gone afterwards."""
+    """Yield a temporary file with this content."""
     with tempfile.TemporaryDirectory(prefix="edgeecg-") as folder:
         path = Path(folder) / f"model.{recipe.format}"
         files.write_bytes(path, content)

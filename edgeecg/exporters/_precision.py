@@ -1,9 +1,10 @@
 """Which operations of an int8 TFLite file stay in float32.
 
-The quantiser chooses operations by a regular expression on their scope, the name of their output
-tensor, which the converter makes of the classes and attributes of the modules behind it. That tells
-which kind of module an operation belongs to. It does not tell which layer it is: queries, keys and
-values of an attention all come out as queries. A single layer is therefore found by its weights.
+The quantiser selects operations by a regular expression on their scope, the name of their output
+tensor. The converter builds that name from the classes and attributes of the modules, so that it
+identifies the class of the module that an operation belongs to. It does not identify the layer:
+queries, keys and values of an attention all have the name of the queries. A single layer is
+therefore found by its weights.
 """
 
 from __future__ import annotations
@@ -37,19 +38,19 @@ _NEVER = frozenset(
     }
 )
 
-_Held = tuple[str, NDArray[np.float32]]
-"""An operation's output and its weights in rising order."""
+_Operation = tuple[str, NDArray[np.float32]]
+"""The output of an operation, and its weights in ascending order."""
 
 
-def manager(
+def quantizer_recipe(
     recipe: ExportRecipe, recurrent: Sequence[str], float_layers: Sequence[str]
 ) -> recipe_manager.RecipeManager:
-    """Return the quantiser's own recipe: int8 weights and activations, but for what stays float32.
+    """Return the quantiser's recipe: int8 weights and activations, except for what stays float32.
 
     Args:
         recipe: ``float_ops`` and ``float_modules`` are kept in float32.
-        recurrent: Names of the LSTM layers, which are kept.
-        float_layers: Scopes from :func:`scopes`, which are kept.
+        recurrent: Names of the LSTM layers, which stay in float32.
+        float_layers: Scopes from :func:`layer_scopes`, which stay in float32.
 
     Raises:
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
@@ -58,9 +59,9 @@ def manager(
     unknown = sorted(set(recipe.float_ops) - operations)
     if unknown:
         raise SchemaError(
-            f"The target '{recipe.name}' cannot be made.",
+            f"The target '{recipe.name}' cannot be exported.",
             f"Its float_ops name {', '.join(unknown)}; known are {', '.join(sorted(operations))}.",
-            f"Mend float_ops in export/{recipe.name}.toml.",
+            f"Correct float_ops in export/{recipe.name}.toml.",
         )
     made = recipe_manager.RecipeManager()
     every = qtyping.TFLOperationName.ALL_SUPPORTED
@@ -78,12 +79,12 @@ def manager(
     return made
 
 
-def scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> list[str]:
-    """Find the operations that stand for some layers, by the very weights they multiply with.
+def layer_scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> list[str]:
+    """Find the operations of some layers by their weights.
 
     Args:
         content: A float32 TFLite file.
-        model: What it was converted from, batch normalisation folded.
+        model: The model it was converted from, with folded batch normalisation.
         layers: Names of convolutions and linear layers of the model.
 
     Returns:
@@ -96,7 +97,7 @@ def scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> list[str]
         return []
     read: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     graph = read.subgraphs[0]
-    held: list[_Held] = []
+    operations: list[_Operation] = []
     for operator in graph.operators:
         code = read.operatorCodes[operator.opcodeIndex]
         if max(code.builtinCode, code.deprecatedBuiltinCode) not in _CODES:
@@ -105,26 +106,26 @@ def scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> list[str]
         buffer = read.buffers[tensor.buffer].data
         if buffer is not None and tensor.type == schema.TensorType.FLOAT32:
             name = graph.tensors[operator.outputs[0]].name.decode()
-            held.append((name, np.sort(np.frombuffer(bytes(buffer), np.float32))))
-    return [_scope(model, layer, held) for layer in layers]
+            operations.append((name, np.sort(np.frombuffer(bytes(buffer), np.float32))))
+    return [_scope(model, layer, operations) for layer in layers]
 
 
-def _scope(model: nn.Module, layer: str, held: list[_Held]) -> str:
-    """Return the scope of one layer and take its operation off the list.
+def _scope(model: nn.Module, layer: str, operations: list[_Operation]) -> str:
+    """Return the scope of one layer and remove its operation from the list.
 
-    The converter turns a layer's weights about and leaves their values, so that these, in rising
-    order, are the same on both sides.
+    The converter reorders the weights of a layer and keeps their values, so that the sorted values
+    are the same on both sides.
     """
     names = dict(model.named_modules())
     if layer in names and isinstance(names[layer], (nn.Conv1d, nn.Linear)):
         wanted = np.sort(names[layer].get_parameter("weight").detach().numpy(), axis=None)
-        for place, (name, weights) in enumerate(held):
+        for place, (name, weights) in enumerate(operations):
             if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0):
-                del held[place]
-                # A scope is the output's name and a separator.
+                del operations[place]
+                # A scope is the name of the output and a separator.
                 return rf"^{re.escape(name)};$"
     raise ExportError(
         f"The layer '{layer}' cannot be kept in float32.",
         "The converted file has no operation with its weights.",
-        "Take it off the float layers of the run's quantization.json, or compress again.",
+        "Remove it from the float layers of the run's quantization.json, or compress again.",
     )

@@ -1,4 +1,4 @@
-"""The windows that a file checks itself with on any device."""
+"""Windows with reference outputs, with which a file is verified on any device."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edgeecg.schema import Task
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """Real inputs and the outputs that PyTorch gave for them.
+    """Validation windows and PyTorch's outputs for them.
 
     Attributes:
         x: Windows, float32, ``(n, leads, samples)``.
         logits: Reference outputs, float32, ``(n, classes)``.
-        task: One class per window, or any number: says when two outputs have the same label.
+        task: One class per window, or any number; decides when two outputs have the same label.
     """
 
     x: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""File, probe set and manifest take their places together, the manifest last."""
+"""Writes file, probe set and manifest into a run folder as one unit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from edgeecg.schema import Artifact
 
 
 def embedded(manifest: Artifact) -> str:
-    """Return the compact JSON that goes into the file.
+    """Return the compact JSON that is embedded into the file.
 
     Args:
-        manifest: A manifest that does not yet know its file, hash and size.
+        manifest: A manifest without file name, hash and size.
     """
     return json.dumps(manifest.to_document(), separators=(",", ":"))
 
@@ -23,15 +23,15 @@ def embedded(manifest: Artifact) -> str:
 def publish(folder: Path, content: bytes, probe: ProbeSet, manifest: Artifact) -> None:
     """Write a model file, its probe set and its manifest into a folder.
 
-    All three are written beside their places and flushed before the first one moves, so that a full
-    disk or an interruption leaves what was there before. The manifest moves last: where it is, the
-    other two are.
+    All three are written to temporary files and flushed before the first one is renamed, so that a
+    full disk or an interruption keeps the previous files. The manifest is renamed last: where it
+    exists, the other two exist.
 
     Args:
         folder: The run's folder of artifacts; created when missing.
-        content: The model file.
-        probe: Goes to ``STEM.probe.npz``.
-        manifest: Goes to ``STEM.json``; its ``file`` names the model file.
+        content: The content of the model file.
+        probe: Written to ``STEM.probe.npz``.
+        manifest: Written to ``STEM.json``; its ``file`` names the model file.
 
     Raises:
         EdgeECGError: The disk is full or not writable.
@@ -51,5 +51,5 @@ def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as opened:
         opened.write(content)
         opened.flush()
-        # Some systems find out only now that the disk is full.
+        # Some file systems report only here that the disk is full.
         os.fsync(opened.fileno())

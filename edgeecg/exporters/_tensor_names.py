@@ -1,4 +1,4 @@
-"""Short names for the tensors of a TFLite file: what reports call its layers."""
+"""Short names for the tensors of a TFLite file, which reports use for its layers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _COUNTER = re.compile(r";\d*$")
 def shorten(model: Any) -> None:
     """Rename the tensors of a model after the modules they come from.
 
-    The converter joins the class paths of all modules that it fused, a kilobyte for one tensor;
-    ``...Sequential_0/edgeecg...ResidualBlock_1/torch...Conv1d_conv1;`` becomes ``0.1.conv1``. The
-    output of a layer with weights gets the plain name, other tensors of that module get a number.
+    The converter joins the class paths of all modules that it fused, up to a kilobyte for one
+    tensor: ``...Sequential_0/edgeecg...ResidualBlock_1/torch...Conv1d_conv1;`` becomes
+    ``0.1.conv1``. The output of a layer with weights has the plain name, other tensors of that
+    module are numbered.
 
     Args:
         model: A ``ModelT``, changed in place; inputs and outputs of the graph keep their names.
@@ -38,7 +39,7 @@ def shorten(model: Any) -> None:
         used: dict[str, int] = {}
         for index in (*weighted, *others, *constants):
             tensor = graph.tensors[index]
-            # Of the fused modules, the last is the one with the weights, the first the outermost.
+            # Of the fused modules, the last one has the weights, the first is the outermost.
             plain = _short(tensor.name.decode(), last=index not in others)
             used[plain] = used.get(plain, 0) + 1
             tensor.name = (plain if used[plain] == 1 else f"{plain}:{used[plain]}").encode()

@@ -1,14 +1,14 @@
 """LSTM layers of a TFLite file: one UNIDIRECTIONAL_SEQUENCE_LSTM per direction.
 
-The converter would unroll them, 16,000 operations for 256 steps. So each LSTM layer is replaced by
-a composite operation before the conversion (:func:`take_out`), and the composite by the runtime's
-own LSTM operation after it (:func:`put_in`).
+The converter would unroll them, to 16,000 operations for 256 steps. Each LSTM layer is therefore
+replaced by a composite operation before the conversion (:func:`replace_lstms`), and the composite
+by the LSTM operation of the runtime afterwards (:func:`restore_lstms`).
 
-That operation keeps its state from one call to the next, which would let every window see the one
-before it. Each sequence therefore starts with a step that clears the state: one more input is 1 on
-this step and 0 on all others, and its weights are so negative that the input, forget and output
-gates are exactly 0 there, which makes cell and output 0. The file is right in any program, at the
-price of one step and one input.
+That operation keeps its state from one call to the next, so that a window would depend on the one
+before it. Each sequence therefore starts with a step that clears the state: an additional input is
+1 on this step and 0 on all others, and its weights are so negative that the input, forget and
+output gates are exactly 0, which sets cell and output to 0. The file is correct in any program, at
+the cost of one step and one input.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from torch import Tensor, nn
 from edgeecg.errors import ExportError
 
 _COMPOSITE = "edgeecg.lstm."
-_SHUT = -1e4
+_CLOSED_GATE = -1e4
 _GATES = 4
 _OPTIONAL = -1
 _MOST_OLD_CODE = 127
 
 
-class _Place(nn.Module):
-    """Stands for an LSTM layer while a model is converted: the same shapes, no recurrence."""
+class _Placeholder(nn.Module):
+    """Replaces an LSTM layer during the conversion: the same shapes, no recurrence."""
 
     def __init__(self, name: str, layer: nn.LSTM) -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class _Place(nn.Module):
         return composite.mark_outputs(placed), None
 
 
-def take_out(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
+def replace_lstms(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
     """Return a copy without LSTM layers, and the layers by their name.
 
     Args:
-        model: Left as it is; returned itself when it has no LSTM layer.
+        model: Not changed; returned itself when it has no LSTM layer.
 
     Raises:
         ExportError: A layer is stacked, projected, without bias, or not batch-first.
@@ -62,25 +62,25 @@ def take_out(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
         if layer.num_layers > 1 or layer.proj_size or not layer.bias or not layer.batch_first:
             raise ExportError(
                 f"The layer '{name}' cannot be written as TFLite.",
-                "Only single LSTM layers with biases, without projection, batch first, can.",
-                "Build stacked layers as layers of their own, or choose the target 'onnx'.",
+                "It must have num_layers=1, bias=True, proj_size=0 and batch_first=True.",
+                "Build the module from such layers, or choose the target 'onnx'.",
             )
     if layers:
         model = copy.deepcopy(model)
     for name, layer in layers.items():
-        model.set_submodule(name, _Place(name, layer))
+        model.set_submodule(name, _Placeholder(name, layer))
     return model, layers
 
 
-def put_in(model: Any, layers: Mapping[str, nn.LSTM]) -> None:
+def restore_lstms(model: Any, layers: Mapping[str, nn.LSTM]) -> None:
     """Replace the composites of a converted model by LSTM operations.
 
     Args:
         model: A ``ModelT``, changed in place.
-        layers: What :func:`take_out` gave.
+        layers: The layers returned by :func:`replace_lstms`.
 
     Raises:
-        ExportError: The converter did not keep a layer's composite.
+        ExportError: The converter did not keep the composite of a layer.
     """
     if not layers:
         return
@@ -96,10 +96,10 @@ def put_in(model: Any, layers: Mapping[str, nn.LSTM]) -> None:
     if missing:
         raise ExportError(
             "The LSTM layers could not be written as TFLite.",
-            f"The converter left no place for {', '.join(sorted(missing))}.",
+            f"The converter did not keep the operation of {', '.join(sorted(missing))}.",
             "Choose the target 'onnx'.",
         )
-    # The composites' own graphs are of no use any more.
+    # The subgraphs of the composites are not used any more.
     model.subgraphs = model.subgraphs[:1]
     model.subgraphs[0].operators = kept
     _drop_unused_codes(model)
@@ -109,13 +109,13 @@ def _layer_name(operator: Any) -> str | None:
     options: Any = getattr(operator, "builtinOptions2", None)
     if not isinstance(options, schema.StableHLOCompositeOptionsT):
         return None
-    held: Any = options.name
-    name: str = held.decode()
+    encoded: Any = options.name
+    name: str = encoded.decode()
     return name.removeprefix(_COMPOSITE) if name.startswith(_COMPOSITE) else None
 
 
 def _drop_unused_codes(model: Any) -> None:
-    """Keep the operation codes in use: an older runtime refuses a file that names a newer one."""
+    """Remove unused operation codes: an older runtime refuses a file that lists newer ones."""
     used = sorted({operator.opcodeIndex for operator in model.subgraphs[0].operators})
     for operator in model.subgraphs[0].operators:
         operator.opcodeIndex = used.index(operator.opcodeIndex)
@@ -132,7 +132,7 @@ class _Writer:
         self.written: set[str] = set()
 
     def layer(self, name: str, layer: nn.LSTM, composite: Any) -> list[Any]:
-        """Return the operations that stand for one layer, from its input to its output."""
+        """Return the operations of one layer, from its input to its output."""
         self._made = []
         self.written.add(name)
         (x,), (y,) = composite.inputs, composite.outputs
@@ -141,14 +141,14 @@ class _Writer:
         if not layer.bidirectional:
             self._direction(f"{name}.forward", _weights(layer, ""), shape, x, y)
             return self._made
-        last_first = self._reversed(f"{name}.last_first", x)
+        reversed_x = self._reversed(f"{name}.last_first", x)
         forward, backward = (
             self._tensor(f"{name}.{way}.steps", (1, steps, layer.hidden_size))
             for way in ("forward", "backward")
         )
         self._direction(f"{name}.forward", _weights(layer, ""), shape, x, forward)
         reverse = _weights(layer, "_reverse")
-        self._direction(f"{name}.backward", reverse, shape, last_first, backward)
+        self._direction(f"{name}.backward", reverse, shape, reversed_x, backward)
         backward = self._reversed(f"{name}.backward.first_first", backward)
         options: Any = schema.ConcatenationOptionsT()
         options.axis = 2
@@ -229,18 +229,18 @@ class _Writer:
 
 
 def _weights(layer: nn.LSTM, way: str) -> tuple[NDArray[np.float32], ...]:
-    """Return the weights of input (with the clearing one) and state, and the biases.
+    """Return the weights of input (with the clearing input) and state, and the biases.
 
     The first axis of each is the gate: input, forget, cell, output, in torch and TFLite alike.
     """
     with torch.no_grad():
         of_input = layer.get_parameter(f"weight_ih_l0{way}")
-        shut = torch.full((_GATES, layer.hidden_size), _SHUT)
-        shut[2] = 0.0
-        # Two biases are one: they are only ever added.
+        closed = torch.full((_GATES, layer.hidden_size), _CLOSED_GATE)
+        closed[2] = 0.0
+        # Only the sum of the two biases matters.
         bias = layer.get_parameter(f"bias_ih_l0{way}") + layer.get_parameter(f"bias_hh_l0{way}")
         parts = (
-            torch.cat([of_input, shut.reshape(-1, 1)], dim=1),
+            torch.cat([of_input, closed.reshape(-1, 1)], dim=1),
             layer.get_parameter(f"weight_hh_l0{way}"),
             bias,
         )

@@ -1,4 +1,4 @@
-"""The written file against PyTorch: does it still give the same answers."""
+"""Compares the outputs of a written file with PyTorch's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from edgeecg.errors import ExportError
 from edgeecg.exporters._probe import ProbeSet
 from edgeecg.runtimes import Session
 from edgeecg.schema import ExportRecipe, Parity
-
-Progress = Callable[[str, int, int], None]
-"""(what is being done, how much of it is done, how much there is)."""
 
 _REPORT_EVERY = 500
 
@@ -38,7 +35,7 @@ def outputs(
     Args:
         session: A loaded file.
         x: Windows ``(n, leads, samples)``.
-        on_done: Called now and then with the number of windows done.
+        on_done: Called every 500 windows with the number of windows done.
 
     Returns:
         Logits, float32, ``(n, classes)``.
@@ -52,11 +49,11 @@ def outputs(
 
 
 def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parity:
-    """Run a written file over the probe set and refuse it when it disagrees with PyTorch.
+    """Run a written file on the probe set and refuse it when it disagrees with PyTorch.
 
     Args:
         path: The file.
-        name: What it will be called, for the error message.
+        name: Its name, for the error message.
         probe: Inputs and PyTorch's outputs.
         recipe: Holds the limits.
 
@@ -64,7 +61,7 @@ def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parit
         The agreement, within the recipe's limits.
 
     Raises:
-        ExportError: The outputs have another shape, are not finite, or differ by more than the
+        ExportError: The outputs have a different shape, are not finite, or differ by more than the
             recipe allows.
         ArtifactError: The runtime does not accept the file.
     """
@@ -86,7 +83,7 @@ def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parit
         raise _disagreement(
             name,
             f"{agreement.label_agreement:.1%} of {agreement.n} probe windows have PyTorch's label; "
-            f"export/{recipe.name}.toml asks for {recipe.min_label_agreement:.1%}.",
+            f"export/{recipe.name}.toml requires {recipe.min_label_agreement:.1%}.",
         )
     return agreement
 

@@ -1,4 +1,4 @@
-"""ONNX through torch's exporter: one self-contained file, batch normalisation folded."""
+"""ONNX through torch's exporter: one self-contained file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 _OPSET = 18
-_ANY = 2**31
+_NO_LIMIT = 2**31
 
 
 def export(
@@ -33,7 +33,7 @@ def export(
     """
     if recipe.dtype != "float32":
         raise ExportError(
-            f"The target '{recipe.name}' cannot be made.",
+            f"The target '{recipe.name}' cannot be exported.",
             f"The ONNX exporter writes float32, and the recipe asks for {recipe.dtype}.",
             'Set dtype = "float32", or choose format = "tflite" for int8.',
         )
@@ -47,15 +47,15 @@ def export(
         verbose=False,
     )
     assert program is not None
-    # torch keeps an LSTM's weights in its own order of gates and sorts them in the graph; sorted
-    # here, they are constants that a reader finds beside the LSTM.
-    optimizer.fold_constants(program.model, input_size_limit=_ANY, output_size_limit=_ANY)
+    # torch reorders the gates of an LSTM's weights in the graph; folded here, the weights are
+    # constants of the LSTM node.
+    optimizer.fold_constants(program.model, input_size_limit=_NO_LIMIT, output_size_limit=_NO_LIMIT)
     optimizer.remove_unused_nodes(program.model)
-    written = program.model_proto
-    name_nodes(written)
-    _strip(written)
-    onnx.checker.check_model(written, full_check=True)
-    return written.SerializeToString()
+    model_proto = program.model_proto
+    name_nodes(model_proto)
+    _strip(model_proto)
+    onnx.checker.check_model(model_proto, full_check=True)
+    return model_proto.SerializeToString()
 
 
 def embed(content: bytes, manifest_json: str) -> bytes:
@@ -66,7 +66,7 @@ def embed(content: bytes, manifest_json: str) -> bytes:
 
 
 def _strip(model: onnx.ModelProto) -> None:
-    """Drop the exporter's notes: stack traces with the paths of this very machine."""
+    """Remove the exporter's metadata: stack traces with the paths of this machine."""
     graph = model.graph
     graph.ClearField("metadata_props")
     for part in (graph.node, graph.value_info, graph.input, graph.output, graph.initializer):

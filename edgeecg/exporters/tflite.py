@@ -33,16 +33,16 @@ def export(
     """Convert a model to TFLite; see :class:`edgeecg.exporters.Exporter`.
 
     Raises:
-        ExportError: An LSTM layer is of a kind that cannot be written, or the file has no place for
-            a layer that is to stay in float32.
+        ExportError: An LSTM layer is of a kind that cannot be written, or a layer that is to
+            stay in float32 was not found in the file.
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
     sample = torch.zeros(1, *sample_shape)
-    plain, layers = _tflite_lstm.take_out(fold_batch_norm(model))
+    plain, layers = _tflite_lstm.replace_lstms(fold_batch_norm(model))
     content: bytes = litert_torch.convert(plain, (sample,)).model_content()
     if layers:
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
-        _tflite_lstm.put_in(converted, layers)
+        _tflite_lstm.restore_lstms(converted, layers)
         content = _packed(converted)
     if recipe.dtype == "int8":
         content = _quantize(content, plain, recipe, calibration, list(layers))
@@ -58,17 +58,17 @@ def embed(content: bytes, manifest_json: str) -> bytes:
     entry.name = MANIFEST_KEY.encode()
     entry.buffer = len(model.buffers)
     model.metadata = [*(model.metadata or []), entry]
-    held: Any = schema.BufferT()
-    held.data = manifest_json.encode()
-    model.buffers.append(held)
+    buffer: Any = schema.BufferT()
+    buffer.data = manifest_json.encode()
+    model.buffers.append(buffer)
     return _packed(model)
 
 
 def _packed(model: Any) -> bytes:
     """Serialise a ``ModelT`` with its buffers aligned.
 
-    The TFLite schema asks for buffers at multiples of 16 bytes, so that a runtime can use the
-    weights where they lie; neither the converter nor the generated Python packer keeps to it.
+    The TFLite schema requires buffers at multiples of 16 bytes, so that a runtime can use the
+    weights in place; neither the converter nor the generated Python packer aligns them.
     """
     model.buffers = [
         _AlignedBuffer(None if buffer.data is None else bytes(buffer.data))
@@ -78,7 +78,7 @@ def _packed(model: Any) -> bytes:
 
 
 class _AlignedBuffer:
-    """Packs itself as the generated ``BufferT`` does, at a multiple of 16 bytes."""
+    """A ``BufferT`` that is packed at a multiple of 16 bytes."""
 
     def __init__(self, data: bytes | None) -> None:
         self.data = data
@@ -103,11 +103,11 @@ def _quantize(
     calibration: NDArray[np.float32],
     recurrent: Sequence[str],
 ) -> bytes:
-    """Quantise weights and activations to int8, but for what the recipe keeps and for LSTMs.
+    """Quantise weights and activations to int8, except LSTMs and what the recipe keeps in float32.
 
-    The ranges of the activations are measured here, on the calibration windows, whatever was done
-    to the model before: those of a quantisation-aware run were measured in the same way on the same
-    windows (:mod:`edgeecg.quantization.fake_quantized`), so that nothing has to be carried over.
+    The ranges of the activations are measured here, on the calibration windows. Those of a
+    quantisation-aware run were measured in the same way on the same windows
+    (:mod:`edgeecg.quantization.fake_quantized`).
     """
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.quantizer import Quantizer
@@ -115,24 +115,24 @@ def _quantize(
 
     from edgeecg.exporters import _precision
 
-    kept = _precision.scopes(content, plain, recipe.float_layers)
-    manager = _precision.manager(recipe, recurrent, kept)
-    # The widest range seen, where the library's default is a running mean: a mean clips the beats
-    # with the largest activations, which are the abnormal ones.
+    kept = _precision.layer_scopes(content, plain, recipe.float_layers)
+    manager = _precision.quantizer_recipe(recipe, recurrent, kept)
+    # The widest range seen. The library's default is a running mean, which clips the beats with the
+    # largest activations, and these are the abnormal ones.
     calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
     windows = [{_SIGNATURE_INPUT: window[np.newaxis]} for window in calibration]
     calibrator.calibrate({_SIGNATURE: windows}, manager)
     quantizer = Quantizer(content, manager.get_quantization_recipe())
-    ranges = _usable(calibrator.get_model_qsvs())
+    ranges = _with_nonzero_width(calibrator.get_model_qsvs())
     result: Any = quantizer.quantize(ranges, enable_progress_report=False)
     return bytes(result.quantized_model)
 
 
-def _usable(ranges: Any) -> Any:
-    """Give the tensors that were 0 on every calibration window the range 0 to 1.
+def _with_nonzero_width(ranges: Any) -> Any:
+    """Set the range of tensors that were 0 on every calibration window to 0 to 1.
 
-    The quantiser would give them a scale near 0, and LiteRT refuses a layer whose output scale is
-    so far below that of its input.
+    The quantiser would use a scale near 0, and LiteRT refuses a layer whose output scale is that
+    far below the scale of its input.
     """
     for found in ranges.values():
         if not np.any(found["min"]) and not np.any(found["max"]):

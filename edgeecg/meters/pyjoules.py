@@ -1,7 +1,7 @@
-"""pyJoules as a meter: the RAPL counters as that package sees them.
+"""The RAPL energy counters as the package pyJoules reads them.
 
-It knows only zones named exactly ``package-N`` and their DRAM, and no ranges. It is here to be
-compared with the project's own reader, ``rapl``.
+pyJoules reads only zones named exactly ``package-N`` and their DRAM, and does not know at which
+value a counter wraps. This meter is a cross-check of :mod:`edgeecg.meters.rapl`, which does.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from edgeecg.errors import MeterError, MissingDependencyError
+from edgeecg.meters._powercap import masked
 
-_PATIENCE_S = 1.0
+_TIMEOUT_S = 1.0
 
 
 class PyJoulesMeter:
@@ -49,49 +51,53 @@ class PyJoulesMeter:
         if any(value < was for value, was in zip(now, self._last, strict=True)):
             raise MeterError(
                 "The energy counter wrapped.",
-                "pyJoules does not tell its range, so that the energy cannot be known.",
+                "pyJoules does not give the counter's range, so the energy is unknown.",
                 "Measure again, or use --meter rapl, which follows wraps.",
             )
         self._last = now
         return sum(now) * 1e-6 - sum(self._first) * 1e-6
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open between two readings."""
 
 
 def open(
     clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
 ) -> PyJoulesMeter:
-    """Open pyJoules' view of this machine.
+    """Open the counters that pyJoules finds on this machine.
+
+    Args:
+        clock: Returns seconds; monotonic.
+        sleep: Waits for a number of seconds.
 
     Raises:
         MissingDependencyError: pyJoules is not installed.
-        MeterError: It finds no counter, may not read it, or the counter does not move.
+        MeterError: pyJoules finds no counter, may not read it, or the counter does not change.
     """
     rapl = _rapl_device()
     refusal = importlib.import_module("pyJoules.exception").NoSuchDeviceError
     try:
-        # Not DeviceFactory: it dies with a TypeError where there is no device at all.
+        # Not DeviceFactory: it raises a TypeError on a machine without any device.
         domains = [
             *rapl.RaplDevice.available_package_domains(),
             *rapl.RaplDevice.available_dram_domains(),
         ]
         device = rapl.RaplDevice() if domains else None
     except refusal as error:
-        raise _absent() from error
+        raise _absent(rapl) from error
     except OSError as error:
         raise _unreadable(error) from error
     if device is None:
-        raise _absent()
+        raise _absent(rapl)
     device.configure(domains)
     meter = PyJoulesMeter(device, domains)
-    deadline = clock() + _PATIENCE_S
+    deadline = clock() + _TIMEOUT_S
     while meter.joules() == 0.0:
         if clock() >= deadline:
             raise MeterError(
-                "The energy counter that pyJoules reads does not move.",
-                f"It kept one value for {_PATIENCE_S:g} s, as in many virtual machines.",
-                "Measure on the bare machine, or use an external meter.",
+                "The energy counter that pyJoules reads does not change.",
+                f"It had the same value for {_TIMEOUT_S:g} s, as in many virtual machines.",
+                "Measure on a physical machine, or use an external meter.",
             )
         sleep(0.01)
     return meter
@@ -114,25 +120,26 @@ def _rapl_device() -> Any:
 def _energies_uj(device: Any) -> list[float]:
     try:
         with warnings.catch_warnings():
-            # pyJoules leaves its files to the garbage collector.
+            # pyJoules does not close its files; the garbage collector does.
             warnings.simplefilter("ignore", ResourceWarning)
             return list(device.get_energy())
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
 
 
-def _absent() -> MeterError:
-    return MeterError(
-        "pyJoules finds no energy counter here.",
+def _absent(rapl: Any) -> MeterError:
+    # pyJoules reads the nested folders of /sys/class/powercap/intel-rapl.
+    return masked(Path(rapl.RAPL_API_DIR).parent) or MeterError(
+        "pyJoules finds no energy counter on this machine.",
         "There is no zone named package-N under /sys/class/powercap/intel-rapl.",
-        "Try --meter rapl, which knows more zones, or use an external meter.",
+        "Try --meter rapl, which reads more zones, or use an external meter.",
     )
 
 
 def _unreadable(error: Exception) -> MeterError:
     return MeterError(
         "pyJoules cannot read the energy counter.",
-        f"The system said: {error}.",
+        f"The operating system reports: {error}.",
         "Only root may read it since CVE-2020-8694; allow it with: "
         "sudo chmod o+r /sys/class/powercap/intel-rapl*:*/energy_uj",
     )

@@ -1,7 +1,8 @@
 """Intel and AMD energy counters through Linux powercap (``/sys/class/powercap``).
 
 Kernel documentation: ``Documentation/power/powercap/powercap.rst``. Every zone has ``name``,
-``energy_uj`` (a counter in microjoules) and ``max_energy_range_uj`` (where it wraps to 0).
+``energy_uj`` (a counter in microjoules) and ``max_energy_range_uj`` (the value at which the counter
+wraps to 0).
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.errors import MeterError
+from edgeecg.meters._powercap import masked
 
 POWERCAP = Path("/sys/class/powercap")
 
 # A counter is refreshed about every millisecond (Intel SDM, vol. 3B, "RAPL interfaces").
 _REFRESH_HZ = 1000.0
-_PATIENCE_S = 1.0
-# No socket draws more, which tells how long a counter may stay unread without a second wrap.
-_MOST_WATTS = 1000.0
+_TIMEOUT_S = 1.0
+# No socket draws more power. It bounds the time between two readings in which a counter cannot
+# wrap twice.
+_MAX_WATTS = 1000.0
 
 _PERMISSION = (
-    "Only root may read it since CVE-2020-8694. For this boot: "
-    "sudo chmod o+r /sys/class/powercap/intel-rapl*:*/energy_uj. For good, put into "
+    "Only root may read it since CVE-2020-8694. Until the next boot: "
+    "sudo chmod o+r /sys/class/powercap/intel-rapl*:*/energy_uj. Permanently: put this line into "
     '/etc/udev/rules.d/70-rapl.rules: SUBSYSTEM=="powercap", ACTION=="add", '
     'RUN+="/bin/chmod o+r /sys%p/energy_uj"'
 )
@@ -43,7 +46,7 @@ class _Zone:
 
 
 class RaplMeter:
-    """The chosen zones, added up; a wrap of a counter is undone with the counter's range."""
+    """The sum of the chosen zones; corrects for counters that wrap, by their ranges."""
 
     name = "rapl"
     sample_rate_hz = _REFRESH_HZ
@@ -54,10 +57,10 @@ class RaplMeter:
 
         Args:
             zones: Zones that do not overlap.
-            clock: Seconds, monotonic.
+            clock: Returns seconds; monotonic.
 
         Raises:
-            MeterError: A counter or its range is unreadable.
+            MeterError: A counter or its range cannot be read.
         """
         self.zones = tuple(zone.label for zone in zones)
         self._clock = clock
@@ -65,7 +68,7 @@ class RaplMeter:
         self._ranges = [zone.range_uj() for zone in zones]
         for zone, size in zip(zones, self._ranges, strict=True):
             if size <= 0:
-                raise _unbelievable(zone.folder / "max_energy_range_uj", f"It holds {size}.")
+                raise _untrusted(zone.folder / "max_energy_range_uj", f"It holds {size}.")
         self._last = [zone.energy_uj() for zone in zones]
         self._read_at = clock()
         self._total_uj = 0
@@ -74,14 +77,14 @@ class RaplMeter:
         """Return the energy of all zones since opening, in joules.
 
         Raises:
-            MeterError: A counter is unreadable, or was left unread for so long that it may have
-                wrapped twice.
+            MeterError: A counter cannot be read, or so much time has passed since the last
+                reading that it may have wrapped twice.
         """
         now = self._clock()
-        longest = min(self._ranges) * 1e-6 / _MOST_WATTS
+        longest = min(self._ranges) * 1e-6 / _MAX_WATTS
         if now - self._read_at > longest:
             raise MeterError(
-                "The energy counter was read too seldom.",
+                "The energy counter was not read often enough.",
                 f"{now - self._read_at:.0f} s passed between two readings; after {longest:.0f} s "
                 "it may have wrapped more than once.",
                 "Measure again on a machine that is not suspended or overloaded.",
@@ -95,7 +98,7 @@ class RaplMeter:
         return self._total_uj * 1e-6
 
     def close(self) -> None:
-        """Nothing is held: every reading opens and closes its file."""
+        """Do nothing: every reading opens and closes its file."""
 
 
 def open(
@@ -107,38 +110,43 @@ def open(
 
     Args:
         root: The powercap folder.
-        clock: Seconds, monotonic.
-        sleep: Waits for some seconds.
+        clock: Returns seconds; monotonic.
+        sleep: Waits for a number of seconds.
 
     Raises:
-        MeterError: There are no counters, they may not be read, or they do not move.
+        MeterError: There are no counters, they may not be read, or they do not change.
     """
+    hidden = masked(root)
+    if hidden is not None:
+        raise hidden
     zones = _chosen(root)
     if not zones:
         raise MeterError(
-            "There is no RAPL energy counter here.",
-            f"'{root}' holds no package zone: the processor or the virtual machine has none.",
-            "Measure on the bare machine (modprobe intel_rapl_msr), or use an external meter.",
+            "There is no RAPL energy counter on this machine.",
+            f"'{root}' has no package zone: the processor, the virtual machine or the container "
+            "offers none.",
+            "Measure on a physical machine (modprobe intel_rapl_msr), or use an external meter.",
         )
-    moving = _moving(zones, clock, sleep)
-    if not any(not zone.label.endswith("/dram") for zone in moving):
+    changing = _changing(zones, clock, sleep)
+    if not any(not zone.label.endswith("/dram") for zone in changing):
         raise MeterError(
-            "The RAPL energy counter does not move.",
-            f"'{zones[0].label}' kept one value for {_PATIENCE_S:g} s, as virtual machines do.",
-            "Measure on the bare machine, or use an external meter.",
+            "The RAPL energy counter does not change.",
+            f"'{zones[0].label}' had the same value for {_TIMEOUT_S:g} s, as in many virtual "
+            "machines.",
+            "Measure on a physical machine, or use an external meter.",
         )
-    return RaplMeter(moving, clock)
+    return RaplMeter(changing, clock)
 
 
 def _chosen(root: Path) -> list[_Zone]:
     """Choose zones that do not overlap.
 
-    Packages are added up, with their DRAM, which they do not contain. ``core`` and ``uncore`` lie
-    inside a package, ``psys`` contains it, ``package-N-die-M`` repeats ``package-N`` where both
-    exist, and ``intel-rapl-mmio`` repeats the zones of ``intel-rapl``.
+    Every package counts, and its DRAM, which is not part of the package. ``core`` and ``uncore``
+    are part of a package, ``psys`` includes it, ``package-N-die-M`` repeats ``package-N`` where
+    both exist, and ``intel-rapl-mmio`` repeats the zones of ``intel-rapl``.
     """
     named: dict[str, _Zone] = {}
-    # In this order the MSR zones come before their MMIO twins, and packages before their parts.
+    # In this order MSR zones come before the MMIO zones of the same name, packages before parts.
     for folder in sorted(root.glob("intel-rapl*:*"), key=lambda f: ("mmio" in f.name, f.name)):
         if folder.name.count(":") == 1:
             label = _text(folder / "name")
@@ -159,15 +167,15 @@ def _chosen(root: Path) -> list[_Zone]:
     return chosen
 
 
-def _moving(
+def _changing(
     zones: list[_Zone], clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> list[_Zone]:
     first = [zone.energy_uj() for zone in zones]
-    deadline = clock() + _PATIENCE_S
+    deadline = clock() + _TIMEOUT_S
     while True:
-        moved = [zone for zone, was in zip(zones, first, strict=True) if zone.energy_uj() != was]
-        if len(moved) == len(zones) or clock() >= deadline:
-            return moved
+        changed = [zone for zone, was in zip(zones, first, strict=True) if zone.energy_uj() != was]
+        if len(changed) == len(zones) or clock() >= deadline:
+            return changed
         sleep(0.01)
 
 
@@ -177,23 +185,23 @@ def _text(path: Path) -> str:
     except PermissionError as error:
         raise MeterError(
             "The RAPL energy counter may not be read.",
-            f"'{path}' refuses this user.",
+            f"This user may not read '{path}'.",
             _PERMISSION,
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _unbelievable(path, f"Reading it failed: {error}.") from error
+        raise _untrusted(path, f"Reading it failed: {error}.") from error
 
 
 def _integer(path: Path) -> int:
     text = _text(path)
     if not text.isdecimal():
-        raise _unbelievable(path, f"A number was expected, {text!r} came.")
+        raise _untrusted(path, f"It should hold a number and holds {text!r}.")
     return int(text)
 
 
-def _unbelievable(path: Path, cause: str) -> MeterError:
+def _untrusted(path: Path, cause: str) -> MeterError:
     return MeterError(
         f"The RAPL energy counter at '{path}' cannot be trusted.",
         cause,
-        "Without it a wrapped counter would give a false energy; use an external meter.",
+        "Use an external meter: with this counter the energy could be wrong.",
     )

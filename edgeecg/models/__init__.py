@@ -9,15 +9,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from edgeecg import plugins
-from edgeecg.errors import ArtifactError, UnknownNameError
+from edgeecg.errors import ArtifactError, PluginError, UnknownNameError, UsageError
+from edgeecg.files import sha256
+from edgeecg.models._attention import EncoderBlock, PositionEncoding, SelfAttention
+from edgeecg.models._counting import layer_costs, matrices, nonzero_parameters, parameters
+from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
+
+__all__ = [
+    "Architecture",
+    "AttentionPooling",
+    "Blocks",
+    "EncoderBlock",
+    "PositionEncoding",
+    "SelfAttention",
+    "Widths",
+    "architecture",
+    "build",
+    "catalogue",
+    "layer_costs",
+    "load",
+    "load_custom",
+    "load_with_card",
+    "matrices",
+    "names",
+    "nonzero_parameters",
+    "parameters",
+    "shipped",
+]
+
+if TYPE_CHECKING:
+    from edgeecg.models._custom import CustomArchitecture
 
 Widths = Mapping[str, tuple[int, ...]]
 
@@ -68,27 +97,37 @@ def names() -> list[str]:
     return plugins.names(__name__)
 
 
-def architecture(name: str) -> Architecture:
-    """Return the file of one model, or a user's own module (:mod:`edgeecg.models._custom`).
+def architecture(name: str, custom: Architecture | None = None) -> Architecture:
+    """Return the architecture with this name.
+
+    Args:
+        name: A file name of this folder, a model of another package, or the name of a custom
+            module, e.g. ``"model.build"``.
+        custom: The custom module that the user has named, see :func:`load_custom`.
 
     Raises:
         UnknownNameError: There is no such model.
-        UsageError: It is a user's own, and its file is not named on this command line.
+        UsageError: It is a custom module, and the user has not named its file.
+        PluginError: It comes from another package that cannot be imported.
     """
+    if custom is not None and custom.RECIPE.model == name:
+        return custom
     if "." in name:
-        from edgeecg.models import _custom
-
-        return _custom.opened(name)
+        raise UsageError(
+            f"'{name}' is a custom module, and its file is not named.",
+            "A Python file is only run when the command line names it.",
+            "Name it: --custom path/to/model.py:function",
+        )
     if name not in names():
         raise UnknownNameError("model", name, names())
     return cast(Architecture, plugins.load(__name__, name))
 
 
-def build(name: str, widths: Widths | None = None) -> nn.Module:
+def build(model: str | Architecture, widths: Widths | None = None) -> nn.Module:
     """Return a freshly initialised model.
 
     Args:
-        name: A file name of this folder.
+        model: An architecture, or the name of one.
         widths: Widths by key; 0 where a whole block is left out; None for the dense model.
 
     Returns:
@@ -99,14 +138,14 @@ def build(name: str, widths: Widths | None = None) -> nn.Module:
         UnknownNameError: There is no such model.
         ArtifactError: The widths do not fit the architecture.
     """
-    found = architecture(name)
+    found = architecture(model) if isinstance(model, str) else model
     if widths is None:
         return found.build(found.WIDTHS)
     expected = {key: len(value) for key, value in found.WIDTHS.items()}
     given = {key: len(value) for key, value in widths.items()}
     if given != expected or not _positive(widths, found.BLOCKS):
         raise ArtifactError(
-            f"The widths do not fit the model '{name}'.",
+            f"The widths do not fit the model '{found.RECIPE.model}'.",
             f"Expected positive widths (0 for a block that is left out), this many of each: "
             f"{expected}; found: {dict(widths)}.",
             "The model card is damaged or of another version; compress the model again.",
@@ -122,20 +161,22 @@ def _positive(widths: Widths, blocks: Blocks) -> bool:
     return absent == gone and min(every.values()) >= 0
 
 
-def load(weights: Path, card: ModelCard) -> nn.Module:
+def load(weights: Path, card: ModelCard, custom: Architecture | None = None) -> nn.Module:
     """Rebuild a saved model in evaluation mode.
 
     Args:
         weights: A safetensors file.
-        card: Its card; ``name`` and ``widths`` give the shape.
+        card: Its card; ``name`` and ``widths`` say what to build.
+        custom: The custom module, where the card is of one.
 
     Returns:
         The module, on the CPU, in evaluation mode.
 
     Raises:
         ArtifactError: The file is missing, damaged, or does not fit the card.
+        UsageError: The card is of a custom module, and ``custom`` is not that one.
     """
-    model = build(card.name, card.widths)
+    model = build(architecture(card.name, custom), card.widths)
     try:
         model.load_state_dict(load_file(weights))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -147,20 +188,69 @@ def load(weights: Path, card: ModelCard) -> nn.Module:
     return model.eval()
 
 
+def load_with_card(
+    weights: Path, card_path: Path, custom: Architecture | None = None
+) -> tuple[ModelCard, nn.Module]:
+    """Load a card and the weights that it describes.
+
+    Args:
+        weights: A safetensors file.
+        card_path: Its card.
+        custom: The custom module, where the card is of one.
+
+    Returns:
+        The card, and the module in evaluation mode.
+
+    Raises:
+        ArtifactError: A file is missing or damaged, or the weights are not the card's.
+        SchemaError: The card is not a model card.
+        UsageError: The card is of a custom module, and ``custom`` is not that one.
+    """
+    try:
+        card = ModelCard.from_json(card_path.read_bytes(), str(card_path))
+        found = sha256(weights)
+    except OSError as error:
+        raise ArtifactError(
+            f"The model '{weights}' cannot be read.",
+            f"The operating system reports: {error.strerror}: {error.filename}.",
+            "Run 'edgeecg compress' again, or restore the file from a copy.",
+        ) from error
+    if found != card.weights_sha256:
+        raise ArtifactError(
+            f"The weights '{weights}' are not those that '{card_path.name}' describes.",
+            f"Their SHA-256 is {found[:12]}..., the card says {card.weights_sha256[:12]}....",
+            "Run 'edgeecg compress' again, or restore both files from one copy.",
+        )
+    return card, load(weights, card, custom)
+
+
+def load_custom(text: str) -> CustomArchitecture:
+    """Run the user's file and return its module as an architecture.
+
+    Args:
+        text: ``path/to/model.py:function``; see :mod:`edgeecg.models._custom`.
+
+    Raises:
+        UsageError: There is no such file or function, the file cannot be run, or the function does
+            not make a module for windows.
+    """
+    from edgeecg.models import _custom
+
+    return _custom.load(text)
+
+
 def shipped(name: str) -> tuple[Path, ModelCard] | None:
     """Return the trained weights that come with the package, and their card.
 
     Args:
-        name: A file name of this folder.
+        name: Name of a model.
 
     Returns:
         A safetensors file and what it is; None when the package has none for this model.
 
     Raises:
-        UnknownNameError: There is no such model.
         SchemaError: The card is damaged.
     """
-    architecture(name)
     weights, card = _WEIGHTS / f"{name}.safetensors", _WEIGHTS / f"{name}.json"
     if not card.is_file():
         return None
@@ -169,12 +259,13 @@ def shipped(name: str) -> tuple[Path, ModelCard] | None:
 
 def catalogue() -> list[ModelSummary]:
     """Return one line per model: parameters and MACs counted from the built module, scores."""
-    from edgeecg.models._counting import layer_costs, parameters
-
     rows: list[ModelSummary] = []
     for name in names():
-        found = architecture(name)
-        model = build(name)
+        try:
+            found = architecture(name)
+        except PluginError:  # Of another package; plugins.broken says why.
+            continue
+        model = build(found)
         ready = shipped(name)
         rows.append(
             ModelSummary(

@@ -1,4 +1,4 @@
-"""Self-attention whose heads and widths can be cut: queries, keys and values as plain layers."""
+"""Self-attention whose heads and widths can be pruned: four plain linear layers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 class SelfAttention(nn.Module):
     """Multi-head scaled dot-product attention over positions (Vaswani et al. 2017, eq. 1).
 
-    Four ``Linear`` layers of their own (query, key, value, output) instead of one fused tensor:
-    removing a head removes the same rows of the first three and the same columns of the fourth,
-    and the embedding can become narrower without the heads doing so.
+    Four separate ``Linear`` layers (query, key, value, output) instead of one fused tensor:
+    removing a head removes the same rows of the first three and the same columns of the fourth, and
+    the embedding can be narrowed independently of the heads.
     """
 
     def __init__(self, embedding: int, heads: int, head_width: int) -> None:
@@ -79,10 +79,10 @@ class EncoderBlock(nn.Module):
 
 
 class PositionEncoding(nn.Module):
-    """Fixed sines and cosines that tell positions apart (Vaswani et al. 2017, section 3.5).
+    """Adds a fixed table of sines and cosines (Vaswani et al. 2017, section 3.5).
 
-    They are no parameters, but are saved with the weights: where the embedding was cut, each
-    dimension that is left keeps the frequency that it was trained with.
+    The table is not trained, but it is saved with the weights: when dimensions of the embedding are
+    removed, the others keep the frequency that they were trained with.
     """
 
     table: Tensor

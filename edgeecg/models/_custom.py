@@ -1,13 +1,12 @@
-"""The user's own module as an architecture: ``path/to/model.py:build``.
+"""Custom modules: a PyTorch module of the user's as an architecture, ``path/to/model.py:build``.
 
-The file is run by :func:`open_module` alone, which the command line calls for a file that the user
-has named. From then on it is known in this process under a name of its own, ``model.build``, and
-:func:`opened` finds it; a card or a configuration can name it, but cannot make it run.
+The file is run by :func:`load` alone, which is called for a file that the user has named. A
+card or a configuration can name a custom module, but cannot make its file run.
 
 The file's function takes no arguments and returns a module that maps float32 windows ``(batch,
 leads, samples)`` to logits ``(batch, classes)``. Constants of the file named as those of
-:class:`edgeecg.models.Architecture` (``TASK``, ``CLASSES``, ``INPUT_SHAPE``, ``DATASET``) say what
-for; what is left out is as for ``cnn1d``.
+:class:`edgeecg.models.Architecture` (``TASK``, ``CLASSES``, ``INPUT_SHAPE``, ``DATASET``) describe
+its data; what is left out is as for ``cnn1d``.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from edgeecg.errors import ArtifactError, UsageError
-from edgeecg.models import Architecture, Blocks, Widths, _recipes, cnn1d
-from edgeecg.schema import Task
+from edgeecg.files import sha256
+from edgeecg.models import Blocks, Widths, _recipes, cnn1d
+from edgeecg.schema import CustomModule, Task
 
-_RUN = "edgeecg_own."
 _LAYERS = "AddmmBackward", "ConvolutionBackward", "MmBackward", "BmmBackward"
 _AROUND_WEIGHTS = "TBackward", "TransposeBackward", "ViewBackward", "UnsqueezeBackward"
 
@@ -38,18 +37,26 @@ class CustomArchitecture:
     convolution, inputs and outputs of a linear layer and of an LSTM, channels of a norm.
     """
 
-    def __init__(self, name: str, make: Callable[[], object], constants: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], object],
+        constants: dict[str, Any],
+        origin: CustomModule,
+    ) -> None:
         """Call the user's function once and look at what it returns.
 
         Args:
             name: What the architecture is called from now on.
             make: The user's function.
-            constants: What the user's file says beside it.
+            constants: The other names that the user's file defines.
+            origin: The file and its hash.
 
         Raises:
             UsageError: It does not return a module, or the module does not map windows to logits.
         """
         self._name = name
+        self.origin = origin
         self._make = make
         self.TASK: Task = constants.get("TASK", cnn1d.TASK)
         self.DATASET = str(constants.get("DATASET", cnn1d.DATASET))
@@ -125,14 +132,11 @@ class CustomArchitecture:
         return logits
 
 
-def open_module(text: str) -> str:
-    """Run the user's file and make its module known in this process.
+def load(text: str) -> CustomArchitecture:
+    """Run the user's file and return its module as an architecture.
 
     Args:
         text: ``path/to/model.py:function``.
-
-    Returns:
-        The name by which the architecture is found from now on, e.g. ``"model.build"``.
 
     Raises:
         UsageError: There is no such file or function, the file cannot be run, or the function does
@@ -147,7 +151,8 @@ def open_module(text: str) -> str:
             "be the name of a function in it.",
             "Write, for example: edgeecg compress path/to/model.py:build --data FOLDER",
         )
-    module = _run(path)
+    digest = sha256(path)
+    module = _run(path, digest)
     make = getattr(module, function, None)
     if not callable(make):
         raise UsageError(
@@ -155,35 +160,23 @@ def open_module(text: str) -> str:
             f"After it was run, '{function}' is not there or cannot be called.",
             "Define it on the top level of the file: it takes no arguments and returns a module.",
         )
-    name = f"{path.stem}.{function}"
-    known = ModuleType(_RUN + name)
-    known.__dict__["architecture"] = CustomArchitecture(name, make, vars(module))
-    sys.modules[known.__name__] = known
-    return name
+    origin = CustomModule(file=f"{path.resolve()}:{function}", sha256=digest)
+    return CustomArchitecture(f"{path.stem}.{function}", make, vars(module), origin)
 
 
-def opened(name: str) -> Architecture:
-    """Return an architecture whose file was run in this process.
-
-    Raises:
-        UsageError: It was not: nobody has named the file.
-    """
-    known = sys.modules.get(_RUN + name)
-    if known is None:
-        raise UsageError(
-            f"'{name}' is a module of its user's own, and its file is not named.",
-            "A Python file is only run when the command line names it.",
-            "Name it: --own path/to/model.py:function",
-        )
-    return cast(Architecture, known.__dict__["architecture"])
-
-
-def _run(path: Path) -> ModuleType:
+def _run(path: Path, digest: str) -> ModuleType:
     """Run a file as a module that may import what lies beside it."""
-    spec = importlib.util.spec_from_file_location(f"{_RUN}file.{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
+    # Dataclasses look their module up in sys.modules while the file runs. Nothing else of edgeecg
+    # does; the name tells files apart, and two versions of one file.
+    spec = importlib.util.spec_from_file_location(f"_edgeecg_custom_{digest}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(
+            f"'{path}' cannot be run.",
+            "Python has no loader for this kind of file.",
+            "Give a file of Python source code, whose name ends in .py.",
+        )
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     try:
@@ -192,7 +185,7 @@ def _run(path: Path) -> ModuleType:
         raise UsageError(
             f"'{path}' cannot be run.",
             f"It raised {type(error).__name__}: {error}.",
-            "Mend the file: 'python' should run it without an error.",
+            "Correct the file: 'python' should run it without an error.",
         ) from error
     finally:
         sys.path.remove(folder)

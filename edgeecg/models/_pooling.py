@@ -10,8 +10,7 @@ class AttentionPooling(nn.Module):
     """Weighted mean over time with learned weights: softmax over v^T tanh(W h_t + b) + c.
 
     Bahdanau et al. 2015 (arXiv:1409.0473), with a learned query in place of a decoder state. W and
-    v are convolutions of width 1, so that the hidden units are channels like any other and can be
-    cut.
+    v are convolutions of width 1, so that the hidden units can be pruned like other channels.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:

@@ -1,7 +1,7 @@
-"""``bilstm``: two bidirectional LSTM layers on the bare samples, 530,947 parameters.
+"""``bilstm``: two bidirectional LSTM layers on the raw samples, 530,947 parameters.
 
-The seed's "BiLSTM ECG". Samples are averaged in fours first, which quarters the steps and the time
-of an inference, and costs no parameter.
+The reference study's "BiLSTM ECG". The mean of every four samples is taken first, which quarters
+the number of steps and the time of an inference, and adds no parameter.
 """
 
 from __future__ import annotations

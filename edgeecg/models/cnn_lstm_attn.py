@@ -1,6 +1,6 @@
 """``cnn_lstm_attn``: convolutions, a bidirectional LSTM, attention pooling, 349,860 parameters.
 
-The seed's "CNN LSTM Attn": convolutions see the waves, the LSTM their order.
+The reference study's "CNN LSTM Attn": convolutions extract waveforms, the LSTM models their order.
 """
 
 from __future__ import annotations

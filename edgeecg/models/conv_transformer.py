@@ -1,9 +1,9 @@
 """``conv_transformer``: a convolutional stem and a Transformer encoder, 1,711,878 parameters.
 
-The seed's "ConvTransformer" for twelve leads, and its 230.56 MFLOPs: two per multiply-accumulate
-of the convolutions, the linear layers and the two products of attention (queries with keys, weights
-with values), which makes 115.3 million multiply-accumulates. Norms, activations, softmax, biases
-and additions are not counted.
+The reference study's "ConvTransformer" for twelve leads, with its 230.56 MFLOPs: two for each of
+115.3 million multiply-accumulates in the convolutions, the linear layers and the two products of
+attention (queries with keys, weights with values). Norms, activations, softmax, biases and
+additions are not counted.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class ConvTransformer(nn.Module):
         Args:
             widths: ``stem``: channels of the first three convolutions; ``embedding``: channels of
                 the fourth and of the residual path; ``heads``, ``head_width`` and ``feedforward``:
-                one figure per encoder block, 0 where it has gone; ``attention``: hidden units of
-                the pooling.
+                one number per encoder block, 0 where the block was removed; ``attention``: hidden
+                units of the pooling.
         """
         super().__init__()
         (embedding,) = widths["embedding"]

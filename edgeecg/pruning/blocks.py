@@ -1,7 +1,8 @@
-"""Whole blocks: what they compute is added to their input, so that without them it passes on.
+"""Whole blocks as units that can be removed.
 
-All blocks of a model that may go are one group. A block that has gone is an ``nn.Identity``, and
-its widths are 0.
+The output of such a block is its input plus what the block computes, so that the rest of the model
+still works without it. All blocks of a model that may be removed are one group. A removed block is
+replaced by an ``nn.Identity``, and its widths are 0.
 """
 
 from __future__ import annotations
@@ -13,32 +14,43 @@ from edgeecg.models import Architecture
 from edgeecg.pruning.groups import Group, Slice
 
 
-def find(model: nn.Module, architecture: Architecture) -> list[Group]:
-    """Return the blocks that are there as one group; none when there is at most one.
+def find_groups(model: nn.Module, architecture: Architecture) -> list[Group]:
+    """Return the remaining blocks as one group; an empty list when there is at most one.
 
     Args:
         model: The model.
-        architecture: Its architecture: which modules may go.
+        architecture: Its architecture, which names the blocks that may be removed.
     """
-    there = {name: model.get_submodule(name) for name in architecture.BLOCKS}
-    blocks = [name for name, block in there.items() if not isinstance(block, nn.Identity)]
+    modules = {name: model.get_submodule(name) for name in architecture.BLOCKS}
+    blocks = [name for name, module in modules.items() if not isinstance(module, nn.Identity)]
     if len(blocks) < 2:
         return []
 
-    def leave_out(cut: nn.Module, parts: Tensor) -> None:
+    def replace_by_identity(pruned: nn.Module, parts: Tensor) -> None:
         for number in parts.tolist():
-            cut.set_submodule(blocks[number], nn.Identity())
+            pruned.set_submodule(blocks[number], nn.Identity())
 
     slices = [
-        Slice(f"{block}.{own}", 0, torch.full((len(parameter),), number))
+        Slice(f"{block}.{tensor}", 0, torch.full((len(parameter),), number))
         for number, block in enumerate(blocks)
-        for own, parameter in there[block].named_parameters()
+        for tensor, parameter in modules[block].named_parameters()
     ]
     layers = [
-        f"{block}.{own}" for block in blocks for own, _ in there[block].named_modules() if own
+        f"{block}.{layer}"
+        for block in blocks
+        for layer, _ in modules[block].named_modules()
+        if layer
     ]
-    # Their weights are counted in the groups of channels inside them.
-    group = Group(
-        "block", "", tuple(layers), len(blocks), tuple(slices), 0, multiple=1, finish=leave_out
-    )
-    return [group]
+    # The weights are counted in the groups of channels inside the blocks.
+    return [
+        Group(
+            "block",
+            "",
+            tuple(layers),
+            len(blocks),
+            tuple(slices),
+            weights=0,
+            multiple=1,
+            after_removal=replace_by_identity,
+        )
+    ]

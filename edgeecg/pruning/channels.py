@@ -1,7 +1,7 @@
-"""Structured pruning: whole units removed, so that the model is physically smaller.
+"""Structured pruning: whole units are removed, so that the model becomes physically smaller.
 
-Channels, LSTM units, attention heads, dimensions of heads and blocks compete in one ranking; what
-belongs together, and how it is removed, is in ``groups.py`` and the files that it names.
+Channels, LSTM units, attention heads, dimensions of heads and blocks compete in one ranking. What
+must be removed together, and how it is removed, is described in ``groups.py``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import Architecture
-from edgeecg.models._attention import SelfAttention
-from edgeecg.models._counting import layer_costs, parameters
+from edgeecg.models import Architecture, SelfAttention, layer_costs, parameters
 from edgeecg.pruning import attention_heads, blocks
 from edgeecg.pruning.coupling import Coupling
-from edgeecg.pruning.groups import Cut, Group, Kind, remove
-from edgeecg.pruning.importance import WeightImportance, lowest, measure, parts, per_cost, scores
+from edgeecg.pruning.groups import Group, Kind, Removal, remove
+from edgeecg.pruning.importance import (
+    WeightImportance,
+    choose_measure,
+    part_importance,
+    scores,
+    scores_per_cost,
+    select_lowest,
+)
 from edgeecg.pruning.layer_energy import layer_energy, model_energy
 from edgeecg.pruning.schedule import ceilings, layer_sparsity
 from edgeecg.schema import CompressionConfig, LayerCost, MeasuredCosts
@@ -32,26 +37,26 @@ def find_groups(
 
     Args:
         model: The model, on the CPU.
-        architecture: Its architecture: input architecture, fixed layers and blocks.
-        whole_blocks: Whether blocks may go, too.
+        architecture: Its architecture: input shape, fixed layers and blocks.
+        whole_blocks: Whether whole blocks may be removed, too.
 
     Raises:
-        EdgeECGError: Channels reach a layer that cannot be cut.
+        EdgeECGError: Channels are connected to a layer that cannot be pruned.
     """
     coupling = Coupling(model, architecture)
     groups: list[Group] = []
     seen = set(architecture.FIXED)
-    inner = _inside_attention(model)
+    inner = _layers_of_attention(model)
     for cost in layer_costs(model, architecture.INPUT_SHAPE):
         layer = model.get_submodule(cost.name)
         output = cost.name
         if isinstance(layer, SelfAttention):
-            groups += attention_heads.find(model, cost.name, layer)
+            groups += attention_heads.find_groups(model, cost.name, layer)
             output = f"{cost.name}.output"
         if cost.name not in inner and output not in seen:
             groups.append(coupling.group(cost.name))
             seen.update(groups[-1].producers)
-    return groups + (blocks.find(model, architecture) if whole_blocks else [])
+    return groups + (blocks.find_groups(model, architecture) if whole_blocks else [])
 
 
 def prune_channels(
@@ -60,51 +65,52 @@ def prune_channels(
     architecture: Architecture,
     config: CompressionConfig,
     t: float,
-    enough: Callable[[nn.Module], bool] | None = None,
-    weight_importance: WeightImportance | None = None,
+    small_enough: Callable[[nn.Module], bool] | None = None,
+    importance: WeightImportance | None = None,
 ) -> float:
     """Remove the least important units, in place, up to the schedule's share of the parameters.
 
     Removing a fraction c of every layer's units removes about 1 - (1 - c)^2 of its weights, since
-    its inputs shrink too; a layer's ceiling is set through that. The number of units that meets
-    the total is found by bisection on copies of the model.
+    the number of its inputs decreases too; the ceiling of a layer is computed from that. The number
+    of units that reaches the total is found by bisection on copies of the model.
 
-    With a budget (``enough``), what decides within these ceilings is importance per cost saved;
-    ``l1`` and ``random`` stay what they are.
+    With a budget (``small_enough``), units are ranked within these ceilings by their importance per
+    cost saved; the methods ``l1`` and ``random`` do not change.
 
     Args:
         model: The model to prune, on the CPU.
-        dense: The model before any pruning; all shares are counted from it.
-        architecture: Its architecture: input architecture, fixed layers and blocks.
+        dense: The model before any pruning; all shares are relative to it.
+        architecture: Its architecture: input shape, fixed layers and blocks.
         config: Score, schedule, target, rounding and measured layer costs.
         t: Progress of the schedule, 0..1.
-        enough: Whether a model that was cut is small enough; None stands for the schedule's share
-            of the parameters.
-        weight_importance: Measures single weights; their magnitude if left out.
+        small_enough: Whether a pruned model is small enough; None for the schedule's share of the
+            parameters.
+        importance: Measures single weights; None for their magnitude.
 
     Returns:
-        What the schedule asked for: the fraction of all prunable weights to be gone at ``t``.
+        The fraction of all prunable weights that the schedule asks to be removed at ``t``.
 
     Raises:
-        EdgeECGError: Channels reach a layer that cannot be cut, or the method is ``taylor`` and
-            ``weight_importance`` was left out; nothing was removed.
+        EdgeECGError: Channels are connected to a layer that cannot be pruned, or the method is
+            ``taylor`` and ``importance`` was left out; nothing was removed.
     """
     whole_blocks = config.structure == "blocks"
-    single = measure(config, weight_importance)(model)
+    single = choose_measure(config, importance)(model)
     groups = find_groups(model, architecture, whole_blocks)
     before = find_groups(dense, architecture, whole_blocks)
     sizes = [group.weights for group in before]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     removed = sum(share * size for share, size in zip(shares, sizes, strict=True))
     most = ceilings([1 - (1 - share) ** 0.5 for share in shares])
-    ranking = _rank(model, groups, single, architecture, config, per_saving=enough is not None)
+    by_cost = small_enough is not None
+    ranking = _rank(model, groups, single, architecture, config, by_cost)
     wanted = parameters(dense) - removed
-    _cut_lowest(
+    _remove_lowest(
         model,
         ranking,
         _limits(groups, before, most),
         config.round_to,
-        enough or (lambda tried: parameters(tried) <= wanted),
+        small_enough or (lambda pruned: parameters(pruned) <= wanted),
     )
     return removed / sum(sizes)
 
@@ -116,7 +122,7 @@ class _Ranked:
     Attributes:
         group: The group.
         parts: The numbers of each unit's parts, ``(size, lanes)``.
-        scores: Of each unit, ``(size,)``; comparable between groups, the lowest go first.
+        scores: Of each unit, ``(size,)``; comparable between groups, the lowest are removed first.
     """
 
     group: Group
@@ -130,7 +136,7 @@ def _rank(
     single: Mapping[str, Tensor],
     architecture: Architecture,
     config: CompressionConfig,
-    per_saving: bool,
+    by_cost: bool,
 ) -> list[_Ranked]:
     """Score the units of all groups.
 
@@ -140,56 +146,56 @@ def _rank(
         single: Squared importance of the single weights.
         architecture: Input shape of the model.
         config: Score and measured layer costs.
-        per_saving: Score by importance per cost saved, where the method has a cost.
+        by_cost: Score by importance per cost saved, where the method considers costs.
     """
-    units = [group.units(parts(group, single, config)) for group in groups]
+    units = [group.units(part_importance(group, single, config)) for group in groups]
     importance = [values for values, _ in units]
-    if per_saving and config.method in ("energy", "taylor"):
-        saved = _saved(model, groups, [own for _, own in units], architecture, config.costs)
-        ranked = per_cost(importance, saved)
+    if by_cost and config.method in ("energy", "taylor"):
+        saved = _saved(model, groups, [parts for _, parts in units], architecture, config.costs)
+        ranked = scores_per_cost(importance, saved)
     else:
         costs = layer_costs(model, architecture.INPUT_SHAPE)
         energies = [_energy(group, costs, config.costs) for group in groups]
         ranked = scores([values.sqrt() for values in importance], energies, config)
     return [
-        _Ranked(group, own, values)
-        for group, (_, own), values in zip(groups, units, ranked, strict=True)
+        _Ranked(group, parts, values)
+        for group, (_, parts), values in zip(groups, units, ranked, strict=True)
     ]
 
 
-def _cut_lowest(
+def _remove_lowest(
     model: nn.Module,
     ranking: Sequence[_Ranked],
     limits: Sequence[int],
     round_to: int,
-    small: Callable[[nn.Module], bool],
+    small_enough: Callable[[nn.Module], bool],
 ) -> None:
     """Remove, in place, the fewest units, lowest scores first, that make the model small enough.
 
-    All that the limits allow go when none is enough.
+    When no number is enough, all that the limits allow are removed.
 
     Args:
         model: The model that the groups were found in.
         ranking: All units by group.
-        limits: Units that each group may lose.
-        round_to: Counts stay multiples of this, where a group does not say otherwise.
-        small: Whether a model that was cut is small enough.
+        limits: Number of units that each group may lose.
+        round_to: The remaining numbers are multiples of this, unless a group has its own multiple.
+        small_enough: Whether a pruned model is small enough.
     """
 
-    def cuts(count: int) -> list[Cut]:
-        chosen = lowest([each.scores for each in ranking], limits, count)
+    def removals(count: int) -> list[Removal]:
+        chosen = select_lowest([each.scores for each in ranking], limits, count)
         return [
             (
                 each.group,
-                each.parts[_rounded(mine, each.scores, each.group.multiple or round_to)].flatten(),
+                each.parts[_rounded(units, each.scores, each.group.multiple or round_to)].flatten(),
             )
-            for each, mine in zip(ranking, chosen, strict=True)
+            for each, units in zip(ranking, chosen, strict=True)
         ]
 
     def enough(count: int) -> bool:
         trial = copy.deepcopy(model)
-        remove(trial, cuts(count))
-        return small(trial)
+        remove(trial, removals(count))
+        return small_enough(trial)
 
     low, high = 0, sum(limits)
     while low < high:
@@ -198,13 +204,16 @@ def _cut_lowest(
             high = middle
         else:
             low = middle + 1
-    remove(model, cuts(low))
+    remove(model, removals(low))
 
 
 def _limits(groups: Sequence[Group], before: Sequence[Group], most: Sequence[float]) -> list[int]:
-    """Return how many units each group may still lose, given what part of the dense one's may go.
+    """Return how many units each group may still lose.
 
-    Groups of the dense model that were in a block that has gone are no longer there.
+    Args:
+        groups: The groups of the model as it is. Those inside a removed block are missing.
+        before: The groups of the dense model.
+        most: The share of each dense group that may be removed.
     """
     allowed: dict[tuple[Kind, str], int] = {
         first.key: int(part * first.size) - first.size
@@ -214,9 +223,9 @@ def _limits(groups: Sequence[Group], before: Sequence[Group], most: Sequence[flo
 
 
 def _energy(group: Group, costs: Sequence[LayerCost], measured: MeasuredCosts | None) -> float:
-    """Return E_l of what a group produces; for blocks, of one of them."""
-    mine = [cost for cost in costs if cost.name in group.producers]
-    energy = sum(layer_energy(cost, measured) for cost in mine)
+    """Return E_l of the layers of a group; for blocks, the mean of one block."""
+    layers = [cost for cost in costs if cost.name in group.producers]
+    energy = sum(layer_energy(cost, measured) for cost in layers)
     return energy / group.size if group.kind == "block" else energy
 
 
@@ -227,9 +236,10 @@ def _saved(
     architecture: Architecture,
     measured: MeasuredCosts | None,
 ) -> list[float]:
-    """Return the part of the model's cost that goes with the least important unit of each group.
+    """Return the share of the model's cost that the least important unit of each group saves.
 
-    Counted on a copy without it: what it saves lies in its own layer and in those that read it.
+    Counted on a copy without the unit, since it saves cost in its own layer and in those that take
+    its output.
     """
 
     def cost(counted: nn.Module) -> float:
@@ -237,27 +247,27 @@ def _saved(
 
     whole = cost(model)
     saved: list[float] = []
-    for group, own in zip(groups, units, strict=True):
+    for group, parts in zip(groups, units, strict=True):
         trial = copy.deepcopy(model)
         if group.size > 1:
-            remove(trial, [(group, own[0])])
+            remove(trial, [(group, parts[0])])
         saved.append(1 - cost(trial) / whole)
     return saved
 
 
-def _inside_attention(model: nn.Module) -> set[str]:
-    """Return the layers that an attention layer consists of."""
+def _layers_of_attention(model: nn.Module) -> set[str]:
+    """Return the names of the layers inside attention layers."""
     return {
-        f"{name}.{own}"
+        f"{name}.{inner}"
         for name, layer in model.named_modules()
         if isinstance(layer, SelfAttention)
-        for own, _ in layer.named_modules()
-        if own
+        for inner, _ in layer.named_modules()
+        if inner
     }
 
 
 def _rounded(chosen: Tensor, values: Tensor, multiple: int) -> Tensor:
-    """Spare the best of the chosen units until what stays is a multiple, and not nothing."""
-    stays = max(multiple, -(-(len(values) - len(chosen)) // multiple) * multiple)
-    cut = max(0, len(values) - stays)
-    return chosen[torch.argsort(values[chosen], stable=True)[:cut]].sort().values
+    """Keep the best of the chosen units until the remaining number is a multiple, and not zero."""
+    remaining = max(multiple, -(-(len(values) - len(chosen)) // multiple) * multiple)
+    count = max(0, len(values) - remaining)
+    return chosen[torch.argsort(values[chosen], stable=True)[:count]].sort().values

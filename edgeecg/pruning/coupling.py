@@ -1,12 +1,13 @@
-"""Which channels belong together: traced by torch-pruning's dependency graph.
+"""Which channels must be removed together, from torch-pruning's dependency graph.
 
 The graph follows channels through residual additions, norms, flattening and concatenation. It
-cannot know which layers have an output width that is fixed by what it means: the classifier's
-classes, and attention scores, which are one per position and broadcast over all channels. These
-are the models' ``FIXED`` layers. And it misreads some layers: it takes an LSTM's two directions for
-one, and an attention layer's products for additions. These are traced with a stand-in in their
-place that reads and writes as many channels; what channels mean inside them is said in files of
-their own. From the graph only the positions are taken: the cutting is done by ``groups.remove``.
+cannot know which layers have an output width that is fixed by its meaning: the classifier's
+classes, and attention scores, which are one per position and are broadcast over all channels. These
+are the ``FIXED`` layers of an architecture. It also misinterprets some layers: it treats the two
+directions of an LSTM as one, and the products of an attention layer as additions. These are
+replaced for tracing by a placeholder with the same numbers of input and output channels; their
+channels are handled in ``lstm_units.py`` and ``attention_heads.py``. Only the positions are taken
+from the graph: the removal is done by ``groups.remove``.
 """
 
 from __future__ import annotations
@@ -18,31 +19,30 @@ import torch_pruning as tp
 from torch import Tensor, nn
 
 from edgeecg.errors import EdgeECGError
-from edgeecg.models import Architecture
-from edgeecg.models._attention import PositionEncoding, SelfAttention
+from edgeecg.models import Architecture, PositionEncoding, SelfAttention
 from edgeecg.pruning import attention_heads, lstm_units
-from edgeecg.pruning.groups import Group, Slice, matrices_of
+from edgeecg.pruning.groups import Group, Slice, count_weights
 
 _NORMS = (nn.BatchNorm1d, nn.LayerNorm)
 
 
-class _StandIn(nn.Module):
-    """Reads and writes as many channels as an LSTM or attention layer, and ties none of them."""
+class _Placeholder(nn.Module):
+    """Has the input and output channels of an LSTM or attention layer, and couples none of them."""
 
-    def __init__(self, reads: int, writes: int, states: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, returns_states: bool) -> None:
         super().__init__()
-        self.reads = nn.Linear(reads, 1)
-        self.writes = nn.Linear(1, writes)
-        self._states = states
+        self.inputs = nn.Linear(inputs, 1)
+        self.outputs = nn.Linear(1, outputs)
+        self._returns_states = returns_states
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, None]:
-        """Map ``(batch, positions, reads)`` to ``(batch, positions, writes)``."""
-        written = self.writes(self.reads(x))
-        return (written, None) if self._states else written
+        """Map ``(batch, positions, inputs)`` to ``(batch, positions, outputs)``."""
+        output = self.outputs(self.inputs(x))
+        return (output, None) if self._returns_states else output
 
 
 class Coupling:
-    """The traced graph of one model, which is left as it is."""
+    """The dependency graph of one model, which is not changed."""
 
     def __init__(self, model: nn.Module, architecture: Architecture) -> None:
         """Trace the model.
@@ -63,46 +63,46 @@ class Coupling:
         self._names = {module: name for name, module in self._traced.named_modules()}
 
     def group(self, root: str) -> Group:
-        """Return the channels that a layer produces, with everything that must go with them.
+        """Return the output channels of a layer, with everything that must be removed with them.
 
         Args:
             root: Name of a convolution, a linear layer, an LSTM or an attention layer.
 
         Raises:
-            EdgeECGError: They reach a layer that cannot be cut.
+            EdgeECGError: They are connected to a layer that cannot be pruned.
         """
         layer = self._model.get_submodule(root)
         lstm = layer if isinstance(layer, nn.LSTM) else None
-        inside = isinstance(layer, (nn.LSTM, SelfAttention))
-        found: dict[tuple[str, int], Slice] = {}
+        replaced = isinstance(layer, (nn.LSTM, SelfAttention))
+        slices: dict[tuple[str, int], Slice] = {}
         producers: dict[str, None] = {}
         if lstm is not None:
-            found |= {(each.tensor, each.dim): each for each in lstm_units.units(root, lstm)}
-        for member, out, owner in self._members(f"{root}.writes" if inside else root):
+            slices |= {(each.tensor, each.dim): each for each in lstm_units.unit_slices(root, lstm)}
+        for member, is_output, owner in self._members(f"{root}.outputs" if replaced else root):
             if lstm is not None:
-                owner = torch.where(owner < 0, -1, owner + lstm_units.shown(lstm))
-            slices = self._slices(member, out, owner, root)
-            found |= {(each.tensor, each.dim): each for each in slices}
-            if out and not isinstance(self._traced.get_submodule(member), _NORMS):
-                producers |= {each.tensor.rpartition(".")[0]: None for each in slices}
+                owner = torch.where(owner < 0, -1, owner + lstm_units.first_output_part(lstm))
+            found = self._slices(member, is_output, owner, root)
+            slices |= {(each.tensor, each.dim): each for each in found}
+            if is_output and not isinstance(self._traced.get_submodule(member), _NORMS):
+                producers |= {each.tensor.rpartition(".")[0]: None for each in found}
         if lstm is not None:
             producers = {root: None} | producers
-        weights = matrices_of(self._model, tuple(producers))
-        lanes = 1 if lstm is None else lstm_units.lanes(lstm)
-        size = self._width(root, layer) if lstm is None else lstm.hidden_size
+        weights = count_weights(self._model, tuple(producers))
+        lanes = 1 if lstm is None else lstm_units.count_lanes(lstm)
+        size = self._output_width(root, layer) if lstm is None else lstm.hidden_size
         kind = "channel" if lstm is None else "lstm"
-        return Group(kind, root, tuple(producers), size, tuple(found.values()), weights, lanes)
+        return Group(kind, root, tuple(producers), size, tuple(slices.values()), weights, lanes)
 
-    def _width(self, root: str, layer: nn.Module) -> int:
+    def _output_width(self, root: str, layer: nn.Module) -> int:
         if isinstance(layer, SelfAttention):
-            return attention_heads.writes(layer)
+            return attention_heads.output_channels(layer)
         return len(self._model.get_parameter(f"{root}.weight"))
 
     def _members(self, root: str) -> list[tuple[str, bool, Tensor]]:
-        """Trace what goes with the outputs of a traced layer.
+        """Return what is coupled to the outputs of a traced layer.
 
         Returns:
-            Of each layer: its name, whether what it writes is meant (or what it reads), and the
+            For each layer: its name, whether its outputs are coupled (or its inputs), and the
             root's channel that each of these channels belongs to.
         """
         layer = self._traced.get_submodule(root)
@@ -112,75 +112,81 @@ class Coupling:
         members: list[tuple[str, bool, Tensor]] = []
         for item in self._graph.get_pruning_group(layer, prune, range(channels)):
             target: object = item.dep.target.module
-            out = self._graph.is_out_channel_pruning_fn(item.dep.handler)
+            is_output = self._graph.is_out_channel_pruning_fn(item.dep.handler)
             if isinstance(target, nn.Parameter):
-                raise _uncuttable("a parameter that is in no layer", root)
-            # What is no layer of the model stands for an operation, such as an addition.
-            if target not in self._names or (out and target in self._fixed):
+                raise _cannot_prune("a parameter outside of any known layer", root)
+            # Anything that is not a layer of the model stands for an operation, e.g. an addition.
+            if target not in self._names or (is_output and target in self._fixed):
                 continue
             assert isinstance(target, nn.Module)
             name = self._names[target]
-            owner = torch.full((_channels(target, out, name, root),), -1)
+            owner = torch.full((_channels(target, is_output, name, root),), -1)
             owner[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
-            members.append((name, out, owner))
+            members.append((name, is_output, owner))
         return members
 
-    def _slices(self, member: str, out: bool, owner: Tensor, root: str) -> list[Slice]:
-        """Return where the channels of a traced layer lie in the model itself."""
+    def _slices(self, member: str, is_output: bool, owner: Tensor, root: str) -> list[Slice]:
+        """Return where the channels of a traced layer are in the model itself."""
         name = member
-        if isinstance(self._traced.get_submodule(member.rpartition(".")[0]), _StandIn):
+        if isinstance(self._traced.get_submodule(member.rpartition(".")[0]), _Placeholder):
             name = member.rpartition(".")[0]
         layer = self._model.get_submodule(name)
         if isinstance(layer, nn.LSTM):
-            if out and name != root:
-                raise _uncuttable(f"'{name}', whose two directions are cut apart", root)
-            return [] if out else lstm_units.read(name, layer, owner)
+            if is_output and name != root:
+                raise _cannot_prune(f"the outputs of '{name}', whose units are its own", root)
+            return [] if is_output else lstm_units.input_slices(name, layer, owner)
         if isinstance(layer, SelfAttention):
-            at = attention_heads.written if out else attention_heads.read
-            return at(name, owner)
+            if is_output:
+                return attention_heads.output_slices(name, owner)
+            return attention_heads.input_slices(name, owner)
         if isinstance(layer, PositionEncoding):
             return [Slice(f"{name}.table", 2, owner)]
         depthwise = isinstance(layer, nn.Conv1d) and layer.groups > 1
-        dim = 0 if out or depthwise or isinstance(layer, _NORMS) else 1
+        dim = 0 if is_output or depthwise or isinstance(layer, _NORMS) else 1
         tensors = [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]
-        return [Slice(f"{name}.{own}", dim, owner) for own, tensor in tensors if tensor.ndim > dim]
+        return [
+            Slice(f"{name}.{attribute}", dim, owner)
+            for attribute, tensor in tensors
+            if tensor.ndim > dim
+        ]
 
 
 def _traceable(model: nn.Module) -> nn.Module:
-    """Return a copy that the graph reads rightly."""
+    """Return a copy that the dependency graph interprets correctly."""
     traced = copy.deepcopy(model)
     for name, layer in model.named_modules():
         if isinstance(layer, nn.LSTM):
-            reads, writes = lstm_units.reads(layer), lstm_units.writes(layer)
-            traced.set_submodule(name, _StandIn(reads, writes, states=True))
+            inputs, outputs = lstm_units.input_channels(layer), lstm_units.output_channels(layer)
+            traced.set_submodule(name, _Placeholder(inputs, outputs, returns_states=True))
         elif isinstance(layer, SelfAttention):
-            reads, writes = attention_heads.reads(layer), attention_heads.writes(layer)
-            traced.set_submodule(name, _StandIn(reads, writes, states=False))
+            inputs = attention_heads.input_channels(layer)
+            outputs = attention_heads.output_channels(layer)
+            traced.set_submodule(name, _Placeholder(inputs, outputs, returns_states=False))
         elif isinstance(layer, PositionEncoding):
-            # What is added is no layer to the graph; a norm is, and has as many channels.
+            # The graph knows no layer that adds a constant; a norm has as many channels.
             traced.set_submodule(name, nn.LayerNorm(layer.table.shape[2]))
     return traced
 
 
-def _channels(layer: nn.Module, out: bool, name: str, root: str) -> int:
-    """Return how many channels a traced layer reads or writes.
+def _channels(layer: nn.Module, is_output: bool, name: str, root: str) -> int:
+    """Return the number of input or output channels of a traced layer.
 
     Raises:
-        EdgeECGError: It is of no kind that can be cut.
+        EdgeECGError: It is of a type that cannot be pruned.
     """
     if isinstance(layer, nn.BatchNorm1d):
         return layer.num_features
-    plain = isinstance(layer, nn.Conv1d) and layer.groups in (1, layer.out_channels)
-    if plain or isinstance(layer, (nn.Linear, nn.LayerNorm)):
+    supported = isinstance(layer, nn.Conv1d) and layer.groups in (1, layer.out_channels)
+    if supported or isinstance(layer, (nn.Linear, nn.LayerNorm)):
         weight = layer.get_parameter("weight")
         depthwise = isinstance(layer, nn.Conv1d) and layer.groups > 1
-        return weight.shape[0 if out or depthwise or weight.ndim == 1 else 1]
-    raise _uncuttable(f"'{name}'", root)
+        return weight.shape[0 if is_output or depthwise or weight.ndim == 1 else 1]
+    raise _cannot_prune(f"'{name}'", root)
 
 
-def _uncuttable(what: str, root: str) -> EdgeECGError:
+def _cannot_prune(what: str, root: str) -> EdgeECGError:
     return EdgeECGError(
-        "The channels of this model cannot be cut.",
-        f"Those of '{root}' reach {what}, and channels there cannot be removed.",
-        "Zero single weights instead: --structure none.",
+        "The channels of this model cannot be pruned.",
+        f"Those of '{root}' are connected to {what}, where channels cannot be removed.",
+        "Set single weights to zero instead: --structure none.",
     )

@@ -1,4 +1,4 @@
-"""The loss that the Taylor measure takes gradients of: that of a draw of training windows."""
+"""The Taylor importance of weights, from the loss on a sample of training windows."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ _WINDOWS = 1024
 _BATCH = 64
 
 
-def measured(dataset: Dataset, config: CompressionConfig) -> WeightImportance | None:
-    """Return what a run's method measures single weights by; None for their magnitude.
+def taylor_importance(dataset: Dataset, config: CompressionConfig) -> WeightImportance | None:
+    """Return the function that measures single weights for the method ``taylor``.
 
-    The windows are drawn from the training split as an epoch's are, by the training's seed, and are
-    not disturbed; the model is in evaluation mode, so that what is measured is what will be used.
+    The windows are drawn from the training split as for an epoch, with the training's seed and
+    without augmentation. The model is in evaluation mode, as it is when it is used.
 
     Args:
-        dataset: What the run is on.
+        dataset: The data set of the run.
         config: ``method``, and the training's seed.
+
+    Returns:
+        The function; None for the other methods, which use the magnitude of the weights.
     """
     if config.method != "taylor":
         return None

@@ -1,13 +1,14 @@
-"""What is removed as a whole, and its removal: the contract that all kinds of surgery share.
+"""Groups of units that are removed as a whole, and their removal.
 
-A *unit* is what can only go as a whole: a channel of a convolution, a unit of an LSTM, an attention
-head, a dimension of every head, a block. A *group* is all units of one sort, any number of which
-may go. Each kind has a file of its own beside this one, which finds its groups and says which
-positions of which tensors belong to each unit; removing them is the same for all, and is here.
+A *unit* can only be removed as a whole: a channel of a convolution, a unit of an LSTM, an attention
+head, a dimension of every head, a block. A *group* holds all units of one kind in one place of the
+model, any number of which may be removed. Each kind has a module beside this one that finds its
+groups and records which positions of which tensors belong to each unit. Removing them works the
+same way for all kinds and is done here.
 
-An LSTM in both directions must keep the same number of units in each, but not the same ones, and so
-must the heads of an attention layer. Such a group has *lanes*: a unit is one *part* of every lane,
-and each lane chooses its own part.
+A bidirectional LSTM must keep the same number of units in both directions, but not the same ones;
+likewise the heads of an attention layer. Such a group has several *lanes*: a unit consists of one
+*part* from every lane, and each lane chooses its part independently.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from torch import Tensor, nn
 
 Kind = Literal["channel", "lstm", "head", "head_width", "block"]
 
-Finish = Callable[[nn.Module, Tensor], None]
-"""What a removal changes beside the tensors, given the model and the parts that went."""
+AfterRemoval = Callable[[nn.Module, Tensor], None]
+"""Changes a model beyond its tensors, given the model and the numbers of the removed parts."""
 
 
 def _nothing_more(model: nn.Module, parts: Tensor) -> None:
-    """Stand for a removal that changes tensors alone."""
+    """Do nothing: the removal changes tensors alone."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Where the parts of a group lie in one tensor.
+    """Where the parts of a group are in one tensor.
 
     Attributes:
         tensor: Name of the parameter or buffer in the model.
-        dim: The dimension along which they lie.
+        dim: The dimension along which the parts are laid out.
         owner: The part that each position along this dimension belongs to, -1 for none.
     """
 
@@ -47,18 +48,19 @@ class Slice:
 
 @dataclass(frozen=True)
 class Group:
-    """Units of one sort; any number of them may be removed, each as a whole.
+    """Units of one kind; any number of them may be removed, each as a whole.
 
     Attributes:
         kind: What a unit is.
-        root: The first layer that produces them; with ``kind`` it names the group.
+        root: The first layer whose outputs they are; ``kind`` and ``root`` identify the group.
         producers: All layers whose outputs they are.
-        size: Units that there are, which is parts in each lane.
-        slices: Where the parts lie. Part ``i`` of lane ``k`` is number ``k * size + i``.
-        weights: Weights of the producers, biases left out. Every weight is counted in one group.
-        lanes: Parts of a unit.
-        multiple: What the units' number is rounded to, if not as the user says.
-        finish: What else a removal changes.
+        size: Number of units, which is the number of parts in each lane.
+        slices: Where the parts are. Part ``i`` of lane ``k`` has the number ``k * size + i``.
+        weights: Number of weights of the producers without biases. Every weight is counted in one
+            group.
+        lanes: Number of parts in a unit.
+        multiple: What the number of units is rounded to, if not as configured.
+        after_removal: What a removal changes beyond the tensors.
     """
 
     kind: Kind
@@ -69,19 +71,19 @@ class Group:
     weights: int
     lanes: int = 1
     multiple: int | None = None
-    finish: Finish = field(default=_nothing_more, compare=False)
+    after_removal: AfterRemoval = field(default=_nothing_more, compare=False)
 
     @property
     def key(self) -> tuple[Kind, str]:
-        """What the group is called, before and after a removal."""
+        """Identifies the group, before and after a removal."""
         return self.kind, self.root
 
     def sums(self, elements: Mapping[str, Tensor]) -> Tensor:
-        """Add up what all tensors' elements say of each part.
+        """Add up values of single elements over all tensors of each part.
 
         Args:
-            elements: One number for each element, by the name of a parameter; parameters that are
-                not there say nothing.
+            elements: One value for each element, by the name of a parameter; parameters that are
+                absent count as 0.
 
         Returns:
             Sums of shape ``(lanes, size)``.
@@ -103,55 +105,56 @@ class Group:
             importance: Of each part, shape ``(lanes, size)``.
 
         Returns:
-            The importance of each unit, in rising order, ``(size,)``; and the numbers of its parts,
-            ``(size, lanes)``.
+            The importance of each unit in ascending order, ``(size,)``; and the numbers of its
+            parts, ``(size, lanes)``.
         """
         order = torch.argsort(importance, dim=1, stable=True)
         lane = torch.arange(self.lanes)[:, None] * self.size
         return importance.gather(1, order).sum(0), (order + lane).T
 
 
-Cut = tuple[Group, Tensor]
+Removal = tuple[Group, Tensor]
 """A group and the numbers of the parts to remove from it, equally many of each lane."""
 
 
-def remove(model: nn.Module, cuts: Sequence[Cut]) -> None:
+def remove(model: nn.Module, removals: Sequence[Removal]) -> None:
     """Remove parts of groups, in place.
 
     Args:
         model: The model that the groups were found in, or a copy of it.
-        cuts: What to remove. Blocks come last, since nothing can be cut in what is not there.
+        removals: What to remove. Blocks must come last, since nothing can be removed from a block
+            that is no longer there.
     """
-    dead: dict[tuple[str, int], Tensor] = {}
-    for group, parts in cuts:
+    removed: dict[tuple[str, int], Tensor] = {}
+    for group, parts in removals:
         # One more place, always False, for the positions that belong to no part (-1).
-        gone = torch.zeros(group.lanes * group.size + 1, dtype=torch.bool)
-        gone[parts] = True
+        selected = torch.zeros(group.lanes * group.size + 1, dtype=torch.bool)
+        selected[parts] = True
         for part in group.slices:
-            before = dead.get((part.tensor, part.dim))
-            now = gone[part.owner]
-            dead[part.tensor, part.dim] = now if before is None else before | now
-    for (tensor, dim), positions in dead.items():
+            before = removed.get((part.tensor, part.dim))
+            now = selected[part.owner]
+            removed[part.tensor, part.dim] = now if before is None else before | now
+    for (tensor, dim), positions in removed.items():
         if bool(positions.any()):
             _keep(model, tensor, dim, torch.nonzero(~positions).flatten())
-    for group, parts in cuts:
+    for group, parts in removals:
         if len(parts):
-            group.finish(model, parts)
+            group.after_removal(model, parts)
 
 
 def _keep(model: nn.Module, tensor: str, dim: int, positions: Tensor) -> None:
-    """Keep some positions of a tensor, and let its layer know its new shape."""
-    name, _, own = tensor.rpartition(".")
+    """Keep some positions of a tensor, and update the size attributes of its layer."""
+    name, _, attribute = tensor.rpartition(".")
     layer = model.get_submodule(name)
-    old: Tensor = getattr(layer, own)
+    old: Tensor = getattr(layer, attribute)
     new = old.detach().index_select(dim, positions.to(old.device))
     parameter = isinstance(old, nn.Parameter)
-    setattr(layer, own, nn.Parameter(new, old.requires_grad) if parameter else new)
-    _settle(layer)
+    setattr(layer, attribute, nn.Parameter(new, old.requires_grad) if parameter else new)
+    _update_sizes(layer)
 
 
-def _settle(layer: nn.Module) -> None:
-    """Set the widths that a layer says of itself to those of its tensors."""
+def _update_sizes(layer: nn.Module) -> None:
+    """Set the size attributes of a layer to the shapes of its tensors."""
     if isinstance(layer, nn.Conv1d):
         depthwise = layer.groups > 1
         layer.out_channels = layer.weight.shape[0]
@@ -168,7 +171,7 @@ def _settle(layer: nn.Module) -> None:
         layer.input_size = layer.get_parameter("weight_ih_l0").shape[1]
 
 
-def matrices_of(model: nn.Module, layers: Sequence[str]) -> int:
-    """Return the weights of some layers, biases left out."""
-    found = (model.get_submodule(name).parameters(recurse=False) for name in layers)
-    return sum(math.prod(each.shape) for layer in found for each in layer if each.ndim > 1)
+def count_weights(model: nn.Module, layers: Sequence[str]) -> int:
+    """Return the number of weights of some layers, biases left out."""
+    tensors = (model.get_submodule(name).parameters(recurse=False) for name in layers)
+    return sum(math.prod(each.shape) for layer in tensors for each in layer if each.ndim > 1)

@@ -1,18 +1,20 @@
-"""The energy-aware importance score, in both readings of the seed's formula.
+"""The energy-aware importance score, with both possible energy terms.
 
-The seed prints I = alpha |w| + (1 - alpha) E_l / max(E) and says that costly layers are pruned
-more. Lowest scores are pruned first, so the printed formula *protects* costly layers. Both readings
-are here, named for what they do:
+The reference study prints I = alpha |w| + (1 - alpha) E_l / max(E) and says that costly layers are
+pruned more. The lowest scores are pruned first, so that the printed formula *protects* costly
+layers. Both variants are available, named after their effect:
 
-- ``target`` (default): I = alpha m + (1 - alpha) (1 - E_l / max(E)); costly layers are cut more.
-- ``protect``: I = alpha m + (1 - alpha) E_l / max(E), as printed; costly layers are cut less.
+- ``prefer-costly`` (default): I = alpha m + (1 - alpha) (1 - E_l / max(E)); costly layers are
+  pruned more.
+- ``protect-costly``: I = alpha m + (1 - alpha) E_l / max(E), as printed; costly layers are pruned
+  less.
 
-m is the magnitude relative to its layer's mean magnitude, so that 1 is average in every layer;
-without that a layer with small weights would vanish whatever it does.
+m is the magnitude relative to the mean magnitude of the layer, so that 1 is average in every layer.
+Without that, a layer with small weights would be pruned away regardless of what it contributes.
 
-What stands behind m is a number for every single weight, squared so that numbers add up over all
-that goes together: the weight itself (:func:`magnitude`), or what the loss would change by without
-it, to first order (:func:`taylor`).
+m is computed from one value for every single weight, squared so that values can be added up over
+everything that is removed together: the weight itself (:func:`magnitude`), or the first-order
+estimate of the change of the loss when the weight is removed (:func:`taylor`).
 """
 
 from __future__ import annotations
@@ -29,12 +31,15 @@ from edgeecg.schema import CompressionConfig
 
 _TINY = 1e-12
 
+EnergyTerm = Literal["prefer-costly", "protect-costly"]
+"""Whether costly layers are pruned more or less."""
+
 WeightImportance = Callable[[nn.Module], Mapping[str, Tensor]]
-"""Gives the squared importance of every single weight by parameter name, for a model as it is."""
+"""Returns the squared importance of every single weight of a model, by parameter name."""
 
 
 def magnitude(model: nn.Module) -> dict[str, Tensor]:
-    """Return every weight's square; biases say nothing."""
+    """Return the square of every weight; biases are left out."""
     return {
         name: parameter.detach().square()
         for name, parameter in model.named_parameters()
@@ -43,33 +48,33 @@ def magnitude(model: nn.Module) -> dict[str, Tensor]:
 
 
 def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> WeightImportance:
-    """Return the measure (gradient x weight)^2, added up over batches.
+    """Return the function that computes (gradient x weight)^2, added up over batches.
 
-    It is the first-order estimate of the squared change of the loss when the weight is removed
+    This is the first-order estimate of the squared change of the loss when the weight is removed
     (Molchanov et al. 2019, arXiv:1906.10771, eq. 8).
 
     Args:
-        losses: Gives the loss of each of some batches of training windows, given the model; each
-            is asked for when the one before has been used.
+        losses: Given the model, yields the loss of each of some batches of training windows. The
+            next one is requested when the one before has been used.
     """
 
-    def weight_importance(model: nn.Module) -> dict[str, Tensor]:
+    def measure(model: nn.Module) -> dict[str, Tensor]:
         parameters = dict(model.named_parameters())
-        found = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
+        importance = {name: torch.zeros_like(parameter) for name, parameter in parameters.items()}
         for loss in losses(model):
             gradients = torch.autograd.grad(loss, list(parameters.values()), materialize_grads=True)
             for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
-                found[name] += (gradient * parameter.detach()).square()
-        return found
+                importance[name] += (gradient * parameter.detach()).square()
+        return importance
 
-    return weight_importance
+    return measure
 
 
-def measure(config: CompressionConfig, given: WeightImportance | None) -> WeightImportance:
-    """Return what measures single weights: what was given, or their magnitude.
+def choose_measure(config: CompressionConfig, given: WeightImportance | None) -> WeightImportance:
+    """Return the function that measures single weights: the given one, or their magnitude.
 
     Raises:
-        EdgeECGError: The method is ``taylor``, and nothing was given to take gradients of.
+        EdgeECGError: The method is ``taylor``, which needs a given function.
     """
     if given is not None:
         return given
@@ -77,118 +82,117 @@ def measure(config: CompressionConfig, given: WeightImportance | None) -> Weight
         raise EdgeECGError(
             "The method 'taylor' cannot score this model.",
             "It needs the gradients of a loss, and no training windows were given.",
-            "Give a measure made by importance.taylor, or choose the method 'energy'.",
+            "Pass a function made by importance.taylor, or choose the method 'energy'.",
         )
     return magnitude
 
 
-def parts(
-    group: Group, weight_importance: Mapping[str, Tensor], config: CompressionConfig
+def part_importance(
+    group: Group, weights: Mapping[str, Tensor], config: CompressionConfig
 ) -> Tensor:
-    """Add the single weights' importance up over all that goes with each part of a group.
+    """Add up the importance of single weights over each part of a group.
 
-    Magnitudes have no common unit: each tensor's are made shares of its own sum first, so that a
-    part's importance is what part of all its tensors it is. For whole blocks, whose tensors go
-    whole, they are relative to the mean square over all blocks instead.
+    Magnitudes have no common unit. Each tensor is therefore divided by its own sum first, so that a
+    part's importance is its share of all its tensors. Whole blocks contain whole tensors; their
+    values are divided by the mean square over all blocks instead.
 
     Args:
-        group: What belongs together.
-        weight_importance: Squared importance of the single weights.
-        config: ``method``; ``taylor`` is in the loss's unit and is added up as it is.
+        group: The group.
+        weights: Squared importance of the single weights, by parameter name.
+        config: ``method``; the values of ``taylor`` are in the unit of the loss and are added up
+            as they are.
 
     Returns:
         Importance of shape ``(lanes, size)``; comparable between groups.
     """
-    mine = {
-        each.tensor: weight_importance[each.tensor]
-        for each in group.slices
-        if each.tensor in weight_importance
-    }
+    values = {each.tensor: weights[each.tensor] for each in group.slices if each.tensor in weights}
     if config.method != "taylor":
-        means = {name: float(square.mean()) for name, square in mine.items()}
+        means = {name: float(tensor.mean()) for name, tensor in values.items()}
         if group.kind == "block":
             means = dict.fromkeys(means, sum(means.values()) / len(means))
-        mine = {
-            name: square / (means[name] * square.numel() + _TINY) for name, square in mine.items()
+        values = {
+            name: tensor / (means[name] * tensor.numel() + _TINY) for name, tensor in values.items()
         }
-    return group.sums(mine)
+    return group.sums(values)
 
 
-def energy_terms(
-    energies: Sequence[float], reading: Literal["target", "protect"]
-) -> tuple[float, ...]:
+def energy_terms(energies: Sequence[float], energy_term: EnergyTerm) -> tuple[float, ...]:
     """Return each layer's energy term, 0..1.
 
     Args:
         energies: E_l of every layer, in any unit.
-        reading: Which reading of the formula.
+        energy_term: Which term is used.
 
     Returns:
-        1 - E_l / max(E) for ``target``, E_l / max(E) for ``protect``.
+        1 - E_l / max(E) for ``prefer-costly``, E_l / max(E) for ``protect-costly``.
     """
-    most = max(energies)
-    relative = tuple(energy / most if most > 0 else 0.0 for energy in energies)
-    return relative if reading == "protect" else tuple(1 - share for share in relative)
+    largest = max(energies)
+    relative = tuple(energy / largest if largest > 0 else 0.0 for energy in energies)
+    if energy_term == "protect-costly":
+        return relative
+    return tuple(1 - share for share in relative)
 
 
 def scores(
     magnitudes: Sequence[Tensor], energies: Sequence[float], config: CompressionConfig
 ) -> list[Tensor]:
-    """Score every weight or channel of every layer; the lowest are pruned first.
+    """Score every weight or unit of every layer; the lowest are pruned first.
 
     Args:
         magnitudes: Per layer, non-negative magnitudes of any shape.
         energies: E_l of every layer.
-        config: ``method``, ``alpha`` and ``reading``. With ``l1`` the score is m alone; with
-            ``random`` it is drawn evenly from 0..1, by the training's seed.
+        config: ``method``, ``alpha`` and ``energy_term``. With ``l1`` the score is m alone; with
+            ``random`` it is drawn uniformly from 0..1 with the training's seed.
 
     Returns:
         Per layer, scores of the same shape.
     """
     if config.method == "random":
-        draw = torch.Generator().manual_seed(config.training.seed)
-        return [torch.rand(values.shape, generator=draw) for values in magnitudes]
+        generator = torch.Generator().manual_seed(config.training.seed)
+        return [torch.rand(values.shape, generator=generator) for values in magnitudes]
     relative = [values / (values.mean() + _TINY) for values in magnitudes]
     if config.method == "l1":
         return relative
-    terms = energy_terms(energies, config.reading)
+    terms = energy_terms(energies, config.energy_term)
     return [
         config.alpha * values + (1 - config.alpha) * term
         for values, term in zip(relative, terms, strict=True)
     ]
 
 
-def per_cost(importance: Sequence[Tensor], saved: Sequence[float]) -> list[Tensor]:
-    """Score units by what they matter for each part of the cost that goes with them.
+def scores_per_cost(importance: Sequence[Tensor], saved: Sequence[float]) -> list[Tensor]:
+    """Score units by their importance per share of the model's cost that they save.
 
-    Cutting the lowest first is the greedy answer to "least loss within a budget". A unit matters
-    in relation to what is left of its group when those below it have gone, so that the score rises
-    without bound as a group empties, and one large step cuts about as several small ones do.
+    Removing the lowest first is the greedy solution of "least loss within a budget". The importance
+    of a unit is taken relative to what remains of its group when all less important units have been
+    removed. The score therefore rises without bound as a group empties, and one large step removes
+    about the same units as several small ones.
 
     Args:
-        importance: Per group, importance of its units in rising order, comparable between groups.
-        saved: Per group, the part of the model's cost that one unit of it saves.
+        importance: Per group, importance of its units in ascending order, comparable between
+            groups.
+        saved: Per group, the share of the model's cost that one of its units saves.
 
     Returns:
-        Per group, scores of the same shape, in rising order.
+        Per group, scores of the same shape, in ascending order.
     """
     scored: list[Tensor] = []
     for values, cost in zip(importance, saved, strict=True):
-        left = values.flip(0).cumsum(0).flip(0) / (values.sum() + _TINY)
-        scored.append(values / (left * cost + _TINY))
+        remaining = values.flip(0).cumsum(0).flip(0) / (values.sum() + _TINY)
+        scored.append(values / (remaining * cost + _TINY))
     return scored
 
 
-def lowest(score: Sequence[Tensor], limits: Sequence[int], count: int) -> list[Tensor]:
-    """Choose the lowest scores over all layers, at most ``limits[l]`` of them in layer l.
+def select_lowest(score: Sequence[Tensor], limits: Sequence[int], count: int) -> list[Tensor]:
+    """Select the lowest scores over all layers, at most ``limits[l]`` of them in layer l.
 
     Args:
         score: Per layer, scores of shape ``(n_l,)``.
-        limits: Most that may be chosen in each layer.
-        count: Number to choose in all; fewer are chosen when the limits do not allow it.
+        limits: Most that may be selected in each layer.
+        count: Number to select in all; fewer are selected when the limits do not allow it.
 
     Returns:
-        Per layer, the chosen indices in rising order.
+        Per layer, the selected indices in ascending order.
     """
     candidates = [
         torch.argsort(values, stable=True)[:limit]
@@ -197,8 +201,8 @@ def lowest(score: Sequence[Tensor], limits: Sequence[int], count: int) -> list[T
     flat = torch.cat([values[chosen] for values, chosen in zip(score, candidates, strict=True)])
     layer = torch.cat([torch.full((len(chosen),), i) for i, chosen in enumerate(candidates)])
     winners = torch.argsort(flat, stable=True)[:count]
-    taken = torch.bincount(layer[winners], minlength=len(score))
+    counts = torch.bincount(layer[winners], minlength=len(score))
     return [
         chosen[: int(number)].sort().values
-        for chosen, number in zip(candidates, taken, strict=True)
+        for chosen, number in zip(candidates, counts, strict=True)
     ]

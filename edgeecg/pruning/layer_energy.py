@@ -1,4 +1,4 @@
-"""E_l of the score: what a layer costs, in measured seconds where there are any, else counted.
+"""E_l of the score: the cost of a layer, measured where measurements are given, else counted.
 
 Only ratios of it are used, so that the unit does not matter: seconds on a board, or picojoules of
 the analytic proxy.
@@ -16,8 +16,8 @@ def layer_energy(layer: LayerCost, costs: MeasuredCosts | None) -> float:
     """Return E_l of one layer.
 
     Args:
-        layer: Counted as it is now.
-        costs: Measured on the dense model, or None.
+        layer: The layer's present cost counts.
+        costs: Layer costs measured on the dense model, or None.
     """
     if costs is not None:
         return measured.layer_seconds(layer, costs)
@@ -25,11 +25,11 @@ def layer_energy(layer: LayerCost, costs: MeasuredCosts | None) -> float:
 
 
 def model_energy(layers: Sequence[LayerCost], costs: MeasuredCosts | None) -> float:
-    """Return what one inference costs in the unit of E_l.
+    """Return the cost of one inference in the unit of E_l.
 
     Args:
-        layers: Every layer of the model as it is now.
-        costs: Measured on the dense model, or None.
+        layers: The present cost counts of every layer of the model.
+        costs: Layer costs measured on the dense model, or None.
     """
     if costs is not None:
         return measured.seconds(layers, costs)

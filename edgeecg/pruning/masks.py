@@ -7,8 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models._counting import layer_costs, matrices
-from edgeecg.pruning.importance import WeightImportance, lowest, measure, scores
+from edgeecg.models import layer_costs, matrices
+from edgeecg.pruning.importance import (
+    WeightImportance,
+    choose_measure,
+    scores,
+    select_lowest,
+)
 from edgeecg.pruning.layer_energy import layer_energy
 from edgeecg.pruning.schedule import ceilings, layer_sparsity
 from edgeecg.schema import CompressionConfig
@@ -22,27 +27,27 @@ def zero_weights(
     config: CompressionConfig,
     t: float,
     sample_shape: tuple[int, int],
-    weight_importance: WeightImportance | None = None,
+    importance: WeightImportance | None = None,
 ) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
-    Weights of every convolution, linear layer and LSTM compete globally; biases and norms stay.
-    What an earlier step has zeroed scores lowest and stays zero.
+    Weights of every convolution, linear layer and LSTM compete globally; biases and norms are left
+    alone. Weights that an earlier step has zeroed have the lowest score and stay zero.
 
     Args:
         model: The model to prune.
         config: Score, schedule, target and measured layer costs.
         t: Progress of the schedule, 0..1.
         sample_shape: ``(leads, samples)`` of a window, to count each layer's energy.
-        weight_importance: Measures single weights; their magnitude if left out.
+        importance: Measures single weights; None for their magnitude.
 
     Returns:
-        What the schedule asked for: the fraction of all prunable weights to be zero at ``t``.
+        The fraction of all prunable weights that the schedule asks to be zero at ``t``.
 
     Raises:
-        EdgeECGError: The method is ``taylor`` and ``weight_importance`` was left out; nothing was zeroed.
+        EdgeECGError: The method is ``taylor`` and ``importance`` was left out; nothing was zeroed.
     """
-    found = measure(config, weight_importance)(model)
+    squared = choose_measure(config, importance)(model)
     names = {parameter: name for name, parameter in model.named_parameters()}
     costs = [cost for cost in layer_costs(model, sample_shape) if cost.weight_bytes]
     weights = [matrices(model.get_submodule(cost.name)) for cost in costs]
@@ -52,27 +57,27 @@ def zero_weights(
     count = round(sum(share * size for share, size in zip(shares, sizes, strict=True)))
     energies = [layer_energy(cost, config.costs) for cost in costs]
     # The tensors of an LSTM are one layer: they share its mean magnitude and its ceiling.
-    magnitudes = [torch.cat([found[names[each]].sqrt().flatten() for each in w]) for w in weights]
+    magnitudes = [torch.cat([squared[names[each]].sqrt().flatten() for each in w]) for w in weights]
     ranked = scores(magnitudes, energies, config)
     for values, magnitude in zip(ranked, magnitudes, strict=True):
         values[magnitude == 0] = -1.0
     with torch.no_grad():
-        for layer, chosen in zip(weights, lowest(ranked, limits, count), strict=True):
+        for layer, chosen in zip(weights, select_lowest(ranked, limits, count), strict=True):
             _zero(layer, chosen)
     return count / sum(sizes)
 
 
 def _zero(weights: list[nn.Parameter], chosen: Tensor) -> None:
-    """Zero elements by their index in the weights laid end to end."""
+    """Zero elements by their index in the concatenated weights."""
     sizes = [weight.numel() for weight in weights]
-    alive = torch.ones(sum(sizes), dtype=torch.bool, device=chosen.device)
-    alive[chosen] = False
-    for weight, part in zip(weights, alive.split(sizes), strict=True):
+    kept = torch.ones(sum(sizes), dtype=torch.bool, device=chosen.device)
+    kept[chosen] = False
+    for weight, part in zip(weights, kept.split(sizes), strict=True):
         weight.mul_(part.view_as(weight))
 
 
-def masks(model: nn.Module) -> Masks:
-    """Return which weights of convolutions, linear layers and LSTMs are alive (not exactly 0)."""
+def nonzero_masks(model: nn.Module) -> Masks:
+    """Return which weights of convolutions, linear layers and LSTMs are not exactly 0."""
     return {
         f"{name}.{key}": parameter.detach() != 0
         for name, module in model.named_modules()
@@ -82,9 +87,9 @@ def masks(model: nn.Module) -> Masks:
     }
 
 
-def apply(model: nn.Module, alive: Mapping[str, Tensor]) -> None:
+def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
     """Set every masked weight back to zero, in place; called after each optimiser step."""
     with torch.no_grad():
-        for name, mask in alive.items():
+        for name, mask in masks.items():
             weight = model.get_parameter(name)
             weight.mul_(mask.to(weight.device))

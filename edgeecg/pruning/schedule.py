@@ -1,4 +1,4 @@
-"""The dynamic sparsity schedule: how much of each layer has gone after each step."""
+"""The dynamic sparsity schedule: how much of each layer is removed after each step."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from edgeecg.schema import CompressionConfig
 
 _CEILING = 1.3
-_NEVER_ABOVE = 0.95
-_NEARLY_STRAIGHT = 1e-6
+_LARGEST_SHARE = 0.95
+_NEARLY_LINEAR = 1e-6
 
 
 def scheduled(config: CompressionConfig) -> CompressionConfig:
@@ -20,17 +20,17 @@ def scheduled(config: CompressionConfig) -> CompressionConfig:
     """
     if config.schedule == "exponential":
         return config
-    return config.model_copy(update={"beta": _NEARLY_STRAIGHT, "depth_ratio": 1.0})
+    return config.model_copy(update={"beta": _NEARLY_LINEAR, "depth_ratio": 1.0})
 
 
 def layer_sparsity(
     sparsity: float, beta: float, depth_ratio: float, sizes: Sequence[int], t: float
 ) -> tuple[float, ...]:
-    """Return s_l(t) = S (1 - exp(-beta_l t)) for every layer (the seed document's schedule).
+    """Return s_l(t) = S (1 - exp(-beta_l t)) for every layer (the reference study's schedule).
 
     beta_l grows linearly with depth, from ``beta * depth_ratio`` at the first layer to ``beta`` at
-    the last: shallow layers, which see the raw beat, are kept longer. S is set so that at t = 1 the
-    size-weighted mean over the layers is exactly ``sparsity``.
+    the last: shallow layers, which process the raw beat, are pruned later. S is set so that at t =
+    1 the size-weighted mean over the layers is exactly ``sparsity``.
 
     Args:
         sparsity: Wanted fraction at t = 1 over all layers, 0..1.
@@ -40,7 +40,7 @@ def layer_sparsity(
         t: Progress from 0 (dense) to 1 (last step).
 
     Returns:
-        One fraction 0..1 per layer; growing in t.
+        One fraction 0..1 per layer, increasing with t.
     """
     last = max(len(sizes) - 1, 1)
     betas = [beta * (depth_ratio + (1 - depth_ratio) * i / last) for i in range(len(sizes))]
@@ -52,9 +52,9 @@ def layer_sparsity(
 def ceilings(shares: Sequence[float]) -> tuple[float, ...]:
     """Return the most that each layer may lose, given its scheduled share.
 
-    The schedule fixes the total and bounds each layer; where within these bounds the cuts fall is
-    the importance score's choice. A layer may lose 1.3 times its scheduled share and never more
-    than 95 % of its weights, so that no layer is cut away whole.
+    The schedule fixes the total and bounds each layer; within these bounds the importance scores
+    decide what is removed. A layer may lose 1.3 times its scheduled share and never more than 95 %
+    of its weights, so that no layer is removed completely.
 
     Args:
         shares: s_l(t) of every layer, 0..1.
@@ -62,4 +62,4 @@ def ceilings(shares: Sequence[float]) -> tuple[float, ...]:
     Returns:
         One fraction 0..0.95 per layer.
     """
-    return tuple(min(_NEVER_ABOVE, _CEILING * share) for share in shares)
+    return tuple(min(_LARGEST_SHARE, _CEILING * share) for share in shares)

@@ -1,1 +1,7 @@
-"""Int8 simulated in PyTorch: fake quantisation, sensitivity of layers, fine-tuning for int8."""
+"""Int8 simulated in PyTorch.
+
+- ``fake_quant.py``: rounded weights and activations, with gradients.
+- ``fake_quantized.py``: a copy of a model that rounds as its int8 file does; ``graph.py``: where.
+- ``sensitivity.py``: which layers lose accuracy in int8.
+- ``int8_stage.py``: the last stage of a compression, with or without fine-tuning.
+"""

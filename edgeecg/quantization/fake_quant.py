@@ -1,7 +1,8 @@
-"""The two things that int8 does to a network, with gradients: rounded weights, rounded activations.
+"""Fake quantisation: weights and activations rounded to int8, with gradients.
 
-Rounding has no useful gradient; what lies inside the range passes it on unchanged, what is clipped
-passes none (the straight-through estimator, Jacob et al. 2018, arXiv:1712.05877, section 3).
+Rounding has no useful gradient. The gradient of values inside the range is passed on unchanged,
+that of clipped values is 0 (the straight-through estimator, Jacob et al. 2018, arXiv:1712.05877,
+section 3).
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ _SMALLEST_RANGE = 1e-9
 class TensorRange(nn.Module):
     """One activation: measures its range, or rounds it to the 256 steps of int8 within that range.
 
-    One scale and one zero point for the whole tensor; 0 is always in the range and is exact, since
-    convolutions pad with it. The arithmetic is that of ``tflite-int8``: scale = (high - low) / 255,
-    zero point = round(-128 - low / scale).
+    There is one scale and one zero point for the whole tensor. The range always contains 0, which
+    is represented exactly, since convolutions pad with it. The arithmetic is that of
+    ``tflite-int8``: scale = (high - low) / 255, zero point = round(-128 - low / scale).
 
     Attributes:
         low: Lowest value seen, at most 0.
         high: Highest value seen, at least 0.
-        fixed: Whether the runtime prescribes the range, so that measuring leaves it alone.
-        measuring: Measure and let through unchanged.
-        active: Round; else let through unchanged.
+        fixed: Whether the range is prescribed by the runtime and not measured.
+        measuring: Measure the range and return the input unchanged.
+        active: Round; else return the input unchanged.
     """
 
     def __init__(self, fixed: tuple[float, float] | None = None) -> None:
@@ -37,15 +38,15 @@ class TensorRange(nn.Module):
         self.measuring = False
         self.active = True
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Empty the range before it is measured again."""
         if not self.fixed:
             self.low = self.high = 0.0
 
     def scale_and_zero_point(self) -> tuple[float, int]:
-        """Return the step and the integer that stands for 0.
+        """Return the step and the integer that represents 0.
 
-        A tensor that was 0 throughout gets the range 0 to 1: its true step would be 0.
+        A tensor that was always 0 gets the range 0 to 1, since its step would be 0.
         """
         high = 1.0 if self.low == self.high == 0.0 else self.high
         scale = max(high - self.low, _SMALLEST_RANGE) / (_HIGHEST - _LOWEST)
@@ -69,27 +70,27 @@ class TensorRange(nn.Module):
 class QuantizedLayer(nn.Module):
     """A convolution or linear layer whose weights are rounded as export rounds them.
 
-    Export folds batch normalisation into the weights before it rounds them, so it is folded here
-    too, w gamma / sqrt(var + eps), by the running statistics: those of single batches would make
-    the rounding jump from batch to batch, and nothing of the kind happens on the device
-    (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2). Gamma and beta go on learning. The bias
-    is not rounded: its steps are so small (32 bits) that nobody could tell.
+    Export folds batch normalisation into the weights before it rounds them. It is therefore folded
+    here too, w gamma / sqrt(var + eps), with the running statistics: the statistics of single
+    batches would change the rounding from batch to batch, which does not happen on the device
+    (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2.2). Gamma and beta are still trained. The
+    bias is not rounded, since its steps (32 bits) are too small to matter.
 
     Attributes:
-        layer: The layer itself; its parameters are those of the model it came from.
-        norm: The batch normalisation behind it, or None.
+        layer: The layer; its parameters are shared with the original model.
+        norm: The batch normalisation that follows it, or None.
         int8: Whether the weights are rounded.
     """
 
     def __init__(self, layer: nn.Conv1d | nn.Linear, norm: nn.BatchNorm1d | None) -> None:
-        """Take the layer, and the batch normalisation that is to be folded into it."""
+        """Wrap a layer and the batch normalisation that is folded into it."""
         super().__init__()
         self.layer = layer
         self.norm = norm
         self.int8 = True
 
     def folded(self) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias with the batch normalisation in them, not rounded."""
+        """Return weight and bias with the batch normalisation folded in, not rounded."""
         weight, bias, norm = self.layer.weight, self.layer.bias, self.norm
         if norm is None:
             return weight, bias
@@ -103,12 +104,12 @@ class QuantizedLayer(nn.Module):
         return weight * factor.view(-1, *[1] * (weight.ndim - 1)), offset
 
     def forward(self, x: Tensor) -> Tensor:
-        """Do what layer and batch normalisation do in evaluation mode."""
+        """Compute layer and batch normalisation in evaluation mode."""
         weight, bias = self.folded()
         if self.int8:
             weight = rounded_weight(weight)
         layer = self.layer
-        # Mixed precision would round the rounded values once more, to other steps.
+        # Mixed precision would round the rounded values again, to other steps.
         with torch.autocast(x.device.type, enabled=False):
             if isinstance(layer, nn.Linear):
                 return F.linear(x.float(), weight, bias)
@@ -118,7 +119,7 @@ class QuantizedLayer(nn.Module):
 
 
 def rounded_weight(weight: Tensor) -> Tensor:
-    """Round weights to int8, each output channel on a scale of its own, symmetric about 0.
+    """Round weights to int8 with one scale per output channel, symmetric about 0.
 
     Args:
         weight: ``(outputs, ...)``.

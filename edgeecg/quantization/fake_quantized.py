@@ -1,13 +1,13 @@
-"""A twin of a model that computes as its int8 file will: the same parameters, rounded on the way.
+"""A copy of a model that computes as its int8 file will, with the same parameters.
 
-Where export rounds, the twin rounds: the input, the weights, and the output of every operation that
+The copy rounds where export rounds: the input, the weights, and the output of every operation that
 the target's recipe does not keep in float32, after the activation that the runtime fuses with it.
-Operations that only move values about pass their steps on. The twin shares the model's parameters:
-to train the twin is to train the model, and when the twin is dropped the model is left with plain
-float weights, ready for export.
+Operations that only move values keep the steps of their input. The copy shares the model's
+parameters: training the copy trains the model, and without the copy the model still has plain float
+weights, ready for export.
 
-The model is traced (``torch.fx``), as export does to fold batch normalisation. What an int8 file
-rounds inside a layer norm or an LSTM is not imitated; the targets keep both in float32.
+The model is traced with ``torch.fx``. What an int8 file rounds inside a layer norm or an LSTM is
+not simulated; the targets keep both in float32.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import fx, nn
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.quantization.fake_quant import QuantizedLayer, TensorRange
-from edgeecg.quantization.graph import around, insert_ranges, quantized_layers, traced
+from edgeecg.quantization.graph import insert_ranges, neighbours, replace_layers, trace
 from edgeecg.schema import ExportRecipe
 
 _BATCH = 64
@@ -29,19 +29,19 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class FakeQuantized:
-    """A model's twin that rounds.
+    """A fake-quantised copy of a model.
 
     Attributes:
-        module: The twin; its parameters are the model's own.
+        module: The copy; its parameters are the model's.
         layers: Its convolutions and linear layers by name, in the order of their calls.
-        tensors: Its rounded activations by the layer or operation they come out of.
-        around: By layer: the names of the activations that it reads and that it gives.
+        tensors: Its rounded activations by the layer or operation whose output they are.
+        neighbours: By layer: the names of the activations that are its inputs and outputs.
     """
 
     module: fx.GraphModule
     layers: dict[str, QuantizedLayer]
     tensors: dict[str, TensorRange]
-    around: dict[str, tuple[str, ...]]
+    neighbours: dict[str, tuple[str, ...]]
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -49,7 +49,7 @@ class FakeQuantized:
         return {name: (each.low, each.high) for name, each in self.tensors.items()}
 
     def calibrate(self, windows: NDArray[np.float32]) -> None:
-        """Measure the ranges of all activations, nothing being rounded meanwhile.
+        """Measure the ranges of all activations, with all rounding off.
 
         Args:
             windows: Training windows ``(n, leads, samples)``.
@@ -63,14 +63,14 @@ class FakeQuantized:
                 "There are no training windows."
                 if not len(windows)
                 else "A training window holds values that are not finite numbers.",
-                "Look at the records with 'edgeecg data info', and mend or leave out the damaged.",
+                "Check the records with 'edgeecg data info', and repair or leave out damaged ones.",
             )
         int8 = {name: layer.int8 for name, layer in self.layers.items()}
         training = self.module.training
         device = next(self.module.parameters()).device
         self.module.eval()
         for each in self.tensors.values():
-            each.forget()
+            each.reset()
             each.measuring = True
         for layer in self.layers.values():
             layer.int8 = False
@@ -93,19 +93,19 @@ class FakeQuantized:
                 "Compress with a lower fine-tuning rate, or without --quantize.",
             )
 
-    def only(self, layer: str | None) -> None:
-        """Round one layer alone, what it reads and what it gives; None rounds all again."""
+    def quantize_only(self, layer: str | None) -> None:
+        """Round one layer alone, with its inputs and outputs; None rounds all layers again."""
         for name, each in self.layers.items():
             each.int8 = layer in (None, name)
         for name, each in self.tensors.items():
-            each.active = layer is None or name in self.around[layer]
+            each.active = layer is None or name in self.neighbours[layer]
 
 
 def prepare(model: nn.Module, recipe: ExportRecipe, sample_shape: tuple[int, int]) -> FakeQuantized:
-    """Build the twin of a model; it has to be calibrated before it is used.
+    """Build the fake-quantised copy of a model; it must be calibrated before it is used.
 
     Args:
-        model: Maps ``(batch, leads, samples)`` to logits; left as it is.
+        model: Maps ``(batch, leads, samples)`` to logits; not changed.
         recipe: An int8 target; ``float_ops``, ``float_modules`` and ``float_layers`` are not
             rounded.
         sample_shape: ``(leads, samples)``.
@@ -114,8 +114,8 @@ def prepare(model: nn.Module, recipe: ExportRecipe, sample_shape: tuple[int, int
         EdgeECGError: The control flow of the model depends on its input, so that it cannot be
             traced; or the recipe names a layer that the model does not have.
     """
-    twin = traced(model, sample_shape)
-    layers = quantized_layers(twin)
+    traced = trace(model, sample_shape)
+    layers = replace_layers(traced)
     unknown = sorted(set(recipe.float_layers) - set(layers))
     if unknown:
         raise EdgeECGError(
@@ -125,14 +125,14 @@ def prepare(model: nn.Module, recipe: ExportRecipe, sample_shape: tuple[int, int
         )
     for name in recipe.float_layers:
         layers[name].int8 = False
-    placed = insert_ranges(twin, recipe)
-    twin.delete_all_unused_submodules()
-    twin.graph.lint()
-    twin.recompile()
+    inserted = insert_ranges(traced, recipe)
+    traced.delete_all_unused_submodules()
+    traced.graph.lint()
+    traced.recompile()
     rounded = {name: layer for name, layer in layers.items() if layer.int8}
     return FakeQuantized(
-        twin,
+        traced,
         rounded,
-        {each.title: each.range for each in placed.values()},
-        {name: around(twin, name, placed) for name in rounded},
+        {each.title: each.range for each in inserted.values()},
+        {name: neighbours(traced, name, inserted) for name in rounded},
     )

@@ -1,4 +1,4 @@
-"""Where in the graph of a traced model an int8 file rounds."""
+"""Where an int8 file rounds, in the graph of a traced model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ _MOVES = frozenset(
         *("reshape", "squeeze", "transpose", "unflatten", "unsqueeze", "view"),
     }
 )
-_NOTHING = frozenset({"contiguous", "dropout", "identity"})
-"""Those of them that a file does not hold at all."""
+"""Operations that only move or select values."""
+
+_ABSENT = frozenset({"contiguous", "dropout", "identity"})
+"""Those of them that are not operations of the file."""
 
 _MEANS = frozenset({"avgpool1d", "avg_pool1d", "adaptiveavgpool1d", "adaptive_avg_pool1d"})
 """Operations whose outputs LiteRT's kernels round to the steps of their input."""
@@ -49,15 +51,15 @@ _OPERATIONS = {
     "tanh": "TANH",
     "truediv": "MUL",
 }
-"""What a recipe's ``float_ops`` call PyTorch's operations."""
+"""Names of PyTorch's operations in a recipe's ``float_ops``."""
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A range in the graph.
+class InsertedRange:
+    """A range that was inserted into the graph.
 
     Attributes:
-        title: The layer or operation whose output it is, for people.
+        title: The layer or operation whose output it rounds, as reports name it.
         range: The module.
     """
 
@@ -65,8 +67,8 @@ class Placed:
     range: TensorRange
 
 
-def traced(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
-    """Trace a model and mark which of its nodes are tensors.
+def trace(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
+    """Trace a model and mark which nodes are tensors.
 
     Raises:
         EdgeECGError: The control flow of the model depends on its input.
@@ -74,45 +76,45 @@ def traced(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
     training = model.training
     device = next(model.parameters()).device
     try:
-        twin = fx.symbolic_trace(model.eval())
+        traced = fx.symbolic_trace(model.eval())
         with torch.no_grad():
-            ShapeProp(twin).propagate(torch.zeros(2, *sample_shape, device=device))
+            ShapeProp(traced).propagate(torch.zeros(2, *sample_shape, device=device))
     except (TraceError, TypeError, RuntimeError) as error:
-        said = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         raise EdgeECGError(
             f"The model {type(model).__name__} cannot be prepared for int8.",
-            f"Following one call through it failed: {said}.",
-            "Make its forward() independent of the values it is given, or leave out --quantize.",
+            f"Tracing it with torch.fx failed: {message}.",
+            "Make forward() independent of the values of its input, or leave out --quantize.",
         ) from error
     finally:
         model.train(training)
-    return twin
+    return traced
 
 
-def quantized_layers(twin: fx.GraphModule) -> dict[str, QuantizedLayer]:
-    """Replace every convolution and linear layer, and the batch norm behind it, by one module."""
-    modules = dict(twin.named_modules())
-    calls = [str(node.target) for node in twin.graph.nodes if node.op == "call_module"]
+def replace_layers(traced: fx.GraphModule) -> dict[str, QuantizedLayer]:
+    """Replace every convolution and linear layer, with the batch norm after it, by one module."""
+    modules = dict(traced.named_modules())
+    calls = [str(node.target) for node in traced.graph.nodes if node.op == "call_module"]
     layers: dict[str, QuantizedLayer] = {}
-    for node in list(twin.graph.nodes):
+    for node in list(traced.graph.nodes):
         name = str(node.target)
         layer = modules.get(name) if node.op == "call_module" else None
         if not isinstance(layer, (nn.Conv1d, nn.Linear)) or name in layers:
             continue
         if isinstance(layer, nn.Conv1d) and layer.padding_mode != "zeros":
             continue
-        norm = _norm_behind(node, modules) if calls.count(name) == 1 else None
-        behind = None if norm is None else cast(nn.BatchNorm1d, modules[str(norm.target)])
-        layers[name] = QuantizedLayer(layer, behind)
-        twin.set_submodule(name, layers[name])
+        norm = _following_norm(node, modules) if calls.count(name) == 1 else None
+        folded = None if norm is None else cast(nn.BatchNorm1d, modules[str(norm.target)])
+        layers[name] = QuantizedLayer(layer, folded)
+        traced.set_submodule(name, layers[name])
         if norm is not None:
             norm.replace_all_uses_with(node)
-            twin.graph.erase_node(norm)
+            traced.graph.erase_node(norm)
     return layers
 
 
-def _norm_behind(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
-    """Return the batch normalisation that alone reads a layer's output, or None."""
+def _following_norm(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
+    """Return the batch normalisation that is the only user of a layer's output, or None."""
     users = list(node.users)
     if len(users) != 1 or users[0].op != "call_module":
         return None
@@ -121,42 +123,42 @@ def _norm_behind(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | N
     return users[0] if foldable else None
 
 
-def insert_ranges(twin: fx.GraphModule, recipe: ExportRecipe) -> dict[str, Placed]:
-    """Put a range behind everything whose output the file holds in int8."""
-    placed: dict[str, Placed] = {}
+def insert_ranges(traced: fx.GraphModule, recipe: ExportRecipe) -> dict[str, InsertedRange]:
+    """Insert a range after everything whose output is int8 in the file."""
+    inserted: dict[str, InsertedRange] = {}
     fused: set[fx.Node] = set()
-    for node in list(twin.graph.nodes):
-        if node in fused or not _is_tensor(node) or node.op == "output" or _moves(twin, node):
+    for node in list(traced.graph.nodes):
+        if node in fused or not _is_tensor(node) or node.op == "output" or _moves(traced, node):
             continue
-        end = _activation_behind(twin, node) or node
+        end = _following_relu(traced, node) or node
         fused.add(end)
-        in_float = _in_float(twin, node, recipe)
-        rounded = [user for user in end.users if _reads_int8(twin, user, recipe)]
+        in_float = _in_float(traced, node, recipe)
+        rounded = [user for user in end.users if _takes_int8(traced, user, recipe)]
         if in_float and not rounded:
             continue
-        kind = _lstm_behind(twin, node) or _kind(twin, node)
-        target = _range_before(node, placed) if kind in _MEANS else None
+        kind = _lstm_of(traced, node) or _kind(traced, node)
+        target = _range_before(node, inserted) if kind in _MEANS else None
         if target is None:
-            target = f"range_{len(placed)}"
+            target = f"range_{len(inserted)}"
             made = TensorRange(None if in_float else _FIXED.get(kind))
-            twin.add_submodule(target, made)
-            titles = {each.title for each in placed.values()}
-            placed[target] = Placed(_title(node, kind, titles), made)
-        # A float operation's float readers see what it gave; an int8 one's see what it rounded to.
-        readers = rounded if in_float else list(end.users)
-        with twin.graph.inserting_after(end):
-            point = twin.graph.call_module(target, (end,))
+            traced.add_submodule(target, made)
+            titles = {each.title for each in inserted.values()}
+            inserted[target] = InsertedRange(_title(node, kind, titles), made)
+        # Float operations after a float operation see its output before it is rounded.
+        users = rounded if in_float else list(end.users)
+        with traced.graph.inserting_after(end):
+            point = traced.graph.call_module(target, (end,))
         point.meta["type"] = Tensor
-        for reader in readers:
-            reader.replace_input_with(end, point)
-    return placed
+        for user in users:
+            user.replace_input_with(end, point)
+    return inserted
 
 
-def _range_before(node: fx.Node, placed: Mapping[str, Placed]) -> str | None:
-    """Return the range that a node's input was rounded to, or None where it was not rounded."""
+def _range_before(node: fx.Node, inserted: Mapping[str, InsertedRange]) -> str | None:
+    """Return the range that rounds a node's input, or None where it is not rounded."""
     while node.all_input_nodes:
         node = node.all_input_nodes[0]
-        if str(node.target) in placed:
+        if str(node.target) in inserted:
             return str(node.target)
     return None
 
@@ -166,77 +168,79 @@ def _is_tensor(node: fx.Node) -> bool:
     return isinstance(kind, type) and issubclass(kind, Tensor)
 
 
-def _kind(twin: fx.GraphModule, node: fx.Node) -> str:
-    """Return what a node does, in small letters: "conv1d", "add", "input"."""
+def _kind(traced: fx.GraphModule, node: fx.Node) -> str:
+    """Return the kind of operation in lower case: "conv1d", "add", "input"."""
     if node.op == "call_module":
-        return type(twin.get_submodule(str(node.target))).__name__.lower()
+        return type(traced.get_submodule(str(node.target))).__name__.lower()
     if node.op == "call_function":
         return getattr(node.target, "__name__", str(node.target))
     return "input" if node.op == "placeholder" else str(node.target)
 
 
-def _moves(twin: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node only moves or selects values of the one tensor that it reads."""
-    return _kind(twin, node) in _MOVES and _is_tensor(node.all_input_nodes[0])
+def _moves(traced: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node only moves or selects values of its one input tensor."""
+    return _kind(traced, node) in _MOVES and _is_tensor(node.all_input_nodes[0])
 
 
-def _activation_behind(twin: fx.GraphModule, node: fx.Node) -> fx.Node | None:
-    """Return the ReLU that alone reads a node's output: the runtime makes one operation of both."""
+def _following_relu(traced: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """Return the ReLU that is the only user of a node's output: the runtime fuses both."""
     users = list(node.users)
-    return users[0] if len(users) == 1 and _kind(twin, users[0]) == "relu" else None
+    return users[0] if len(users) == 1 and _kind(traced, users[0]) == "relu" else None
 
 
-def _in_float(twin: fx.GraphModule, node: fx.Node, recipe: ExportRecipe) -> bool:
+def _in_float(traced: fx.GraphModule, node: fx.Node, recipe: ExportRecipe) -> bool:
     """Whether the recipe keeps an operation in float32."""
-    module = twin.get_submodule(str(node.target)) if node.op == "call_module" else None
+    module = traced.get_submodule(str(node.target)) if node.op == "call_module" else None
     if isinstance(module, QuantizedLayer):
         return str(node.target) in recipe.float_layers
-    if isinstance(module, nn.LSTM) or _lstm_behind(twin, node) is not None:
+    if isinstance(module, nn.LSTM) or _lstm_of(traced, node) is not None:
         return True
-    if _OPERATIONS.get(_kind(twin, node)) in recipe.float_ops:
+    if _OPERATIONS.get(_kind(traced, node)) in recipe.float_ops:
         return True
     return any(kind.__name__ in recipe.float_modules for _, kind in _stack(node))
 
 
-def _lstm_behind(twin: fx.GraphModule, node: fx.Node) -> str | None:
-    """Return the name of the LSTM whose steps a node takes from its outputs, or None."""
-    source = node.all_input_nodes[0] if _kind(twin, node) == "getitem" else node
-    taken = source is not node and source.op == "call_module"
-    lstm = taken and isinstance(twin.get_submodule(str(source.target)), nn.LSTM)
+def _lstm_of(traced: fx.GraphModule, node: fx.Node) -> str | None:
+    """Return the name of the LSTM whose output tensor a node selects, or None."""
+    source = node.all_input_nodes[0] if _kind(traced, node) == "getitem" else node
+    selects = source is not node and source.op == "call_module"
+    lstm = selects and isinstance(traced.get_submodule(str(source.target)), nn.LSTM)
     return str(source.target) if lstm else None
 
 
-def _reads_int8(twin: fx.GraphModule, node: fx.Node, recipe: ExportRecipe) -> bool:
-    """Whether an operation takes its input in int8, or hands it on to one that does."""
+def _takes_int8(traced: fx.GraphModule, node: fx.Node, recipe: ExportRecipe) -> bool:
+    """Whether an operation takes its input in int8, or passes it on to one that does."""
     if node.op == "output" or not _is_tensor(node):
         return False
-    if _kind(twin, node) in _NOTHING:
-        return any(_reads_int8(twin, user, recipe) for user in node.users)
-    if not _in_float(twin, node, recipe):
+    if _kind(traced, node) in _ABSENT:
+        return any(_takes_int8(traced, user, recipe) for user in node.users)
+    if not _in_float(traced, node, recipe):
         return True
-    return _moves(twin, node) and any(_reads_int8(twin, user, recipe) for user in node.users)
+    return _moves(traced, node) and any(_takes_int8(traced, user, recipe) for user in node.users)
 
 
 def _stack(node: fx.Node) -> Iterable[tuple[str, type]]:
-    """Return name and class of the modules that a node was called in, outermost first."""
+    """Return name and class of the modules that contain a node, outermost first."""
     return node.meta.get("nn_module_stack", {}).values()
 
 
-def _title(node: fx.Node, kind: str, taken: set[str]) -> str:
-    """Return the layer's name, or the module's and what it does there; numbered where taken."""
+def _title(node: fx.Node, kind: str, used: set[str]) -> str:
+    """Return the layer's name, or module and operation; numbered where already used."""
     inside = [name for name, _ in _stack(node)]
     title = str(node.target) if node.op == "call_module" else ".".join([*inside[-1:], kind])
     names = chain([title], (f"{title}:{number}" for number in count(2)))
-    return next(name for name in names if name not in taken)
+    return next(name for name in names if name not in used)
 
 
-def around(twin: fx.GraphModule, layer: str, placed: Mapping[str, Placed]) -> tuple[str, ...]:
-    """Return the titles of the ranges that a layer reads from and gives to."""
+def neighbours(
+    traced: fx.GraphModule, layer: str, inserted: Mapping[str, InsertedRange]
+) -> tuple[str, ...]:
+    """Return the titles of the ranges that round a layer's input and outputs."""
     found: list[str] = []
-    for node in twin.graph.nodes:
+    for node in traced.graph.nodes:
         if node.op == "call_module" and node.target == layer:
-            behind = list(node.users)
-            behind += [user for each in behind for user in each.users]
-            near = [_range_before(node, placed) or "", *(str(each.target) for each in behind)]
-            found += [placed[target].title for target in near if target in placed]
+            users = list(node.users)
+            users += [user for each in users for user in each.users]
+            near = [_range_before(node, inserted) or "", *(str(each.target) for each in users)]
+            found += [inserted[target].title for target in near if target in inserted]
     return tuple(dict.fromkeys(found))

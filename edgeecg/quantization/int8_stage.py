@@ -1,9 +1,9 @@
-"""The last stage of a compression: the pruned model is made ready for int8.
+"""The last stage of a compression: the pruned model is prepared for int8.
 
-``ptq`` leaves the weights as they are; ``qat`` first trains them with int8's rounding on. Then both
-look for layers that int8 hurts, and name them in ``quantization.json`` for export to keep in
-float32. What is zero stays zero, and removed channels stay removed: pruning and quantisation-aware
-training are one run.
+``ptq`` does not change the weights; ``qat`` first trains them with int8's rounding on. Then both
+find the layers that lose accuracy in int8 and list them in ``quantization.json``, so that export
+keeps them in float32. Zeroed weights stay zero and removed channels stay removed: pruning and
+quantisation-aware training are one run.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from torch import nn
 from edgeecg import resources
 from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
+from edgeecg.progress import ProgressCallback
 from edgeecg.pruning import masks
 from edgeecg.quantization import sensitivity
 from edgeecg.quantization.fake_quantized import FakeQuantized, prepare
 from edgeecg.schema import QuantizationLog, Quantize, TrainingConfig
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Objective, Progress, Stage, make_optimizer, material, train_epoch
-from edgeecg.training.sampling import balanced
+from edgeecg.training.loop import Objective, Stage, Trainer, make_optimizer, training_data
+from edgeecg.training.sampling import balanced_subset
 
 TARGET = "tflite-int8"
-"""The export target whose arithmetic is followed."""
+"""The export target whose arithmetic is simulated."""
 
-_SLOWER = 0.1
+_RATE_FACTOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class FineTuning:
     """How the weights are trained with rounding on.
 
     Attributes:
-        number: Of the stage, behind all pruning steps; part of the seed.
-        epochs: How many.
-        rate: Peak learning rate of the pruning steps; a tenth of it is used, since the weights only
-            have to find the nearest place where rounding does no harm (Krishnamoorthi 2018,
-            arXiv:1806.08342, section 3.2).
+        number: Number of the stage, counted on from the pruning steps; part of the seed.
+        epochs: Number of epochs.
+        rate: Peak learning rate of the pruning steps; a tenth of it is used, since only small
+            changes of the weights are needed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2).
         objective: The loss of the pruning steps.
-        teacher: The model that ``objective`` asks, if any.
+        teacher: The model that ``objective`` evaluates, if any.
     """
 
     number: int
@@ -55,14 +55,14 @@ class FineTuning:
 
 @dataclass(frozen=True)
 class Int8Stage:
-    """What the stage is given.
+    """What the stage works on.
 
     Attributes:
         mode: ``"ptq"`` or ``"qat"``.
         sample_shape: ``(leads, samples)`` of a window.
         training: Seed, threads, draws.
-        dataset: ``train`` calibrates and trains, ``val`` scores; ``test`` is not looked at.
-        fine_tuning: Used by ``"qat"`` alone.
+        dataset: ``train`` calibrates and trains, ``val`` scores; ``test`` is not used.
+        fine_tuning: Only used by ``"qat"``.
         progress: Called after every batch and every layer.
     """
 
@@ -71,11 +71,11 @@ class Int8Stage:
     training: TrainingConfig
     dataset: Dataset
     fine_tuning: FineTuning
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
 
 
-def refuse_unprepared(model: nn.Module, sample_shape: tuple[int, int]) -> None:
-    """Refuse a model that could not be made ready for int8, before anything is trained.
+def check_quantizable(model: nn.Module, sample_shape: tuple[int, int]) -> None:
+    """Check before any training that a model can be prepared for int8.
 
     Raises:
         EdgeECGError: It cannot be traced.
@@ -83,15 +83,16 @@ def refuse_unprepared(model: nn.Module, sample_shape: tuple[int, int]) -> None:
     prepare(model, resources.load_target(TARGET), sample_shape)
 
 
-def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
-    """Train the model with rounding on if asked to, and find the layers that have to stay float32.
+def prepare_int8(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
+    """Train the model with rounding on if requested, and find the layers that must stay float32.
 
-    The ranges are those of 256 training windows, all classes alike, and measured anew at the start
-    of every epoch and at the end; export measures the final weights' again on the same windows.
+    The ranges are those of 256 training windows, balanced over classes. They are measured again at
+    the start of every epoch and at the end; export measures those of the final weights on the same
+    windows.
 
     Args:
         model: The pruned model, on the CPU; with ``"qat"`` its weights change, in place.
-        stage: What to do it with.
+        stage: What to work on.
 
     Returns:
         What was done.
@@ -102,16 +103,16 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
     """
     recipe = resources.load_target(TARGET)
     train = stage.dataset.train
-    windows = train.x[np.sort(balanced(train.y, recipe.calibration_windows))]
+    windows = train.x[np.sort(balanced_subset(train.y, recipe.calibration_windows))]
     trained = ()
     if stage.mode == "qat":
         trained = _train(model, prepare(model, recipe, stage.sample_shape), windows, stage)
-    twin = prepare(model, recipe, stage.sample_shape)
-    twin.calibrate(windows)
-    dataset = sensitivity.looked_at(stage.dataset)
+    every_layer = prepare(model, recipe, stage.sample_shape)
+    every_layer.calibrate(windows)
+    dataset = sensitivity.thinned(stage.dataset)
     metric, float32 = evaluate(model, dataset, "val").headline
-    lost = sensitivity.losses(twin, dataset, float32, stage.progress)
-    kept = sensitivity.suffering(lost)
+    lost = sensitivity.score_losses(every_layer, dataset, float32, stage.progress)
+    kept = sensitivity.layers_to_keep(lost)
     final = prepare(model, recipe.model_copy(update={"float_layers": kept}), stage.sample_shape)
     final.calibrate(windows)
     return QuantizationLog(
@@ -125,7 +126,7 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
         val_int8=evaluate(final.module, dataset, "val").headline[1],
         lost=lost,
         threshold=sensitivity.THRESHOLD,
-        most=sensitivity.most(len(lost)),
+        most=sensitivity.max_float_layers(len(lost)),
         float_layers=kept,
         val=evaluate(final.module, stage.dataset, "val"),
         ranges=final.ranges,
@@ -133,34 +134,32 @@ def make_ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
 
 
 def _train(
-    model: nn.Module, twin: FakeQuantized, windows: NDArray[np.float32], stage: Int8Stage
+    model: nn.Module, quantized: FakeQuantized, windows: NDArray[np.float32], stage: Int8Stage
 ) -> tuple[float, ...]:
-    """Train the model through its twin; return the loss of each epoch."""
+    """Train the model through its fake-quantised copy; return the loss of each epoch."""
     tuning = stage.fine_tuning
-    course = Stage(
+    settings = Stage(
         "quantisation-aware training",
         tuning.number,
         tuning.epochs,
-        _SLOWER * tuning.rate,
+        _RATE_FACTOR * tuning.rate,
         tuning.objective,
         after_update=_keep_zeros(model),
     )
     accelerator = open_accelerator(stage.training.threads)
     tuning.teacher.to(accelerator.device)
-    optimizer = make_optimizer(twin.module, stage.training, course)
-    prepared, optimizer = accelerator.prepare(twin.module, optimizer)
-    learned = material(stage.dataset, stage.training)
+    optimizer = make_optimizer(quantized.module, stage.training, settings)
+    data = training_data(stage.dataset, stage.training)
+    trainer = Trainer.prepare(accelerator, quantized.module, optimizer, data, stage.progress)
     lost: list[float] = []
     for epoch in range(tuning.epochs):
-        twin.calibrate(windows)
-        lost.append(
-            train_epoch(prepared, optimizer, learned, course, epoch, accelerator, stage.progress)
-        )
-    twin.module.cpu()
+        quantized.calibrate(windows)
+        lost.append(trainer.train_epoch(settings, epoch))
+    quantized.module.cpu()
     tuning.teacher.cpu()
     return tuple(lost)
 
 
 def _keep_zeros(model: nn.Module) -> Callable[[], None]:
-    alive = masks.masks(model)
-    return lambda: masks.apply(model, alive)
+    kept = masks.nonzero_masks(model)
+    return lambda: masks.apply_masks(model, kept)

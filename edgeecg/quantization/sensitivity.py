@@ -1,4 +1,4 @@
-"""Which layers int8 hurts: each is rounded alone, and scored on validation windows."""
+"""Which layers lose accuracy in int8: each is quantised alone and scored on validation windows."""
 
 from __future__ import annotations
 
@@ -7,58 +7,61 @@ from dataclasses import fields, replace
 
 from edgeecg.data import Dataset, Windows
 from edgeecg.evaluation.inference import evaluate
+from edgeecg.progress import ProgressCallback
 from edgeecg.quantization.fake_quantized import FakeQuantized
-from edgeecg.training.loop import Progress
 
 THRESHOLD = 0.005
-"""A layer that alone costs more of the score than this may stay in float32."""
+"""A layer that alone lowers the score by more than this may stay in float32."""
 
-_MOST = 0.25
+_MAX_SHARE = 0.25
 _WINDOWS = 4096
 
 
-def looked_at(dataset: Dataset) -> Dataset:
-    """Return a dataset with few enough validation windows to be scored once for every layer.
+def thinned(dataset: Dataset) -> Dataset:
+    """Return a data set with few enough validation windows to score it once for every layer.
 
-    They are thinned evenly, so that the classes and records keep their shares.
+    Every n-th window is taken, so that classes and records keep their shares.
     """
     part = slice(None, None, -(-len(dataset.val.y) // _WINDOWS))
-    thinned = {field.name: getattr(dataset.val, field.name)[part] for field in fields(Windows)}
-    return replace(dataset, val=Windows(**thinned), outside={})
+    windows = {field.name: getattr(dataset.val, field.name)[part] for field in fields(Windows)}
+    return replace(dataset, val=Windows(**windows), outside={})
 
 
-def losses(
-    twin: FakeQuantized, dataset: Dataset, float32: float, progress: Progress | None = None
+def score_losses(
+    model: FakeQuantized, dataset: Dataset, float32: float, progress: ProgressCallback | None = None
 ) -> dict[str, float]:
-    """Return what each layer loses of the score when it alone is in int8; negative is a gain.
+    """Return by how much each layer lowers the score when it alone is in int8.
 
     Args:
-        twin: Calibrated.
-        dataset: Of it ``val`` alone is looked at.
+        model: The calibrated fake-quantised model.
+        dataset: Only ``val`` is used.
         float32: The headline score of the model in float32 on the same windows.
         progress: Called after every layer.
+
+    Returns:
+        Loss by layer; negative where the score rises.
     """
     lost: dict[str, float] = {}
-    for number, name in enumerate(twin.layers):
-        twin.only(name)
-        lost[name] = float32 - evaluate(twin.module, dataset, "val").headline[1]
+    for number, name in enumerate(model.layers):
+        model.quantize_only(name)
+        lost[name] = float32 - evaluate(model.module, dataset, "val").headline[1]
         if progress is not None:
-            progress("layers in int8, one at a time", number + 1, len(twin.layers))
-    twin.only(None)
+            progress("layers in int8, one at a time", number + 1, len(model.layers))
+    model.quantize_only(None)
     return lost
 
 
-def most(layers: int) -> int:
-    """Return how many of so many layers may stay in float32: a quarter, and at least one."""
-    return max(1, int(_MOST * layers))
+def max_float_layers(layers: int) -> int:
+    """Return how many layers of this number may stay in float32: a quarter, and at least one."""
+    return max(1, int(_MAX_SHARE * layers))
 
 
-def suffering(lost: Mapping[str, float]) -> tuple[str, ...]:
+def layers_to_keep(lost: Mapping[str, float]) -> tuple[str, ...]:
     """Return the layers that are to stay in float32, in the order of the model.
 
-    Those that lose more than :data:`THRESHOLD`, and of them the :func:`most` that lose most; of two
-    that lose the same, the earlier one.
+    These are the layers that lose more than :data:`THRESHOLD`, at most :func:`max_float_layers` of
+    them, those with the largest loss first; of two with the same loss, the earlier one.
     """
     candidates = [name for name, value in lost.items() if value > THRESHOLD]
-    worst = sorted(candidates, key=lambda name: -lost[name])[: most(len(lost))]
+    worst = sorted(candidates, key=lambda name: -lost[name])[: max_float_layers(len(lost))]
     return tuple(name for name in lost if name in worst)

@@ -1,6 +1,7 @@
-"""From a run's JSON documents to one page: baseline beside compressed, measured beside proxy.
+"""The report of a run: baseline and compressed model, proxy and measurement, on one page.
 
-``documents`` reads the run folder, ``comparison`` sets its figures side by side as plain values,
-``scope`` says which data they stand for, ``units`` turns numbers into text, ``tables`` and
-``provenance`` lay them out, ``plots`` draws, ``page`` and ``terminal`` show.
+``documents`` reads the run folder, ``comparison`` computes the figures as plain values,
+``captions`` says which records they were computed on, and ``units`` formats numbers. ``tables``,
+``measured`` and ``provenance`` make the tables, ``plots`` and ``training_curves`` the figures.
+``page`` and ``terminal`` show them; ``evaluation`` has the tables of ``edgeecg evaluate``.
 """

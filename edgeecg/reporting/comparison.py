@@ -1,4 +1,4 @@
-"""Baseline beside compressed, measured beside proxy: the run's figures as plain values."""
+"""Computing the figures of a report: compressed against baseline, measured against proxy."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from edgeecg.reporting import units
 from edgeecg.reporting.documents import Exported, Measurement, RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow, ModelRow
 from edgeecg.schema import ModelCard, ProxyCoefficients, Scores
-from edgeecg.statistics import confusion
+from edgeecg.statistics import changes, confusion
 
 
 def compare(documents: RunDocuments) -> Comparison:
-    """Set the run's figures side by side.
+    """Compute the figures of a run.
 
     Args:
-        documents: The run, as read.
+        documents: The documents of the run.
 
     Returns:
-        One row per PyTorch model, and one per exported file and setup.
+        One row per PyTorch model, and one per exported file and measuring setup.
     """
     cards = [card for card in (documents.baseline, documents.model) if card is not None]
     files: list[FileRow] = []
-    for one in documents.exported:
-        measured = [_measured(m, documents) for m in documents.of(one)]
-        files.extend(_file(one, row, documents.baseline) for row in measured or [None])
+    for exported in documents.exported:
+        measured = [_measured(m, documents) for m in documents.of(exported)]
+        files.extend(_file(exported, row, documents.baseline) for row in measured or [None])
     return Comparison(
         run=documents.name,
         model=documents.model.name,
@@ -35,10 +35,11 @@ def compare(documents: RunDocuments) -> Comparison:
 
 
 def headline(comparison: Comparison) -> FileRow | None:
-    """Return the row the summary is about, or None when nothing was exported.
+    """Return the row that the summary shows, or None when no compressed file was exported.
 
-    It is the smallest compressed file; among its setups, one with a latency ratio comes before one
-    without, a real device before an emulated one, one thread before several.
+    It is the smallest compressed file. Of its setups, a measured one is preferred to an unmeasured
+    one, then a real device to an emulated one, a setup with a latency ratio to one without, and
+    one thread to several.
     """
 
     def rank(row: FileRow) -> tuple[int, bool, bool, bool, int]:
@@ -58,8 +59,7 @@ def headline(comparison: Comparison) -> FileRow | None:
 def _model(card: ModelCard, baseline: ModelCard | None) -> ModelRow:
     change = _change(card.test, baseline) if card.role == "compressed" else None
     curve = _curve_change(card.test, baseline) if card.role == "compressed" else None
-    alone = confusion.without_record(card.test, "232")
-    s = card.classes.index("S") if "S" in card.classes else None
+    dominant = confusion.dominant_records(card.test)
     return ModelRow(
         role=card.role,
         task=card.test.task,
@@ -74,7 +74,8 @@ def _model(card: ModelCard, baseline: ModelCard | None) -> ModelRow:
         test_macro_f1_ci95=card.test.macro_f1_ci95,
         recall={name: score.recall for name, score in card.test.per_class.items()},
         precision={name: score.precision for name, score in card.test.per_class.items()},
-        s_recall_without_232=None if alone is None or s is None else confusion.recall(alone, s),
+        recall_without_record={d.label: d.rest.recall for d in dominant},
+        s_recall_without_232={d.key: d.rest.recall for d in dominant}.get("s_without_232"),
         macro_f1_change=change.value if change else None,
         macro_f1_change_ci95=change.ci95 if change else None,
         val_macro_auroc=card.val.macro_auroc,
@@ -88,28 +89,32 @@ def _model(card: ModelCard, baseline: ModelCard | None) -> ModelRow:
     )
 
 
-def _change(test: Scores, baseline: ModelCard | None) -> confusion.Change | None:
-    return None if baseline is None else confusion.macro_f1_change(baseline.test, test)
+def _change(test: Scores, baseline: ModelCard | None) -> changes.Change | None:
+    return None if baseline is None else changes.macro_f1_change(baseline.test, test)
 
 
-def _curve_change(test: Scores, baseline: ModelCard | None) -> confusion.Change | None:
-    return None if baseline is None else confusion.macro_auroc_change(baseline.test, test)
+def _curve_change(test: Scores, baseline: ModelCard | None) -> changes.Change | None:
+    return None if baseline is None else changes.macro_auroc_change(baseline.test, test)
 
 
-def _file(one: Exported, measured: MeasuredRow | None, baseline: ModelCard | None) -> FileRow:
-    manifest = one.manifest
+def _file(exported: Exported, measured: MeasuredRow | None, baseline: ModelCard | None) -> FileRow:
+    manifest = exported.manifest
     change = _change(manifest.test, baseline) if manifest.test else None
     curve = _curve_change(manifest.test, baseline) if manifest.test else None
-    ideal, executed = _proxies(one)
+    counted = proxy.relative(
+        manifest.costs,
+        None if manifest.baseline is None else manifest.baseline.costs,
+        ProxyCoefficients(),
+    )
     return FileRow(
-        file=one.file,
-        label=one.label,
+        file=exported.file,
+        label=exported.label,
         role=manifest.role,
         target=manifest.target,
         format=manifest.format,
         dtype=manifest.dtype,
-        size_bytes=one.size_bytes,
-        sha256=one.sha256,
+        size_bytes=exported.size_bytes,
+        sha256=exported.sha256,
         data=manifest.data,
         task=manifest.task,
         accuracy=manifest.test.accuracy if manifest.test else None,
@@ -118,28 +123,13 @@ def _file(one: Exported, measured: MeasuredRow | None, baseline: ModelCard | Non
         macro_f1_change_ci95=change.ci95 if change else None,
         macro_auroc=manifest.test.macro_auroc if manifest.test else None,
         macro_auroc_change=curve.value if curve else None,
-        proxy_ideal=ideal,
-        proxy_executed=executed,
-        proxy_reason=None if executed is not None else "The file knows no baseline.",
+        proxy_ideal=counted.ideal,
+        proxy_executed=counted.executed,
+        proxy_reason=counted.reason,
         macs=sum(manifest.costs.macs.values()),
         weight_bytes=manifest.costs.weight_bytes,
         measured=measured,
         reason=None if measured else "Not measured yet. Run: edgeecg bench",
-    )
-
-
-def _proxies(one: Exported) -> tuple[float | None, float | None]:
-    baseline = one.manifest.baseline
-    coefficients = ProxyCoefficients()
-    if baseline is None:
-        return None, None
-    whole = proxy.executed(baseline.costs, coefficients)
-    if whole == 0:
-        return None, None
-    costs = one.manifest.costs
-    return (
-        proxy.ideal(costs, coefficients) / whole,
-        proxy.executed(costs, coefficients) / whole,
     )
 
 
@@ -182,13 +172,13 @@ def _measured(measurement: Measurement, documents: RunDocuments) -> MeasuredRow:
 
 
 def _reference(measurement: Measurement, documents: RunDocuments) -> Measurement | None:
-    """Return the baseline's float32 file of the same format in the same setup."""
+    """Return the measurement of the baseline's float32 file of this format in this setup."""
     wanted = {
-        one.sha256
-        for one in documents.exported
-        if one.manifest.role == "baseline"
-        and one.manifest.dtype == "float32"
-        and one.manifest.format == measurement.result.artifact.format
+        exported.sha256
+        for exported in documents.exported
+        if exported.manifest.role == "baseline"
+        and exported.manifest.dtype == "float32"
+        and exported.manifest.format == measurement.result.artifact.format
     }
     for other in documents.measurements:
         if other.result.artifact.sha256 in wanted and other.setup == measurement.setup:
@@ -203,7 +193,7 @@ def _latency_ratio(
         return None, _no_reference(measurement)
     p50 = reference.result.latency.p50_s
     if p50 == 0:
-        return None, "The baseline's median time reads as zero; the clock is too coarse."
+        return None, "The baseline's median time is zero; the resolution of the clock is too low."
     return measurement.result.latency.p50_s / p50, None
 
 

@@ -1,4 +1,4 @@
-"""The JSON documents of one run, read and sorted: what belongs to it, what does not, what lacks."""
+"""Reading the JSON documents of a run, and sorting out those that do not belong to it."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Measurement:
 
     Attributes:
         result: What was measured.
-        report: The document it stands in: suite, command line, time.
-        source: File name of that document.
-        created: When it was written.
+        report: The bench report with this result: suite, command line, time.
+        source: File name of the report.
+        created: When the report was written.
     """
 
     result: BenchResult
@@ -66,7 +66,7 @@ class Measurement:
 
     @property
     def setup(self) -> Setup:
-        """Device, whether it is emulated, runtime and threads: only equal setups are compared."""
+        """Device, whether it is emulated, runtime and threads. Only equal setups are compared."""
         device = self.result.device
         return device.name, device.emulated, self.result.runtime, self.result.latency.threads
 
@@ -80,11 +80,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something the page must say about a part that is missing or left out.
+    """A remark about a part that is missing or not used.
 
     Attributes:
         subject: The file or part.
-        text: What is the matter, and what to do about it.
+        text: Why, and what to do about it.
     """
 
     subject: str
@@ -93,15 +93,15 @@ class Remark:
 
 @dataclass(frozen=True)
 class RunDocuments:
-    """Everything a report is made from.
+    """All documents that a report is made from.
 
     Attributes:
         name: Name of the run.
         model: Card of the compressed model.
-        baseline: Card of the dense baseline, or None where the file is missing.
-        log: The compression steps, or None where the file is missing.
-        quantization: What int8 did to the model, or None where that was not asked for.
-        exported: Exported files that were made from these weights.
+        baseline: Card of the dense baseline, or None when the file is missing.
+        log: The compression steps, or None when the file is missing.
+        quantization: How the model was quantised, or None when that was not asked for.
+        exported: Exported files of the weights that the run has now.
         measurements: The newest measurement of each file in each setup, newest first.
         left_out: What was found and not used, with the reason.
     """
@@ -120,7 +120,7 @@ class RunDocuments:
         return [m for m in self.measurements if m.result.artifact.sha256 == exported.sha256]
 
     def missing(self) -> list[Remark]:
-        """Return the parts that are not there yet, each with the command that makes it."""
+        """Return the parts that do not exist yet, each with the command that makes it."""
         remarks: list[Remark] = []
         if self.baseline is None:
             remarks.append(Remark("Baseline", "baseline.json is missing. Run: edgeecg compress"))
@@ -142,11 +142,11 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
 
     Args:
         run: The run folder.
-        bench_files: BenchReports to use instead of the run folder's own, such as ones copied back
-            from a board.
+        bench_files: Bench reports to use instead of those in the run folder, e.g. reports that
+            were copied from a board.
 
     Raises:
-        SchemaError: A document is damaged or is something else; names the file.
+        SchemaError: A document is damaged or is something else; the message names the file.
         EdgeECGError: A document cannot be opened.
     """
     model = _load(run.model_card, ModelCard)
@@ -177,7 +177,7 @@ def _load(path: Path, value: type[_Document]) -> _Document:
     except OSError as error:
         raise EdgeECGError(
             f"{path} cannot be read.",
-            f"The system said: {error.strerror or error}.",
+            f"The operating system reports: {error.strerror or error}.",
             "Check the path and its permissions.",
         ) from error
     document = value.from_json(content, str(path))
@@ -186,7 +186,7 @@ def _load(path: Path, value: type[_Document]) -> _Document:
     except UnicodeEncodeError as error:
         raise SchemaError(
             f"{path} does not hold a valid {value.__name__}.",
-            f"It holds text that is not Unicode: {error.reason}.",
+            f"It contains text that is not Unicode: {error.reason}.",
             "The file is damaged; write it again.",
         ) from error
     return document
@@ -201,8 +201,9 @@ def _check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]
     for each in scores:
         if each.task == "records" and tuple(each.per_class) != classes:
             raise SchemaError(
-                f"{path} holds scores that do not fit its classes.",
-                f"{', '.join(classes)} were expected, and there are {', '.join(each.per_class)}.",
+                f"{path} has scores that do not match its classes.",
+                f"The classes are {', '.join(classes)}, and the scores are of "
+                f"{', '.join(each.per_class)}.",
                 "The file is damaged; write it again.",
             )
         if each.task == "records" and not each.confusion:
@@ -210,8 +211,8 @@ def _check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]
         for matrix in (each.confusion, *each.records.values()):
             if [len(row) for row in matrix] != [n] * n:
                 raise SchemaError(
-                    f"{path} holds a confusion matrix that does not fit its classes.",
-                    f"A {n} x {n} matrix was expected for {', '.join(classes)}.",
+                    f"{path} has a confusion matrix that does not match its classes.",
+                    f"It should be {n} x {n} for the classes {', '.join(classes)}.",
                     "The file is damaged; write it again.",
                 )
 
@@ -227,19 +228,17 @@ def _exported(
     exported: list[Exported] = []
     remarks: list[Remark] = []
     for path in sorted(run.artifacts.glob("*.json")):
-        one = _describe(path)
-        beside = path.with_name(one.file)
-        if one.manifest.weights_sha256 != weights.get(one.manifest.role):
-            remarks.append(
-                Remark(one.file, "made from other weights than this run holds now; export it again")
-            )
-        elif beside.is_file() and file_sha256(beside) != one.sha256:
-            remarks.append(
-                Remark(one.file, "not the file that its manifest describes; export it again")
-            )
+        found = _describe(path)
+        beside = path.with_name(found.file)
+        if found.manifest.weights_sha256 != weights.get(found.manifest.role):
+            text = "made from other weights than the run has now; export it again"
+            remarks.append(Remark(found.file, text))
+        elif beside.is_file() and file_sha256(beside) != found.sha256:
+            text = "not the file that its manifest describes; export it again"
+            remarks.append(Remark(found.file, text))
         else:
-            exported.append(one)
-    exported.sort(key=lambda one: (one.manifest.role != "baseline", one.manifest.target, one.file))
+            exported.append(found)
+    exported.sort(key=lambda e: (e.manifest.role != "baseline", e.manifest.target, e.file))
     return exported, remarks
 
 
@@ -280,11 +279,11 @@ def _measurements(
                         f"sha256 ({result.artifact.sha256[:12]}…)",
                     )
                 )
-    # Stable: of equal times, the file named last wins.
+    # The sort is stable: of equal times, the last file is used.
     found.sort(key=lambda m: m.created)
     newest = {(m.result.artifact.sha256, m.setup): m for m in found}
     if older := len(found) - len(newest):
-        remarks.append(Remark(f"{older} older results", "a newer measurement took their place"))
+        remarks.append(Remark(f"{older} older results", "replaced by a newer measurement"))
     return sorted(newest.values(), key=lambda m: m.created, reverse=True), remarks
 
 
@@ -295,6 +294,6 @@ def _created(path: Path, report: BenchReport) -> datetime:
         raise SchemaError(
             f"{path} does not hold a valid BenchReport.",
             f"created_utc should be an ISO 8601 time and is {report.created_utc!r}.",
-            "Measure again, or mend the key named.",
+            "Measure again, or correct this key.",
         ) from error
     return created if created.tzinfo else created.replace(tzinfo=UTC)

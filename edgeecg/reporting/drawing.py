@@ -1,4 +1,4 @@
-"""How a figure is drawn: inline SVG that takes its colours from the page, light or dark."""
+"""Drawing a figure: inline SVG with the colours of the page, light or dark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 
-# Each stands for a CSS variable of the page; replaced in the finished SVG.
+# Each colour represents a CSS variable of the page, which replaces it in the finished SVG.
 INK, GRID = "#010101", "#020202"
 SERIES = ("#030301", "#030302", "#030303", "#030304")
 _VARIABLES = {INK: "--ink", GRID: "--grid"} | {c: f"--s{i}" for i, c in enumerate(SERIES, 1)}
@@ -20,11 +20,11 @@ _WIDTH = 5.4
 
 @dataclass(frozen=True)
 class Figure:
-    """One drawing.
+    """One figure.
 
     Attributes:
-        title: What it shows, and on which data.
-        text: The same in words, for who cannot see it.
+        title: What it shows, and for which data.
+        text: The values in words, for readers who cannot see the figure.
         svg: The drawing, an ``<svg>`` element.
     """
 
@@ -37,9 +37,9 @@ def draw(title: str, text: str, height: float, paint: Callable[[Canvas], None]) 
     """Return a finished figure.
 
     Args:
-        title: What it shows, and on which data.
-        text: The same in words.
-        height: In inches; the width is that of the page's column.
+        title: What it shows, and for which data.
+        text: The values in words.
+        height: Height in inches; the width is that of the page's column.
         paint: Draws on the canvas.
     """
     name = "f" + re.sub(r"[^a-z0-9]+", "-", title.lower())
@@ -55,11 +55,11 @@ def _style(salt: str) -> AbstractContextManager[None]:
     return mpl.rc_context(
         {
             "svg.fonttype": "none",
-            # Ids in the file hang on it: the same figures give the same page.
+            # The ids in the file depend on it: equal figures give equal pages.
             "svg.hashsalt": salt,
             "font.family": "sans-serif",
             "font.size": 9,
-            # A $ in a name is no formula.
+            # A $ in a name does not start a formula.
             "text.parse_math": False,
             "text.color": INK,
             "axes.labelcolor": INK,
@@ -75,7 +75,7 @@ def _style(salt: str) -> AbstractContextManager[None]:
 
 
 def _inline(svg: str, name: str) -> str:
-    """Return the bare ``<svg>``: its own ids, colours from the page, scaled by the page."""
+    """Return the ``<svg>`` element with unique ids, and with size and colours set by the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
@@ -88,6 +88,6 @@ def _inline(svg: str, name: str) -> str:
     return svg
 
 
-def titled(title: str, tag: str) -> str:
-    """Return the title with what the data is in brackets, if there is something to say of it."""
-    return f"{title} ({tag})" if tag else title
+def titled(title: str, data: str) -> str:
+    """Return a title followed by the name of the data in brackets, if that is not empty."""
+    return f"{title} ({data})" if data else title

@@ -1,4 +1,4 @@
-"""The tables of one evaluation: a row per class, the confusion, and what a reader must know."""
+"""The tables of ``edgeecg evaluate``: scores by class, overall scores, confusion matrix."""
 
 from __future__ import annotations
 
@@ -7,36 +7,24 @@ from edgeecg.reporting.tables import Row, Table
 from edgeecg.schema import ClassScore, DataSummary, Ec57, Scores
 from edgeecg.statistics import confusion
 
-LARGE_RECORD = "232"
-"""Record of DS2 with three quarters of its S beats; figures of S stand with and without it."""
-
 _EC57 = (
-    "EC57: F and Q beats are called something too. An F or Q beat called V is no false positive "
-    "of V, and a Q beat called S is none of S; every other call of them counts."
+    "EC57: F and Q beats are classified, too. An F or Q beat classified as V is not a false "
+    "positive of V, nor a Q beat classified as S one of S; every other class given to them counts."
 )
 _INTERVALS = "95 % intervals are bootstrap intervals over patients."
 _HALF = "F1 is at a probability of 0.50; the thresholds were chosen on validation records."
 
 
 def tables(scored: Scores, data: DataSummary) -> list[Table]:
-    """Return the tables for what was scored.
+    """Return the tables of an evaluation.
 
     Args:
         scored: The scores.
-        data: The records they were computed on.
+        data: The records that they were computed on.
     """
     if scored.task == "records":
         return [_labels(scored, data), _means(scored, data)]
     return [_beats(scored, data), _means(scored, data), _confusion(scored, data)]
-
-
-def s_without_large_record(scored: Scores) -> ClassScore | None:
-    """Return the scores of S without record 232; None where there is no such record or no S."""
-    names = tuple(scored.per_class)
-    rest = confusion.without_record(scored, LARGE_RECORD)
-    if rest is None or "S" not in names:
-        return None
-    return confusion.class_score(rest, names.index("S"))
 
 
 def _beats(scored: Scores, data: DataSummary) -> Table:
@@ -45,12 +33,10 @@ def _beats(scored: Scores, data: DataSummary) -> Table:
         _beats_row(name, each, ec57.per_class.get(name) if ec57 else None)
         for name, each in scored.per_class.items()
     ]
-    alone = s_without_large_record(scored)
-    if alone is not None:
-        rows.append(_beats_row(f"S without record {LARGE_RECORD}", alone, None))
+    rows += [_beats_row(d.label, d.rest, None) for d in confusion.dominant_records(scored)]
     return Table(
         title="Scores by class",
-        scope=captions.split(data, scored.split),
+        data=captions.split(data, scored.split),
         head=("class", "beats", "Se", "+P", "F1", "EC57 +P", "EC57 F1"),
         rows=tuple(rows),
         notes=((_EC57,) if ec57 else ()),
@@ -90,7 +76,7 @@ def _labels(scored: Scores, data: DataSummary) -> Table:
     )
     return Table(
         title="Scores by class",
-        scope=captions.split(data, scored.split),
+        data=captions.split(data, scored.split),
         head=("class", "records", "AUROC", "AUPRC", "F1", "threshold", "F1 there"),
         rows=rows,
         notes=(_HALF,),
@@ -112,7 +98,7 @@ def _means(scored: Scores, data: DataSummary) -> Table:
     )
     return Table(
         title=f"Over all {units.count(scored.n)} {scored.task}",
-        scope=captions.split(data, scored.split),
+        data=captions.split(data, scored.split),
         head=("score", "value", "95 % interval"),
         rows=tuple(
             (name, units.fraction(value), units.interval(bounds) or units.MISSING)
@@ -129,8 +115,8 @@ def _confusion(scored: Scores, data: DataSummary) -> Table:
         (name, *map(units.count, row)) for name, row in zip(names, scored.confusion, strict=True)
     ]
     return Table(
-        title="Confusion: annotated down, called across",
-        scope=captions.split(data, scored.split),
+        title="Confusion matrix: annotated class down, predicted class across",
+        data=captions.split(data, scored.split),
         head=("", *names),
         rows=(*rows, *_outside(scored.ec57, names)),
     )

@@ -1,4 +1,4 @@
-"""The tables of what was measured: time and memory, energy, and the promise beside them."""
+"""The tables of measurements: latency and memory, energy, and proxy against measurement."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ def _measured(comparison: Comparison) -> list[tuple[FileRow, MeasuredRow]]:
 
 
 def emulated(text: str, by_emulator: bool) -> str:
-    """Return a figure with the word that keeps an emulator's from passing as the board's."""
+    """Return a figure, marked as emulated if it is.
+
+    Args:
+        text: The figure.
+        by_emulator: Whether it was measured in an emulator.
+    """
     return f"{text} emulated" if by_emulator else text
 
 
 def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
-    """Time, memory and agreement of each measured file; None without measurements."""
+    """Return the table of latency, memory and parity; None without measurements."""
     measured = _measured(comparison)
     if not measured:
         return None
@@ -46,14 +51,14 @@ def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
     ]
     return Table(
         title="Latency of one inference, batch 1, and memory",
-        scope=captions.general(documents.model.data),
+        data=captions.synthetic_only(documents.model.data),
         head=("file", "where", "p50", "p90", "p99", "first", "runs", "peak RSS",
               "same label as PyTorch"),
         rows=tuple(rows),
         notes=(
             *notes.lines(),
-            "Time around the bare invoke, after the warm-up. Peak RSS holds interpreter, runtime "
-            "and model.",
+            "Time of the invoke call alone, after a warm-up. Peak RSS includes interpreter, "
+            "runtime and model.",
             *_suites(documents),
             *_emulation_note(measured),
         ),
@@ -71,12 +76,12 @@ def _suites(documents: RunDocuments) -> list[str]:
 
 def _emulation_note(measured: Iterable[tuple[FileRow, MeasuredRow]]) -> tuple[str, ...]:
     if any(m.emulated for _, m in measured):
-        return ("Emulated: these times come from an emulator and are not the board's.",)
+        return ("Emulated: these times are from an emulator and not from the board.",)
     return ()
 
 
 def energy(documents: RunDocuments, comparison: Comparison) -> Table | None:
-    """Measured energy of each measured file, or why there is none; None without measurements."""
+    """Return the table of measured energy, or of the reasons; None without measurements."""
     measured = _measured(comparison)
     if not measured:
         return None
@@ -104,13 +109,13 @@ def energy(documents: RunDocuments, comparison: Comparison) -> Table | None:
         )
     return Table(
         title="Measured energy of one inference",
-        scope=captions.general(documents.model.data),
+        data=captions.synthetic_only(documents.model.data),
         head=("file", "where", "net", "95 % interval", "gross", "idle power", "detection limit",
               "meter"),
         rows=tuple(rows),
         notes=(
             *notes.lines(),
-            "Net: idle power subtracted. Not resolved: below twice the detection limit.",
+            "Net: without the idle power. Not resolved: below twice the detection limit.",
             *_replay_note(measured),
             *_emulation_note(measured),
         ),
@@ -119,7 +124,7 @@ def energy(documents: RunDocuments, comparison: Comparison) -> Table | None:
 
 def _replay_note(measured: Iterable[tuple[FileRow, MeasuredRow]]) -> tuple[str, ...]:
     if any(m.energy.replayed for _, m in measured):
-        return ("Replayed: a recorded or simulated stream, not this device's.",)
+        return ("Replayed: recorded or simulated values, not measured on this device.",)
     return ()
 
 
@@ -133,8 +138,8 @@ def _joule_interval(bounds: tuple[float, float] | None) -> str:
     return f"{units.joules(bounds[0])} to {units.joules(bounds[1])}"
 
 
-def promise(documents: RunDocuments, comparison: Comparison) -> Table | None:
-    """What the count promised beside what was measured; None without measurements."""
+def proxy_vs_measured(documents: RunDocuments, comparison: Comparison) -> Table | None:
+    """Return the table of the proxy against the measurement; None without measurements."""
     measured = _measured(comparison)
     if not measured:
         return None
@@ -142,8 +147,8 @@ def promise(documents: RunDocuments, comparison: Comparison) -> Table | None:
     rows: list[Row] = []
     for row, m in measured:
         separate = (
-            "Baseline and file were measured in separate bench calls; the machine may have changed "
-            "in between."
+            "Baseline and file were measured in separate calls of 'edgeecg bench'; the state of "
+            "the machine may have changed."
             if m.same_call is False
             else None
         )
@@ -160,15 +165,15 @@ def promise(documents: RunDocuments, comparison: Comparison) -> Table | None:
             )
         )
     return Table(
-        title="Promise and measurement, relative to the baseline's float32 file",
-        scope=captions.general(documents.model.data),
+        title="Proxy against measurement, relative to the baseline's float32 file",
+        data=captions.synthetic_only(documents.model.data),
         head=("file", "where", "proxy, ideal", "proxy, executed", "measured p50",
               "measured net energy", "p50 ÷ proxy", "energy ÷ proxy"),
         rows=tuple(rows),
         notes=(
             *notes.lines(),
-            "The last two columns divide by the executed proxy: 1 is a promise kept, 3 is three "
-            "times what the count promised.",
+            "The last two columns divide the measurement by the executed proxy: 1 means that the "
+            "proxy predicted it exactly, 3 that it is three times what the proxy predicted.",
             *_emulation_note(measured),
         ),
     )  # fmt: skip
@@ -183,11 +188,11 @@ def _no_joules(row: MeasuredRow) -> str:
 
 
 def breakdown(documents: RunDocuments) -> Table | None:
-    """Where the median goes; None without measurements."""
+    """Return the table that splits the median latency; None without measurements."""
     notes = Notes()
     rows: list[Row] = []
-    for one in documents.exported:
-        for m in documents.of(one):
+    for exported in documents.exported:
+        for m in documents.of(exported):
             parts = m.result.breakdown
             peak = parts.peak_macs_per_s
             cells = [
@@ -202,29 +207,29 @@ def breakdown(documents: RunDocuments) -> Table | None:
                 )
             ]
             shown = units.MISSING if peak is None else f"{units.significant(peak / 1e9)} GMACs/s"
-            rows.append((one.label, m.place, *cells, shown))
+            rows.append((exported.label, m.place, *cells, shown))
     if not rows:
         return None
     return Table(
-        title="Where the time goes: p50 = empty graph + roofline + rest",
-        scope=captions.general(documents.model.data),
+        title="Latency breakdown: p50 = empty graph + roofline + rest",
+        data=captions.synthetic_only(documents.model.data),
         head=("file", "where", "p50", "empty graph", "roofline", "rest", "measured peak"),
         rows=tuple(rows),
-        notes=(*notes.lines(), "Roofline: MACs over the core's measured peak."),
+        notes=(*notes.lines(), "Roofline: MACs divided by the measured peak of the core."),
     )
 
 
 def duty_cycle(documents: RunDocuments) -> Table | None:
-    """Latency at a slow rate, where that was asked for; None otherwise."""
+    """Return the table of latency at a fixed rate; None when that was not measured."""
     rows: list[Row] = []
-    for one in documents.exported:
-        for m in documents.of(one):
+    for exported in documents.exported:
+        for m in documents.of(exported):
             for slow in m.result.duty_cycle:
                 spin = "no switch" if slow.spin is None else ("on" if slow.spin else "off")
                 times = (slow.p50_s, slow.p90_s, slow.p99_s)
                 rows.append(
                     (
-                        one.label,
+                        exported.label,
                         m.place,
                         f"{units.plain(slow.rate_hz)} per second",
                         spin,
@@ -235,8 +240,8 @@ def duty_cycle(documents: RunDocuments) -> Table | None:
     if not rows:
         return None
     return Table(
-        title="Latency at a wearable's rate",
-        scope=captions.general(documents.model.data),
+        title="Latency at a fixed rate",
+        data=captions.synthetic_only(documents.model.data),
         head=("file", "where", "rate", "threads spin", "p50", "p90", "p99", "runs"),
         rows=tuple(rows),
     )

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: no script, no font, no picture from elsewhere."""
+"""The report as one self-contained HTML page, without scripts, fonts or external images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from edgeecg.reporting.tables import Table
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure of the summary.
+    """One number of the summary.
 
     Attributes:
         name: What it is.
-        value: The figure.
-        detail: What it is compared to, or why it is missing.
+        value: The number as text.
+        detail: What it is compared with, or why it is missing.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Section:
     Attributes:
         title: Its heading.
         tables: Its tables.
-        missing: What to say, and what to run, when there is no table.
-        folded: Whether the reader has to open it.
+        missing: Why there is no table and which command makes it; shown without tables.
+        folded: Whether the section is collapsed at first.
     """
 
     title: str
@@ -50,8 +50,8 @@ def render(documents: RunDocuments, comparison: Comparison) -> str:
     """Return the page as HTML text.
 
     Args:
-        documents: The run, as read.
-        comparison: Its figures side by side.
+        documents: The documents of the run.
+        comparison: The figures of the run.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -65,7 +65,7 @@ def render(documents: RunDocuments, comparison: Comparison) -> str:
     return environment.get_template("page.html.j2").render(
         title=f"{card.name} on {captions.title(card.data)}",
         synthetic=card.data.source == "synthetic",
-        scope=captions.test(card.data),
+        data=captions.test(card.data),
         task=comparison.task,
         run=documents.name,
         notice=card.notice,
@@ -79,13 +79,18 @@ def render(documents: RunDocuments, comparison: Comparison) -> str:
 
 
 def sections(documents: RunDocuments, comparison: Comparison) -> list[Section]:
-    """Return the page's tables, part by part."""
+    """Return the sections of the page with their tables.
+
+    Args:
+        documents: The documents of the run.
+        comparison: The figures of the run.
+    """
     missing = {remark.subject: remark.text for remark in documents.missing()}
     cards = [card for card in (documents.baseline, documents.model) if card is not None]
     by_record = provenance.records(documents)
     measurements = missing.get("Measurements", "No exported file yet, so nothing to measure.")
-    promised = _some(
-        measured.promise(documents, comparison),
+    measurement_tables = _some(
+        measured.proxy_vs_measured(documents, comparison),
         measured.latency(documents, comparison),
         measured.energy(documents, comparison),
         measured.breakdown(documents),
@@ -98,16 +103,16 @@ def sections(documents: RunDocuments, comparison: Comparison) -> list[Section]:
             _some(tables.files(documents, comparison)),
             missing.get("Exported files", ""),
         ),
-        Section("Measured on the device", promised, measurements),
+        Section("Measured on the device", measurement_tables, measurements),
         Section(
             "Compression",
             _some(tables.steps(documents)),
-            missing.get("Compression steps", "The log holds no finished step."),
+            missing.get("Compression steps", "The log has no finished step."),
         ),
         Section(
             "Test records and confusion",
             _some(by_record, *(provenance.confusion(card) for card in cards)),
-            "Answers to single records are not kept.",
+            "The scores of single records are not stored.",
             folded=True,
         ),
         Section("Provenance", tuple(provenance.tables(documents)), folded=True),
@@ -119,7 +124,12 @@ def _some(*found: Table | None) -> tuple[Table, ...]:
 
 
 def tiles(comparison: Comparison, row: FileRow | None) -> list[Tile]:
-    """Return the summary: what compression and export gained, and what it cost."""
+    """Return the summary: size, MACs, proxy, latency, energy and score against the baseline.
+
+    Args:
+        comparison: The figures of the run.
+        row: The exported file that the summary is about, or None.
+    """
     after = comparison.models[-1]
     before = comparison.models[0] if len(comparison.models) > 1 else None
     found: list[Tile] = []
@@ -131,7 +141,7 @@ def tiles(comparison: Comparison, row: FileRow | None) -> list[Tile]:
     if row is None:
         found.append(_score(after.headline))
         return found
-    ideal = f"ideal {units.ratio(row.proxy_ideal)}; relative, no joules"
+    ideal = f"ideal {units.ratio(row.proxy_ideal)}; relative, not in joules"
     found.append(Tile("Proxy, executed", units.ratio(row.proxy_executed), ideal))
     found += [_latency(row), _energy(row)]
     found.append(_score(row.headline))
@@ -169,7 +179,7 @@ def _energy(row: FileRow) -> Tile:
     if m is None:
         return Tile("Energy", "not measured", row.reason or units.MISSING)
     if m.energy.tier != "measured":
-        # The whole reason stands under the energy table; a tile has room for its first sentence.
+        # The first sentence only; the whole reason is below the energy table.
         why = (m.energy.reason or units.MISSING).partition(". ")[0]
         return Tile("Energy", m.energy.tier, f"{why.removesuffix('.')}.")
     tag = " (replayed)" if m.energy.replayed else ""
@@ -188,7 +198,7 @@ def _energy(row: FileRow) -> Tile:
 def _score(score: Headline) -> Tile:
     name = score.name[0].upper() + score.name[1:]
     if score.value is None:
-        return Tile(name, "not tested", "This file has no scores of its own.")
+        return Tile(name, "not tested", "This file was not scored.")
     if score.change is None:
         return Tile(name, units.fraction(score.value), "no baseline to compare with")
     spread = tables.change(score.change, score.ci95)

@@ -15,32 +15,37 @@ from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow
 
 
 def all_figures(documents: RunDocuments, comparison: Comparison) -> list[Figure]:
-    """Draw every figure that the documents allow."""
-    tag = captions.general(documents.model.data)
+    """Draw all figures for which there is data.
+
+    Args:
+        documents: The documents of the run.
+        comparison: The figures of the run.
+    """
+    data = captions.synthetic_only(documents.model.data)
     found = [
         training_curves.steps(documents),
         training_curves.losses(documents),
-        _layers(documents, tag),
+        _layers(documents, data),
     ]
     places = dict.fromkeys(m.place for m in documents.measurements)
     for place in places:
-        found.append(_latency(documents, place, tag))
-        found.append(_promise(comparison, place, tag))
+        found.append(_latency(documents, place, data))
+        found.append(_proxy_vs_measured(comparison, place, data))
     return [figure for figure in found if figure is not None]
 
 
-def _layers(documents: RunDocuments, tag: str) -> Figure | None:
+def _layers(documents: RunDocuments, data: str) -> Figure | None:
     if documents.baseline is not None:
         before = _flat(documents.baseline.widths)
         after = _flat(documents.model.widths)
         if before.keys() == after.keys() and before != after:
             bars = {"baseline": list(before.values()), "compressed": list(after.values())}
-            return _bars(titled("Channels of each layer", tag), list(before), bars, "channels")
+            return _bars(titled("Channels of each layer", data), list(before), bars, "channels")
     if documents.log is None or not documents.log.steps:
         return None
     sparsity = documents.log.steps[-1].layer_sparsity
-    bars = {"gone or zero": [100 * value for value in sparsity.values()]}
-    title = titled("Weights gone or zero in each layer", tag)
+    bars = {"removed or zero": [100 * value for value in sparsity.values()]}
+    title = titled("Weights of each layer that are removed or zero", data)
     return _bars(title, list(sparsity), bars, "percent") if sparsity else None
 
 
@@ -59,7 +64,7 @@ def _bars(
     unit: str,
     line_at: float | None = None,
 ) -> Figure:
-    """Draw groups of horizontal bars, a group for each name, a gap where a value is None."""
+    """Draw a group of horizontal bars for each name; a value that is None leaves a gap."""
     thick = 0.8 / len(bars)
 
     def paint(canvas: Canvas) -> None:
@@ -104,9 +109,9 @@ def _short(name: str) -> str:
     return shown if len(shown) <= 28 else shown[:27] + "…"
 
 
-def _latency(documents: RunDocuments, place: str, tag: str) -> Figure | None:
-    labels = {one.sha256: one.label for one in documents.exported}
-    here = [m for one in documents.exported for m in documents.of(one) if m.place == place]
+def _latency(documents: RunDocuments, place: str, data: str) -> Figure | None:
+    labels = {exported.sha256: exported.label for exported in documents.exported}
+    here = [m for each in documents.exported for m in documents.of(each) if m.place == place]
     names = [labels[m.result.artifact.sha256] for m in here]
 
     def paint(canvas: Canvas) -> None:
@@ -134,7 +139,7 @@ def _latency(documents: RunDocuments, place: str, tag: str) -> Figure | None:
         f"p99 {units.seconds(m.result.latency.p99_s)}"
         for name, m in zip(names, here, strict=True)
     )
-    title = titled(f"Latency on {place}", tag)
+    title = titled(f"Latency on {place}", data)
     return draw(title, text, 1.0 + 0.32 * len(here), paint)
 
 
@@ -147,7 +152,7 @@ def _box(measurement: Measurement) -> dict[str, float]:
     return dict(zip(("whislo", "q1", "med", "q3", "whishi"), spots, strict=True))
 
 
-def _promise(comparison: Comparison, place: str, tag: str) -> Figure | None:
+def _proxy_vs_measured(comparison: Comparison, place: str, data: str) -> Figure | None:
     here: list[tuple[FileRow, MeasuredRow]] = [
         (row, row.measured)
         for row in comparison.files
@@ -162,5 +167,5 @@ def _promise(comparison: Comparison, place: str, tag: str) -> Figure | None:
     shown = {name: values for name, values in bars.items() if any(v is not None for v in values)}
     if not shown:
         return None
-    title = titled(f"Promise and measurement on {place}", tag)
+    title = titled(f"Proxy against measurement on {place}", data)
     return _bars(title, [row.label for row, _ in here], shown, "relative to the baseline", 1.0)

@@ -1,4 +1,4 @@
-"""Where every figure comes from: hashes, versions, command lines, settings, the device's state."""
+"""Where every figure comes from: hashes, versions, commands, settings, state of the device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgeecg.schema import DeviceState, MeasuredCosts, ModelCard, Preprocessing,
 
 
 def tables(documents: RunDocuments) -> list[Table]:
-    """Return what another person needs to get the same figures."""
+    """Return the tables with everything that is needed to reproduce the figures."""
     found = [_weights(documents), _data(documents), *_settings(documents)]
     if documents.exported:
         found.append(_files(documents))
@@ -20,7 +20,7 @@ def tables(documents: RunDocuments) -> list[Table]:
 
 
 def records(documents: RunDocuments) -> Table | None:
-    """Return accuracy of each test record, baseline beside compressed; None without records."""
+    """Return the accuracy of both models on each test record; None without records."""
     after = documents.model.test
     if not after.records:
         return None
@@ -40,19 +40,19 @@ def records(documents: RunDocuments) -> Table | None:
         )
     return Table(
         title="Accuracy by test record",
-        scope=captions.test(documents.model.data),
+        data=captions.test(documents.model.data),
         head=("record", "beats", *documents.model.classes, "baseline", "compressed"),
         rows=tuple(rows),
     )
 
 
 def confusion(card: ModelCard) -> Table | None:
-    """Return the test confusion matrix of one model; None where records have several classes."""
+    """Return the test confusion matrix of one model; None when records have several classes."""
     if not card.test.confusion:
         return None
     return Table(
         title=f"Confusion of the {card.role} model: annotated class down, predicted class across",
-        scope=captions.test(card.data),
+        data=captions.test(card.data),
         head=("", *card.classes),
         rows=_matrix(card.test, card.classes),
     )
@@ -71,7 +71,7 @@ def _accuracy(matrix: tuple[tuple[int, ...], ...] | None) -> str:
 
 
 def _pairs(title: str, rows: Iterable[Row]) -> Table:
-    return Table(title=title, scope="", head=("what", "value"), rows=tuple(rows))
+    return Table(title=title, data="", head=("what", "value"), rows=tuple(rows))
 
 
 def _weights(documents: RunDocuments) -> Table:
@@ -101,10 +101,10 @@ def _data(documents: RunDocuments) -> Table:
         ("validation records", _names(data.val_records)),
         ("test records", _names(data.test_records)),
     ]
-    things = captions.things(data)
-    rows += [(f"{things}, {split}", _counts(beats)) for split, beats in data.beats.items()]
+    kind = captions.sample_kind(data)
+    rows += [(f"{kind}, {split}", _counts(beats)) for split, beats in data.beats.items()]
     rows += [
-        (f"{things} left out", _counts(data.skipped) or "none"),
+        (f"{kind} left out", _counts(data.skipped) or "none"),
         ("content sha256", data.content_sha256),
         ("licence and citation", data.licence),
         *_preprocessing(documents.model.preprocessing),
@@ -136,13 +136,16 @@ def _preprocessing(made: Preprocessing) -> list[Row]:
             )
         )
     if made.reference is not None:
-        text = f"second half of the signal: minus the mean of {made.reference.beats} beats before"
+        text = (
+            "second half of the signal: minus the mean of the previous "
+            f"{made.reference.beats} beats"
+        )
         rows.append(("patient's mean beat", text))
     return rows
 
 
 def _names(records: tuple[str, ...]) -> str:
-    # Folds have names of two words.
+    # The names of folds have two words.
     return (", " if any(" " in name for name in records) else " ").join(records)
 
 
@@ -195,11 +198,11 @@ def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[Row]:
 
 def _files(documents: RunDocuments) -> Table:
     rows: list[Row] = []
-    for one in documents.exported:
-        manifest = one.manifest
+    for exported in documents.exported:
+        manifest = exported.manifest
         versions = ", ".join(f"{name} {v}" for name, v in manifest.versions.items())
         rows += [
-            (one.file, f"sha256 {one.sha256}"),
+            (exported.file, f"sha256 {exported.sha256}"),
             ("made with", versions or units.MISSING),
             ("git revision", units.plain(manifest.git_revision)),
         ]
@@ -207,7 +210,7 @@ def _files(documents: RunDocuments) -> Table:
 
 
 def _one_per_report(documents: RunDocuments) -> list[Measurement]:
-    """Return one measurement of each bench document and setup; the rest say the same."""
+    """Return one measurement per bench report and setup, since the others have equal settings."""
     seen = {(m.source, m.created, m.setup): m for m in reversed(documents.measurements)}
     return list(seen.values())[::-1]
 
@@ -229,7 +232,7 @@ def _bench(measurement: Measurement, documents: RunDocuments) -> Table:
     ]
     rows += [(f"suite: {name}", text) for name, text in _flat(report.suite)]
     table = _pairs(f"Bench on {measurement.place}", rows)
-    return Table(table.title, captions.general(documents.model.data), table.head, table.rows)
+    return Table(table.title, captions.synthetic_only(documents.model.data), table.head, table.rows)
 
 
 def _pinned(cpu: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The values a report is made of, and what ``edgeecg report --json`` writes."""
+"""The values of a report; ``edgeecg report --json`` writes them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edgeecg.schema import DType, Energy, Format, Role, Source, Task, Value
 
 @dataclass(frozen=True)
 class Headline:
-    """The score that decisions are taken by, and what became of it.
+    """The main score, and its change.
 
     Attributes:
-        name: ``"macro-F1"``, or ``"macro AUROC"`` for records.
-        value: On the test records, or None when not tested.
-        change: That minus the baseline's, or None.
-        ci95: Its paired bootstrap 95 % interval, or None.
+        name: ``"macro-F1"`` for beats, ``"macro AUROC"`` for records.
+        value: Score on the test records, or None when not tested.
+        change: ``value`` minus the baseline's score, or None.
+        ci95: Paired bootstrap 95 % interval of ``change``, or None.
     """
 
     name: str
@@ -30,27 +30,31 @@ class ModelRow(Value):
 
     Attributes:
         role: Dense baseline or compressed model.
-        task: One class per heartbeat, or any number per record.
-        parameters: Parameters in the module.
-        nonzero_parameters: Parameters that are not exactly zero.
+        task: ``"beats"``: one class per heartbeat; ``"records"``: any number of classes per record.
+        parameters: Number of parameters.
+        nonzero_parameters: Number of parameters that are not exactly zero.
         macs: Multiply-accumulates per inference.
         val_accuracy: Accuracy on the validation records.
         val_macro_f1: Macro-F1 on the validation records.
         test_accuracy: Accuracy on the test records.
-        test_accuracy_ci95: Its bootstrap 95 % interval over records, or None.
+        test_accuracy_ci95: Bootstrap 95 % interval of ``test_accuracy`` over records, or None.
         test_macro_f1: Macro-F1 on the test records.
-        test_macro_f1_ci95: Its bootstrap 95 % interval over records, or None.
-        recall: Se by class on the test records.
-        precision: +P by class on the test records.
-        s_recall_without_232: Se of S with record 232 left out, or None where there is no 232.
+        test_macro_f1_ci95: Bootstrap 95 % interval of ``test_macro_f1`` over records, or None.
+        recall: Sensitivity by class on the test records.
+        precision: Positive predictivity by class on the test records.
+        recall_without_record: Sensitivity without a class's dominant record, which holds more than
+            half of the class's beats, e.g. ``{"S without record 101": 0.5}``.
+        s_recall_without_232: That of class S when its dominant record is 232; kept for scripts.
         macro_f1_change: Test macro-F1 minus the baseline's, or None.
-        macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
-        val_macro_auroc: Macro AUROC on the validation records; None for beats, like the rest.
+        macro_f1_change_ci95: Paired bootstrap 95 % interval of ``macro_f1_change`` over records, or
+            None.
+        val_macro_auroc: Macro AUROC on the validation records. This and all AUROC and AUPRC values
+            below are None for beats.
         test_macro_auroc: Macro AUROC on the test records.
-        test_macro_auroc_ci95: Its bootstrap 95 % interval over patients.
+        test_macro_auroc_ci95: Bootstrap 95 % interval of ``test_macro_auroc`` over patients.
         test_macro_auprc: Macro average precision on the test records.
-        test_macro_auprc_ci95: Its bootstrap 95 % interval over patients.
-        auroc: AUROC by class on the test records; None for a class that has none.
+        test_macro_auprc_ci95: Bootstrap 95 % interval of ``test_macro_auprc`` over patients.
+        auroc: AUROC by class on the test records; None for a class without one.
         macro_auroc_change: Test macro AUROC minus the baseline's.
         weights_sha256: Hash of the weights.
     """
@@ -68,6 +72,7 @@ class ModelRow(Value):
     test_macro_f1_ci95: tuple[float, float] | None
     recall: dict[str, float]
     precision: dict[str, float]
+    recall_without_record: dict[str, float]
     s_recall_without_232: float | None
     macro_f1_change: float | None
     macro_f1_change_ci95: tuple[float, float] | None
@@ -82,7 +87,7 @@ class ModelRow(Value):
 
     @property
     def headline(self) -> Headline:
-        """The test score that decisions are taken by."""
+        """The main test score."""
         if self.task == "records":
             return Headline("macro AUROC", self.test_macro_auroc, self.macro_auroc_change, None)
         change, ci95 = self.macro_f1_change, self.macro_f1_change_ci95
@@ -90,37 +95,38 @@ class ModelRow(Value):
 
 
 class MeasuredRow(Value):
-    """What was measured, and how far it lies from what the count had promised.
+    """One measurement of an exported file, compared with its proxy.
 
     Attributes:
         place: Device, runtime and threads in words.
         device: Device profile.
-        emulated: Whether an emulator stood in for the device.
+        emulated: Whether the device was emulated.
         runtime: Runtime and version.
-        threads: Threads the runtime was given.
+        threads: Number of threads of the runtime.
         created_utc: When it was measured.
-        source: The bench document it stands in.
-        n: Timed runs.
+        source: File name of the bench report.
+        n: Number of timed runs.
         p50_s: Median latency.
         p90_s: 90th percentile.
         p99_s: 99th percentile.
-        first_s: The first inference.
-        energy: The energy, or why there is none.
-        proxy_ideal: Proxy relative to the baseline with this device's coefficients, or None.
-        proxy_executed: The same as executed, or None.
+        first_s: Time of the first inference.
+        energy: The energy of one inference, or why there is none.
+        proxy_ideal: Ideal proxy relative to the baseline, with this device's coefficients, or None.
+        proxy_executed: Executed proxy relative to the baseline, or None.
         latency_ratio: p50 relative to the baseline's float32 file in the same setup, or None.
-        energy_ratio: Net joules relative to that file's, by the same meter, or None.
-        latency_over_proxy: ``latency_ratio / proxy_executed``; 1 is a promise kept, or None.
+        energy_ratio: Net energy relative to that file's, by the same meter, or None.
+        latency_over_proxy: ``latency_ratio / proxy_executed``; 1 when the proxy predicted the
+            latency exactly; or None.
         energy_over_proxy: ``energy_ratio / proxy_executed``, or None.
         latency_reason: Why there is no latency ratio, or None.
         energy_reason: Why there is no energy ratio, or None.
         same_call: Whether the baseline's file was measured in the same bench call, or None.
         peak_rss_bytes: Peak resident memory, or None.
         memory_reason: Why there is no memory figure, or None.
-        probe_n: Probe windows compared on the device, or None.
+        probe_n: Number of probe windows compared on the device, or None.
         max_abs_diff: Largest difference of a logit from PyTorch's, or None.
-        label_agreement: Part of the probe windows with the same label, or None.
-        parity_reason: Why there is no parity, or None.
+        label_agreement: Fraction of the probe windows with the same label, or None.
+        parity_reason: Why the outputs were not compared, or None.
     """
 
     place: str
@@ -154,7 +160,7 @@ class MeasuredRow(Value):
 
 
 class FileRow(Value):
-    """One exported file in one measuring setup, or unmeasured.
+    """One exported file in one measuring setup, or not measured.
 
     Attributes:
         file: File name.
@@ -165,18 +171,19 @@ class FileRow(Value):
         dtype: Type the weights are stored and multiplied in.
         size_bytes: Size of the file.
         sha256: Hash of the file.
-        data: Source of the records behind it.
-        task: One class per heartbeat, or any number per record.
-        accuracy: Accuracy of this very file on the test records, or None.
-        macro_f1: Macro-F1 of this very file on the test records, or None.
-        macro_f1_change: That minus the PyTorch baseline's, or None.
-        macro_f1_change_ci95: Its paired bootstrap 95 % interval over records, or None.
-        macro_auroc: Macro AUROC of this very file on the test records; None for beats.
-        macro_auroc_change: That minus the PyTorch baseline's, or None.
-        proxy_ideal: Proxy relative to the baseline, zeros free, or None.
-        proxy_executed: Proxy relative to the baseline, as executed, or None.
-        proxy_reason: Why a proxy is None, or None.
-        macs: MACs the runtime executes.
+        data: Source of the records that the model was trained and tested on.
+        task: ``"beats"``: one class per heartbeat; ``"records"``: any number of classes per record.
+        accuracy: Accuracy of the file itself on the test records, or None.
+        macro_f1: Macro-F1 of the file itself on the test records, or None.
+        macro_f1_change: ``macro_f1`` minus that of the PyTorch baseline, or None.
+        macro_f1_change_ci95: Paired bootstrap 95 % interval of ``macro_f1_change`` over records, or
+            None.
+        macro_auroc: Macro AUROC of the file itself on the test records; None for beats.
+        macro_auroc_change: ``macro_auroc`` minus that of the PyTorch baseline, or None.
+        proxy_ideal: Ideal proxy relative to the baseline, or None.
+        proxy_executed: Executed proxy relative to the baseline, or None.
+        proxy_reason: Why the proxies are None, or None.
+        macs: MACs that the runtime executes.
         weight_bytes: Bytes of weights in the file.
         measured: The measurement, or None.
         reason: Why there is no measurement, or None.
@@ -208,7 +215,7 @@ class FileRow(Value):
 
     @property
     def headline(self) -> Headline:
-        """The test score that decisions are taken by."""
+        """The main test score."""
         if self.task == "records":
             return Headline("macro AUROC", self.macro_auroc, self.macro_auroc_change, None)
         return Headline("macro-F1", self.macro_f1, self.macro_f1_change, self.macro_f1_change_ci95)
@@ -220,13 +227,13 @@ class Comparison(Value):
     Attributes:
         run: Name of the run.
         model: Architecture.
-        task: One class per heartbeat, or any number per record.
-        data: Source of the records behind every figure.
+        task: ``"beats"``: one class per heartbeat; ``"records"``: any number of classes per record.
+        data: Source of the records that the model was trained and tested on.
         models: The PyTorch models, baseline first.
-        files: The exported files, one row for each setup they were measured in.
+        files: The exported files, one row for each measuring setup.
     """
 
-    version: ClassVar[str] = "edgeecg.reporting/1"
+    version: ClassVar[str] = "edgeecg.report/1"
 
     run: str
     model: str

@@ -1,4 +1,4 @@
-"""The tables of models, files and compression steps: typed rows in, text cells out."""
+"""The tables of models, exported files and compression steps."""
 
 from __future__ import annotations
 
@@ -8,43 +8,48 @@ from edgeecg.reporting import captions, units
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, ModelRow
 from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Scores
-from edgeecg.statistics import confusion
+from edgeecg.statistics import changes
 
 Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table, ready to be shown.
+    """One table of text cells.
 
     Attributes:
-        title: What it holds.
-        scope: Which data its figures stand for; shown behind the title.
+        title: What it shows.
+        data: The data that the figures are about; shown after the title.
         head: Column headings.
         rows: Cells, row by row; the first of each is the row's heading.
-        notes: What a marker such as ``[1]`` in a cell refers to, in order; then what has none.
+        notes: The numbered notes, for markers such as ``[1]`` in a cell; then the others.
     """
 
     title: str
-    scope: str
+    data: str
     head: Row
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def caption(self) -> str:
-        """Title and scope in one line."""
-        return f"{self.title} ({self.scope})" if self.scope else self.title
+        """Title and data in one line."""
+        return f"{self.title} ({self.data})" if self.data else self.title
 
 
 class Notes:
-    """Collects the reasons a table needs and numbers each once."""
+    """Collects the notes of a table, and numbers each once."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
 
     def mark(self, cell: str, reason: str | None) -> str:
-        """Return the cell with the number of its reason, or as it is where there is none."""
+        """Return the cell with the number of its note, or unchanged without one.
+
+        Args:
+            cell: Text of the cell.
+            reason: Text of the note, or None.
+        """
         if not reason:
             return cell
         if reason not in self._texts:
@@ -52,12 +57,12 @@ class Notes:
         return f"{cell} [{self._texts.index(reason) + 1}]"
 
     def lines(self) -> tuple[str, ...]:
-        """Return the numbered reasons."""
+        """Return the numbered notes."""
         return tuple(f"[{n}] {text}" for n, text in enumerate(self._texts, 1))
 
 
 def models(documents: RunDocuments, comparison: Comparison) -> Table:
-    """Baseline beside compressed: scores of the PyTorch models, parameters, MACs."""
+    """Return the table that compares the PyTorch models: parameters, MACs and scores."""
     after = comparison.models[-1]
     before = comparison.models[0] if len(comparison.models) > 1 else None
     notes = Notes()
@@ -68,8 +73,8 @@ def models(documents: RunDocuments, comparison: Comparison) -> Table:
         *_model_classes(before, after, documents.model.classes),
     ]
     return Table(
-        title="Baseline beside compressed, as PyTorch models",
-        scope=captions.test(documents.model.data),
+        title="Baseline and compressed PyTorch model",
+        data=captions.test(documents.model.data),
         head=("", "baseline", "compressed", "change"),
         rows=tuple(lines),
         notes=(*notes.lines(), *captions.footnotes(documents.model.data)),
@@ -93,7 +98,7 @@ def _model_costs(before: ModelRow | None, after: ModelRow, per: str) -> list[Row
 
 
 def _model_means(before: ModelRow | None, after: ModelRow, notes: Notes) -> list[Row]:
-    """Return the scores over all classes, each with its interval."""
+    """Return the scores over all classes, with their intervals."""
 
     def spread(row: ModelRow | None, value: float | None, ci: tuple[float, float] | None) -> str:
         if row is None:
@@ -139,7 +144,7 @@ def _model_means(before: ModelRow | None, after: ModelRow, notes: Notes) -> list
 
 
 def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> list[Row]:
-    """Return the scores of each class, and those of the validation records."""
+    """Return the scores of each class, and those on the validation records."""
 
     def line(name: str, old: float | None, new: float | None) -> Row:
         moved = None if old is None or new is None else new - old
@@ -156,10 +161,8 @@ def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> li
         rows.append(
             line(f"+P (precision) of {name}", b and b.precision.get(name), a.precision.get(name))
         )
-    if a.s_recall_without_232 is not None:
-        rows.append(
-            line("Se of S without record 232", b and b.s_recall_without_232, a.s_recall_without_232)
-        )
+    for label, recall in a.recall_without_record.items():
+        rows.append(line(f"Se of {label}", b and b.recall_without_record.get(label), recall))
     rows.append(line("validation accuracy", b and b.val_accuracy, a.val_accuracy))
     rows.append(line("validation macro-F1", b and b.val_macro_f1, a.val_macro_f1))
     if a.task == "records":
@@ -168,17 +171,17 @@ def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> li
 
 
 def change(value: float | None, ci95: tuple[float, float] | None) -> str:
-    """Return a difference of a score with its interval, and ``tie`` where that holds zero."""
+    """Return a change of a score with its interval, and "a tie" when that contains zero."""
     if value is None:
         return units.DASH
     if ci95 is None:
         return f"{units.change(value)}, no interval"
-    tie = ", a tie" if confusion.Change(value, ci95).tie else ""
+    tie = ", a tie" if changes.Change(value, ci95).tie else ""
     return f"{units.change(value)} {units.interval(ci95)}{tie}"
 
 
 def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
-    """Each exported file: size, its own scores, what the count promises; None without files."""
+    """Return the table of exported files: size, scores and proxy; None without files."""
     seen: dict[str, FileRow] = {}
     for row in comparison.files:
         seen.setdefault(row.sha256, row)
@@ -206,7 +209,7 @@ def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
         )
     return Table(
         title="Exported files",
-        scope=captions.test(documents.model.data),
+        data=captions.test(documents.model.data),
         head=(
             "file", "weights", "size", "accuracy", score_name, "change from baseline", "MACs",
             "proxy, ideal", "proxy, executed", "same label as PyTorch",
@@ -214,11 +217,11 @@ def files(documents: RunDocuments, comparison: Comparison) -> Table | None:
         rows=tuple(rows),
         notes=(
             *notes.lines(),
-            f"1 kB is 1000 bytes. Accuracy and {score_name} are the file's own, not those of the "
-            "PyTorch model; the change is from the PyTorch baseline.",
+            f"1 kB is 1000 bytes. Accuracy and {score_name} were computed with the file itself, "
+            "not with the PyTorch model; the change is from the PyTorch baseline.",
             "The proxy is an analytic count relative to the baseline's float32 file of the same "
             "format (45 nm coefficients). It has no unit. Ideal: zero weights cost nothing. "
-            "Executed: what the runtime really multiplies.",
+            "Executed: everything that the runtime multiplies.",
             *captions.footnotes(documents.model.data),
         ),
     )  # fmt: skip
@@ -229,12 +232,12 @@ def _or_untested(value: float | None) -> str:
 
 
 def agreement(value: float | None) -> str:
-    """Return label agreement as a percentage, or words."""
+    """Return a label agreement as a percentage, or "not checked"."""
     return "not checked" if value is None else units.percent(value)
 
 
 def steps(documents: RunDocuments) -> Table | None:
-    """One row per prune-and-fine-tune step; None without a log."""
+    """Return the table of prune-and-fine-tune steps; None without a log."""
     log = documents.log
     if log is None or not log.steps:
         return None
@@ -268,38 +271,38 @@ def steps(documents: RunDocuments) -> Table | None:
         start = (_dense_row(dense, (units.DASH,) * aimed, predicted(1.0), classes),)
     return Table(
         title="Compression, step by step",
-        scope=captions.validation(log.data),
+        data=captions.validation(log.data),
         head=("step", *(("target sparsity",) if aimed else ()), "sparsity", "parameters", "MACs",
               "proxy, ideal", "proxy, executed",
               *(("latency, predicted",) if log.config.costs else ()),
               documents.model.val.headline[0],
               *(f"{'AUROC' if labels else 'Se'} of {name}" for name in classes), "seconds"),
         rows=(*start, *(row(str(step.step), step) for step in log.steps)),
-        notes=("Every decision is taken on the validation records; the test records are looked "
-               "at once, at the end.", *_board(log), *_undone(log), *_int8(documents)),
+        notes=("All decisions use the validation records; the test records are used once, at the "
+               "end.", *_board(log), *_rollbacks(log), *_int8(documents)),
     )  # fmt: skip
 
 
 def _board(log: CompressionLog) -> tuple[str, ...]:
-    """Return a sentence about where the predicted latency comes from, if there is one."""
+    """Return a note about the predicted latency, if there is one."""
     costs = log.config.costs
     if costs is None:
         return ()
     return (
         "Predicted latency: relative to the dense model, from the seconds of its layers on "
         f"{costs.device}{' (emulated)' if costs.emulated else ''}, {costs.runtime}, threads: "
-        f"{costs.threads}. What was measured of the files is in their own table.",
+        f"{costs.threads}. The measured latency is in the table of the measured files.",
     )
 
 
-def _undone(log: CompressionLog) -> tuple[str, ...]:
-    """Return a sentence about steps that broke a guard, and why the run ended early if it did."""
+def _rollbacks(log: CompressionLog) -> tuple[str, ...]:
+    """Return a note about the steps that broke a guard, and why the run ended early if it did."""
     if not log.rollbacks:
         return ()
-    least = min(back.nonzero_parameters for back in log.rollbacks)
+    least = min(rollback.nonzero_parameters for rollback in log.rollbacks)
     tried = (
-        f"{len(log.rollbacks)} more tries broke a guard and were undone; "
-        f"the smallest had {units.count(least)} non-zero parameters."
+        f"{len(log.rollbacks)} more steps broke a guard and were rolled back; "
+        f"the smallest model had {units.count(least)} non-zero parameters."
     )
     return (tried,) if log.stopped is None else (tried, log.stopped)
 
@@ -325,7 +328,7 @@ def _dense_row(dense: ModelCard, aim: Row, latency: Row, classes: Row) -> Row:
 
 
 def _by_class(scored: Scores, classes: Row) -> Row:
-    """Return AUROC of each class for records, else Se."""
+    """Return the AUROC of each class for records, or its sensitivity for beats."""
     found = (scored.per_class.get(name) for name in classes)
     values = (
         None if each is None else each.auroc if scored.task == "records" else each.recall

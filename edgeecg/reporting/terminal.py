@@ -1,4 +1,4 @@
-"""The same figures for a terminal, 80 columns wide."""
+"""The report for a terminal, 80 columns wide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from edgeecg.reporting.tables import Row, Table
 
 
 def show(documents: RunDocuments, comparison: Comparison, console: Console) -> None:
-    """Print baseline beside compressed, one line per exported file, and what is missing."""
+    """Print the models, one line per exported file, and what is missing.
+
+    Args:
+        documents: The documents of the run.
+        comparison: The figures of the run.
+        console: Where to print.
+    """
     print_table(tables.models(documents, comparison), console)
     places = dict.fromkeys(row.measured.place if row.measured else "" for row in comparison.files)
     for place in places:
@@ -31,8 +37,8 @@ def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table
     notes = tables.Notes()
     rows = tuple(_line(row, row.measured, notes) for row in here if row.measured)
     return Table(
-        title=f"Exported files, measured beside proxy on {place}",
-        scope=captions.test(documents.model.data),
+        title=f"Exported files, proxy against measurement on {place}",
+        data=captions.test(documents.model.data),
         head=(
             "file",
             "size",
@@ -54,7 +60,7 @@ def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table
 def _unmeasured(documents: RunDocuments, here: list[FileRow]) -> Table:
     return Table(
         title="Exported files, not measured",
-        scope=captions.test(documents.model.data),
+        data=captions.test(documents.model.data),
         head=("file", "size", _score_name(here), "proxy exec.", "proxy ideal"),
         rows=tuple((*_start(row), *_proxies(row.proxy_executed, row.proxy_ideal)) for row in here),
         notes=tuple(dict.fromkeys(row.reason for row in here if row.reason)),
@@ -62,7 +68,7 @@ def _unmeasured(documents: RunDocuments, here: list[FileRow]) -> Table:
 
 
 def _score_name(rows: list[FileRow]) -> str:
-    # With a space for the hyphen, the narrow column breaks between words.
+    # With a space instead of the hyphen, the narrow column can wrap.
     return rows[0].headline.name.replace("-", " ")
 
 
@@ -92,11 +98,16 @@ def _line(row: FileRow, m: MeasuredRow, notes: tables.Notes) -> Row:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Print one table with its caption and notes; what is in its cells is no markup."""
+    """Print one table with its caption and notes; markup in its cells is not interpreted.
+
+    Args:
+        table: The table.
+        console: Where to print.
+    """
     console.print(_safe(table.caption), style="bold")
     drawn = RichTable(box=box.SIMPLE_HEAD, padding=0)
     for n, name in enumerate(table.head):
-        # Wide enough for "not / measured"; the other columns give way.
+        # Wide enough for "not / measured"; the other columns may wrap.
         least = len("measured") if n == len(table.head) - 1 else None
         drawn.add_column(
             _safe(name), justify="right" if n else "left", no_wrap=n == 0, min_width=least
@@ -109,5 +120,5 @@ def print_table(table: Table, console: Console) -> None:
 
 
 def _safe(text: str) -> Text:
-    # A Text, so that brackets are no markup; printable, so that a name cannot steer the terminal.
+    # A Text, so that brackets are not markup; printable, so that no name controls the terminal.
     return Text(units.printable(text))

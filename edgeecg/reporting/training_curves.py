@@ -1,4 +1,4 @@
-"""The figures of a compression: score and proxy over the steps, and the training loss."""
+"""The figures of a compression: score and proxy after each step, and the training loss."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgeecg.reporting.drawing import GRID, SERIES, Figure, draw, titled
 
 
 def steps(documents: RunDocuments) -> Figure | None:
-    """Validation score and both proxies after every step; None without a log."""
+    """Draw validation score and both proxies after every step; None without a log."""
     log = documents.log
     if log is None or not log.steps:
         return None
@@ -56,9 +56,9 @@ def steps(documents: RunDocuments) -> Figure | None:
 
 
 def losses(documents: RunDocuments) -> Figure | None:
-    """Training loss of every epoch of fine-tuning, a line where the next step was cut.
+    """Draw the training loss of every epoch of fine-tuning, with a line between two steps.
 
-    Steps that were undone are left out; training with int8's rounding on comes last. None where
+    Steps that were rolled back are left out. Quantisation-aware training comes last. None when
     nothing was fine-tuned.
     """
     log = documents.log
@@ -96,5 +96,5 @@ def losses(documents: RunDocuments) -> Figure | None:
         for name, losses in parts.items()
     )
     return draw(
-        titled("Training loss after each step", captions.general(log.data)), text, 2.4, paint
+        titled("Training loss after each step", captions.synthetic_only(log.data)), text, 2.4, paint
     )

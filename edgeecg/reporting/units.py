@@ -1,14 +1,14 @@
-"""Numbers as text: three significant digits, the unit beside them, never a bare ``None``."""
+"""Numbers as text: three significant digits and a unit; words when there is no number."""
 
 from __future__ import annotations
 
 import math
 
 MISSING = "not known"
-"""What stands where a document has no figure and gives no reason."""
+"""Text for a figure that is missing without a reason."""
 
 DASH = "\N{EN DASH}"
-"""What stands where a figure does not apply."""
+"""Text for a figure that does not apply."""
 
 _MINUS = "\N{MINUS SIGN}"
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -76,7 +76,7 @@ def fraction(value: float | None) -> str:
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """Return a 95 % interval of a score, or an empty text where there is none."""
+    """Return the 95 % interval of a score, or an empty text for None."""
     return "" if bounds is None else f"[{bounds[0]:.3f}, {bounds[1]:.3f}]".replace("-", _MINUS)
 
 
@@ -99,7 +99,7 @@ def percent(value: float | None) -> str:
 
 
 def plain(value: float | str | bool | None, unit: str = "") -> str:
-    """Return a setting as it is, yes or no for a switch, and words where there is none."""
+    """Return a setting with its unit; "yes" or "no" for a switch, "not known" for None."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -109,6 +109,6 @@ def plain(value: float | str | bool | None, unit: str = "") -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with control characters replaced, so that it cannot steer a terminal."""
+    """Return ``text`` with control characters replaced, so that it cannot control a terminal."""
     plain_spaces = text.replace(_SPACE, " ")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain_spaces)

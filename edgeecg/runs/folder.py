@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, UsageError
 
 RUNS = Path("runs")
 
@@ -81,6 +82,11 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that works on the run."""
+        return self.path / ".lock"
+
+    @property
     def artifacts(self) -> Path:
         """Folder of exported files, their manifests (``.json``) and probe sets (``.probe.npz``)."""
         return self.path / "artifacts"
@@ -113,6 +119,32 @@ class RunFolder:
     def bench_files(self) -> list[Path]:
         """Return the BenchReports of this run, oldest first."""
         return sorted(self.bench.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def new_run(name: str | None, model: str) -> RunFolder:
+    """Choose a run folder, which is not there yet.
+
+    Args:
+        name: Name of the run; None for the model's name and the time.
+        model: Name of the model.
+
+    Raises:
+        UsageError: The name cannot be a folder's, or is taken.
+    """
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a run.",
+            f"It names a folder under '{RUNS}/', so it holds no slash and is not empty.",
+            "Choose another --name.",
+        )
+    run = RunFolder(RUNS / (name or f"{model}-{datetime.now():%Y%m%d-%H%M%S}"))
+    if run.path.exists():
+        raise UsageError(
+            f"There is a run named '{run.name}' already.",
+            "A run is never overwritten.",
+            "Choose another --name, or go on with it by --resume.",
+        )
+    return run
 
 
 def newest(runs: Path = RUNS) -> RunFolder:

@@ -1,7 +1,8 @@
-"""``log.jsonl``: what happened in a run, when; one JSON object a line."""
+"""``log.jsonl``: what happened in a run and when, one JSON object per line."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,31 @@ from typing import Any
 
 
 class Journal:
-    """Appends events to a file; each line stands for itself, so a kill costs at most the last."""
+    """Appends events to a file. A process that is killed damages at most the last line."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the file; it is created with the first event."""
+        """Keep the path; the file is created with the first event."""
         self._path = path
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return all events, oldest first; a damaged line is left out."""
+        if not self._path.is_file():
+            return []
+        events: list[dict[str, Any]] = []
+        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                events.append(json.loads(line))
+        return events
+
+    def commands(self) -> list[str]:
+        """Return the command that started the run, then those that went on with it."""
+        found = [
+            (event.get("event"), str(event["command"]))
+            for event in self.read()
+            if event.get("event") in ("start", "resume") and "command" in event
+        ]
+        started = [command for kind, command in found if kind == "start"][:1]
+        return [*started, *(command for kind, command in found if kind == "resume")]
 
     def write(self, event: str, **facts: Any) -> None:
         """Append one event with the present time.

@@ -1,11 +1,13 @@
-"""What runs an exported file: one module per runtime, named after it.
+"""Runtimes, which run exported files: one module per runtime, named after it.
 
-A runtime module offers what :class:`Runtime` lists. Modules whose name starts with ``_`` are
-helpers and no runtimes. Importing a runtime module imports no runtime: that happens in ``load``.
+A runtime module has the attributes and functions of :class:`Runtime`. Importing it imports no
+native library; that happens in ``load``. Other packages add runtimes through entry points in the
+group ``edgeecg.runtimes``, see :mod:`edgeecg.plugins`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -14,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg import plugins
-from edgeecg.errors import UsageError
+from edgeecg.errors import PluginError, UsageError
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation as a runtime ran it.
+    """One operation in the profile of a runtime.
 
     Attributes:
-        name: The runtime's name for it; begins with that of the file's node.
-        op: What it does, in the runtime's words.
-        seconds: Of one run, while the runtime watched itself.
+        name: The runtime's name for it; starts with the name of the file's node.
+        op: The kind of operation, as the runtime calls it.
+        seconds: Time of one run with the profiler on.
     """
 
     name: str
@@ -37,8 +39,8 @@ class Profile:
     """How long each operation of a file takes, or why that is unknown.
 
     Attributes:
-        operations: In the order of execution; empty if unknown.
-        reason: Why it is unknown and what helps, or None.
+        operations: The operations in the order of execution; empty if unknown.
+        reason: Why they are unknown and what to do, or None.
     """
 
     operations: tuple[Operation, ...]
@@ -50,7 +52,7 @@ class Session(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the (first) input, ``(1, leads, samples)`` for our own files."""
+        """Shape of the first input; ``(1, leads, samples)`` for files that edgeecg exported."""
         ...
 
     @property
@@ -59,11 +61,15 @@ class Session(Protocol):
         ...
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the first output, float32, for one input of ``input_shape``."""
+        """Return the first output as float32.
+
+        Args:
+            x: One input of shape ``input_shape``.
+        """
         ...
 
     def invoke(self) -> None:
-        """Run once on the input already set; this bare call is what is timed."""
+        """Run once on the input that is already set. This call alone is timed."""
         ...
 
     def manifest_json(self) -> str | None:
@@ -72,11 +78,11 @@ class Session(Protocol):
 
 
 class Runtime(Protocol):
-    """What ``runtimes/NAME.py`` offers.
+    """What a module ``runtimes/NAME.py`` contains.
 
     Attributes:
-        FORMAT: The file format it runs, also the file's suffix.
-        SPIN_SWITCH: Whether ``load`` heeds ``spin``.
+        FORMAT: The file format it runs, which is also the file's suffix.
+        SPIN_SWITCH: Whether ``load`` uses its argument ``spin``.
     """
 
     FORMAT: str
@@ -87,8 +93,8 @@ class Runtime(Protocol):
 
         Args:
             path: The file.
-            threads: Threads to use.
-            spin: Whether idle worker threads spin; None leaves the runtime's default.
+            threads: Number of threads.
+            spin: Whether idle worker threads spin; None means the runtime's default.
 
         Raises:
             ArtifactError: The runtime does not accept the file.
@@ -97,13 +103,13 @@ class Runtime(Protocol):
         ...
 
     def profile(self, path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
-        """Time the operations of a file in a session of its own, which that slows down.
+        """Time the operations of a file with the profiler, in a separate session.
 
         Args:
             path: The file.
-            x: Input to run on, of the file's shape.
-            threads: Threads to use.
-            runs: How many runs to look at.
+            x: The input, of the file's input shape.
+            threads: Number of threads.
+            runs: Number of runs to profile.
 
         Raises:
             ArtifactError: The runtime does not accept the file.
@@ -112,7 +118,7 @@ class Runtime(Protocol):
         ...
 
     def version(self) -> str:
-        """Load the runtime's library; return name and version, e.g. ``"litert 2.3.0"``.
+        """Load the runtime's library and return name and version, e.g. ``"litert 2.3.0"``.
 
         Raises:
             MissingDependencyError: The runtime is not installed.
@@ -120,37 +126,50 @@ class Runtime(Protocol):
         ...
 
     def empty_graph(self) -> bytes | None:
-        """Return a file that only hands its input on, or None when none can be made here."""
+        """Return a file whose output is its input, or None when it cannot be built."""
         ...
 
     def peak_graph(self, dtype: str) -> tuple[bytes, int] | None:
-        """Return a compute-bound file in this type and its MACs, or None when none can be made."""
+        """Return a compute-bound file and its MACs, or None when it cannot be built.
+
+        Args:
+            dtype: Type of the multiplications, e.g. ``"int8"``.
+        """
         ...
 
 
 def names() -> list[str]:
-    """Return the names of all runtimes, in alphabetical order."""
+    """Return the names of all runtimes, those of other packages included, in alphabetical order."""
     return plugins.names(__name__)
 
 
 def get(name: str) -> Runtime:
-    """Return one runtime's module."""
+    """Return one runtime's module.
+
+    Raises:
+        PluginError: The runtime belongs to another package and cannot be imported.
+    """
     return cast(Runtime, plugins.load(__name__, name))
 
 
 def for_file(path: Path) -> Runtime:
     """Return the runtime that runs files with this suffix.
 
+    Runtimes of other packages that cannot be imported are skipped.
+
     Raises:
-        UsageError: No runtime does; lists the formats that can be run.
+        UsageError: No runtime runs such a file; the message lists the formats that can be run.
     """
-    runtimes = [get(name) for name in names()]
-    for runtime in runtimes:
-        if path.suffix == f".{runtime.FORMAT}":
-            return runtime
+    formats: set[str] = set()
+    for name in names():
+        with contextlib.suppress(PluginError):
+            runtime = get(name)
+            if path.suffix == f".{runtime.FORMAT}":
+                return runtime
+            formats.add(f".{runtime.FORMAT}")
     raise UsageError(
         f"{path} cannot be run.",
-        f"Its suffix is '{path.suffix}'; files with "
-        f"{', '.join(sorted('.' + runtime.FORMAT for runtime in runtimes))} can.",
+        f"Its suffix is '{path.suffix}'; the formats that can be run are "
+        f"{', '.join(sorted(formats))}.",
         "Give a file that 'edgeecg export' wrote.",
     )

@@ -1,8 +1,8 @@
-"""The two tiny ONNX files that latency is broken down with.
+"""The two small ONNX files that the latency breakdown needs.
 
-They are written without the package ``onnx``, which a device does not have: a dozen fields of
-``onnx.proto3`` (ModelProto, GraphProto, NodeProto, TensorProto, ValueInfoProto), whose numbers are
-fixed, in the protocol-buffer wire format.
+They are written without the package ``onnx``, which is not installed on a device: a dozen fields of
+``onnx.proto3`` (ModelProto, GraphProto, NodeProto, TensorProto, ValueInfoProto), whose numbers
+never change, in the protocol-buffer wire format.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OPSET = 17
 
 
 def empty() -> bytes:
-    """Return a model of one Identity on one number: nothing but the call itself."""
+    """Return a model with one Identity on one number, which costs only the call itself."""
     return _model(_node("Identity", ["x"], "y"), b"", (1,), (1,))
 
 

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's profiler wrote, operation by operation."""
+"""Reading the file that ONNX Runtime's profiler writes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FUSED = "fused "
 def operations(path: Path) -> tuple[Operation, ...]:
     """Return the operations of a profile in the order of execution.
 
-    Seconds are the mean of the middle half of the runs: as deaf to a disturbed run as a median,
-    and finer than the whole microseconds that the profiler counts in.
+    The seconds are the mean of the middle half of the runs. It is as robust to a disturbed run as a
+    median, and finer than the profiler's resolution of one microsecond.
 
     Args:
-        path: The JSON that ``InferenceSession.end_profiling`` wrote.
+        path: The JSON file that ``InferenceSession.end_profiling`` wrote.
     """
     events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     found: dict[tuple[str, str, str], list[int]] = {}

@@ -1,4 +1,4 @@
-"""The two tiny TFLite files that latency is broken down with, built through LiteRT's own schema."""
+"""The two small TFLite files that the latency breakdown needs, built with LiteRT's schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIZE = 256
 
 
 def empty() -> bytes:
-    """Return a file whose one tensor is its input and its output: nothing but the call itself."""
+    """Return a file whose one tensor is input and output, which costs only the call itself."""
     builder = _Builder()
     only = builder.tensor("x", (1,))
     return builder.finish([only], [only])
@@ -20,10 +20,10 @@ def empty() -> bytes:
 def fully_connected(quantised: bool) -> tuple[bytes, int]:
     """Return a fully connected layer of 256 x 256 on 256 rows, and its MACs (256 cubed).
 
-    Large enough to be bound by multiplications, small enough to stay in the second-level cache.
+    It is large enough to be bound by the multiplications, and small enough for a level-2 cache.
 
     Args:
-        quantised: int8 (per-tensor scales) in place of float32.
+        quantised: Whether the layer is int8 (per-tensor scales) instead of float32.
     """
     weights = np.random.default_rng(0).uniform(-1, 1, (_SIZE, _SIZE)).astype(np.float32)
     builder = _Builder()
@@ -41,12 +41,12 @@ def fully_connected(quantised: bool) -> tuple[bytes, int]:
 
 
 class _Builder:
-    """A model of one graph, in the words of the TFLite schema's object interface."""
+    """Builds a model of one graph with the object interface of the TFLite schema."""
 
     def __init__(self) -> None:
         from ai_edge_litert import schema_py_generated
 
-        # The generated classes have no types; nothing typed would be gained by naming them all.
+        # The generated classes have no types.
         self._schema = cast(Any, schema_py_generated)
         self._model = self._schema.ModelT()
         self._graph = self._schema.SubGraphT()

@@ -1,4 +1,4 @@
-"""LiteRT, or its predecessor tflite-runtime, which is what 32-bit Raspberry Pi OS has."""
+"""LiteRT, or its predecessor tflite-runtime, which 32-bit Raspberry Pi OS needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PACKAGES = (
 
 
 class _Interpreter(Protocol):
-    """The part of the interpreters' common interface that is used here."""
+    """The methods of both packages' interpreters that are used here."""
 
     def allocate_tensors(self) -> None: ...
     def get_input_details(self) -> list[dict[str, Any]]: ...
@@ -45,10 +45,15 @@ class _InterpreterClass(Protocol):
 
 
 class LiteRTSession:
-    """A ``.tflite`` file in an interpreter of its own."""
+    """A ``.tflite`` file, loaded into an interpreter."""
 
     def __init__(self, path: Path, interpreter: _Interpreter) -> None:
-        """Take an interpreter whose tensors are allocated, and give every input zeros."""
+        """Set every input to zeros.
+
+        Args:
+            path: The file.
+            interpreter: An interpreter of the file, with allocated tensors.
+        """
         self._path = path
         self._interpreter = interpreter
         self._input = interpreter.get_input_details()[0]
@@ -67,9 +72,12 @@ class LiteRTSession:
         return np.dtype(self._input["dtype"]).name
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the first output for one input; quantises and dequantises where the file asks.
+        """Return the first output; inputs and outputs of a quantised file are converted.
 
-        The state of recurrent layers is reset first, so that windows do not see one another.
+        The state of recurrent layers is reset first, so that windows do not affect one another.
+
+        Args:
+            x: One input of shape ``input_shape``.
         """
         self._interpreter.reset_all_variables()
         self._interpreter.set_tensor(self._input["index"], _quantised(x, self._input))
@@ -81,7 +89,7 @@ class LiteRTSession:
         return output.astype(np.float32)
 
     def invoke(self) -> None:
-        """Run once on the input already set."""
+        """Run once on the input that is already set."""
         self._interpreter.invoke()
 
     def manifest_json(self) -> str | None:
@@ -92,7 +100,12 @@ class LiteRTSession:
 
 
 def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSession:
-    """Load a ``.tflite`` file; ``spin`` is accepted and has no effect.
+    """Load a ``.tflite`` file.
+
+    Args:
+        path: The file.
+        threads: Number of threads.
+        spin: Has no effect.
 
     Raises:
         ArtifactError: The interpreter does not accept the file.
@@ -101,32 +114,32 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSessio
     del spin
     module, _ = _installed()
     interpreter_class = cast(_InterpreterClass, importlib.import_module(module).Interpreter)
-    with _quiet() as said:
+    with _captured_stderr() as captured:
         try:
             interpreter = interpreter_class(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
             return LiteRTSession(path, interpreter)
         except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
-            cause = " ".join(f"{error} {said()}".split())[:300]
+            cause = " ".join(f"{error} {captured()}".split())[:300]
     raise ArtifactError(
         f"{path} cannot be run.",
-        f"LiteRT said: {cause}",
-        "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+        f"LiteRT reports: {cause}",
+        "It is corrupt, or has operations this runtime lacks; export or copy it again.",
     )
 
 
 def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
-    """Say that the operations' times are unknown here."""
+    """Return a profile without operations: LiteRT has no profiler."""
     del path, x, threads, runs
     return Profile(
         (),
         "LiteRT's Python interpreter has no profiler, and XNNPACK runs a whole graph as one "
-        "operation. Bench the same model's .onnx file.",
+        "operation. Measure the .onnx file of the same model.",
     )
 
 
 def version() -> str:
-    """Load the library and return name and version of the interpreter that ``load`` uses.
+    """Load the library and return its name and version.
 
     Raises:
         MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
@@ -137,7 +150,7 @@ def version() -> str:
 
 
 def empty_graph() -> bytes | None:
-    """Return a file with no operations; None under tflite-runtime, which cannot build one."""
+    """Return a file with no operations; None with tflite-runtime, which cannot build one."""
     if _installed()[1] != "litert":
         return None
     from edgeecg.runtimes import _tflite_graphs
@@ -146,7 +159,11 @@ def empty_graph() -> bytes | None:
 
 
 def peak_graph(dtype: str) -> tuple[bytes, int] | None:
-    """Return a file of one large fully connected layer and its MACs, or None (as above)."""
+    """Return a file of one large fully connected layer and its MACs; None with tflite-runtime.
+
+    Args:
+        dtype: ``"int8"``, or another type for float32.
+    """
     if _installed()[1] != "litert":
         return None
     from edgeecg.runtimes import _tflite_graphs
@@ -176,22 +193,25 @@ def _quantised(x: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[np.gen
 
 
 @contextlib.contextmanager
-def _quiet() -> Generator[Callable[[], str]]:
-    """Catch what native code writes to file descriptor 2; yields a function that returns it.
+def _captured_stderr() -> Generator[Callable[[], str]]:
+    """Capture what native code writes to file descriptor 2.
 
-    The runtimes announce their delegates there and have no switch for it.
+    The runtimes print the names of their delegates there and have no option to stop that.
+
+    Yields:
+        A function that returns the captured text.
     """
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
+    with tempfile.TemporaryFile() as file:
 
-        def said() -> str:
-            caught.seek(0)
-            return caught.read().decode("utf-8", errors="replace")
+        def captured() -> str:
+            file.seek(0)
+            return file.read().decode("utf-8", errors="replace")
 
-        os.dup2(caught.fileno(), 2)
+        os.dup2(file.fileno(), 2)
         try:
-            yield said
+            yield captured
         finally:
             os.dup2(kept, 2)
             os.close(kept)

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the processor."""
+"""ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -30,10 +30,18 @@ _ERRORS_ONLY = 3
 
 
 class ONNXSession:
-    """A ``.onnx`` file in a session of its own, its tensors bound so that a run copies nothing."""
+    """A ``.onnx`` file, loaded; its tensors are bound, so that a run copies nothing."""
 
     def __init__(self, session: Any, path: Path) -> None:
-        """Bind every input (zeros) and every output of an ``onnxruntime.InferenceSession``."""
+        """Bind every input, set to zeros, and every output.
+
+        Args:
+            session: An ``onnxruntime.InferenceSession``.
+            path: The file, for error messages.
+
+        Raises:
+            ArtifactError: An input is no tensor of numbers.
+        """
         self._session = session
         self._binding = session.io_binding()
         self._values: list[Any] = []
@@ -41,8 +49,8 @@ class ONNXSession:
             if place.type not in _DTYPES:
                 raise ArtifactError(
                     f"{path} cannot be run.",
-                    f"Its input '{place.name}' is a {place.type}.",
-                    "Give a model whose inputs are plain numbers.",
+                    f"Its input '{place.name}' has the type {place.type}.",
+                    "Give a model whose inputs are tensors of numbers.",
                 )
             # A named (symbolic) axis is 1: one window at a time.
             shape = [size if isinstance(size, int) else 1 for size in place.shape]
@@ -63,26 +71,30 @@ class ONNXSession:
         return _DTYPES[self._session.get_inputs()[0].type]
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the first output for one input."""
+        """Return the first output.
+
+        Args:
+            x: One input of shape ``input_shape``.
+        """
         self._values[0].update_inplace(np.ascontiguousarray(x, dtype=self.dtype))
         self.invoke()
         outputs = cast("list[NDArray[np.generic]]", self._binding.copy_outputs_to_cpu())
         return outputs[0].astype(np.float32)
 
     def invoke(self) -> None:
-        """Run once on the input already set."""
+        """Run once on the input that is already set."""
         self._session.run_with_iobinding(self._binding)
 
     def end_profiling(self) -> Path:
-        """End the profile of a session that was told to make one; return its file."""
+        """Stop the profiler, which the session was created with, and return its file."""
         return Path(self._session.end_profiling())
 
     def manifest_json(self) -> str | None:
         """Return the embedded manifest, or None."""
         from edgeecg.schema import MANIFEST_KEY
 
-        held = cast("dict[str, str]", self._session.get_modelmeta().custom_metadata_map)
-        return held.get(MANIFEST_KEY)
+        metadata = cast("dict[str, str]", self._session.get_modelmeta().custom_metadata_map)
+        return metadata.get(MANIFEST_KEY)
 
 
 def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
@@ -90,8 +102,8 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
 
     Args:
         path: The file.
-        threads: Threads within one operation.
-        spin: Whether idle worker threads spin; None leaves the default (they do).
+        threads: Number of threads within one operation.
+        spin: Whether idle worker threads spin; None means the default (they do).
 
     Raises:
         ArtifactError: The runtime does not accept the file.
@@ -104,7 +116,13 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
 
 
 def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
-    """Time the operations of a file with the runtime's own profiler.
+    """Time the operations of a file with ONNX Runtime's profiler.
+
+    Args:
+        path: The file.
+        x: The input, of the file's input shape.
+        threads: Number of threads.
+        runs: Number of runs to profile.
 
     Raises:
         ArtifactError: The runtime does not accept the file.
@@ -141,13 +159,13 @@ def _opened(path: Path, options: Any) -> ONNXSession:
     except (*_refusals(), RuntimeError, ValueError, TypeError) as error:
         raise ArtifactError(
             f"{path} cannot be run.",
-            f"ONNX Runtime said: {' '.join(str(error).split())[:300]}",
-            "It is corrupt or needs operations this runtime lacks; export or copy it again.",
+            f"ONNX Runtime reports: {' '.join(str(error).split())[:300]}",
+            "It is corrupt, or has operations this runtime lacks; export or copy it again.",
         ) from error
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """Return the exceptions of the native library, which share no class of their own."""
+    """Return the exceptions of the native library, which have no common base class."""
     native = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     names = ["Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented"]
     names += ["RuntimeException", "NoSuchFile", "EPFail"]
@@ -180,7 +198,11 @@ def empty_graph() -> bytes | None:
 
 
 def peak_graph(dtype: str) -> tuple[bytes, int] | None:
-    """Return a file of one large float32 matrix product and its MACs; None for another type."""
+    """Return a file of one large float32 matrix product and its MACs; None for other types.
+
+    Args:
+        dtype: Type of the multiplications.
+    """
     if dtype != "float32":
         return None
     from edgeecg.runtimes import _onnx_graphs

@@ -1,114 +1,135 @@
-"""The values that pass between rooms, one file per kind of door.
+"""The values that pass between the stages, one file per kind.
 
-Frozen, validated when made, JSON with a version. Units stand in the names (``_s``, ``_j``, ``_w``,
-``_hz``, ``_bytes``, ``_mv``). What was not measured is ``None`` beside a reason, never 0. Unknown
-keys are refused by name.
+Every value is frozen and validated, refuses unknown keys, and reads and writes versioned JSON: see
+:class:`edgeecg.schema.value.Value`. A name is imported from its file when it is first used, so that
+``edgeecg bench --help`` need not load all of them.
 """
 
-from edgeecg.schema.artifacts import Artifact, Baseline, Parity
-from edgeecg.schema.compression import (
-    CompressionConfig,
-    CompressionLog,
-    CompressionStep,
-    CustomModule,
-    Rollback,
-)
-from edgeecg.schema.constraints import Budget, BudgetKind, Guard
-from edgeecg.schema.costs import CostTotals, LayerCost, Proxy, ProxyCoefficients
-from edgeecg.schema.data import DataSummary, Preprocessing, Reference, Rhythm
-from edgeecg.schema.documents import DetectRule, DeviceProfile, ExportRecipe, Suite
-from edgeecg.schema.measured_costs import LayerSeconds, MeasuredCosts
-from edgeecg.schema.measurement import (
-    ArtifactRef,
-    BenchReport,
-    BenchResult,
-    Breakdown,
-    DeviceInfo,
-    DeviceState,
-    Energy,
-    Latency,
-    LayerTime,
-    Memory,
-)
-from edgeecg.schema.models import ModelCard, ModelSummary
-from edgeecg.schema.quantization import QuantizationLog, Quantize
-from edgeecg.schema.scores import ClassScore, Ec57, Interval, Scores
-from edgeecg.schema.training import Augmentation, TrainingConfig
-from edgeecg.schema.value import (
-    MANIFEST_KEY,
-    ClassMapName,
-    Count,
-    DType,
-    Format,
-    Fraction,
-    Positive,
-    Role,
-    Seconds,
-    Sha256,
-    Source,
-    Split,
-    Task,
-    Value,
-)
+from __future__ import annotations
 
-__all__ = [
-    "MANIFEST_KEY",
-    "Artifact",
-    "ArtifactRef",
-    "Augmentation",
-    "Baseline",
-    "BenchReport",
-    "BenchResult",
-    "Breakdown",
-    "Budget",
-    "BudgetKind",
-    "ClassMapName",
-    "ClassScore",
-    "CompressionConfig",
-    "CompressionLog",
-    "CompressionStep",
-    "CostTotals",
-    "Count",
-    "CustomModule",
-    "DType",
-    "DataSummary",
-    "DetectRule",
-    "DeviceInfo",
-    "DeviceProfile",
-    "DeviceState",
-    "Ec57",
-    "Energy",
-    "ExportRecipe",
-    "Format",
-    "Fraction",
-    "Guard",
-    "Interval",
-    "Latency",
-    "LayerCost",
-    "LayerSeconds",
-    "LayerTime",
-    "MeasuredCosts",
-    "Memory",
-    "ModelCard",
-    "ModelSummary",
-    "Parity",
-    "Positive",
-    "Preprocessing",
-    "Proxy",
-    "ProxyCoefficients",
-    "QuantizationLog",
-    "Quantize",
-    "Reference",
-    "Rhythm",
-    "Role",
-    "Rollback",
-    "Scores",
-    "Seconds",
-    "Sha256",
-    "Source",
-    "Split",
-    "Suite",
-    "Task",
-    "TrainingConfig",
-    "Value",
-]
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgeecg.schema.artifacts import (
+        Artifact as Artifact,
+        Baseline as Baseline,
+        Parity as Parity,
+    )
+    from edgeecg.schema.compression import (
+        CompressionConfig as CompressionConfig,
+        CompressionLog as CompressionLog,
+        CompressionStep as CompressionStep,
+        CustomModule as CustomModule,
+        Rollback as Rollback,
+    )
+    from edgeecg.schema.constraints import (
+        Budget as Budget,
+        BudgetKind as BudgetKind,
+        Guard as Guard,
+    )
+    from edgeecg.schema.costs import (
+        CostTotals as CostTotals,
+        LayerCost as LayerCost,
+        Proxy as Proxy,
+        ProxyCoefficients as ProxyCoefficients,
+    )
+    from edgeecg.schema.data import (
+        DataSummary as DataSummary,
+        Preprocessing as Preprocessing,
+        Reference as Reference,
+        Rhythm as Rhythm,
+    )
+    from edgeecg.schema.documents import (
+        DetectRule as DetectRule,
+        DeviceProfile as DeviceProfile,
+        ExportRecipe as ExportRecipe,
+        Suite as Suite,
+    )
+    from edgeecg.schema.filters import (
+        FilterCoefficients as FilterCoefficients,
+    )
+    from edgeecg.schema.measured_costs import (
+        LayerSeconds as LayerSeconds,
+        MeasuredCosts as MeasuredCosts,
+    )
+    from edgeecg.schema.measurement import (
+        ArtifactRef as ArtifactRef,
+        BenchReport as BenchReport,
+        BenchResult as BenchResult,
+        Breakdown as Breakdown,
+        DeviceInfo as DeviceInfo,
+        DeviceState as DeviceState,
+        Energy as Energy,
+        Latency as Latency,
+        LayerTime as LayerTime,
+        Memory as Memory,
+    )
+    from edgeecg.schema.models import (
+        ModelCard as ModelCard,
+        ModelSummary as ModelSummary,
+    )
+    from edgeecg.schema.quantization import (
+        QuantizationLog as QuantizationLog,
+        Quantize as Quantize,
+    )
+    from edgeecg.schema.scores import (
+        ClassScore as ClassScore,
+        Ec57 as Ec57,
+        Interval as Interval,
+        Scores as Scores,
+    )
+    from edgeecg.schema.training import (
+        Augmentation as Augmentation,
+        TrainingConfig as TrainingConfig,
+    )
+    from edgeecg.schema.value import (
+        MANIFEST_KEY as MANIFEST_KEY,
+        ClassMapName as ClassMapName,
+        Count as Count,
+        DType as DType,
+        Format as Format,
+        Fraction as Fraction,
+        Positive as Positive,
+        Role as Role,
+        Seconds as Seconds,
+        Sha256 as Sha256,
+        Source as Source,
+        Split as Split,
+        Task as Task,
+        Value as Value,
+    )
+
+_NAMES = {
+    "artifacts": "Artifact Baseline Parity",
+    "compression": "CompressionConfig CompressionLog CompressionStep CustomModule Rollback",
+    "constraints": "Budget BudgetKind Guard",
+    "costs": "CostTotals LayerCost Proxy ProxyCoefficients",
+    "data": "DataSummary Preprocessing Reference Rhythm",
+    "documents": "DetectRule DeviceProfile ExportRecipe Suite",
+    "filters": "FilterCoefficients",
+    "measured_costs": "LayerSeconds MeasuredCosts",
+    "measurement": "ArtifactRef BenchReport BenchResult Breakdown DeviceInfo DeviceState Energy "
+    "Latency LayerTime Memory",
+    "models": "ModelCard ModelSummary",
+    "quantization": "QuantizationLog Quantize",
+    "scores": "ClassScore Ec57 Interval Scores",
+    "training": "Augmentation TrainingConfig",
+    "value": "ClassMapName Count DType Format Fraction MANIFEST_KEY Positive Role Seconds Sha256 "
+    "Source Split Task Value",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a value from its file when it is first used."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    found = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return all names, loaded or not."""
+    return sorted({*globals(), *_MODULE_OF})

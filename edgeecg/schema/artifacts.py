@@ -8,6 +8,7 @@ from pydantic import Field
 
 from edgeecg.schema.costs import CostTotals, LayerCost
 from edgeecg.schema.data import Preprocessing
+from edgeecg.schema.filters import FilterCoefficients
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.value import (
     ClassMapName,
@@ -27,11 +28,11 @@ class Parity(Value):
     """Agreement of a file's outputs with the reference outputs of the PyTorch model.
 
     Attributes:
-        n: Probe windows compared, or None when there was no probe set.
+        n: Number of probe windows that were compared, or None when there was no probe set.
         max_abs_diff: Largest absolute difference of a logit, or None.
-        label_agreement: Part of the windows with the same most likely class (records: with the
+        label_agreement: Fraction of the windows with the same most likely class (records: with the
             same classes at a probability of 0.50), or None.
-        reason: Why there are no figures, or None.
+        reason: Why the outputs were not compared, or None.
     """
 
     n: Count | None
@@ -41,7 +42,7 @@ class Parity(Value):
 
 
 class Baseline(Value):
-    """The dense float32 file that a file's proxy is relative to.
+    """The dense float32 file that the proxy of a file is relative to.
 
     Attributes:
         weights_sha256: Hash of the baseline's weights.
@@ -53,30 +54,33 @@ class Baseline(Value):
 
 
 class Artifact(Value):
-    """The manifest of an exported file: embedded in it, and beside it as ``FILE.json``.
+    """The manifest of an exported file: embedded in the file, and beside it as ``STEM.json``.
 
     Attributes:
         name: Stem of the file, e.g. ``resnet1d_attn-compressed-tflite-int8``.
-        role: Dense baseline, or what compression made of it.
+        role: Dense baseline or compressed model.
         format: File format.
         dtype: Type the weights are stored and multiplied in.
-        target: Export target, a file name of ``export/``.
+        target: Export target, one of ``export/``.
         model: Architecture.
         run: Name of the run folder it came from.
         parameters: Parameters of the module it was exported from.
         classes: Class names in the order of the outputs.
         input_shape: ``(batch, leads, samples)``, float32.
-        preprocessing: How a lead becomes an input.
-        data: Source of the records behind the model.
+        preprocessing: How an ECG signal becomes an input.
+        filters: Coefficients of its filters for common sampling rates of a device.
+        data: Source of the records that the model was trained on.
         task: One class per input, or any number.
         class_map: From annotations to classes, as in ``DataSummary``.
+        min_likelihood: PTB-XL only: likelihood in percent from which a diagnostic statement counted
+            in training.
         weights_sha256: Hash of the weights it was exported from.
         layers: Costs counted from this file, layer by layer.
-        costs: Their sum.
-        baseline: What the proxy is relative to, or None when unknown.
+        costs: Sum of ``layers``.
+        baseline: The file that the proxy is relative to, or None when unknown.
         verification: Agreement with PyTorch on the probe set, right after writing.
-        test: Scores of this very file on the test records, or None when not computed.
-        versions: Versions of the packages that made it.
+        test: Scores of the file itself on the test records, or None when not computed.
+        versions: Versions of the packages that it was made with.
         git_revision: Revision of the code, or None outside a checkout.
         file: File name; None in the embedded copy.
         sha256: Hash of the file; None in the embedded copy, which cannot hold its own hash.
@@ -96,9 +100,11 @@ class Artifact(Value):
     classes: tuple[str, ...]
     input_shape: tuple[int, int, int]
     preprocessing: Preprocessing
+    filters: tuple[FilterCoefficients, ...] = ()
     data: Source
     task: Task = "beats"
     class_map: ClassMapName | Literal["superclasses"] = "aami"
+    min_likelihood: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     weights_sha256: Sha256
     layers: tuple[LayerCost, ...]
     costs: CostTotals

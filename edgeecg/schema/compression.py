@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from edgeecg.schema.constraints import Budget, Guard
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
 from edgeecg.schema.measured_costs import MeasuredCosts
+from edgeecg.schema.options import setting
 from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.training import TrainingConfig
-from edgeecg.schema.value import Count, Fraction, Positive, Seconds, Sha256, Value
+from edgeecg.schema.value import Count, Fraction, Seconds, Sha256, Value
 
 
 class CompressionStep(Value):
@@ -90,7 +98,7 @@ class Rollback(Value):
 
 
 class CustomModule(Value):
-    """A user's own module.
+    """Where a custom module comes from.
 
     Attributes:
         file: Absolute path of its Python file, a colon, its function.
@@ -101,69 +109,195 @@ class CustomModule(Value):
     sha256: Sha256
 
 
+_ENERGY_TERMS = {"target": "prefer-costly", "protect": "protect-costly"}
+"""Values of ``energy_term`` by those of ``reading``, its name in earlier versions."""
+
+
 class CompressionConfig(Value):
     """Everything that decides what ``edgeecg compress`` does; the same config, the same weights.
 
-    Attributes:
-        training: The dense model: which, on what records, with what seed; and how it is trained
-            unless trained weights are at hand. Fine-tuning draws and disturbs windows alike.
-        own: Where the model comes from when it is a user's own.
-        start: Run of ``edgeecg train`` whose model is the dense one; None for the package's.
-        retrain: Train the dense model even where the package has its trained weights.
-        structure: ``"channels"`` removes channels, LSTM units, attention heads and widths;
-            ``"blocks"`` whole blocks too; ``"none"`` zeroes single weights.
-        method: ``"energy"`` scores by magnitude and layer energy, ``"l1"`` by magnitude alone,
-            ``"taylor"`` by gradient x weight and layer energy, ``"random"`` draws.
-        reading: ``"target"`` prunes costly layers more, ``"protect"`` is the printed formula.
-        alpha: Share of the magnitude in the score, 0..1.
-        sparsity: Fraction of the prunable weights to remove in the end; not used with budgets.
-        steps: Number of prune-and-fine-tune steps; rollbacks to gentler ones come on top.
-        costs: Seconds of the dense model's layers on a board, which then stand for the layers'
-            energy in the score; None leaves that to the analytic proxy.
-        budgets: What the model may cost in the end, each of them; with none, ``sparsity`` decides.
-        guards: Validation scores that have to stay after every step.
-        retries: Times a step that broke a guard is tried again gentler before the run ends.
-        schedule: ``"exponential"`` as below; ``"uniform"``: all layers alike, growing linearly.
-        beta: Steepness of the schedule s_l(t) = S (1 - exp(-beta_l t)).
-        depth_ratio: beta of the shallowest layer as a fraction of the deepest layer's.
-        round_to: Counts of channels, units and dimensions are kept multiples of this; heads and
-            blocks are whole as they are.
-        distill: Learn from the dense teacher's logits while fine-tuning.
-        distill_alpha: Share of the distillation term in the loss, 0..1. On DS1's validation
-            patients 0.9 loses less than 0.5: 0.005 to 0.009 of macro-F1 in each of three seeds.
-        temperature: Softmax temperature of the distillation term.
-        finetune_epochs: Epochs after each step.
-        finetune_rate: Peak learning rate of fine-tuning.
-        quantize: ``"ptq"`` finds the layers that int8 hurts, for export to keep in float32;
-            ``"qat"`` fine-tunes once more before, with int8's rounding on; ``"none"`` does neither.
+    Each field carries its description, from which the options of ``edgeecg compress`` are made.
+    Documents carry two fields under their earlier names as well, ``reading`` (``energy_term``) and
+    ``own`` (``custom``), so that programs that read them go on working.
     """
 
     version: ClassVar[str] = "edgeecg.config/2"
 
-    training: TrainingConfig = TrainingConfig()
-    own: CustomModule | None = None
-    start: str | None = None
-    retrain: bool = False
-    structure: Literal["channels", "blocks", "none"] = "channels"
-    method: Literal["energy", "l1", "taylor", "random"] = "energy"
-    reading: Literal["target", "protect"] = "target"
-    alpha: Fraction = 0.5
-    sparsity: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.75
-    steps: Annotated[int, Field(ge=1, le=100)] = 5
-    costs: MeasuredCosts | None = None
-    budgets: tuple[Budget, ...] = ()
-    guards: tuple[Guard, ...] = ()
-    retries: Annotated[int, Field(ge=0, le=10)] = 3
-    schedule: Literal["exponential", "uniform"] = "exponential"
-    beta: Positive = 3.0
-    depth_ratio: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
-    round_to: Annotated[int, Field(ge=1, le=64)] = 4
-    distill: bool = True
-    distill_alpha: Fraction = 0.9
-    temperature: Positive = 4.0
-    finetune_epochs: Annotated[int, Field(ge=1)] = 2
-    finetune_rate: Positive = 1e-3
-    quantize: Quantize = "none"
+    training: Annotated[
+        TrainingConfig,
+        setting(
+            "The dense model: architecture, records, seed, and how it is trained where no trained "
+            "weights are at hand. Fine-tuning draws and augments windows in the same way."
+        ),
+    ] = TrainingConfig()
+    custom: Annotated[
+        CustomModule | None, setting("Python file of a custom module, and its hash.")
+    ] = None
+    start: Annotated[
+        str | None,
+        setting("A run of 'edgeecg train' whose model is the dense one.", option="--start"),
+    ] = None
+    retrain: Annotated[
+        bool,
+        setting(
+            "Train the dense model even where the package has trained weights.", option="--retrain"
+        ),
+    ] = False
+    structure: Annotated[
+        Literal["channels", "blocks", "none"],
+        setting(
+            "channels: remove channels, LSTM units, attention heads and their dimensions; blocks: "
+            "whole blocks too; none: set single weights to zero.",
+            option="--structure",
+        ),
+    ] = "channels"
+    method: Annotated[
+        Literal["energy", "l1", "taylor", "random"],
+        setting(
+            "Importance score. energy: magnitude and layer energy; l1: magnitude alone; taylor: "
+            "gradient x weight and layer energy; random: drawn.",
+            option="--method",
+        ),
+    ] = "energy"
+    energy_term: Annotated[
+        Literal["prefer-costly", "protect-costly"],
+        setting(
+            "Sign of the energy term in the score. prefer-costly: costly layers are pruned more; "
+            "protect-costly: less, which is the formula as printed in the reference study.",
+            option="--energy-term",
+        ),
+    ] = "prefer-costly"
+    alpha: Annotated[
+        float, setting("Share of the magnitude in the score.", option="--alpha", ge=0.0, le=1.0)
+    ] = 0.5
+    sparsity: Annotated[
+        float,
+        setting(
+            "Without a budget: part of the prunable weights to remove.",
+            option="--sparsity",
+            gt=0.0,
+            lt=1.0,
+        ),
+    ] = 0.75
+    steps: Annotated[
+        int,
+        setting(
+            "Without a budget: number of prune-and-fine-tune steps; with one, the number follows "
+            "from it.",
+            option="--steps",
+            ge=1,
+            le=100,
+        ),
+    ] = 5
+    costs: Annotated[
+        MeasuredCosts | None,
+        setting(
+            "Report that 'edgeecg bench --json' wrote for the dense model's .onnx file: the "
+            "measured seconds of its layers replace the counted energy.",
+            option="--costs",
+        ),
+    ] = None
+    budgets: Annotated[
+        tuple[Annotated[Budget, BeforeValidator(Budget.from_text)], ...],
+        setting(
+            "What the compressed model may cost: energy=0.2, macs=0.25, size=40kB or, with "
+            "--costs, latency=0.3; repeatable.",
+            option="--budget",
+        ),
+    ] = ()
+    guards: Annotated[
+        tuple[Annotated[Guard, BeforeValidator(Guard.from_text)], ...],
+        setting(
+            "Validation score that must hold after every step: S:recall>=0.5 or macro_f1>=0.6; "
+            "repeatable.",
+            option="--guard",
+        ),
+    ] = ()
+    retries: Annotated[
+        int,
+        setting(
+            "Smaller steps that are tried after one that breaks a guard.",
+            option="--retries",
+            ge=0,
+            le=10,
+        ),
+    ] = 3
+    schedule: Annotated[
+        Literal["exponential", "uniform"],
+        setting(
+            "Sparsity of layer l after step t. exponential: S (1 - exp(-beta_l t)), deep layers "
+            "pruned more; uniform: all layers alike, growing linearly.",
+            option="--schedule",
+        ),
+    ] = "exponential"
+    beta: Annotated[float, setting("Steepness of the exponential schedule.", gt=0.0)] = 3.0
+    depth_ratio: Annotated[
+        float,
+        setting(
+            "beta of the shallowest layer as a fraction of the deepest layer's.", gt=0.0, le=1.0
+        ),
+    ] = 0.5
+    round_to: Annotated[
+        int,
+        setting(
+            "Numbers of channels, units and dimensions stay multiples of this.",
+            option="--round",
+            ge=1,
+            le=64,
+        ),
+    ] = 4
+    distill: Annotated[
+        bool,
+        setting(
+            "Learn from the dense model's logits while fine-tuning.",
+            option="--distill/--no-distill",
+        ),
+    ] = True
+    # On DS1's validation patients 0.9 loses 0.005 to 0.009 less macro-F1 than 0.5, in three seeds.
+    distill_alpha: Annotated[
+        float, setting("Share of the distillation term in the loss.", ge=0.0, le=1.0)
+    ] = 0.9
+    temperature: Annotated[
+        float, setting("Softmax temperature of the distillation term.", gt=0.0)
+    ] = 4.0
+    finetune_epochs: Annotated[
+        int, setting("Epochs of fine-tuning after each step.", option="--finetune-epochs", ge=1)
+    ] = 2
+    finetune_rate: Annotated[
+        float, setting("Peak learning rate of fine-tuning.", option="--finetune-rate", gt=0.0)
+    ] = 1e-3
+    quantize: Annotated[
+        Quantize,
+        setting(
+            "ptq: find the layers that int8 hurts, for export to keep them in float32; qat: "
+            "fine-tune with int8 rounding first; none: neither.",
+            option="--quantize",
+        ),
+    ] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_names(cls, body: Any) -> Any:
+        """Accept documents of earlier versions."""
+        if not isinstance(body, Mapping):
+            return body
+        found: dict[str, Any] = dict(cast("Mapping[str, Any]", body))
+        term, custom = found.pop("reading", None), found.pop("own", None)
+        if term is not None:
+            found.setdefault("energy_term", _ENERGY_TERMS.get(term, term))
+        if custom is not None:
+            found.setdefault("custom", custom)
+        return found
+
+    @model_serializer(mode="wrap")
+    def _with_earlier_names(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        body: dict[str, Any] = handler(self)
+        for earlier, now in _ENERGY_TERMS.items():
+            if body.get("energy_term") == now:
+                body["reading"] = earlier
+        if "custom" in body:
+            body["own"] = body["custom"]
+        return body
 
 
 class CompressionLog(Value):
@@ -177,6 +311,7 @@ class CompressionLog(Value):
         stopped: Why the run ended before it was where it was asked to go, or None.
         baseline_costs: Counted costs of the dense model, the denominator of every proxy.
         command: The command line that started the run.
+        resumed: The command lines that went on with it, in order.
     """
 
     version: ClassVar[str] = "edgeecg.compression/3"
@@ -188,3 +323,4 @@ class CompressionLog(Value):
     stopped: str | None = None
     baseline_costs: CostTotals
     command: str
+    resumed: tuple[str, ...] = ()

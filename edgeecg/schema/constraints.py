@@ -1,4 +1,4 @@
-"""What steers a compression: budgets to come down to, and scores that must not fall below."""
+"""Constraints of a compression: budgets for its cost, and scores that must hold."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ class Budget(Value):
         if self.size_bytes is not None and self.kind != "size":
             raise ValueError(f"a budget of {self.kind} is a share of the dense model")
         return self
+
+    @classmethod
+    def from_text(cls, value: object) -> object:
+        """Return the budget that a text means; anything else is returned as it is."""
+        return cls.parse(value) if isinstance(value, str) else value
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -95,6 +100,11 @@ class Guard(Value):
         if (self.class_name is None) != (self.metric in _HEADLINES):
             raise ValueError("macro_f1 and macro_auroc are of no class, all other metrics of one")
         return self
+
+    @classmethod
+    def from_text(cls, value: object) -> object:
+        """Return the guard that a text means; anything else is returned as it is."""
+        return cls.parse(value) if isinstance(value, str) else value
 
     @classmethod
     def parse(cls, text: str) -> Guard:

@@ -1,4 +1,4 @@
-"""The analytic energy proxy: what a layer costs, counted."""
+"""Layer costs, and the analytic energy proxy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edgeecg.schema.value import Count, DType, Fraction, Positive, Value
 
 
 class LayerCost(Value):
-    """What one layer costs per inference, counted.
+    """Counted costs of one layer per inference.
 
     Attributes:
         name: The layer's name in its file or module tree.
-        op: The operation, in the words of its format (``CONV_2D``, ``Conv``, ``Conv1d``).
+        op: The operation, as its format calls it (``CONV_2D``, ``Conv``, ``Conv1d``).
         dtype: Type the multiplications run in.
         macs: Multiply-accumulates that the runtime executes.
-        nonzero_fraction: Part of the layer's weights that is not exactly zero.
+        nonzero_fraction: Fraction of the layer's weights that is not exactly zero.
         weight_bytes: Bytes of weights and biases read.
         activation_bytes: Bytes of activations read and written.
     """
@@ -32,7 +32,7 @@ class LayerCost(Value):
 
 
 class CostTotals(Value):
-    """The layers' costs added up, in the form both readings of the proxy need.
+    """Sum of layer costs, as needed for the ideal and the executed proxy.
 
     Attributes:
         macs: Executed MACs by dtype.
@@ -50,9 +50,10 @@ class CostTotals(Value):
 
 
 class ProxyCoefficients(Value):
-    """Cost of the elementary operations, in picojoules of a 45 nm process.
+    """Cost of the elementary operations, in picojoules in a 45 nm process.
 
-    Only ratios to the baseline model are ever shown: real processors spend thousands of times more.
+    Only ratios to a baseline are shown to users, because real processors spend thousands of times
+    more energy.
 
     Attributes:
         mac_pj: One multiply and one add, by dtype.
@@ -70,11 +71,12 @@ class ProxyCoefficients(Value):
 
 
 class Proxy(Value):
-    """The analytic count of one file, relative to its baseline.
+    """The energy proxy of one file.
 
     Attributes:
-        ideal: Zero weights cost nothing; relative to the baseline. None when no baseline is known.
-        executed: What the runtime really multiplies; relative to the baseline, or None.
+        ideal: The proxy relative to the baseline, as if zero weights cost nothing; None when the
+            file cannot be counted or the baseline is unknown.
+        executed: The proxy relative to the baseline, of everything the runtime multiplies; or None.
         macs: Executed MACs, or None when the file could not be counted.
         weight_bytes: Bytes of weights in the file, or None.
         reason: Why something above is None; None when nothing is.

@@ -128,8 +128,8 @@ class DataSummary(Value):
     """Which records, with which labels, were behind a model or a score.
 
     Attributes:
-        source: ``"mitdb"``, ``"ptbxl"``, ``"folder"`` for the user's own records, ``"synthetic"``
-            for generated ones.
+        source: Name of the database, such as ``"mitdb"`` or ``"ptbxl"``; ``"folder"`` for the
+            user's own records, ``"synthetic"`` for generated ones.
         class_map: From annotations to classes: ``"aami"`` or ``"ec57"`` for beats,
             ``"superclasses"`` for PTB-XL.
         classes: Class names in the order of the model's outputs.

@@ -1,4 +1,4 @@
-"""The TOML files that people extend the program with."""
+"""The TOML files that extend the program: export targets, devices and suites."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class ExportRecipe(Value):
 
     Attributes:
         name: The file's stem; what ``--target`` takes.
-        format: File format; names the module of ``edgeecg/export`` that writes it.
+        format: File format; the name of the module of ``edgeecg/exporters`` that writes it.
         dtype: Type the weights are stored and multiplied in.
         description: One line for ``--help`` and error messages.
         calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
         float_ops: Operations kept in float32 by a quantised target.
         float_modules: Classes of modules inside which a quantised target keeps all but convolutions
             and linear layers in float32.
-        float_layers: Convolutions and linear layers kept in float32 by a quantised target; no
-            matter of a target but of a run, which chooses them by what they do to its score.
+        float_layers: Convolutions and linear layers kept in float32 by a quantised target. A run
+            sets them, not a target: it chooses the layers whose quantisation lowers its score most.
         max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts.
-        min_label_agreement: Smallest part of equal labels that the check accepts.
+        min_label_agreement: Smallest fraction of equal labels that the check accepts.
     """
 
     name: str
@@ -41,11 +41,11 @@ class ExportRecipe(Value):
 
 
 class DetectRule(Value):
-    """How a board is recognised: every condition given must hold.
+    """How a board is recognised: all given conditions must hold.
 
     Attributes:
         machine: Accepted values of ``platform.machine()``.
-        model_contains: Text that ``/proc/device-tree/model`` (or cpuinfo's ``Model``) contains.
+        model_contains: Text in ``/proc/device-tree/model``, or in ``Model`` of ``/proc/cpuinfo``.
     """
 
     machine: tuple[str, ...]
@@ -57,12 +57,12 @@ class DeviceProfile(Value):
 
     Attributes:
         name: The file's stem; what ``--device`` takes.
-        title: Name for people.
-        detect: How the board is recognised; None for one that never runs Python.
-        meters: Energy meters worth trying there, best first; file names of ``edgeecg/meters``.
-        no_meter: What to tell the user when none of them works.
+        title: Full name of the board.
+        detect: How the board is recognised; None for a board that does not run Python.
+        meters: Energy meters to try, in this order; names of ``edgeecg/meters``.
+        no_meter: Message for the user when none of them works.
         coefficients: Coefficients of the proxy.
-        notes: What a measurer should know.
+        notes: What to know before measuring on the board.
     """
 
     name: str
@@ -80,13 +80,13 @@ class Suite(Value):
     Attributes:
         name: The file's stem; what ``--suite`` takes.
         description: One line.
-        warmup_runs: Fewest runs before anything counts.
+        warmup_runs: Smallest number of warm-up runs.
         warmup_seconds: Shortest warm-up.
-        min_runs: Fewest timed runs.
-        min_seconds: Shortest timed span.
+        min_runs: Smallest number of timed runs.
+        min_seconds: Shortest timed period.
         energy_windows: Number of energy windows.
         energy_window_seconds: Length of one energy window.
-        idle_window_seconds: Length of the idle window before, between and after them.
+        idle_window_seconds: Length of the idle windows before, between and after them.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What each layer of a dense model costs on a board: seconds, measured."""
+"""Measured layer costs: the seconds of every layer of a dense model on a board."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from edgeecg.schema.value import Seconds, Sha256, Value
 
 
 class LayerSeconds(Value):
-    """What one layer of the dense model takes per inference.
+    """Time of one layer of the dense model per inference.
 
     Attributes:
-        own_s: Seconds of its multiplications.
-        after_s: Seconds of everything that runs between it and the next layer: activations, norms,
+        own_s: Seconds of the layer's multiplications.
+        after_s: Seconds of the operations between it and the next layer: activations, norms,
             additions, softmax, transpositions.
-        macs: Its multiply-accumulates, which ``own_s`` belongs to.
-        activation_bytes: Bytes of activations it reads and writes, which ``after_s`` belongs to.
+        macs: Multiply-accumulates of the layer; ``own_s`` is proportional to them.
+        activation_bytes: Bytes of activations that the layer reads and writes; ``after_s`` is
+            proportional to them.
     """
 
     own_s: Seconds
@@ -27,21 +28,21 @@ class LayerSeconds(Value):
 
 
 class MeasuredCosts(Value):
-    """Seconds of a dense model's layers on one device.
+    """Seconds of the layers of a dense model on one device.
 
-    How they change when the model is cut is in :mod:`edgeecg.costs.measured`.
+    :mod:`edgeecg.costs.measured` predicts the seconds of a pruned model from them.
 
     Attributes:
         model: Architecture.
         device: Device profile.
-        emulated: True for an emulator, whose times are not the board's.
+        emulated: Whether the device is emulated. Such times are not those of the board.
         runtime: Runtime name and version.
-        threads: Threads of the runtime.
-        layers: By the layer's name in the PyTorch model.
-        fixed_s: Seconds that stay whatever is cut: the call itself, and what runs before the first
-            layer.
+        threads: Number of threads of the runtime.
+        layers: Seconds by the layer's name in the PyTorch model.
+        fixed_s: Seconds that do not depend on pruning: the call of the runtime, and the operations
+            before the first layer.
         artifact_sha256: Hash of the exported file that was measured.
-        bench_sha256: Hash of the JSON that these were read from.
+        bench_sha256: Hash of the bench report that the seconds were read from.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""What was measured, on what, and how."""
+"""The results of ``edgeecg bench``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ArtifactRef(Value):
         file: File name as given.
         sha256: Hash of the file.
         format: File format.
-        dtype: Type of the weights, read from the file.
+        dtype: Type that most multiplications run in, read from the file.
         size_bytes: Size of the file.
         manifest: The manifest embedded in the file, or None for a foreign file.
     """
@@ -33,11 +33,11 @@ class ArtifactRef(Value):
 
 
 class DeviceState(Value):
-    """What could make two measurements differ, read before and after; None where unreadable.
+    """State of the machine that affects a measurement; None for what cannot be read.
 
     Attributes:
         governor: CPU frequency governor.
-        frequency_hz: Current frequency of the measuring core.
+        frequency_hz: Current frequency of the core that measures.
         temperature_c: Temperature of the hottest sensor, degrees Celsius.
         throttled: Whether the firmware reports throttling (Raspberry Pi).
         load: One-minute load average.
@@ -55,11 +55,11 @@ class DeviceInfo(Value):
 
     Attributes:
         name: Device profile, a file name of ``devices/``.
-        emulated: True under an emulator: its times are never published as the board's.
+        emulated: Whether the machine is emulated. Such times are not those of the board.
         machine: ``platform.machine()``.
-        cpu: Processor name as the system gives it, or None.
-        cores: Logical processors.
-        memory_bytes: Physical memory.
+        cpu: Name of the processor, or None.
+        cores: Number of logical processors.
+        memory_bytes: Size of the physical memory.
         system: Operating system and kernel.
         python: Python version.
         before: State before the measurement.
@@ -79,24 +79,25 @@ class DeviceInfo(Value):
 
 
 class Latency(Value):
-    """Time of one inference, batch 1, around the bare invoke.
+    """Time of one inference with batch size 1: the invoke call alone.
 
     Attributes:
-        n: Timed runs.
-        threads: Threads the runtime was given.
+        n: Number of timed runs.
+        threads: Number of threads of the runtime.
         p50_s: Median.
         p90_s: 90th percentile.
         p99_s: 99th percentile.
         max_s: Slowest run.
         mean_s: Mean.
-        first_s: The very first inference, which also pays for set-up.
-        warmup_n: Runs before the timed ones.
-        pinned_cpu: Processor the process was bound to, or None where the system does not let it.
-        rate_hz: Runs per second that were asked for, or None for back to back.
-        spin: Whether idle worker threads spin between runs; None where the runtime has no switch.
-        cpu_s: Processor time of one period in the whole process, spinning included; None unless
-            ``rate_hz`` is given.
-        samples_s: Every timed run, in order.
+        first_s: Time of the first inference after loading, which includes set-up.
+        warmup_n: Number of warm-up runs before the timed ones.
+        pinned_cpu: Processor that the thread was bound to, or None when it was not bound to one.
+        rate_hz: Runs per second that were asked for, or None for runs without pauses.
+        spin: Whether idle worker threads spin between runs; None when the runtime has no such
+            option.
+        cpu_s: Processor time of one period in the whole process, including spinning threads; None
+            unless ``rate_hz`` is given.
+        samples_s: Time of every timed run, in order.
     """
 
     n: Count
@@ -116,13 +117,15 @@ class Latency(Value):
 
 
 class Breakdown(Value):
-    """Where the median goes: t = empty graph + roofline + the rest.
+    """Parts of the median latency: t = empty graph + roofline + rest.
 
     Attributes:
-        empty_graph_s: Median of a graph that does nothing, in the same runtime; None if unknown.
-        peak_macs_per_s: The core's measured peak in the file's dtype and runtime; None if unknown.
+        empty_graph_s: Median of a graph without operations in the same runtime; None if unknown.
+        peak_macs_per_s: Measured peak of the core, in the file's dtype and runtime; None if
+            unknown.
         roofline_s: MACs / peak; None if either is unknown.
-        rest_s: What is left (may be negative within the noise); None if a part is unknown.
+        rest_s: The median without the other parts, which may be negative within the noise; None if
+            a part is unknown.
         reason: Why a part is None, or None.
     """
 
@@ -139,18 +142,18 @@ class Energy(Value):
     Attributes:
         tier: ``"measured"``, ``"not resolved"`` (below twice the detection limit), or
             ``"not measured"``.
-        meter: Meter that was read, or None.
+        meter: Name of the meter, or None.
         reason: Why it is not measured or not resolved; None when measured.
-        gross_j: Median joules per inference with idle included, or None.
-        net_j: Median joules per inference with idle subtracted, or None.
+        gross_j: Median energy per inference, including the idle power, or None.
+        net_j: Median energy per inference, without the idle power, or None.
         ci95_j: Bootstrap 95 % interval of ``net_j``, or None.
         idle_w: Mean idle power, or None.
-        detection_limit_j: Smallest net energy per inference that could be seen, or None.
+        detection_limit_j: Smallest net energy per inference that can be detected, or None.
         windows: Number of windows.
         inferences: Inferences in all windows.
         zones: What the meter covered, e.g. ``("package-0",)``.
         sample_rate_hz: Rate at which the meter delivers new values, or None.
-        replayed: True when the stream was a recording or a simulation.
+        replayed: Whether the values of the meter were a recording or a simulation.
     """
 
     tier: Literal["measured", "not measured", "not resolved"]
@@ -179,11 +182,11 @@ class Energy(Value):
 
 
 class Memory(Value):
-    """Memory of a fresh process that loads and runs the file.
+    """Memory of a separate process that loads and runs the file.
 
     Attributes:
-        peak_rss_bytes: Peak resident set, interpreter and runtime included; None if unreadable.
-        model_rss_bytes: The part above the same process before the model was loaded; or None.
+        peak_rss_bytes: Peak resident memory, including interpreter and runtime; None if unknown.
+        model_rss_bytes: The peak minus the resident memory before the model was loaded; or None.
         reason: Why there is no figure, or None.
     """
 
@@ -193,13 +196,13 @@ class Memory(Value):
 
 
 class LayerTime(Value):
-    """What one operation of a file takes, as the runtime runs it: fused ones are one.
+    """Time of one operation, as the runtime runs it; a fused operation is one.
 
     Attributes:
-        name: The runtime's name for it, which starts with that of the file's node.
-        op: The operation, in the runtime's words.
-        seconds: Of one run, scaled so that all operations take the median latency together.
-        share: Part of the whole.
+        name: The runtime's name for it, which starts with the name of the file's node.
+        op: The kind of operation, as the runtime calls it.
+        seconds: Time of one run, scaled so that the sum over all operations is the median latency.
+        share: Fraction of the sum.
     """
 
     name: str
@@ -212,20 +215,20 @@ class BenchResult(Value):
     """One file measured once on one device with one runtime.
 
     Attributes:
-        artifact: Which file.
-        device: Where.
+        artifact: The file.
+        device: The machine.
         runtime: Runtime name and version, e.g. ``"litert 2.3.0"``.
-        latency: How long.
-        duty_cycle: Latency at a slow rate with spinning on and off; empty unless asked for.
-        breakdown: Where the time goes.
-        energy: How many joules, or why not.
-        proxy: What the count had promised.
-        memory: How much memory.
-        parity: Whether it still answers as PyTorch did.
-        layers: Seconds of every operation, in the order of execution; empty if they are unknown.
-        layers_profiled_s: What the operations took together while the runtime watched itself,
-            before they were scaled to the median; None if they are unknown.
-        layers_reason: Why the operations' seconds are unknown, or None.
+        latency: Time of one inference.
+        duty_cycle: Latency at a fixed rate, with spinning on and off; empty unless asked for.
+        breakdown: Parts of the median latency.
+        energy: Energy of one inference, or why there is none.
+        proxy: Costs counted from the file, relative to the baseline.
+        memory: Memory of the process that runs the file.
+        parity: Agreement with the outputs of PyTorch.
+        layers: Time of every operation, in the order of execution; empty if unknown.
+        layers_profiled_s: Sum of the operations in the profile, before they were scaled to the
+            median; None if unknown.
+        layers_reason: Why the times of the operations are unknown, or None.
     """
 
     artifact: ArtifactRef
@@ -240,15 +243,15 @@ class BenchResult(Value):
     parity: Parity
     layers: tuple[LayerTime, ...] = ()
     layers_profiled_s: Positive | None = None
-    # Results of earlier versions do not have the key.
-    layers_reason: str | None = "Layers were not looked at; bench the file again."
+    # Results of earlier versions do not have this key.
+    layers_reason: str | None = "The layers were not measured; measure the file again."
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if bool(self.layers) == bool(self.layers_reason):
-            raise ValueError("layers are either measured or missing for a reason")
+            raise ValueError("layers need to be measured, or a reason why they were not")
         if bool(self.layers) != (self.layers_profiled_s is not None):
-            raise ValueError("measured layers, and no others, have a sum")
+            raise ValueError("layers_profiled_s belongs to measured layers")
         return self
 
 
@@ -257,13 +260,13 @@ class BenchReport(Value):
 
     Attributes:
         results: One result per file.
-        suite: The protocol that was followed.
+        suite: Number and length of the measurements.
         created_utc: Time of writing, ISO 8601.
         command: The command line.
         edgeecg_version: Version of this package.
     """
 
-    version: ClassVar[str] = "edgeecg.benchmark/1"
+    version: ClassVar[str] = "edgeecg.bench/1"
 
     results: tuple[BenchResult, ...]
     suite: Suite

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from edgeecg.schema.data import Preprocessing
-from edgeecg.schema.value import ClassMapName, Count, Fraction, Positive, Value
+from edgeecg.schema.options import setting
+from edgeecg.schema.value import ClassMapName, Count, Fraction, Value
 
 _Size = Annotated[float, Field(ge=0.0)]
 
 
+def lead_pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Return ``{"MLII": "II"}`` for ``["MLII=II"]``.
+
+    Raises:
+        ValueError: A text is not of the form MODEL=RECORDS.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        ours, sign, theirs = text.partition("=")
+        if not (ours and sign and theirs):
+            raise ValueError(
+                f"'{text}' is not the model's name of a lead, an equals sign, and its name in the "
+                "records, for example MLII=II"
+            )
+        pairs[ours] = theirs
+    return pairs
+
+
+def _leads(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return lead_pairs(str(text) for text in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return value
+
+
 class Augmentation(Value):
-    """How training windows are disturbed, each in its own way. 0 switches a part off.
+    """How training windows are changed at random, each in its own way. 0 switches a part off.
 
     Sizes are relative to the window as the model sees it, whose deviation is about 1.
 
@@ -52,54 +78,100 @@ class Augmentation(Value):
 
 
 class TrainingConfig(Value):
-    """Everything that decides what training does; the same config, the same weights.
+    """Everything that decides what training does; the same configuration gives the same weights.
 
-    Attributes:
-        model: Architecture to train.
-        data: ``"mitdb"``, ``"ptbxl"``, ``"synthetic"``, or the path of a folder; None for the
-            model's own database if it is found, else synthetic records.
-        leads: For a folder: what the model's leads are called there.
-        class_map: From beat symbols to classes.
-        min_likelihood: For PTB-XL: likelihood in percent from which a statement counts.
-        preprocessing: How leads become windows; None for the default of the model's data.
-        epochs: Epochs the learning-rate curve spans.
-        epoch_windows: Windows drawn per epoch, balanced over classes and records; None for each
-            window once.
-        batch_size: Windows per optimisation step.
-        learning_rate: Peak learning rate.
-        weight_decay: AdamW weight decay.
-        clip_norm: Largest norm of the gradient.
-        average: Weight of the past in the running mean of the weights, which is the model that is
-            scored and kept; 0 keeps the last weights themselves.
-        mixup: Both parameters of the beta distribution that pairs of windows are mixed by (Zhang et
-            al. 2018, arXiv:1710.09412); 0 for no mixing.
-        label_smoothing: Share of the target that is spread over all classes.
-        soft_targets: Share of each label that a teacher gives, a linear head on random convolutions
-            fitted to other patients; for several labels per record only. See
-            :mod:`edgeecg.training.random_encoder`.
-        augmentation: How windows are disturbed.
-        seed: Seed of everything random.
-        threads: Threads of torch; another number may change the last bits of the weights.
+    Each field carries its description, from which the options of ``edgeecg train`` are made.
     """
 
     version: ClassVar[str] = "edgeecg.training/1"
 
-    model: str = "resnet1d_attn"
-    data: str | None = None
-    leads: dict[str, str] = Field(default={})
-    class_map: ClassMapName = "aami"
-    min_likelihood: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    preprocessing: Preprocessing | None = None
-    epochs: Annotated[int, Field(ge=1)] = 8
-    epoch_windows: Annotated[int, Field(ge=64)] | None = 8000
-    batch_size: Annotated[int, Field(ge=1)] = 128
-    learning_rate: Positive = 2e-3
-    weight_decay: _Size = 1e-2
-    clip_norm: Positive = 1.0
-    average: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
-    mixup: _Size = 0.0
-    label_smoothing: Fraction = 0.0
-    soft_targets: Fraction = 0.0
-    augmentation: Augmentation = Augmentation()
-    seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 1
+    model: Annotated[str, setting("Architecture to train (see 'edgeecg models').")] = (
+        "resnet1d_attn"
+    )
+    data: Annotated[
+        str | None,
+        setting(
+            "Records: name of a database, or path of a folder of WFDB records. Left out: the "
+            "model's own database if it is found, else synthetic records.",
+            option="--data",
+        ),
+    ] = None
+    leads: Annotated[
+        dict[str, str],
+        BeforeValidator(_leads),
+        setting(
+            "For a folder: MODEL'S LEAD=ITS NAME IN THE RECORDS; repeatable.", option="--leads"
+        ),
+    ] = Field(default={})
+    class_map: Annotated[
+        ClassMapName,
+        setting("Mapping from beat symbols to classes.", option="--class-map"),
+    ] = "aami"
+    min_likelihood: Annotated[
+        float,
+        setting(
+            "PTB-XL: likelihood in percent from which a diagnostic statement counts.",
+            option="--min-likelihood",
+            ge=0.0,
+            le=100.0,
+        ),
+    ] = 0.0
+    preprocessing: Annotated[
+        Preprocessing | None,
+        setting("How leads become windows; left out: the default of the model's data."),
+    ] = None
+    epochs: Annotated[
+        int, setting("Epochs of training of the dense model.", option="--epochs", ge=1)
+    ] = 8
+    epoch_windows: Annotated[
+        int | None,
+        Field(ge=64),
+        setting(
+            "Windows drawn per epoch, balanced over classes and records (beats only); none: every "
+            "window once.",
+            option="--epoch-windows",
+        ),
+    ] = 8000
+    batch_size: Annotated[int, setting("Windows per optimisation step.", ge=1)] = 128
+    learning_rate: Annotated[
+        float, setting("Peak learning rate.", option="--learning-rate", gt=0.0)
+    ] = 2e-3
+    weight_decay: Annotated[float, setting("Weight decay of AdamW.", ge=0.0)] = 1e-2
+    clip_norm: Annotated[float, setting("Largest norm of the gradient.", gt=0.0)] = 1.0
+    average: Annotated[
+        float,
+        setting(
+            "Weight of the past in the running mean of the weights, which is the model that is "
+            "scored and kept; 0 keeps the last weights.",
+            ge=0.0,
+            lt=1.0,
+        ),
+    ] = 0.99
+    mixup: Annotated[
+        float,
+        setting(
+            "Both parameters of the beta distribution by which pairs of windows are mixed (Zhang "
+            "et al. 2018, arXiv:1710.09412); 0 for no mixing.",
+            ge=0.0,
+        ),
+    ] = 0.0
+    label_smoothing: Annotated[
+        float, setting("Share of the target that is spread over all classes.", ge=0.0, le=1.0)
+    ] = 0.0
+    soft_targets: Annotated[
+        float,
+        setting(
+            "Share of each label that comes from a teacher: a linear head on random convolutions, "
+            "fitted to other patients; for several labels per record only.",
+            ge=0.0,
+            le=1.0,
+        ),
+    ] = 0.0
+    augmentation: Annotated[
+        Augmentation, setting("How training windows are changed at random.")
+    ] = Augmentation()
+    seed: Annotated[int, setting("Seed of everything random.", option="--seed")] = 0
+    threads: Annotated[
+        int,
+        setting("Threads of torch; with 1, a run repeats bit for bit.", option="--threads", ge=1),
+    ] = 1

@@ -18,7 +18,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 DType = Literal["float32", "int8"]
 Format = Literal["tflite", "onnx"]
 Role = Literal["baseline", "compressed"]
-Source = Literal["mitdb", "ptbxl", "synthetic", "folder"]
+Source = Annotated[str, Field(min_length=1)]
 Task = Literal["beats", "records"]
 ClassMapName = Literal["aami", "ec57"]
 Split = Literal["train", "val", "test"]
@@ -35,7 +35,7 @@ class Value(BaseModel):
             then carries under the key ``schema``; empty for a part of one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
     version: ClassVar[str] = ""
 
     def to_document(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The patient's own mean beat: what a beat is compared with.
+"""The running mean of a patient's beats, with which the next beat is compared.
 
-Fed beat by beat, in training and on a device alike; it never looks ahead.
+It is updated beat by beat, in training and on a device alike, and never looks ahead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from edgeecg.schema import Reference
 
 
 class ReferenceTracker:
-    """Holds the exponential running mean of the beats so far; plain over the first ones."""
+    """The exponential running mean of the beats so far.
+
+    While there are fewer beats than its length, it is the plain mean of all of them.
+    """
 
     def __init__(self, reference: Reference) -> None:
         """Start before the first beat.
@@ -48,7 +51,7 @@ def means(beats_mv: NDArray[np.float64], reference: Reference) -> NDArray[np.flo
         reference: Length of the mean.
     """
     tracker = ReferenceTracker(reference)
-    found = np.empty_like(beats_mv)
+    means_mv = np.empty_like(beats_mv)
     for number, beat_mv in enumerate(beats_mv):
-        found[number] = tracker.push(beat_mv)
-    return found
+        means_mv[number] = tracker.push(beat_mv)
+    return means_mv

@@ -1,6 +1,6 @@
-"""The rhythm strip: how early a beat comes, seen against the minutes before it.
+"""The rhythm strip: how early a beat comes, compared with the minutes before it.
 
-Fed beat by beat, in training and on a device alike; it never looks ahead.
+It is updated beat by beat, in training and on a device alike, and never looks ahead.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from edgeecg.schema import Rhythm
 CLIP = 4.0
 """Largest size of a value in the strip."""
 
-_USUAL = 0.05
+_INITIAL_DEVIATION = 0.05
 """Deviation of ln(RR / m) before anything is known about the patient."""
 
-_FLOOR = 0.02
-"""Added to the deviation, so that a strictly regular rhythm does not blow up its noise."""
+_DEVIATION_OFFSET = 0.02
+"""Added to the deviation, so that noise of a strictly regular rhythm is not amplified."""
 
 
 class RhythmTracker:
-    """Holds the last RR intervals, their running mean and their running deviation.
+    """The last RR intervals, their running mean and their running deviation.
 
-    Both are exponential, with weight ``1 / reference_beats``, and plain over the first beats, so
-    that they are of use from the second beat on. A mean, not a median: where premature beats come
-    in runs, a median takes their rhythm for the normal one. Where the strip is divided, it is by
-    the square root of the deviation: a whole division hides premature beats that are frequent.
+    Mean and deviation are exponential with weight ``1 / reference_beats``. Over the first beats
+    they are plain averages, so that they can be used from the second beat on. A mean is taken and
+    not a median: where premature beats come in runs, a median follows their rhythm. Where the strip
+    is divided by the deviation, it is by its square root: division by the deviation itself hides
+    frequent premature beats.
     """
 
     def __init__(self, rhythm: Rhythm) -> None:
@@ -40,7 +41,7 @@ class RhythmTracker:
         self._rhythm = rhythm
         self._last_s: float | None = None
         self._mean_s = 0.0
-        self._deviation = _USUAL
+        self._deviation = _INITIAL_DEVIATION
         self._seen = 0
         self._recent: list[float] = []
 
@@ -68,7 +69,7 @@ class RhythmTracker:
             early = math.log(rr_s / self._mean_s)
             value = rhythm.gain * early
             if rhythm.over_deviation:
-                value /= math.sqrt(self._deviation + _FLOOR)
+                value /= math.sqrt(self._deviation + _DEVIATION_OFFSET)
             self._deviation += weight * (abs(early) - self._deviation)
             self._recent = [*self._recent, value][-rhythm.beats :]
         self._last_s = time_s
@@ -87,5 +88,5 @@ def strips(times_s: NDArray[np.float64], rhythm: Rhythm) -> NDArray[np.float32]:
         ValueError: Two beats are at the same time or out of order.
     """
     tracker = RhythmTracker(rhythm)
-    made = [tracker.push(float(time_s)) for time_s in times_s]
-    return np.array(made, np.float32).reshape(len(made), rhythm.samples)
+    rows = [tracker.push(float(time_s)) for time_s in times_s]
+    return np.array(rows, np.float32).reshape(len(rows), rhythm.samples)

@@ -1,1 +1,1 @@
-"""Scores from confusion counts and their bootstrap intervals."""
+"""Scores from confusion counts and their bootstrap intervals: NumPy only, for every stage."""

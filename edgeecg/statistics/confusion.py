@@ -1,9 +1,8 @@
-"""Scores redone from confusion matrices: one record left out, and the difference of two models."""
+"""Scores from confusion matrices: row = true class, column = predicted class."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,32 +10,109 @@ import numpy.typing as npt
 from edgeecg.schema import ClassScore, Scores
 
 Matrix = npt.NDArray[np.int64]
-_RESAMPLES = 2000
-_FEWEST_RECORDS = 5
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+
+_HALF = 0.5
+_FEWEST_RECORDS = 3
 
 
 @dataclass(frozen=True)
-class Change:
-    """Difference of two scores on the same beats or records.
+class DominantRecord:
+    """A record that holds more than half of a class's beats, and the scores without it.
 
     Attributes:
-        value: Second minus first.
-        ci95: Paired bootstrap 95 % interval over records, or None.
-        reason: Why there is no interval, or None.
+        class_name: The class.
+        record: The record's name.
+        rest: Scores of the class on all other records.
     """
 
-    value: float
-    ci95: tuple[float, float] | None
-    reason: str | None = None
+    class_name: str
+    record: str
+    rest: ClassScore
 
     @property
-    def tie(self) -> bool | None:
-        """Whether the interval holds zero; None without an interval."""
-        return None if self.ci95 is None else self.ci95[0] <= 0 <= self.ci95[1]
+    def key(self) -> str:
+        """The key of these scores in a JSON document, e.g. ``"s_without_101"``."""
+        return f"{self.class_name.lower()}_without_{self.record}"
+
+    @property
+    def label(self) -> str:
+        """The name of these scores in a table, e.g. ``"S without record 101"``."""
+        return f"{self.class_name} without record {self.record}"
+
+
+def accuracy(matrices: Counts) -> npt.NDArray[np.float64]:
+    """Return the fraction of beats on the diagonal.
+
+    Args:
+        matrices: ``(..., classes, classes)``.
+
+    Returns:
+        ``(...)``; 0 where there are no beats.
+    """
+    hits = np.trace(matrices, axis1=-2, axis2=-1)
+    return hits / np.maximum(matrices.sum(axis=(-2, -1)), 1)
+
+
+def f1(matrices: Counts) -> npt.NDArray[np.float64]:
+    """Return F1 = 2 TP / (2 TP + FP + FN) of each class.
+
+    Args:
+        matrices: ``(..., classes, classes)``.
+
+    Returns:
+        ``(..., classes)``; 0 for a class with neither beats nor predictions, as in scikit-learn.
+    """
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    sums = matrices.sum(axis=-1) + matrices.sum(axis=-2)
+    return 2 * hits / np.maximum(sums, 1)
+
+
+def macro_f1(matrices: Counts) -> npt.NDArray[np.float64]:
+    """Return the unweighted mean of the classes' :func:`f1`, ``(...)``."""
+    return f1(matrices).mean(axis=-1)
+
+
+def score_of_counts(hits: int, support: int, predicted: int) -> ClassScore:
+    """Return Se, +P and F1 of one class; 0 where there is nothing to divide by.
+
+    Args:
+        hits: True positives.
+        support: Beats of the class.
+        predicted: Beats that were predicted to be of the class.
+    """
+    return ClassScore(
+        recall=hits / max(support, 1),
+        precision=hits / max(predicted, 1),
+        f1=2 * hits / max(support + predicted, 1),
+        support=support,
+    )
+
+
+def class_score(matrix: Matrix, index: int) -> ClassScore:
+    """Return Se, +P and F1 of the class in row and column ``index``."""
+    return score_of_counts(
+        int(matrix[index, index]), int(matrix[index].sum()), int(matrix[:, index].sum())
+    )
+
+
+def stacked(scores: Scores, leave_out: str | None = None) -> Matrix:
+    """Return the confusion matrix of each record, in alphabetical order of the records.
+
+    Args:
+        scores: Scores with a matrix for each record.
+        leave_out: A record to leave out.
+
+    Returns:
+        ``(records, classes, classes)``.
+    """
+    classes = len(scores.confusion)
+    kept = [scores.records[name] for name in sorted(scores.records) if name != leave_out]
+    return np.asarray(kept, dtype=np.int64).reshape(len(kept), classes, classes)
 
 
 def without_record(scores: Scores, record: str) -> Matrix | None:
-    """Return the confusion matrix, ``(classes, classes)``, with one record left out.
+    """Return the confusion matrix ``(classes, classes)`` of all records but one.
 
     Args:
         scores: Scores with a matrix for each record.
@@ -45,91 +121,28 @@ def without_record(scores: Scores, record: str) -> Matrix | None:
     Returns:
         The sum of the other records' matrices, or None where the record is not among them.
     """
-    if record not in scores.records:
-        return None
-    rest = [matrix for name, matrix in scores.records.items() if name != record]
-    return np.asarray(rest, dtype=np.int64).reshape(len(rest), *_shape(scores)).sum(axis=0)
+    return stacked(scores, record).sum(axis=0) if record in scores.records else None
 
 
-def recall(matrix: Matrix, index: int) -> float | None:
-    """Return Se of one class: its rightly labelled beats over its beats; None without beats."""
-    support = int(matrix[index].sum())
-    return int(matrix[index, index]) / support if support else None
+def dominant_records(scores: Scores) -> tuple[DominantRecord, ...]:
+    """Return, for each class that has one, the record with more than half of the class's beats.
 
-
-def class_score(matrix: Matrix, index: int) -> ClassScore:
-    """Return Se, +P and F1 of one class; 0 where there is nothing to divide by."""
-    hit, support = int(matrix[index, index]), int(matrix[index].sum())
-    called = int(matrix[:, index].sum())
-    return ClassScore(
-        recall=hit / max(support, 1),
-        precision=hit / max(called, 1),
-        f1=2 * hit / max(support + called, 1),
-        support=support,
-    )
-
-
-def macro_f1(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the unweighted mean of the classes' F1 = 2 TP / (2 TP + FP + FN).
+    A score of such a class is mostly that of one patient, so it is also given without that record.
+    With fewer than three records with beats of the class nearly always one holds more than half,
+    which says nothing; such a class is left out.
 
     Args:
-        matrices: ``(..., classes, classes)``, row = true class, column = predicted class.
-
-    Returns:
-        ``(...)``; a class with neither beats nor predictions counts as 0.
+        scores: Scores with a matrix for each record; without them the result is empty.
     """
-    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
-    sums = matrices.sum(axis=-1) + matrices.sum(axis=-2)
-    return (2 * hits / np.maximum(sums, 1)).mean(axis=-1)
-
-
-def macro_f1_change(before: Scores, after: Scores) -> Change:
-    """Return how much macro-F1 changed, with a paired bootstrap interval over records.
-
-    Whole records are drawn, for the beats of one patient are not independent, and the same draw
-    serves both models, for both saw the same beats (percentile interval, Efron and Tibshirani
-    1993).
-
-    Args:
-        before: Scores of the first model.
-        after: Scores of the second model on the same records.
-
-    Returns:
-        The difference; without an interval where the two were not scored on the same beats.
-    """
-    value = after.macro_f1 - before.macro_f1
-    if before.data != after.data or before.split != after.split or before.n != after.n:
-        return Change(value, None, "The two were not scored on the same beats.")
-    if before.records.keys() != after.records.keys():
-        return Change(value, None, "The two were not scored on the same records.")
-    if len(before.records) < _FEWEST_RECORDS:
-        return Change(value, None, f"Fewer than {_FEWEST_RECORDS} records are too few to resample.")
-    first, second = _stack(before), _stack(after)
-    if not np.array_equal(first.sum(axis=-1), second.sum(axis=-1)):
-        return Change(value, None, "The two were not scored on the same beats.")
-    n = len(first)
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    drawn = macro_f1(np.tensordot(draws, second, 1)) - macro_f1(np.tensordot(draws, first, 1))
-    low, high = cast("tuple[float, float]", np.quantile(drawn, [0.025, 0.975]).tolist())
-    return Change(value, (low, high))
-
-
-def macro_auroc_change(before: Scores, after: Scores) -> Change | None:
-    """Return how much macro AUROC changed; None where one of the two has none.
-
-    There is no interval: the scores keep no answer to a single record, so that no draw could serve
-    both models.
-    """
-    if before.macro_auroc is None or after.macro_auroc is None:
-        return None
-    reason = "Answers to single records are not kept."
-    return Change(after.macro_auroc - before.macro_auroc, None, reason)
-
-
-def _stack(scores: Scores) -> npt.NDArray[np.float64]:
-    ordered = [scores.records[name] for name in sorted(scores.records)]
-    return np.asarray(ordered, dtype=np.float64).reshape(len(ordered), *_shape(scores))
-
-
-def _shape(scores: Scores) -> tuple[int, int]:
-    return len(scores.confusion), len(scores.confusion)
+    if not scores.records:
+        return ()
+    matrices, records = stacked(scores), sorted(scores.records)
+    found: list[DominantRecord] = []
+    for index, name in enumerate(scores.per_class):
+        beats = matrices[:, index].sum(axis=1)
+        largest = int(beats.argmax())
+        if (beats > 0).sum() < _FEWEST_RECORDS or beats[largest] <= _HALF * beats.sum():
+            continue
+        rest = matrices.sum(axis=0) - matrices[largest]
+        found.append(DominantRecord(name, records[largest], class_score(rest, index)))
+    return tuple(found)

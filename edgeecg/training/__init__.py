@@ -1,1 +1,1 @@
-"""Fitting a model to windows: balanced draws, augmentation, losses, the loop, scores."""
+"""Training a model: sampling of windows, augmentation, losses, the loop, checkpoints, cards."""

@@ -1,4 +1,4 @@
-"""Changes a beat or a record survives: another electrode, another amplifier, another moment."""
+"""Augmentation: random changes of a window that do not change its class."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from edgeecg.signal.rhythm import CLIP
 _WARP_POINTS = 6
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-"""(windows ``(batch, leads, samples)``, source of randomness) -> disturbed windows."""
+"""(windows ``(batch, leads, samples)``, source of randomness) -> augmented windows."""
 
 
 @dataclass(frozen=True)
 class Augmenter:
-    """Disturbs training windows as a configuration says.
+    """Augments training windows.
 
     Attributes:
-        sizes: How much of each disturbance.
+        sizes: Size of each change.
         preprocessing: Where the R peak and the rhythm strip are, and how windows are normalised.
-        recorded: Real noise in deviations, ``(leads of the noise, samples)``; None for none.
+        recorded: Recorded noise in standard deviations, ``(leads of the noise, samples)``, or None.
     """
 
     sizes: Augmentation
@@ -36,7 +36,7 @@ class Augmenter:
     recorded: NDArray[np.float32] | None = None
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return new windows of the same shape, each disturbed in its own way.
+        """Return new windows of the same shape, each changed at random.
 
         Args:
             x: Normalised windows, ``(batch, leads, samples)``, float32.
@@ -55,25 +55,25 @@ class Augmenter:
         return torch.cat([self._rhythm(x[:, :, :strip], generator), signal], dim=2)
 
     def _signal(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the signal, and where there is one its difference from the reference, disturbed.
+        """Return the augmented signal and, if there is one, its difference from the mean beat.
 
-        Signal and reference come from one electrode and amplifier; noise is on the signal alone, as
-        a mean over many beats has next to none.
+        Signal and mean beat come from one electrode and amplifier, so both are distorted alike.
+        Only the signal gets noise, because a mean over many beats has next to none.
         """
         leads = x.shape[1]
         if self.preprocessing.reference is None:
-            x = self._noisy(self._seen_otherwise(x, generator), generator)
+            x = self._noisy(self._distorted(x, generator), generator)
             return self._normalised(x, x)
         signal, difference = x.chunk(2, dim=2)
-        both = self._seen_otherwise(torch.cat([signal, signal - difference], dim=1), generator)
+        both = self._distorted(torch.cat([signal, signal - difference], dim=1), generator)
         signal, mean_beat = self._noisy(both[:, :leads], generator), both[:, leads:]
         normalised = self._normalised(signal, signal)
         return torch.cat([normalised, normalised - self._normalised(mean_beat, signal)], dim=2)
 
-    def _seen_otherwise(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the signal moved, stretched and filtered, all leads alike."""
+    def _distorted(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the signal shifted, stretched, filtered and scaled, all leads alike."""
         sizes, (batch, _, samples) = self.sizes, x.shape
-        x = self._moved(x, generator)
+        x = self._shifted(x, generator)
         if sizes.colour:
             taps = sizes.colour * _normal((batch, 2, 1), generator)
             x = (
@@ -90,7 +90,7 @@ class Augmenter:
         return x
 
     def _noisy(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the signal with baseline wander and noise on it."""
+        """Return the signal with baseline wander and noise added."""
         sizes, (batch, leads, samples) = self.sizes, x.shape
         if sizes.wander:
             cycles = (0.2 + 0.8 * _uniform((batch, 1, 1), generator)) * samples / 256
@@ -104,8 +104,8 @@ class Augmenter:
             x = x + sizes.recorded_noise * self._recorded(x, self.recorded, generator)
         return x
 
-    def _moved(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Return windows resampled about the R peak (or the middle), and shifted."""
+    def _shifted(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return windows stretched about the R peak (or the middle), and shifted."""
         batch, leads, samples = x.shape
         sizes, r_index = self.sizes, self.preprocessing.r_index
         if not sizes.shift and not sizes.stretch:
@@ -116,17 +116,17 @@ class Augmenter:
         shift = sizes.shift * (2 * _uniform((batch, 1, 1), generator) - 1)
         if not sizes.stretch:
             shift = shift.round()
-        at = (torch.arange(samples) - centre) * scale + centre + shift
-        at = at.clamp(0, samples - 1)
-        left = at.floor().clamp(max=samples - 2)
-        share = at - left
+        position = (torch.arange(samples) - centre) * scale + centre + shift
+        position = position.clamp(0, samples - 1)
+        left = position.floor().clamp(max=samples - 2)
+        share = position - left
         index = left.long().expand(batch, leads, samples)
         return torch.gather(x, 2, index) * (1 - share) + torch.gather(x, 2, index + 1) * share
 
     def _recorded(
         self, x: Tensor, recorded: NDArray[np.float32], generator: torch.Generator
     ) -> Tensor:
-        """Return a stretch of recorded noise for each window and lead, of random size up to 1."""
+        """Return a segment of recorded noise for each window and lead, of random size up to 1."""
         batch, leads, samples = x.shape
         kinds, length = recorded.shape
         start = torch.randint(length - samples, (batch, leads, 1), generator=generator)
@@ -136,16 +136,16 @@ class Augmenter:
         return noise * _uniform((batch, 1, 1), generator)
 
     def _normalised(self, x: Tensor, scale: Tensor) -> Tensor:
-        """Return windows z-scored, by another's deviation, where the device would do so too."""
+        """Return windows z-scored by the deviation of ``scale``, where preprocessing does so."""
         if self.preprocessing.normalisation != "window-zscore":
             return x
         deviation = scale.std(dim=2, keepdim=True, unbiased=False) + windows.FLAT_MV
         return (x - x.mean(dim=2, keepdim=True)) / deviation
 
     def _rhythm(self, strip: Tensor, generator: torch.Generator) -> Tensor:
-        """Return rhythm strips with other RR intervals: jitter is the same on every lead."""
+        """Return rhythm strips with other RR intervals, the same on every lead."""
         sizes, rhythm = self.sizes, self.preprocessing.rhythm
-        assert rhythm is not None
+        assert rhythm is not None, "only called where there is a strip"
         batch, leads, _ = strip.shape
         beats = strip[:, :1, :: rhythm.hold]
         beats = beats * torch.exp(sizes.rhythm_gain * _normal((batch, 1, 1), generator))

@@ -1,4 +1,4 @@
-"""The running mean of the weights, which is the model that is scored and kept."""
+"""Running mean of the weights: the model that is scored and saved."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def running_mean(model: nn.Module, average: float) -> AveragedModel:
-    """Return the running mean of a model's weights and buffers; ``update_parameters`` adds to it.
+    """Return the running mean of a model's weights and buffers; ``update_parameters`` updates it.
 
-    It is young at first, so that the first weights are forgotten. A weight that is always 0 stays
-    0 in it.
+    The weight of the past grows from 0.1 to ``average``, so that the first weights are soon
+    forgotten. A weight that is 0 at every update is 0 in the mean.
 
     Args:
-        model: Whose weights; later updates may move them to another device and back.
-        average: Weight of the past, 0..1; 0 keeps the last weights themselves.
+        model: The model; later updates may move its weights to another device and back.
+        average: Weight of the past, 0..1; with 0 the mean is the last weights.
     """
 
     def mean(past: Tensor, present: Tensor, count: Tensor | int) -> Tensor:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,8 @@ from torch.optim.swa_utils import AveragedModel
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.evaluation.inference import evaluate
-from edgeecg.models import build
+from edgeecg.models import Architecture, architecture, build
+from edgeecg.progress import ProgressCallback
 from edgeecg.schema import TrainingConfig
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.checkpoint import (
@@ -26,19 +26,25 @@ from edgeecg.training.checkpoint import (
     weights,
 )
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Progress, Stage, make_optimizer, material, plain, train_epoch
-from edgeecg.training.random_encoder import taught
+from edgeecg.training.loop import (
+    Stage,
+    Trainer,
+    make_optimizer,
+    supervised_objective,
+    training_data,
+)
+from edgeecg.training.random_encoder import with_soft_targets
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training produced.
+    """The result of :func:`train`.
 
     Attributes:
-        model: The model of the best epoch, on the processor, in evaluation mode.
+        model: The model of the best epoch, on the CPU, in evaluation mode.
         epochs: Epochs that were run.
         best_epoch: The epoch whose running mean scored best on validation, 1-based.
-        seconds: Wall time, over all sittings.
+        seconds: Wall time, including that before an interruption.
     """
 
     model: nn.Module
@@ -49,7 +55,7 @@ class Trained:
 
 @dataclass
 class _State:
-    """Everything that an interrupted training needs to go on."""
+    """What a checkpoint contains."""
 
     model: nn.Module
     optimizer: torch.optim.AdamW
@@ -65,82 +71,85 @@ def train(
     dataset: Dataset,
     config: TrainingConfig,
     checkpoint: Path,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
+    custom: Architecture | None = None,
 ) -> Trained:
-    """Train a dense model; go on from ``checkpoint`` when it is there.
+    """Train a dense model; resume from ``checkpoint`` when it exists.
 
-    After every epoch the running mean of the weights is scored on the validation records, by
-    :attr:`edgeecg.schema.Scores.headline`; the best of them is kept.
+    After every epoch the running mean of the weights is scored on the validation records by
+    :attr:`edgeecg.schema.Scores.headline`; the best epoch is kept.
 
     Args:
-        dataset: Fitted on its training records, chosen by its validation records.
-        config: Model, epochs, rates, augmentation, seed.
+        dataset: Its training records are fitted, its validation records choose the epoch.
+        config: Model, epochs, learning rate, augmentation, seed.
         checkpoint: Written after every epoch.
         progress: Called after every batch.
+        custom: The custom module, where the configuration is of one.
 
     Raises:
         EdgeECGError: The loss is not finite, the checkpoint belongs to other records, or it cannot
             be read or written.
     """
     accelerator = open_accelerator(config.threads)
-    task = dataset.task
     torch.manual_seed(config.seed)
-    model = build(config.model)
+    found = architecture(config.model, custom)
+    model = build(found)
     averaged = running_mean(model, config.average)
     stage = Stage(
         "training",
         0,
         config.epochs,
         config.learning_rate,
-        plain(task),
+        supervised_objective(dataset.task),
         after_update=lambda: averaged.update_parameters(model),
     )
     state = _State(model, make_optimizer(model, config, stage), averaged, weights(model))
     content = dataset.summary.content_sha256
     if checkpoint.is_file():
-        tensors, facts = load_checkpoint(checkpoint)
-        if facts["content_sha256"] != content:
-            raise EdgeECGError(
-                f"The training of '{config.model}' cannot go on with these records.",
-                f"'{checkpoint}' was written on records with other content.",
-                "Point EDGEECG_DATA at the records it was started with, or start a new run.",
-            )
-        _restore(state, tensors, facts)
+        _restore(state, checkpoint, config.model, content)
     averaged.to(accelerator.device)
-    prepared, optimizer = accelerator.prepare(model, state.optimizer)
-    learned = material(_taught(dataset, config, progress), config)
+    data = training_data(_with_targets(dataset, config, progress), config)
+    trainer = Trainer.prepare(accelerator, model, state.optimizer, data, progress)
     while state.epoch < config.epochs:
-        started = time.monotonic()
-        train_epoch(prepared, optimizer, learned, stage, state.epoch, accelerator, progress)
-        state.epoch += 1
-        found = evaluate(averaged.module, dataset, "val").headline[1]
-        if found > state.best_score:
-            state.best, state.best_score = weights(averaged.module), found
-            state.best_epoch = state.epoch
-        state.seconds += time.monotonic() - started
+        _train_and_score(trainer, stage, state, dataset)
         if accelerator.is_main_process:
             _save(checkpoint, state, content)
-    final = build(config.model)
-    final.load_state_dict(state.best)
-    return Trained(final.eval(), state.epoch, state.best_epoch, state.seconds)
+    best = build(found)
+    best.load_state_dict(state.best)
+    return Trained(best.eval(), state.epoch, state.best_epoch, state.seconds)
 
 
-def _taught(dataset: Dataset, config: TrainingConfig, progress: Progress | None) -> Dataset:
-    """Return the dataset with the training labels that the configuration asks for.
+def _train_and_score(trainer: Trainer, stage: Stage, state: _State, dataset: Dataset) -> None:
+    """Train for one epoch, score the running mean on validation, and keep it if it is the best."""
+    started = time.monotonic()
+    trainer.train_epoch(stage, state.epoch)
+    state.epoch += 1
+    score = evaluate(state.averaged.module, dataset, "val").headline[1]
+    if score > state.best_score:
+        state.best, state.best_score = weights(state.averaged.module), score
+        state.best_epoch = state.epoch
+    state.seconds += time.monotonic() - started
+
+
+def _with_targets(
+    dataset: Dataset, config: TrainingConfig, progress: ProgressCallback | None
+) -> Dataset:
+    """Return the dataset with the training targets that the configuration asks for.
 
     Raises:
-        UsageError: Soft targets are asked for where a window has one class.
+        UsageError: The configuration asks for soft targets where a window has one class.
     """
     if not config.soft_targets:
         return dataset
     if dataset.task != "records":
         raise UsageError(
             f"The model '{config.model}' cannot be trained on soft targets.",
-            "They are for records with any number of labels; a beat has one class.",
+            "Soft targets are for records with any number of classes; a beat has one class.",
             "Leave soft_targets at 0.",
         )
-    show = None if progress is None else partial(progress, "fitting the teacher")
-    return replace(dataset, train=taught(dataset.train, config.soft_targets, config.seed, show))
+    on_fold = None if progress is None else partial(progress, "fitting the teacher")
+    train = with_soft_targets(dataset.train, config.soft_targets, config.seed, on_fold)
+    return replace(dataset, train=train)
 
 
 def _save(path: Path, state: _State, content_sha256: str) -> None:
@@ -162,7 +171,19 @@ def _save(path: Path, state: _State, content_sha256: str) -> None:
     save_checkpoint(path, tensors, facts)
 
 
-def _restore(state: _State, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+def _restore(state: _State, checkpoint: Path, model: str, content_sha256: str) -> None:
+    """Fill a state from a checkpoint.
+
+    Raises:
+        EdgeECGError: The checkpoint cannot be read, or was written on other records.
+    """
+    tensors, facts = load_checkpoint(checkpoint)
+    if facts["content_sha256"] != content_sha256:
+        raise EdgeECGError(
+            f"The training of '{model}' cannot be resumed with these records.",
+            f"'{checkpoint}' was written on records with other content.",
+            "Point EDGEECG_DATA at the records of the first part, or start a new run.",
+        )
     state.model.load_state_dict(unprefixed("model", tensors))
     state.averaged.load_state_dict(unprefixed("averaged", tensors))
     state.best = unprefixed("best", tensors)

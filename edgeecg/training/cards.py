@@ -1,4 +1,4 @@
-"""Describing a model and saving it with its card."""
+"""Model cards: describing a trained model, and saving it with its card."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import nn
 
-from edgeecg import __version__
+from edgeecg._version import __version__
 from edgeecg.costs import proxy
 from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.files import sha256, write_bytes, write_text
-from edgeecg.models import architecture
-from edgeecg.models._counting import layer_costs, nonzero_parameters, parameters
+from edgeecg.models import Architecture, architecture, layer_costs, nonzero_parameters, parameters
 from edgeecg.runs import RunFolder, git_revision
 from edgeecg.schema import CostTotals, LayerCost, ModelCard, Role, TrainingConfig
 
@@ -24,12 +23,12 @@ _FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Costs:
-    """What one inference of a PyTorch model costs.
+    """Costs of one inference of a PyTorch model.
 
     Attributes:
         layers: Costs of each layer.
         totals: Their sum.
-        widths: The architecture's present widths.
+        widths: Current widths of the architecture.
     """
 
     layers: tuple[LayerCost, ...]
@@ -37,11 +36,10 @@ class Costs:
     widths: dict[str, tuple[int, ...]]
 
 
-def costs(model: nn.Module, name: str) -> Costs:
-    """Count a model of the architecture with this name."""
-    shape = architecture(name)
-    layers = layer_costs(model, shape.INPUT_SHAPE)
-    return Costs(layers, proxy.totals(layers), shape.widths(model))
+def costs(model: nn.Module, of: Architecture) -> Costs:
+    """Count a model of this architecture."""
+    layers = layer_costs(model, of.INPUT_SHAPE)
+    return Costs(layers, proxy.totals(layers), of.widths(model))
 
 
 def weight_bytes(model: nn.Module) -> int:
@@ -56,6 +54,7 @@ def make_card(
     dataset: Dataset,
     epochs: int,
     parent: RunFolder | None = None,
+    custom: Architecture | None = None,
 ) -> ModelCard:
     """Score a model on validation and test records and describe it.
 
@@ -63,11 +62,12 @@ def make_card(
         model: The model, whose weights are final.
         role: Dense baseline or compressed.
         config: How it was trained.
-        dataset: What it was made from, and is scored on.
+        dataset: The records it was trained on, and is scored on.
         epochs: Epochs it was trained for.
-        parent: The run whose baseline it descends from; None for a baseline itself.
+        parent: The run whose baseline it was compressed from; None for a baseline.
+        custom: The custom module, where the configuration is of one.
     """
-    counted = costs(model, config.model)
+    counted = costs(model, architecture(config.model, custom))
     return ModelCard(
         name=config.model,
         role=role,
@@ -91,7 +91,7 @@ def make_card(
 
 
 def save_model(model: nn.Module, card: ModelCard, weights: Path, card_path: Path) -> None:
-    """Write the weights, then the card: where there is a card, there are its weights.
+    """Write the weights, then the card, so that a card never exists without its weights.
 
     Raises:
         EdgeECGError: The disk is full or not writable.

@@ -1,4 +1,4 @@
-"""Saving tensors and a little JSON in one safetensors file: loading it runs no code."""
+"""Checkpoints: tensors and JSON state in one safetensors file, which runs no code when loaded."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _KEY = "edgeecg.state"
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and JSON state as a whole or not at all.
+    """Write tensors and JSON state atomically.
 
     Args:
         path: The file to create or replace.
         tensors: Tensors by name.
-        state: Anything JSON can hold.
+        state: Values that JSON can represent.
 
     Raises:
-        EdgeECGError: The disk is full or not writable; the previous checkpoint is untouched.
+        EdgeECGError: The disk is full or not writable; the previous checkpoint is unchanged.
     """
     plain = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
     write_bytes(path, save(plain, metadata={_KEY: json.dumps(state)}))
@@ -39,7 +39,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         Tensors by name, and the JSON state.
 
     Raises:
-        EdgeECGError: The file is missing, damaged or foreign.
+        EdgeECGError: The file is missing, damaged or no checkpoint.
     """
     try:
         with safe_open(path, framework="pt") as opened:  # pyright: ignore[reportUnknownVariableType]

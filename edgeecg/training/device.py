@@ -1,4 +1,4 @@
-"""Where training runs: the processor, one GPU, or several (Hugging Face Accelerate)."""
+"""Where training runs: the CPU, one GPU, or several (Hugging Face Accelerate)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import torch
 from accelerate import Accelerator, PartialState
 
 
-def writes() -> bool:
-    """Say whether this process writes files: of several that train one model, the first does."""
+def is_main_process() -> bool:
+    """Return whether this process writes the files: of several that train one model, the first."""
     return PartialState(cpu=not torch.cuda.is_available()).is_main_process
 
 
 def open_accelerator(threads: int) -> Accelerator:
-    """Return what places the model and moves gradients.
+    """Return the accelerator that places the model and averages gradients.
 
-    One GPU is used when there is one; several, when the program was started by
-    ``accelerate launch``. On a GPU with bfloat16 training runs in mixed precision. On a processor
+    One GPU is used when there is one; several when the program was started by
+    ``accelerate launch``. On a GPU with bfloat16 training runs in mixed precision. On the CPU
     everything is float32 and deterministic.
 
     Args:
-        threads: Threads of torch on the processor.
+        threads: Threads of torch on the CPU.
     """
     torch.set_num_threads(threads)
     gpu = torch.cuda.is_available()

@@ -1,7 +1,7 @@
-"""The training loop: one epoch over a draw of windows.
+"""The training loop: one epoch over a sample of windows.
 
 Everything random in an epoch is seeded by (seed, stage, epoch), so that a run that was killed and
-resumed at an epoch's start goes on exactly as if nothing had happened.
+resumed at the start of an epoch ends with the same weights as one that was not interrupted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,23 +20,20 @@ from torch.nn import functional as F
 
 from edgeecg.data import Dataset, Windows
 from edgeecg.errors import DivergedError
+from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import Task, TrainingConfig
 from edgeecg.training.augment import Augmenter
 from edgeecg.training.losses import supervised
 from edgeecg.training.sampling import draw
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits, windows, share of each class ``(batch, classes)``) -> mean loss."""
-
-Progress = Callable[[str, int, int], None]
-"""(what is being done, batches done, batches in all); called after every batch."""
+"""(logits, windows, probability of each class ``(batch, classes)``) -> mean loss."""
 
 _WARMUP = 0.1
-_PREDICT_BATCH = 512
 
 
-def plain(task: Task) -> Objective:
-    """Return the objective of training without a teacher; the draw is what balances classes."""
+def supervised_objective(task: Task) -> Objective:
+    """Return the loss without a teacher; classes are balanced by the sampling, not by weights."""
 
     def objective(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
         del windows
@@ -46,15 +44,15 @@ def plain(task: Task) -> Objective:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of training with its own learning-rate curve.
+    """A number of epochs with one learning-rate schedule.
 
     Attributes:
-        name: Shown in the progress bar; part of the seed.
+        name: Shown with the progress; part of the error message when training diverges.
         number: 0 for the baseline, 1.. for compression steps; part of the seed.
-        epochs: Epochs the learning-rate curve spans.
+        epochs: Epochs that the schedule spans.
         rate: Peak learning rate.
         objective: The loss.
-        after_update: Called after every optimiser step (masks and running means hang on it).
+        after_update: Called after every optimiser step; applies masks and updates running means.
     """
 
     name: str
@@ -66,14 +64,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Material:
-    """What training learns from, and how.
+class TrainingData:
+    """The training split, and how batches are drawn from it.
 
     Attributes:
         windows: The training split.
         classes: Number of classes.
-        config: Draw size, batch size, mixing, seed.
-        augment: Disturbs each batch.
+        config: Windows per epoch, batch size, mixup, label smoothing, seed.
+        augment: Augments each batch.
     """
 
     windows: Windows
@@ -82,11 +80,11 @@ class Material:
     augment: Augmenter
 
 
-def material(dataset: Dataset, config: TrainingConfig) -> Material:
-    """Return the training split of a dataset with what a configuration does to it.
+def training_data(dataset: Dataset, config: TrainingConfig) -> TrainingData:
+    """Return the training split of a dataset with the augmentation of a configuration.
 
     Raises:
-        DataError: Recorded noise is asked for, and the noise records are not there.
+        DataError: The configuration asks for recorded noise, and the noise records are missing.
     """
     recorded = None
     if config.augmentation.recorded_noise:
@@ -95,7 +93,7 @@ def material(dataset: Dataset, config: TrainingConfig) -> Material:
         kinds = [noise.bank(kind, dataset.preprocessing, "train") for kind in ("bw", "ma")]
         recorded = np.concatenate(kinds)
     augmenter = Augmenter(config.augmentation, dataset.preprocessing, recorded)
-    return Material(dataset.train, len(dataset.summary.classes), config, augmenter)
+    return TrainingData(dataset.train, len(dataset.summary.classes), config, augmenter)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig, stage: Stage) -> torch.optim.AdamW:
@@ -103,91 +101,116 @@ def make_optimizer(model: nn.Module, config: TrainingConfig, stage: Stage) -> to
     return torch.optim.AdamW(model.parameters(), lr=stage.rate, weight_decay=config.weight_decay)
 
 
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    material: Material,
-    stage: Stage,
-    epoch: int,
-    accelerator: Accelerator,
-    progress: Progress | None = None,
-) -> float:
-    """Train for one epoch.
+@dataclass(frozen=True)
+class Trainer:
+    """Trains a module, an epoch at a time.
 
-    With several processes each takes its share of every batch; gradients are averaged.
-
-    Args:
+    Attributes:
         model: Trained in place; prepared by ``accelerator``.
-        optimizer: Its learning rate follows a warm-up and a cosine over the whole stage.
-        material: What is learned from.
-        stage: Which stretch of training this is.
-        epoch: 0-based epoch within the stage.
+        optimizer: Its learning rate follows the schedule of the stage.
         accelerator: From :func:`edgeecg.training.device.open_accelerator`.
+        data: The training windows.
         progress: Called after every batch.
-
-    Returns:
-        The mean training loss of the epoch.
-
-    Raises:
-        DivergedError: The loss is not a finite number.
     """
-    config, windows = material.config, material.windows
-    rng = np.random.default_rng(np.random.SeedSequence([config.seed, stage.number, epoch]))
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    torch.manual_seed(int(rng.integers(2**31)))  # dropout draws from torch's own generator
-    order = draw(windows, config.epoch_windows, rng)
-    batches = math.ceil(len(order) / config.batch_size)
-    model.train()
-    total = 0.0
-    for number in range(batches):
-        chosen = order[number * config.batch_size : (number + 1) * config.batch_size]
-        done = (epoch + (number + 1) / batches) / stage.epochs
-        for group in optimizer.param_groups:
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    accelerator: Accelerator
+    data: TrainingData
+    progress: ProgressCallback = ignore
+
+    @classmethod
+    def prepare(
+        cls,
+        accelerator: Accelerator,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        data: TrainingData,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Return a trainer whose model and optimiser are on the accelerator's device."""
+        prepared, on_device = accelerator.prepare(model, optimizer)
+        return cls(prepared, on_device, accelerator, data, progress or ignore)
+
+    def train_epoch(self, stage: Stage, epoch: int) -> float:
+        """Train for one epoch.
+
+        With several processes each takes its share of every batch, and gradients are averaged.
+
+        Args:
+            stage: Loss and learning-rate schedule: a warm-up, then a cosine over all its epochs.
+            epoch: 0-based epoch within the stage.
+
+        Returns:
+            The mean training loss of the epoch.
+
+        Raises:
+            DivergedError: The loss is not a finite number.
+        """
+        config = self.data.config
+        rng = np.random.default_rng(np.random.SeedSequence([config.seed, stage.number, epoch]))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        torch.manual_seed(int(rng.integers(2**31)))  # dropout uses torch's global generator
+        order = draw(self.data.windows, config.epoch_windows, rng)
+        batches = math.ceil(len(order) / config.batch_size)
+        self.model.train()
+        total = 0.0
+        for number in range(batches):
+            chosen = order[number * config.batch_size : (number + 1) * config.batch_size]
+            self._set_rate(stage, (epoch + (number + 1) / batches) / stage.epochs)
+            x, target = _mixed(*_batch(self.data, chosen, generator), config.mixup, rng, generator)
+            total += self._update(x, target, stage, epoch) * len(chosen)
+            self.progress(f"{stage.name}, epoch {epoch + 1}/{stage.epochs}", number + 1, batches)
+        return total / len(order)
+
+    def _set_rate(self, stage: Stage, done: float) -> None:
+        """Set the learning rate after ``done``, 0..1, of the stage."""
+        for group in self.optimizer.param_groups:
             group["lr"] = stage.rate * _rate_factor(done)
-        x, target = _mixed(*_batch(material, chosen, generator), config.mixup, rng, generator)
-        mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        x, target = x[mine].to(accelerator.device), target[mine].to(accelerator.device)
+
+    def _update(self, x: Tensor, target: Tensor, stage: Stage, epoch: int) -> float:
+        """Take one optimiser step; return the loss."""
+        accelerator = self.accelerator
+        share = slice(accelerator.process_index, None, accelerator.num_processes)
+        x, target = x[share].to(accelerator.device), target[share].to(accelerator.device)
         with accelerator.autocast():
-            loss = stage.objective(model(x), x, target)
+            loss = stage.objective(self.model(x), x, target)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(
-                f"Training broke down in {stage.name}, epoch {epoch + 1}.",
+                f"Training diverged in {stage.name}, epoch {epoch + 1}.",
                 f"The loss is {value}.",
                 "Lower the learning rate; the last checkpoint is intact.",
             )
-        optimizer.zero_grad()
+        self.optimizer.zero_grad()
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
+        accelerator.clip_grad_norm_(self.model.parameters(), self.data.config.clip_norm)
+        self.optimizer.step()
         if stage.after_update is not None:
             stage.after_update()
-        total += value * len(chosen)
-        if progress is not None:
-            progress(f"{stage.name}, epoch {epoch + 1}/{stage.epochs}", number + 1, batches)
-    return total / len(order)
+        return value
 
 
 def _batch(
-    material: Material, chosen: NDArray[np.int64], generator: torch.Generator
+    data: TrainingData, chosen: NDArray[np.int64], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return disturbed windows and the share of each class in them."""
-    # Sorted reading is what a memory map does well; the order inside a batch does not matter.
+    """Return augmented windows and the probability of each class for each of them."""
+    # A memory map is read fastest in its own order; the order within a batch has no effect.
     chosen = np.sort(chosen)
-    x = material.augment(torch.from_numpy(material.windows.x[chosen]), generator)
-    y = torch.from_numpy(material.windows.y[chosen])
-    shares = F.one_hot(y, material.classes).float() if y.ndim == 1 else y
-    smoothing = material.config.label_smoothing
+    x = data.augment(torch.from_numpy(data.windows.x[chosen]), generator)
+    y = torch.from_numpy(data.windows.y[chosen])
+    target = F.one_hot(y, data.classes).float() if y.ndim == 1 else y
+    smoothing = data.config.label_smoothing
     if smoothing:
-        rest = 1 / material.classes if y.ndim == 1 else 0.5
-        shares = (1 - smoothing) * shares + smoothing * rest
-    return x, shares
+        uniform = 1 / data.classes if y.ndim == 1 else 0.5
+        target = (1 - smoothing) * target + smoothing * uniform
+    return x, target
 
 
 def _mixed(
     x: Tensor, target: Tensor, mixup: float, rng: np.random.Generator, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return windows and targets mixed with those of another order of the batch."""
+    """Return windows and targets after mixup with another order of the same batch."""
     if not mixup:
         return x, target
     share = float(rng.beta(mixup, mixup))

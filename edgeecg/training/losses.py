@@ -1,4 +1,4 @@
-"""Losses on logits; targets are shares of classes, so that mixed windows need nothing special."""
+"""Losses on logits; targets are class probabilities, so that mixup needs no special case."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgeecg.schema import Task
 
 
 def supervised(logits: Tensor, target: Tensor, task: Task) -> Tensor:
-    """Cross-entropy over one class per window, or the mean of one per label.
+    """Return the cross-entropy over the classes, or the mean binary cross-entropy of the labels.
 
     Args:
         logits: ``(batch, classes)``.
@@ -26,14 +26,14 @@ def supervised(logits: Tensor, target: Tensor, task: Task) -> Tensor:
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float, task: Task) -> Tensor:
-    """How far a student's answers are from its teacher's.
+    """Return the distillation loss T^2 KL(softmax(t / T) || softmax(s / T)).
 
-    T^2 KL(softmax(t / T) || softmax(s / T)), the seed document's formula (Hinton et al. 2015,
-    arXiv:1503.02531); T^2 keeps the gradients' size independent of T. With several labels each is a
-    Bernoulli variable of its own, and the mean is over labels.
+    This is the formula of the reference study (Hinton et al. 2015, arXiv:1503.02531). The factor
+    T^2 makes the size of the gradients independent of T. With several labels each label is a
+    Bernoulli variable, and the mean is over labels.
 
     Args:
-        student: Logits ``(batch, classes)`` of the model that learns.
+        student: Logits ``(batch, classes)`` of the model that is trained.
         teacher: Logits ``(batch, classes)`` of the dense model.
         temperature: T, above 0.
         task: One class per window, or any number.
@@ -43,10 +43,10 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float, task: Tas
     """
     student, teacher = student / temperature, teacher / temperature
     if task == "records":
-        share = torch.sigmoid(teacher)
-        crossed = F.binary_cross_entropy_with_logits(student, share)
-        own = F.binary_cross_entropy_with_logits(teacher, share)
-        return temperature**2 * (crossed - own)
+        probability = torch.sigmoid(teacher)
+        cross_entropy = F.binary_cross_entropy_with_logits(student, probability)
+        entropy = F.binary_cross_entropy_with_logits(teacher, probability)
+        return temperature**2 * (cross_entropy - entropy)
     divergence = F.kl_div(
         F.log_softmax(student, dim=1),
         F.log_softmax(teacher, dim=1),

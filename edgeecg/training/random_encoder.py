@@ -1,9 +1,9 @@
-"""Random convolutions with a linear head: a baseline, and a teacher where records are few.
+"""Random convolutions with a linear head: a baseline, and a teacher for small data sets.
 
-ROCKET's recipe (Dempster, Petitjean and Webb, Data Mining and Knowledge Discovery 34, 2020,
-arXiv:1910.13051): random kernels of 7, 9 or 11 taps with random dilation over random leads; of
-each the maximum and the share of positive outputs; then one regularised logistic regression per
-class. Nothing in the depth is learned, so that a few thousand records suffice.
+This is ROCKET (Dempster, Petitjean and Webb, Data Mining and Knowledge Discovery 34, 2020,
+arXiv:1910.13051): random kernels of 7, 9 or 11 taps with random dilation over random leads, two
+features of each (its maximum and its proportion of positive outputs), and one regularised logistic
+regression per class. The convolutions are not trained, so a few thousand records are enough.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edgeecg.errors import DataError
 
 KERNELS = 2000
 STRENGTH = 1e-2
-"""Inverse strength of the regularisation; chosen on validation folds."""
+"""Inverse regularisation strength (``C``), chosen on the validation fold."""
 
 _GROUP = 50
 _BATCH = 256
@@ -44,7 +44,8 @@ def encode(x: NDArray[np.float32], seed: int) -> Features:
         seed: Seed of the kernels.
 
     Returns:
-        Of each kernel the maximum and the share of positive outputs, ``(records, 2 * KERNELS)``.
+        The maximum and the proportion of positive outputs of each kernel,
+        ``(records, 2 * KERNELS)``.
     """
     rng = np.random.default_rng(seed)
     leads, samples = x.shape[1:]
@@ -68,7 +69,7 @@ def encode(x: NDArray[np.float32], seed: int) -> Features:
 
 
 def scale(train: Features, others: Sequence[Features]) -> None:
-    """Scale features in place, to save memory: by mean and deviation of the first records."""
+    """Standardise features in place by mean and deviation of the training features."""
     scaler = StandardScaler(copy=False).fit(train)
     for part in (train, *others):
         part[:] = scaler.transform(part)
@@ -80,10 +81,10 @@ def logits_of(
     """Fit one logistic regression per class and apply it to other records.
 
     Args:
-        train: Features of the records to fit to, from :func:`scale`.
-        y: Their labels ``(records, classes)``; each class has records with it and without.
-        others: Features of other records, scaled alike.
-        strength: Inverse strength of the regularisation.
+        train: Features of the training records, standardised by :func:`scale`.
+        y: Their labels ``(records, classes)``; each class has positive and negative records.
+        others: Features of other records, standardised alike.
+        strength: Inverse regularisation strength.
 
     Returns:
         For each of ``others`` the logits ``(records, classes)``.
@@ -98,43 +99,50 @@ def logits_of(
     ]
 
 
-def taught(
-    windows: Windows, share: float, seed: int, on_part: Callable[[int, int], None] | None = None
+def with_soft_targets(
+    windows: Windows, share: float, seed: int, on_fold: Callable[[int, int], None] | None = None
 ) -> Windows:
-    """Return training records whose labels are shared with a teacher that has not seen them.
+    """Mix the labels of training records with the probabilities of a teacher (cross-fitting).
 
-    Each eighth of the patients is judged by heads that were fitted to the other seven, so that the
-    teacher does not merely repeat the labels it was shown ("cross-fitting").
+    The patients are divided into eight folds. The teacher of a fold is fitted to the other seven,
+    so that its probabilities do not repeat the labels that it was fitted to.
 
     Args:
         windows: Training records with any number of labels, ``y`` ``(records, classes)``.
-        share: Part of each label that is the teacher's probability, 0..1.
+        share: Weight of the teacher's probability in each target, 0..1.
         seed: Seed of the random convolutions.
-        on_part: Called with (parts judged, parts in all), first with 0.
+        on_fold: Called with (folds done, folds in all), first with 0.
+
+    Returns:
+        The same windows with ``y`` between 0 and 1.
 
     Raises:
-        DataError: There are fewer patients than parts, or a class has no records, or nothing else.
+        DataError: There are fewer patients than folds, or a class has no positive or no negative
+            records outside a fold.
     """
     y = np.asarray(windows.y, np.float32)
     patients = len(np.unique(windows.patient))
     if patients < _FOLDS:
-        raise _unteachable(f"It is fitted to {_FOLDS} parts of the patients; here are {patients}.")
-    on_part = on_part or (lambda done, parts: None)
-    on_part(0, _FOLDS)
+        raise _too_few(f"It needs patients for {_FOLDS} folds, and there are {patients}.")
+    if on_fold is not None:
+        on_fold(0, _FOLDS)
     features = encode(windows.x, seed)
     logits = np.empty_like(y)
     folds = GroupKFold(_FOLDS).split(features, groups=windows.patient)
-    for number, (fitted, judged) in enumerate(folds):
+    for number, (fitted, left_out) in enumerate(folds):
         if (y[fitted].min(axis=0) == y[fitted].max(axis=0)).any():
-            raise _unteachable("Without some patients a class has no records, or all of them.")
-        seen, unseen = features[fitted], features[judged]
-        scale(seen, [unseen])
-        (logits[judged],) = logits_of(seen, y[fitted], [unseen])
-        on_part(number + 1, _FOLDS)
+            raise _too_few("Outside one fold a class has no records, or all records have it.")
+        train, test = features[fitted], features[left_out]
+        scale(train, [test])
+        (logits[left_out],) = logits_of(train, y[fitted], [test])
+        if on_fold is not None:
+            on_fold(number + 1, _FOLDS)
+    # Not scipy.special.expit: in float32 it rounds differently, and with other targets the weights
+    # that come with the package could not be trained again bit for bit.
     return replace(windows, y=(1 - share) * y + share / (1 + np.exp(-logits)))
 
 
-def _unteachable(why: str) -> DataError:
+def _too_few(why: str) -> DataError:
     return DataError(
-        "There are too few records to teach from.", why, "Train with soft_targets at 0."
+        "There are too few records to fit a teacher.", why, "Train with soft_targets at 0."
     )

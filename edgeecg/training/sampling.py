@@ -1,6 +1,6 @@
-"""Which windows are drawn: those of an epoch, and those that stand for all in a calibration.
+"""Sampling of windows: those of an epoch, and a small subset for calibration and probe sets.
 
-Neither the commonest class nor one patient rules an epoch; no class is missing from a calibration.
+An epoch is balanced over classes and records, a subset over classes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
 
     Args:
         windows: The training split.
-        count: Windows to draw with replacement, balanced: each (class, record) cell in proportion
-            to the square root of its size, after the classes as a whole are weighted in proportion
-            to their size to the power of 0.35. MIT-BIH has 60 normal beats for each
-            supraventricular one, and most of those come from very few patients; so drawn, of 20
-            windows 12 are N, 3 S and 5 V. None for each window once, as they are.
+        count: Windows to draw with replacement. A class is drawn in proportion to its size to the
+            power of 0.35, and within a class a record in proportion to the square root of its
+            number of windows. MIT-BIH has 60 normal beats for each supraventricular one, and most
+            of these come from very few patients; of 20 windows drawn, 12 are N, 3 S and 5 V.
+            None: each window once.
         rng: Source of randomness.
 
     Returns:
@@ -46,12 +46,12 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
     return rng.choice(len(windows.y), size=count, p=weight / weight.sum()).astype(np.int64)
 
 
-def balanced(y: NDArray[np.int64] | NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def balanced_subset(y: NDArray[np.int64] | NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Draw windows without replacement, as evenly over the classes as their numbers allow.
 
     Args:
-        y: Class index of each window ``(n,)``, or which classes it bears ``(n, classes)``; one that
-            bears several stands for the rarest of them.
+        y: Class index of each window ``(n,)``, or which classes it has ``(n, classes)``; one that
+            has several counts as the rarest of them.
         count: Windows to draw; all of them when there are fewer.
 
     Returns:
@@ -60,18 +60,17 @@ def balanced(y: NDArray[np.int64] | NDArray[np.float32], count: int) -> NDArray[
     rng = np.random.default_rng(_SEED)
     labels = y if y.ndim == 1 else _rarest(y)
     shuffled = rng.permutation(len(labels))
-    # A window's turn is its place within its class: every class's first window comes before any
-    # class's second, so that the first `count` turns are balanced.
-    turn = np.empty(len(labels), np.int64)
+    # Rank of each window within its class: sorted by rank, the first window of every class comes
+    # before the second of any class, so that the first `count` windows are balanced.
+    rank = np.empty(len(labels), np.int64)
     for label in np.unique(labels):
-        mine = shuffled[labels[shuffled] == label]
-        turn[mine] = np.arange(len(mine))
-    chosen = shuffled[np.argsort(turn[shuffled], kind="stable")][:count]
+        of_class = shuffled[labels[shuffled] == label]
+        rank[of_class] = np.arange(len(of_class))
+    chosen = shuffled[np.argsort(rank[shuffled], kind="stable")][:count]
     return rng.permutation(chosen)
 
 
 def _rarest(y: NDArray[np.int64] | NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the rarest class that each window bears; the number of classes where it bears none."""
-    often = y.sum(axis=0)
-    candidates = np.where(y > 0, often, np.inf)
+    """Return the rarest class that each window has; the number of classes where it has none."""
+    candidates = np.where(y > 0, y.sum(axis=0), np.inf)
     return np.where((y > 0).any(axis=1), candidates.argmin(axis=1), y.shape[1])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 from simulated_time import SimulatedTime
 
-from edgeecg import meters, resources
-from edgeecg.benchmark import breakdown, layers, protocol
-from edgeecg.benchmark.protocol import Request
+from edgeecg import meters, plugins, resources
+from edgeecg.benchmark import breakdown, energy, layers, meter_choice, protocol
+from edgeecg.benchmark.config import BenchConfig
 from edgeecg.cli import run
-from edgeecg.errors import MeterError
+from edgeecg.errors import MeterError, PluginError, UsageError
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport, Suite
 
@@ -44,7 +45,7 @@ def test_the_report_has_every_key_that_scripts_rely_on(exported: Exported, tmp_p
     out = tmp_path / "out.json"
     assert bench(exported("a"), "--json", out, "--meter", "none") == 0
     document: dict[str, Any] = json.loads(out.read_text())
-    assert document["schema"] == "edgeecg.benchmark/1"
+    assert document["schema"] == "edgeecg.bench/1"
     (result,) = document["results"]
     wanted = {
         "artifact": {"file", "sha256", "format", "dtype", "size_bytes"},
@@ -70,9 +71,9 @@ def test_a_dash_leaves_standard_output_to_the_json(
     exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench(exported("a"), "--json", "-", "--meter", "none") == 0
-    said = capsys.readouterr()
-    assert BenchReport.from_json(said.out, "stdout").results[0].artifact.format == "onnx"
-    assert "Next: edgeecg report" in said.err
+    printed = capsys.readouterr()
+    assert BenchReport.from_json(printed.out, "stdout").results[0].artifact.format == "onnx"
+    assert "Next: edgeecg report" in printed.err
 
 
 def test_without_files_the_newest_run_is_measured_and_keeps_the_report(
@@ -85,10 +86,10 @@ def test_without_files_the_newest_run_is_measured_and_keeps_the_report(
     report = BenchReport.from_json(kept.read_text(), str(kept))
     names = [Path(result.artifact.file).name for result in report.results]
     assert names == ["a-baseline-onnx.onnx", "a-compressed-onnx.onnx"]
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in ("synthetic", "not", "measured", "0.500", "suite quick", "joules"):
-        assert word in said
-    assert said.rstrip().endswith("Next: edgeecg report")
+        assert word in printed
+    assert printed.rstrip().endswith("Next: edgeecg report")
 
 
 def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_rate_is_measured_with_spinning_on_and_off(
         (["a.onnx", "--device", "raspbery-pi-4"], 2, "raspberry-pi-4"),
         (["a.onnx", "--suite", "quik"], 2, "quick"),
         (["a.onnx", "--meter", "rappl"], 2, "rapl"),
-        (["a.onnx", "--threads", "0"], 2, "--threads"),
+        (["a.onnx", "--threads", "0"], 2, "threads"),
         (["a.onnx", "--run", "toy"], 2, "--run"),
         ([], 1, "edgeecg compress"),
     ],
@@ -192,24 +193,33 @@ def test_a_corrupt_file_is_explained_and_nothing_is_written(
 
 
 class StandIn:
-    """A meter module: opens, or refuses."""
+    """A meter module that opens, or raises an error."""
 
     def __init__(self, meter: Any) -> None:
         self.meter = meter
 
     def open(self) -> Any:
         if self.meter is None:
-            raise MeterError("It may not be read.", "Because.", "Mend it.")
+            raise MeterError("It may not be read.", "Because.", "Do this.")
         return self.meter
 
 
-def request(path: Path, suite: Suite, meter: str | None) -> Request:
-    profile = resources.load_device("x86-64")
-    return Request(files=(path,), suite=suite, profile=profile, meter=meter)
+def meter_entry_points(*names: str) -> Callable[..., list[EntryPoint]]:
+    """Return a function that finds these meters of other packages; their modules do not exist."""
+
+    def find(group: str) -> list[EntryPoint]:
+        found = names if group == "edgeecg.meters" else ()
+        return [EntryPoint(name, f"no_such_package.{name}", group) for name in found]
+
+    return find
 
 
-def test_a_meter_asked_for_that_fails_is_an_error_and_the_device_s_own_a_reason(
-    exported: Exported, suite: Suite, monkeypatch: pytest.MonkeyPatch
+def config(meter: str | None) -> BenchConfig:
+    return BenchConfig(device="x86-64", meter=meter)
+
+
+def test_a_named_meter_that_fails_is_an_error_and_an_automatic_one_a_reason(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refusing(name: str) -> StandIn:
         return StandIn(None)
@@ -217,15 +227,15 @@ def test_a_meter_asked_for_that_fails_is_an_error_and_the_device_s_own_a_reason(
     monkeypatch.setattr(meters, "get", refusing)
     path = exported("a")
     with pytest.raises(MeterError):
-        protocol.measure(request(path, suite, "rapl"))
-    (result,) = protocol.measure(request(path, suite, None)).results
+        protocol.measure([path], config("rapl"))
+    (result,) = protocol.measure([path], config(None)).results
     assert result.energy.tier == "not measured"
     assert result.energy.reason is not None
     assert "It may not be read." in result.energy.reason
 
 
 def test_a_working_meter_measures_and_is_closed(
-    exported: Exported, suite: Suite, monkeypatch: pytest.MonkeyPatch, time: SimulatedTime
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, time: SimulatedTime
 ) -> None:
     class Steady:
         name, zones, sample_rate_hz, replayed = "steady", ("board",), 10.0, True
@@ -243,21 +253,64 @@ def test_a_working_meter_measures_and_is_closed(
         return StandIn(meter)
 
     monkeypatch.setattr(meters, "get", working)
-    real = protocol.energy.measure
+    real = energy.measure
 
     def simulated(invoke: Any, opened: Any, used: Suite, clock: Any) -> Any:
         return real(lambda: time.pass_by(0.01), opened, used, time.clock())
 
-    monkeypatch.setattr(protocol.energy, "measure", simulated)
-    (result,) = protocol.measure(request(exported("a"), suite, "steady")).results
+    monkeypatch.setattr(energy, "measure", simulated)
+    (result,) = protocol.measure([exported("a")], config("steady")).results
     # A meter that shows the same 2 W whether it works or not resolves nothing.
     assert result.energy.tier == "not resolved"
     assert result.energy.gross_j == pytest.approx(0.02)
     assert meter.closed == 2
 
 
-def test_every_announced_step_is_reported(exported: Exported, suite: Suite) -> None:
-    seen: list[str] = []
-    asked = request(exported("a"), suite, "none")
-    protocol.measure(asked, advance=seen.append)
-    assert len(seen) == asked.steps()
+def test_every_step_is_reported_in_order(exported: Exported) -> None:
+    seen: list[tuple[str, int, int]] = []
+
+    def on_step(what: str, done: int, total: int) -> None:
+        seen.append((what, done, total))
+
+    rated = config("none").model_copy(update={"rate_hz": 100.0})
+    protocol.measure([exported("a")], rated, on_step=on_step)
+    assert [done for _, done, _ in seen] == list(range(len(seen)))
+    assert {total for _, _, total in seen} == {len(seen)}
+    assert seen[0][0] == "a.onnx: memory"
+
+
+def test_the_function_prints_nothing_and_measures_a_file_given_twice_once(
+    exported: Exported, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = exported("a")
+    report = protocol.measure([path, path], config("none"), command="a notebook")
+    assert capfd.readouterr() == ("", "")
+    assert [result.artifact.file for result in report.results] == [str(path)]
+    assert report.command == "a notebook"
+
+
+def test_no_file_is_an_error() -> None:
+    with pytest.raises(UsageError, match="nothing to measure"):
+        protocol.measure([])
+
+
+def test_meters_of_other_packages_are_tried_after_those_of_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply", "rapl"))
+    profile = resources.load_device("x86-64")
+    assert meter_choice.candidates(profile) == [*profile.meters, "bench_supply"]
+    assert "bench_supply" in meters.names()
+
+
+def test_a_meter_of_another_package_that_cannot_be_imported_is_a_reason(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply"))
+    path = exported("a")
+    (result,) = protocol.measure([path], config(None)).results
+    assert result.energy.tier == "not measured"
+    assert result.energy.reason is not None
+    assert "The extension 'bench_supply'" in result.energy.reason
+    with pytest.raises(PluginError, match="bench_supply"):
+        protocol.measure([path], config("bench_supply"))

@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from simulated_time import SimulatedTime
 
 from edgeecg.benchmark import energy
@@ -87,7 +86,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(suite: Suite) -
     assert covered >= 32
 
 
-def test_what_drowns_in_the_noise_is_not_resolved(time: SimulatedTime, suite: Suite) -> None:
+def test_energy_below_the_noise_is_not_resolved(time: SimulatedTime, suite: Suite) -> None:
     rng = np.random.default_rng(5)
     meter = Meter(time, lambda _: 3.0 + float(rng.standard_normal()))
     found = energy.measure(lambda: inference(time, meter, 0.01, 1e-5), meter, suite, time.clock())
@@ -116,11 +115,11 @@ def test_net_is_gross_less_idle_whatever_the_scale(idle_w: float, net_j: float, 
     assert found.gross_j == pytest.approx(net_j + idle_w * 10 / runs)
 
 
-def test_a_meter_that_stands_still_is_an_error_and_not_zero(
+def test_a_meter_that_counts_nothing_is_an_error_and_not_zero(
     time: SimulatedTime, suite: Suite
 ) -> None:
     meter = Meter(time, lambda _: 0.0)
-    with pytest.raises(MeterError, match="stood still"):
+    with pytest.raises(MeterError, match="counted no energy"):
         energy.measure(lambda: time.pass_by(0.01), meter, suite, time.clock())
 
 

@@ -1,4 +1,4 @@
-"""Opening files, their probe sets, and the process that shields the measurement."""
+"""Checking files, their probe sets, and the separate process that loads them first."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from edgeecg.schema import ProxyCoefficients
 Exported = Callable[[str], Path]
 
 
-def test_a_file_that_differs_from_its_sidecar_is_refused(exported: Exported) -> None:
+def test_a_file_that_differs_from_its_manifest_is_refused(exported: Exported) -> None:
     path = exported("a")
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ArtifactError, match="not the file that was exported"):
         artifacts.examine(path)
 
 
-def test_a_sidecar_of_another_kind_is_named(exported: Exported) -> None:
+def test_a_manifest_of_another_kind_is_named(exported: Exported) -> None:
     path = exported("a")
     path.with_suffix(".json").write_text('{"schema": "other"}')
     with pytest.raises(SchemaError, match=r"a\.json"):
@@ -51,11 +51,11 @@ def test_a_missing_file_and_a_wrong_suffix_are_two_errors(tmp_path: Path) -> Non
 
 def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exported) -> None:
     path = exported("a")
-    subject = artifacts.examine(path)
-    session = subject.runtime.load(path)
-    held = artifacts.manifest(subject, session)
-    assert held is not None
-    figures, costs = artifacts.relative_proxy(subject, held, ProxyCoefficients())
+    file = artifacts.examine(path)
+    session = file.runtime.load(path)
+    manifest = artifacts.read_manifest(file, session)
+    assert manifest is not None
+    figures, costs = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
     # The baseline in the manifest has twice of everything and no zeros.
     assert figures.executed == pytest.approx(0.5)
     assert figures.macs == 48
@@ -66,7 +66,7 @@ def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exporte
     whole = 2 * (48 * 4.6 + 192 * 12.5 + activations)
     assert figures.ideal == pytest.approx((32 * 4.6 + 128 * 12.5 + activations) / whole)
     assert figures.reason is None
-    assert artifacts.reference(subject, held).dtype == "float32"
+    assert artifacts.reference(file, manifest).dtype == "float32"
 
 
 def test_without_the_onnx_package_the_manifest_counts(
@@ -76,14 +76,12 @@ def test_without_the_onnx_package_the_manifest_counts(
         raise MissingDependencyError("onnx", "export", "counting")
 
     path = exported("a")
-    counted, _ = artifacts.relative_proxy(
-        subject := artifacts.examine(path),
-        held := artifacts.manifest(subject, subject.runtime.load(path)),
-        ProxyCoefficients(),
-    )
+    file = artifacts.examine(path)
+    manifest = artifacts.read_manifest(file, file.runtime.load(path))
+    counted, _ = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
     monkeypatch.setattr(artifacts, "count", absent)
     bare = artifacts.examine(path)
-    assert artifacts.relative_proxy(bare, held, ProxyCoefficients())[0] == counted
+    assert artifacts.relative_proxy(bare, manifest, ProxyCoefficients())[0] == counted
     foreign, costs = artifacts.relative_proxy(bare, None, ProxyCoefficients())
     assert (foreign.macs, costs) == (None, None)
     assert foreign.reason is not None
@@ -153,19 +151,19 @@ def test_memory_is_that_of_a_fresh_process_and_not_of_this_one(exported: Exporte
     found = memory.probe(exported("a"), threads=1)
     assert found is not None
     peak, model = found
-    # A Python with numpy and a runtime; the 400 MB held here are not in it.
+    # A Python with numpy and a runtime; the 400 MB allocated here are not in it.
     assert 10e6 < peak < ballast.nbytes
     assert model <= peak
 
 
-def test_a_file_the_runtime_refuses_comes_back_explained(exported: Exported) -> None:
+def test_a_file_that_the_runtime_refuses_is_explained(exported: Exported) -> None:
     path = exported("a")
     path.write_bytes(b"garbage")
-    with pytest.raises(ArtifactError, match="ONNX Runtime said"):
+    with pytest.raises(ArtifactError, match="ONNX Runtime reports"):
         memory.probe(path, threads=1)
 
 
-def test_a_file_that_kills_the_process_kills_only_that_process(
+def test_a_file_that_crashes_the_process_is_an_error_here(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     python = tmp_path / "python"
@@ -176,7 +174,7 @@ def test_a_file_that_kills_the_process_kills_only_that_process(
         memory.probe(exported("a"), threads=1)
 
 
-def test_an_answer_that_is_none_is_said(
+def test_a_process_that_prints_no_answer_is_an_error(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     python = tmp_path / "python"
@@ -212,7 +210,7 @@ def test_an_unknown_part_of_the_breakdown_is_none_with_its_reason() -> None:
     assert (uncounted.empty_graph_s, uncounted.roofline_s) == (None, None)
 
 
-def test_a_real_yardstick_has_every_part_that_can_be_built(exported: Exported) -> None:
+def test_the_reference_kernels_of_a_runtime_are_those_it_can_build(exported: Exported) -> None:
     found = breakdown.reference_kernels(for_file(exported("a")), {"float32", "int8"}, 1, Clock())
     assert set(found.peak_macs_per_s) == {"float32"}
     assert found.empty_graph_s is not None

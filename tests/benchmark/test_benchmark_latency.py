@@ -71,13 +71,13 @@ def test_warm_up_waits_for_steady_times(time: SimulatedTime) -> None:
     assert falling.warmup_n == 80
 
 
-def test_warm_up_of_a_file_that_never_settles_ends(time: SimulatedTime) -> None:
-    restless = Stopwatch(Model(time, lambda run: 1.0 + run // 10 % 2), time.clock())
-    restless.warm_up(20, 0.0)
-    assert restless.warmup_n == 200
+def test_a_warm_up_that_never_becomes_steady_ends(time: SimulatedTime) -> None:
+    unsteady = Stopwatch(Model(time, lambda run: 1.0 + run // 10 % 2), time.clock())
+    unsteady.warm_up(20, 0.0)
+    assert unsteady.warmup_n == 200
 
 
-def test_runs_at_a_rate_start_on_the_beat(time: SimulatedTime, suite: Suite) -> None:
+def test_runs_at_a_rate_start_one_period_apart(time: SimulatedTime, suite: Suite) -> None:
     model = Model(time, lambda run: 0.010)
     spent = iter([100.0, 105.0])
     watch, cpu_s = latency.at_rate(
@@ -95,7 +95,7 @@ def test_a_rate_that_cannot_be_kept_is_refused(time: SimulatedTime, suite: Suite
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
-def test_the_thread_is_pinned_and_let_go_even_after_an_error() -> None:
+def test_the_thread_is_pinned_and_released_even_after_an_error() -> None:
     before = os.sched_getaffinity(0)
 
     def fail() -> None:

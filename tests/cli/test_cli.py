@@ -180,7 +180,7 @@ def test_an_interrupt_is_a_clean_message(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("edgeecg.models.catalogue", interrupted)
-    assert run(["models"]) == 1
+    assert run(["models"]) == 130
     said = capsys.readouterr().err
     assert "Interrupted" in said
     assert "--resume" in said

@@ -11,20 +11,20 @@ import pytest
 from evaluated import write_model, write_onnx
 
 from edgeecg.cli import run
-from edgeecg.data.sources import synthetic
+from edgeecg.data.sources import _synthetic_beats
 from edgeecg.data.unlabelled import Unlabelled
-from edgeecg.evaluation.predictions import as_csv, call
-from edgeecg.evaluation.predictors import Subject
+from edgeecg.evaluation.predictions import as_csv, classify_record
+from edgeecg.evaluation.predictors import Predictor
 from edgeecg.schema import ModelCard
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two synthetic records of a minute, one without annotations."""
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "own"
+    path = tmp_path / "mine"
     path.mkdir()
-    synthetic.generate(path, seed=5, names=("a", "b"), duration_s=60)
+    _synthetic_beats.generate(path, seed=5, names=("a", "b"), duration_s=60)
     (path / "b.atr").unlink()
     return path
 
@@ -34,10 +34,10 @@ def _table(path: Path) -> list[dict[str, str]]:
 
 
 def test_every_beat_gets_a_class_and_its_probabilities(
-    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_model(Path("mine.safetensors"), model_card)
-    assert run(["classify", "mine.safetensors", "--data", str(own), "--json", "-"]) == 0
+    assert run(["classify", "mine.safetensors", "--data", str(mine), "--json", "-"]) == 0
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert found["classes"] == ["N", "S", "V"]
@@ -54,33 +54,33 @@ def test_every_beat_gets_a_class_and_its_probabilities(
             assert float(row["time_s"]) == pytest.approx(int(row["sample"]) / 360, abs=1e-3)
 
 
-def test_an_exported_file_classifies_too(own: Path) -> None:
+def test_an_exported_file_classifies_too(mine: Path) -> None:
     write_onnx(Path("one.onnx"))
-    assert run(["classify", "one.onnx", "--data", str(own), "--out", "there"]) == 0
+    assert run(["classify", "one.onnx", "--data", str(mine), "--out", "there"]) == 0
     assert {path.name for path in Path("there").iterdir()} == {"a.csv", "b.csv"}
 
 
 def test_a_bad_record_is_named_and_the_others_go_on(
-    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_model(Path("mine.safetensors"), model_card)
-    (own / "b.dat").write_bytes(b"short")
-    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 0
+    (mine / "b.dat").write_bytes(b"short")
+    assert run(["classify", "mine.safetensors", "--data", str(mine)]) == 0
     assert "Left out: b." in capsys.readouterr().out
-    (own / "a.dat").write_bytes(b"short")
-    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 1
+    (mine / "a.dat").write_bytes(b"short")
+    assert run(["classify", "mine.safetensors", "--data", str(mine)]) == 1
     assert "Record a" in capsys.readouterr().err
 
 
 def test_a_missing_lead_says_how_to_map_it(
-    own: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_model(Path("mine.safetensors"), model_card)
-    for header in own.glob("*.hea"):
+    for header in mine.glob("*.hea"):
         header.write_text(header.read_text().replace("MLII", "II"))
-    assert run(["classify", "mine.safetensors", "--data", str(own)]) == 1
+    assert run(["classify", "mine.safetensors", "--data", str(mine)]) == 1
     assert "--leads MLII=II" in capsys.readouterr().err
-    options = ["--data", str(own), "--leads", "MLII=II"]
+    options = ["--data", str(mine), "--leads", "MLII=II"]
     assert run(["classify", "mine.safetensors", *options]) == 0
 
 
@@ -92,7 +92,7 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
 
     from edgeecg.data.sources import ptbxl
 
-    subject = Subject(
+    predictor = Predictor(
         title="toy",
         kind="file",
         model="toy",
@@ -101,13 +101,13 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
         preprocessing=ptbxl.preprocessing(),
         class_map="aami",
         min_likelihood=0.0,
-        tested=None,
+        test_scores=None,
         card=None,
-        logits=answer,
+        predict=answer,
     )
     x = np.zeros((1, 12, 1000), np.float32)
     record = Unlabelled("r1", 100.0, x, np.zeros(1, np.int64), "none needed", {})
-    (row,) = call(subject, record).rows()
+    (row,) = classify_record(predictor, record).rows()
     assert row["record"] == "r1"
     assert row["class"] == "NORM CD"
     assert row["p_MI"] == pytest.approx(0.119203, abs=1e-6)  # 1 / (1 + e^2)

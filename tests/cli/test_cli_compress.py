@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from timed_layers import costs, dense_layers, result, timed, written
 
-from edgeecg.cli import _starting, run
+from edgeecg.cli import run
 from edgeecg.cli._compression_table import StepTable, show
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
@@ -82,7 +82,7 @@ def folder(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def given(dataset: Dataset, *_: object) -> Dataset:
+def given(dataset: Dataset, *_: object, **__: object) -> Dataset:
     """Stand for the records on the disk."""
     return dataset
 
@@ -97,7 +97,7 @@ def test_seeds_run_side_by_side_and_their_scores_are_summed_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(_starting, "records", partial(given, toy_dataset))
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
     options = ("--budget", "energy=0.7", "--guard", "N:recall>=0", "--seeds", "2", "--name", "x")
     assert run([*SHORT, *options]) == 0
     said = capsys.readouterr().out
@@ -130,14 +130,14 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(_starting, "records", partial(given, toy_dataset))
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("edgeecg.compression.pipeline.take", stopped)
-        assert run([*SHORT, "--steps", "1", "--name", "y"]) == 1
+        assert run([*SHORT, "--steps", "1", "--name", "y"]) == 130
     capsys.readouterr()
     assert run(["compress", "--name", "y", "--resume", "--budget", "macs=0.5"]) == 2
     assert "budgets was []" in " ".join(capsys.readouterr().err.split())
@@ -217,12 +217,12 @@ def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr(_starting, "records", partial(given, toy_dataset))
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
     written(folder, [result(emulated=True)])
     slower = timed(*((layer.name, 1e-3) for layer in dense_layers("cnn1d")))
     written(folder, [result(**slower)], "slower.json")
     written(folder, [result("bilstm")], "other.json")
-    (folder / "damaged.json").write_text('{"schema": "edgeecg.benchmark/1", "results": [')
+    (folder / "damaged.json").write_text('{"schema": "edgeecg.bench/1", "results": [')
     options = ("--costs", "pi.json", "--budget", "latency=0.7", "--name", "timed")
 
     def stopped(*_: object) -> None:
@@ -230,10 +230,10 @@ def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
 
     with monkeypatch.context() as patch:
         patch.setattr("edgeecg.compression.pipeline.take", stopped)
-        assert run([*SHORT, *options]) == 1
+        assert run([*SHORT, *options]) == 130
     capsys.readouterr()
     for path, status, said in (
-        ("other.json", 2, "Measured were 'bilstm'"),
+        ("other.json", 2, "The report is about 'bilstm'"),
         ("damaged.json", 1, "damaged.json cannot be read"),
         ("slower.json", 2, "cannot be resumed with other layer costs"),
     ):
@@ -281,7 +281,7 @@ def test_an_own_module_is_compressed_resumed_and_only_run_when_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_starting, "records", partial(given, toy_dataset))
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
     Path("net.py").write_text(OWN)
     options = ["--epochs", "1", "--epoch-windows", "64", "--finetune-epochs", "1", "--name", "z"]
 
@@ -290,7 +290,7 @@ def test_an_own_module_is_compressed_resumed_and_only_run_when_named(
 
     with monkeypatch.context() as patch:
         patch.setattr("edgeecg.compression.pipeline.take", stopped)
-        assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 1
+        assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 130
     monkeypatch.delitem(sys.modules, "edgeecg_own.net.build")
     capsys.readouterr()
     assert run(["compress", "--resume"]) == 0
@@ -316,7 +316,7 @@ def test_a_changed_own_module_is_not_gone_on_with(
     Path("net.py").write_text(OWN)
     config = CompressionConfig(
         training=TrainingConfig(model="net.build"),
-        own=CustomModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64),
+        custom=CustomModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64),
     )
     Path("runs/w").mkdir(parents=True)
     Path("runs/w/config.json").write_text(config.to_json())

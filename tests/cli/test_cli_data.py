@@ -11,8 +11,8 @@ import pytest
 import wfdb
 
 from edgeecg.cli import run
-from edgeecg.data import fetch
-from edgeecg.data.sources import synthetic
+from edgeecg.data import download
+from edgeecg.data.sources import _synthetic_beats
 
 CONTENT = {"100.hea": b"header", "100.dat": b"signal", "100.atr": b"beats"}
 
@@ -27,11 +27,11 @@ def _elsewhere(  # pyright: ignore[reportUnusedFunction]
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def mine(tmp_path: Path) -> Path:
     """Three synthetic records of a minute."""
-    path = tmp_path / "own"
+    path = tmp_path / "mine"
     path.mkdir()
-    synthetic.generate(path, seed=5, names=("a", "b", "c"), duration_s=60)
+    _synthetic_beats.generate(path, seed=5, names=("a", "b", "c"), duration_s=60)
     return path
 
 
@@ -44,9 +44,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         name = url.rsplit("/", 1)[1]
         asked.append(name)
         sums = "".join(f"{hashlib.sha256(c).hexdigest()}  {n}\n" for n, c in CONTENT.items())
-        yield sums.encode() if name == fetch.SUMS else CONTENT[name]
+        yield sums.encode() if name == download.SUMS else CONTENT[name]
 
-    monkeypatch.setattr(fetch, "over_http", lambda: get)
+    monkeypatch.setattr(download, "over_http", lambda: get)
     return asked
 
 
@@ -62,25 +62,25 @@ def test_fetch_says_how_much_asks_and_takes_no_for_an_answer(
     monkeypatch.setattr("typer.confirm", no)
     assert run(["data", "fetch", "mitdb"]) == 0
     assert "3 files, about 2 MB" in asked[0]
-    said = capsys.readouterr().out
-    assert "Open Data Commons Attribution" in said
-    assert "Nothing was downloaded" in said
-    assert served == [fetch.SUMS]
+    shown = capsys.readouterr().out
+    assert "ODC-By 1.0" in shown
+    assert "Nothing was downloaded" in shown
+    assert served == [download.SUMS]
     assert not Path("data").exists()
 
 
 def test_fetch_downloads_once(served: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "fetch", "mitdb", "--yes"]) == 0
-    assert {path.name for path in Path("data/mitdb").iterdir()} == {*CONTENT, fetch.SUMS}
+    assert {path.name for path in Path("data/mitdb").iterdir()} == {*CONTENT, download.SUMS}
     served.clear()
     assert run(["data", "fetch", "mitdb"]) == 0
-    assert served == [fetch.SUMS]
+    assert served == [download.SUMS]
     assert "Next: edgeecg data info mitdb" in capsys.readouterr().out
 
 
-def test_info_of_own_records(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (own / "c.atr").unlink()
-    assert run(["data", "info", str(own), "--json", "-"]) == 0
+def test_info_of_a_folder(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mine / "c.atr").unlink()
+    assert run(["data", "info", str(mine), "--json", "-"]) == 0
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert (found["records"], found["annotated"]) == (3, 2)
@@ -90,17 +90,17 @@ def test_info_of_own_records(own: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["summary"]["skipped"]["record without annotations"] == 1
     assert found["summary"]["test_records"] == ["a", "b"]
     assert "Left out: " in captured.err
-    assert f"Next: edgeecg classify MODEL --data {own}" in captured.err
+    assert f"Next: edgeecg classify MODEL --data {mine}" in captured.err
 
 
 def test_info_of_records_that_cannot_train_says_why(
-    own: Path, capsys: pytest.CaptureFixture[str]
+    mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for header in own.glob("*.hea"):
+    for header in mine.glob("*.hea"):
         header.write_text(header.read_text().replace("MLII", "II"))
-    assert run(["data", "info", str(own)]) == 0
+    assert run(["data", "info", str(mine)]) == 0
     assert "--leads MLII=II" in capsys.readouterr().out
-    assert run(["data", "info", str(own), "--leads", "MLII=II"]) == 0
+    assert run(["data", "info", str(mine), "--leads", "MLII=II"]) == 0
     assert "beats by class" in capsys.readouterr().out
 
 
@@ -115,14 +115,14 @@ def test_info_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Did you mean 'mitdb'?" in capsys.readouterr().err
 
 
-def test_show_draws_a_picture(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["data", "show", "b", "--data", str(own), "--start", "5", "--seconds", "2"]) == 0
+def test_show_draws_a_picture(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "show", "b", "--data", str(mine), "--start", "5", "--seconds", "2"]) == 0
     assert Path("b.png").read_bytes()[:4] == b"\x89PNG"
     assert "Picture: b.png" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status", "shown"),
     [
         (["--lead", "V9"], 1, "MLII, V1"),
         (["--start", "61"], 2, "60 s long"),
@@ -130,25 +130,25 @@ def test_show_draws_a_picture(own: Path, capsys: pytest.CaptureFixture[str]) -> 
     ],
 )
 def test_what_cannot_be_drawn(
-    own: Path,
+    mine: Path,
     options: list[str],
     status: int,
-    said: str,
+    shown: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["data", "show", "a", "--data", str(own), *options]) == status
-    assert said in capsys.readouterr().err
+    assert run(["data", "show", "a", "--data", str(mine), *options]) == status
+    assert shown in capsys.readouterr().err
     assert not list(Path.cwd().glob("*.png"))
 
 
-def test_a_record_that_is_not_there(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["data", "show", "zz", "--data", str(own)]) == 1
+def test_a_record_that_is_not_there(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "show", "zz", "--data", str(mine)]) == 1
     assert "no record 'zz'" in capsys.readouterr().err
-    assert run(["data", "show", "../own/a", "--data", str(own)]) == 1
+    assert run(["data", "show", "../mine/a", "--data", str(mine)]) == 1
     assert "outside" in capsys.readouterr().err
 
 
-def test_a_header_names_the_leads_of_twelve(own: Path) -> None:
+def test_a_header_names_the_leads_of_twelve(mine: Path) -> None:
     import numpy as np
 
     names = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
@@ -160,7 +160,7 @@ def test_a_header_names_the_leads_of_twelve(own: Path) -> None:
         sig_name=names,
         p_signal=np.stack([np.sin(time + i) for i in range(12)], axis=1),
         fmt=["16"] * 12,
-        write_dir=str(own),
+        write_dir=str(mine),
     )
-    assert run(["data", "show", "twelve", "--data", str(own), "--out", "t.png"]) == 0
+    assert run(["data", "show", "twelve", "--data", str(mine), "--out", "t.png"]) == 0
     assert Path("t.png").is_file()

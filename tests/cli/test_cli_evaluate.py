@@ -14,9 +14,9 @@ from evaluated import write_model, write_onnx
 from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
 from edgeecg.cli import run
-from edgeecg.data import Dataset, Request
+from edgeecg.data import DataRequest, Dataset
 from edgeecg.evaluation import scoring
-from edgeecg.evaluation.predictors import Subject, load_subject
+from edgeecg.evaluation.predictors import Predictor, load_predictor
 from edgeecg.schema import ModelCard
 
 
@@ -29,11 +29,11 @@ def _elsewhere(  # pyright: ignore[reportUnusedFunction]
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def given(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+def given(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> list[DataRequest]:
     """Put a dataset in the place of the databases; return what is asked for."""
-    asked: list[Request] = []
+    asked: list[DataRequest] = []
 
-    def load(request: Request, on_record: object) -> Dataset:
+    def load(request: DataRequest, on_record: object) -> Dataset:
         asked.append(request)
         return dataset
 
@@ -55,7 +55,7 @@ def test_the_json_of_a_file_holds_what_scikit_learn_computes(
     write_onnx(Path("one.onnx"))
     found, said = evaluated(capsys, "one.onnx", "--data", "synthetic", "--split", "val")
     y = toy_dataset.val.y
-    called = load_subject("one.onnx").logits(toy_dataset.val.x).argmax(axis=1)
+    called = load_predictor("one.onnx").predict(toy_dataset.val.x).argmax(axis=1)
     assert (found["data"], found["split"], found["n"]) == ("synthetic", "val", 90)
     assert found["accuracy"] == pytest.approx((called == y).mean())
     assert found["macro_f1"] == pytest.approx(f1_score(y, called, average="macro"))
@@ -66,17 +66,19 @@ def test_the_json_of_a_file_holds_what_scikit_learn_computes(
     assert found["preprocessing"]["window"] == 256
     assert "SYNTHETIC" in said
     assert said.splitlines()[-1] == "Next: edgeecg bench one.onnx"
-    assert asked[0].preprocessing == load_subject("one.onnx").preprocessing
+    assert asked[0].preprocessing == load_predictor("one.onnx").preprocessing
 
 
-def test_outside_beats_and_record_232_are_shown(
+def test_outside_beats_and_the_record_with_most_s_beats_are_shown(
     toy_dataset: Dataset,
     model_card: ModelCard,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     test = toy_dataset.test
-    names = np.where(test.record == "d", "232", test.record)
+    s_beats = np.flatnonzero(test.y == 1)
+    names = test.record.astype("<U3")
+    names[s_beats[np.arange(len(s_beats)) % 4 > 0]] = "232"
     outside = replace(
         test, x=test.x[:5], y=np.array([0, 0, 0, 1, 1]), record=names[:5], patient=names[:5]
     )
@@ -106,13 +108,15 @@ def test_records_get_curves_thresholds_and_intervals(
         return windows[:, :10].mean(axis=2).reshape(-1, 5, 2).mean(axis=2) - 0.3
 
     write_model(Path("a.safetensors"), model_card)
-    subject = replace(load_subject("a.safetensors"), task="records", classes=classes, tested=None)
-    subject = replace(subject, logits=logits, card=None)
+    predictor = replace(
+        load_predictor("a.safetensors"), task="records", classes=classes, test_scores=None
+    )
+    predictor = replace(predictor, predict=logits, card=None)
 
-    def load(name: str) -> Subject:
-        return subject
+    def load(name: str, custom: object) -> Predictor:
+        return predictor
 
-    monkeypatch.setattr("edgeecg.evaluation.predictors.load_subject", load)
+    monkeypatch.setattr("edgeecg.evaluation.named.load_predictor", load)
     found, said = evaluated(capsys, "any")
     x, y = records_dataset.test.x, records_dataset.test.y
     assert found["macro_auroc"] == pytest.approx(roc_auc_score(y, logits(x)))
@@ -120,6 +124,7 @@ def test_records_get_curves_thresholds_and_intervals(
         low, high = found[f"{name}_ci95"]
         assert low <= found[name] <= high
     assert found["task"] == "records"
+    assert found["s_without_232"] is None
     assert "AUROC" in said
     assert "Confusion" not in said
 

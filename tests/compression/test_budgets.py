@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from steered import KilledError, dense_run, kill_at, steered
+from small_runs import KilledError, dense_run, kill_at, small_run
 
 from edgeecg.compression.budget import check_reachable, cut_to, goal, spent
 from edgeecg.compression.pipeline import compress, planned
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.files import sha256
-from edgeecg.models import architecture, build
-from edgeecg.models._counting import layer_costs
+from edgeecg.models import architecture, build, layer_costs
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Budget, CompressionConfig, TrainingConfig
 
@@ -116,7 +115,7 @@ def test_budgets_that_make_no_sense(config: CompressionConfig, why: str) -> None
 def test_an_unreachable_budget_leaves_no_run(
     toy_dataset: Dataset, start: RunFolder, tmp_path: Path
 ) -> None:
-    job = steered(toy_dataset, start, tmp_path / "run", ("energy=0.001",))
+    job = small_run(toy_dataset, start, tmp_path / "run", ("energy=0.001",))
     with pytest.raises(UsageError, match="out of reach"):
         compress(job)
     assert not job.run.path.exists()
@@ -125,7 +124,7 @@ def test_an_unreachable_budget_leaves_no_run(
 def test_a_run_ends_at_or_below_its_budget_also_when_killed(
     toy_dataset: Dataset, start: RunFolder, tmp_path: Path
 ) -> None:
-    job = steered(toy_dataset, start, tmp_path / "whole", ("energy=0.3",))
+    job = small_run(toy_dataset, start, tmp_path / "whole", ("energy=0.3",))
     log = compress(job)
     assert [step.progress for step in log.steps] == [0.5, 1.0]
     assert log.steps[0].proxy_executed <= 0.3**0.5

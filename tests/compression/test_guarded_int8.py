@@ -13,7 +13,7 @@ from edgeecg.compression import guarded_int8, guards
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
 from edgeecg.files import sha256
-from edgeecg.quantization.int8_stage import Int8Stage, make_ready
+from edgeecg.quantization.int8_stage import Int8Stage, prepare_int8
 from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, Guard, ModelCard, QuantizationLog, Quantize, Scores
 
@@ -47,12 +47,12 @@ def s_recall(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[Quantize, float]
 
     def let(recalls: dict[Quantize, float]) -> None:
         def ready(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
-            log = make_ready(model, stage)
+            log = prepare_int8(model, stage)
             scored = log.val.per_class["S"].model_copy(update={"recall": recalls[stage.mode]})
             val = log.val.model_copy(update={"per_class": {**log.val.per_class, "S": scored}})
             return log.model_copy(update={"val": val})
 
-        monkeypatch.setattr(guarded_int8, "make_ready", ready)
+        monkeypatch.setattr(guarded_int8, "prepare_int8", ready)
         monkeypatch.setattr("edgeecg.compression.guards.check_dense", accept)
         watched = guards.broken_guards
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from steered import KilledError, dense_run, kill_at, recall_falls_below, steered
+from small_runs import KilledError, dense_run, kill_at, recall_falls_below, small_run
 from torch import nn
 
 from edgeecg.compression import guards
@@ -37,7 +37,7 @@ def start(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 @pytest.fixture
 def job(toy_dataset: Dataset, start: RunFolder, tmp_path: Path) -> Job:
-    return steered(toy_dataset, start, tmp_path / "run", guards=("S:recall>=0.5",), retries=2)
+    return small_run(toy_dataset, start, tmp_path / "run", guards=("S:recall>=0.5",), retries=2)
 
 
 def kept(progress: float) -> CompressionStep:

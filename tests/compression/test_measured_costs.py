@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from steered import KilledError, dense_run, kill_at, steered
+from small_runs import KilledError, dense_run, kill_at, small_run
 from timed_layers import costs, dense_layers, timed
 from torch import nn
 
@@ -19,8 +19,7 @@ from edgeecg.costs import measured
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.files import sha256
-from edgeecg.models import architecture, build
-from edgeecg.models._counting import layer_costs
+from edgeecg.models import architecture, build, layer_costs
 from edgeecg.pruning import masks
 from edgeecg.pruning.channels import prune_channels
 from edgeecg.runs import RunFolder
@@ -151,7 +150,9 @@ def test_costs_of_another_model_are_refused(tmp_path: Path) -> None:
     other = held.model_copy(update={"layers": {**held.layers, "dense": layer}})
     with pytest.raises(UsageError, match="do not fit") as caught:
         planned(asked(other, structure="none"))
-    assert "Layer 'dense' has 131,072 MACs here, and the measured file has 7" in caught.value.why
+    assert (
+        "Layer 'dense' has 131,072 MACs in the model and 7 in the measured file" in caught.value.why
+    )
 
 
 def test_a_latency_that_no_zero_saves_is_refused(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_the_config_alone_decides_also_when_the_run_was_killed(
 ) -> None:
     start = dense_run(toy_dataset, tmp_path / "dense")
     held = slow(tmp_path, "features.4")
-    job = steered(toy_dataset, start, tmp_path / "whole", ("latency=0.5",), costs=held)
+    job = small_run(toy_dataset, start, tmp_path / "whole", ("latency=0.5",), costs=held)
     log = compress(job)
     for step in log.steps:
         assert step.latency_predicted is not None
@@ -183,5 +184,5 @@ def test_the_config_alone_decides_also_when_the_run_was_killed(
 
 def test_without_costs_nothing_is_predicted(toy_dataset: Dataset, tmp_path: Path) -> None:
     start = dense_run(toy_dataset, tmp_path / "dense")
-    log = compress(steered(toy_dataset, start, tmp_path / "run", ("macs=0.6",), steps=1))
+    log = compress(small_run(toy_dataset, start, tmp_path / "run", ("macs=0.6",), steps=1))
     assert [step.latency_predicted for step in log.steps] == [None]

@@ -171,5 +171,5 @@ def test_other_records_are_refused_on_resume(job: Job, moment: str) -> None:
     with pytest.raises(KilledError):
         compress(replace(job, progress=kill_in_step))
     summary = job.dataset.summary.model_copy(update={"content_sha256": "1" * 64})
-    with pytest.raises(EdgeECGError, match="go on with these records"):
+    with pytest.raises(EdgeECGError, match="with these records"):
         compress(replace(job, dataset=replace(job.dataset, summary=summary)))

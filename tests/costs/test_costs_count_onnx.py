@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeecg.costs.counting import count, formats
@@ -142,10 +141,10 @@ def test_mutated_bytes_end_in_an_answer_or_an_explained_error(
     for place, value in changes:
         content[place % len(content)] = value
     try:
-        said = str(counted(tmp_path_factory.mktemp("mutated"), bytes(content)))
+        printed = str(counted(tmp_path_factory.mktemp("mutated"), bytes(content)))
     except EdgeECGError as error:
-        said = error.what
-    assert "macs=" in said or "model.onnx" in said
+        printed = error.what
+    assert "macs=" in printed or "model.onnx" in printed
 
 
 def test_another_suffix_is_refused_with_the_known_ones(tmp_path: Path) -> None:

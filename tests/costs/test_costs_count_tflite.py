@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tiny_tflite import Op, T, build
 
 from edgeecg.costs import tflite_file
@@ -158,7 +157,7 @@ def test_mutated_bytes_never_crash_the_counter(
     path = tmp_path_factory.mktemp("mutated") / "model.tflite"
     path.write_bytes(content)
     try:
-        said = f"{count(path)} {tflite_file.metadata(path, 'key')}"
+        printed = f"{count(path)} {tflite_file.metadata(path, 'key')}"
     except ArtifactError as error:
-        said = error.what
-    assert said.startswith("(") or "model.tflite" in said
+        printed = error.what
+    assert printed.startswith("(") or "model.tflite" in printed

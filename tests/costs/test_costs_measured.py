@@ -1,4 +1,4 @@
-"""From a bench's seconds per operation to seconds per layer, and to those of a smaller model."""
+"""From seconds per operation to seconds per layer, and to those of a pruned model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from timed_layers import CALL_S, costs, dense_layers, result, timed, written
 
 from edgeecg.costs import measured
 from edgeecg.errors import SchemaError, UsageError
-from edgeecg.models import build
-from edgeecg.models._counting import layer_costs
+from edgeecg.models import build, layer_costs
 from edgeecg.schema import BenchReport, BenchResult, LayerCost, LayerTime
 
 SILENT: dict[str, Any] = {
     "layers": (),
     "layers_profiled_s": None,
-    "layers_reason": "LiteRT has no profiler. Bench the .onnx file.",
+    "layers_reason": "LiteRT has no profiler. Measure the .onnx file.",
 }
 LAYERS = ("features.0", "features.4", "features.8", "dense", "head")
 
@@ -35,7 +34,7 @@ def node(name: str, macs: int) -> LayerCost:
     )
 
 
-def test_every_operation_is_given_to_the_layer_that_ran_last(tmp_path: Path) -> None:
+def test_every_operation_belongs_to_the_last_layer_before_it(tmp_path: Path) -> None:
     nodes = (*(node(each.name, each.macs) for each in dense_layers("cnn1d")), node("/Relu", 0))
     operations = [
         ("/Transpose", 10e-6),
@@ -43,14 +42,14 @@ def test_every_operation_is_given_to_the_layer_that_ran_last(tmp_path: Path) -> 
         ("features.2/Relu", 5e-6),
         ("features.4", 200e-6),
         ("features.8", 300e-6),
-        # Fusions: one made from a node of the file, one with a name of its own.
+        # Fused operations: one named after a node of the file, one not.
         ("dense/MatMulAddFusion/", 50e-6),
         ("gemm_output_reshape", 4e-6),
         ("/Relu", 3e-6),
         ("head", 20e-6),
     ]
     found = costs(tmp_path, nodes=nodes, **timed(*operations))
-    # The call of the runtime is taken off every operation alike.
+    # The time of the call is subtracted from all operations in proportion.
     part = 1 - CALL_S / 692e-6
     assert {name: each.own_s / part for name, each in found.layers.items()} == pytest.approx(
         dict(zip(LAYERS, (100e-6, 200e-6, 300e-6, 50e-6, 20e-6), strict=True))
@@ -80,7 +79,7 @@ def test_a_layer_made_of_several_nodes_is_one(tmp_path: Path) -> None:
     assert found.layers[attention.name].after_s == pytest.approx(1e-4 * part)
 
 
-def test_a_cut_model_by_hand(tmp_path: Path) -> None:
+def test_a_pruned_model_by_hand(tmp_path: Path) -> None:
     found = costs(tmp_path)
     dense = {each.name: each for each in dense_layers("cnn1d")}
     # Half of the channels between the first two convolutions.
@@ -99,13 +98,13 @@ def test_a_cut_model_by_hand(tmp_path: Path) -> None:
     assert same == measured.layer_seconds(dense["features.8"], found)
     whole = CALL_S + sum(measured.layer_seconds(each, found) for each in cut.values())
     assert measured.seconds(cut.values(), found) == pytest.approx(whole)
-    # A layer that has gone takes nothing.
+    # A removed layer takes no time.
     left = [each for each in cut.values() if each.name != "dense"]
     gone = measured.layer_seconds(cut["dense"], found)
     assert measured.seconds(left, found) == pytest.approx(whole - gone)
 
 
-def test_of_several_results_the_dense_float32_one_with_layers_counts(tmp_path: Path) -> None:
+def test_of_several_results_the_dense_float32_one_with_layers_is_used(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         [
@@ -136,25 +135,29 @@ def earlier_names() -> BenchResult:
 @pytest.mark.parametrize(
     ("results", "why", "todo"),
     [
-        ([result("bilstm")], "Measured were 'bilstm', and 'cnn1d' is to be", "--target onnx"),
-        ([other_shape()], "'dense' has 131,072 MACs here, and the measured file has 65,536", ""),
-        ([earlier_names()], "the measured file has no such layer", "earlier version"),
-        ([result(**SILENT)], "lack the seconds of the layers. LiteRT has no profiler", "--json"),
-        ([result(role="compressed")], "no dense float32 file among them", "baseline"),
-        ([result(dtype="int8")], "no dense float32 file among them", "baseline"),
+        ([result("bilstm")], "The report is about 'bilstm', and 'cnn1d' will be", "--target onnx"),
+        (
+            [other_shape()],
+            "'dense' has 131,072 MACs in the model and 65,536 in the measured file",
+            "",
+        ),
+        ([earlier_names()], "does not exist in the measured file", "earlier version"),
+        ([result(**SILENT)], "has no layer seconds. LiteRT has no profiler", "--json"),
+        ([result(role="compressed")], "none of which is dense and float32", "baseline"),
+        ([result(dtype="int8")], "none of which is dense and float32", "baseline"),
         (
             [result(file="a.onnx"), result(file="b.onnx")],
-            "Several dense files of 'cnn1d' were measured: a.onnx, b.onnx",
+            "several dense files of 'cnn1d': a.onnx, b.onnx",
             "one of them",
         ),
         (
             [result(**timed(*((name, 1e-4) for name in LAYERS if name != "dense")))],
-            "no time of its own for dense",
+            "no separate time for dense",
             "another version",
         ),
     ],
 )
-def test_costs_that_do_not_fit_say_why(
+def test_costs_that_do_not_fit_are_explained(
     results: list[BenchResult], why: str, todo: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path, results)
@@ -164,27 +167,27 @@ def test_costs_that_do_not_fit_say_why(
     assert todo in caught.value.todo
 
 
-def test_a_foreign_file_is_no_model_of_ours(tmp_path: Path) -> None:
+def test_a_report_of_foreign_files_is_refused(tmp_path: Path) -> None:
     bare = result()
     bare = bare.model_copy(update={"artifact": bare.artifact.model_copy(update={"manifest": None})})
-    with pytest.raises(UsageError, match="foreign files alone"):
+    with pytest.raises(UsageError, match="foreign files only"):
         measured.read(written(tmp_path, [bare]), "cnn1d", dense_layers("cnn1d"))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": "edgeecg.benchmark/1"}'])
-def test_a_damaged_json_is_said_to_be_one(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": "edgeecg.bench/1"}'])
+def test_a_damaged_json_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "pi.json"
     path.write_bytes(content)
     with pytest.raises(SchemaError, match=r"pi\.json"):
         measured.read(path, "cnn1d", dense_layers("cnn1d"))
 
 
-def test_a_json_that_is_not_there(tmp_path: Path) -> None:
+def test_a_json_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         measured.read(tmp_path / "no.json", "cnn1d", dense_layers("cnn1d"))
 
 
-def test_a_result_of_an_earlier_version_has_no_layers_and_says_so(tmp_path: Path) -> None:
+def test_a_result_of_an_earlier_version_has_no_layers(tmp_path: Path) -> None:
     path = written(tmp_path, [result()])
     document = json.loads(path.read_text())
     for key in ("layers", "layers_profiled_s", "layers_reason"):
@@ -192,7 +195,7 @@ def test_a_result_of_an_earlier_version_has_no_layers_and_says_so(tmp_path: Path
     path.write_text(json.dumps(document))
     (old,) = BenchReport.from_json(path.read_bytes(), "old").results
     assert old.layers == ()
-    with pytest.raises(UsageError, match="bench the file again"):
+    with pytest.raises(UsageError, match="measure the file again"):
         measured.read(path, "cnn1d", dense_layers("cnn1d"))
 
 

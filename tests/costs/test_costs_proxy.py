@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from edgeecg.costs import proxy
 from edgeecg.schema import DType, LayerCost, ProxyCoefficients
@@ -26,7 +25,7 @@ def test_a_layer_costs_what_the_45_nm_table_says() -> None:
     assert proxy.executed(costs, ProxyCoefficients()) == pytest.approx(460 + 3 + 200 + 40)
 
 
-def test_zeros_are_free_in_the_ideal_reading_only() -> None:
+def test_zeros_cost_nothing_in_the_ideal_proxy_only() -> None:
     dense, sparse = (proxy.totals([layer(1000, nonzero=part, weights=400)]) for part in (1.0, 0.25))
     coefficients = ProxyCoefficients()
     assert proxy.executed(sparse, coefficients) == proxy.executed(dense, coefficients)

@@ -11,7 +11,7 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from edgeecg.data import Dataset, Request
+from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.sources import ptbxl
 from edgeecg.data.sources.ptbxl import LEADS
 from edgeecg.errors import DataError
@@ -21,8 +21,8 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def load(folder: Path, **changes: Any) -> Dataset:
-    """Load a folder with a request that differs from the default as said."""
-    return ptbxl.load_folder(folder, Request(task="records", **changes), None)
+    """Load a folder with a request that differs from the default as given."""
+    return ptbxl.load_folder(folder, DataRequest(task="records", **changes), None)
 
 
 def error_of(folder: Path, **changes: Any) -> str:

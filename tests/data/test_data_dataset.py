@@ -1,4 +1,4 @@
-"""The way in: both sources through the same door, with counts that can be checked elsewhere."""
+"""``load_dataset`` on real and synthetic records, with counts that can be checked elsewhere."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeecg.data import Dataset, Request, load_dataset
-from edgeecg.data.sources import synthetic
+from edgeecg.data import DataRequest, Dataset, load_dataset
+from edgeecg.data.sources import _synthetic_beats
 from edgeecg.data.windows import annotated
 from edgeecg.data.windows.annotated import RecordSet
-from edgeecg.data.windows.split import Split
+from edgeecg.data.windows.split import RecordSplit
 from edgeecg.errors import DataError, UnknownNameError
-from edgeecg.schema import DataSummary, Preprocessing, Reference, Rhythm
-from edgeecg.schema import Split as SplitName
+from edgeecg.schema import DataSummary, Preprocessing, Reference, Rhythm, Split
 
 WriteRecord = Callable[..., Path]
 REAL = os.environ.get("EDGEECG_DATA")
@@ -30,25 +29,25 @@ def small_set(tmp_path: Path) -> RecordSet:
     folder = tmp_path / "small"
     folder.mkdir()
     names = ("s100", "s104", "s108")
-    synthetic.generate(folder, names=names, duration_s=60)
-    return RecordSet("synthetic", folder, Split(*((name,) for name in names)), "none")
+    _synthetic_beats.generate(folder, names=names, duration_s=60)
+    return RecordSet("synthetic", folder, RecordSplit(*((name,) for name in names)), "none")
 
 
-def load(found: RecordSet, request: Request | None = None) -> Dataset:
-    return annotated.load(found, request or Request(), None)
+def load(found: RecordSet, request: DataRequest | None = None) -> Dataset:
+    return annotated.load(found, request or DataRequest(), None)
 
 
 def test_first_from_the_records_then_from_the_cache(small_set: RecordSet) -> None:
     read: list[tuple[int, int]] = []
     first, second = (
-        annotated.load(small_set, Request(), lambda done, of: read.append((done, of)))
+        annotated.load(small_set, DataRequest(), lambda done, of: read.append((done, of)))
         for _ in range(2)
     )
     assert read == [(1, 3), (2, 3), (3, 3)]
     assert second.summary == first.summary
-    splits: tuple[SplitName, ...] = ("train", "val", "test")
+    splits: tuple[Split, ...] = ("train", "val", "test")
     pairs = [(first.split(part), second.split(part)) for part in splits]
-    scored: tuple[SplitName, ...] = ("val", "test")
+    scored: tuple[Split, ...] = ("val", "test")
     pairs += [(first.outside[part], second.outside[part]) for part in scored]
     for one, two in pairs:
         for field in ("x", "y", "record", "patient", "sample"):
@@ -70,7 +69,7 @@ def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) ->
 
     made = load(small_set)
     assert set(made.outside) == {"val", "test"}
-    scored: tuple[tuple[SplitName, str], ...] = (("val", "s104"), ("test", "s108"))
+    scored: tuple[tuple[Split, str], ...] = (("val", "s104"), ("test", "s108"))
     for part, name in scored:
         symbols = read(small_set.folder, name, ("MLII",)).symbols
         found = made.outside[part]
@@ -83,8 +82,10 @@ def test_beats_outside_the_classes_are_at_hand_for_ec57(small_set: RecordSet) ->
 
 def test_another_preprocessing_or_map_is_another_content(small_set: RecordSet) -> None:
     one = load(small_set)
-    two = load(small_set, Request(preprocessing=Preprocessing(fs_hz=180, window=128, r_index=64)))
-    three = load(small_set, Request(class_map="ec57"))
+    two = load(
+        small_set, DataRequest(preprocessing=Preprocessing(fs_hz=180, window=128, r_index=64))
+    )
+    three = load(small_set, DataRequest(class_map="ec57"))
     assert two.train.x.shape[1:] == (1, 128)
     assert len({made.summary.content_sha256 for made in (one, two, three)}) == 3
 
@@ -106,18 +107,18 @@ PLAIN = Preprocessing(rhythm=None, reference=None, r_index=160)
 
 def test_two_leads_become_two_rows(small_set: RecordSet) -> None:
     both = PLAIN.model_copy(update={"leads": ("MLII", "V1")})
-    made = load(small_set, Request(preprocessing=both))
+    made = load(small_set, DataRequest(preprocessing=both))
     assert made.train.x.shape[1:] == (2, 256)
-    one = load(small_set, Request(preprocessing=PLAIN))
+    one = load(small_set, DataRequest(preprocessing=PLAIN))
     np.testing.assert_array_equal(made.train.x[:, :1], one.train.x)
 
 
 def test_a_window_has_its_parts_in_order(small_set: RecordSet) -> None:
     whole = Preprocessing(rhythm=Rhythm(beats=8, hold=4), reference=Reference(), r_index=82)
-    made = load(small_set, Request(preprocessing=whole))
+    made = load(small_set, DataRequest(preprocessing=whole))
     strip, signal, difference = np.split(made.train.x[:, 0], [32, 144], axis=1)
     short = PLAIN.model_copy(update={"window": 112, "r_index": 50})
-    plain = load(small_set, Request(preprocessing=short))
+    plain = load(small_set, DataRequest(preprocessing=short))
     np.testing.assert_allclose(signal, plain.train.x[:, 0], atol=1e-6)
     assert np.array_equal(strip[:, ::4], strip[:, 3::4])
     # A beat differs from the patient's mean beat by less than it differs from nothing.
@@ -128,24 +129,24 @@ def test_a_window_has_its_parts_in_order(small_set: RecordSet) -> None:
 def test_records_without_a_class_cannot_train(write_record: WriteRecord) -> None:
     for name in ("1", "2", "3"):
         folder = write_record(name, symbols=["N", "A", "F"])
-    found = RecordSet("mitdb", folder, Split(("1",), ("2",), ("3",)), "none")
+    found = RecordSet("mitdb", folder, RecordSplit(("1",), ("2",), ("3",)), "none")
     short = PLAIN.model_copy(update={"window": 64, "r_index": 32})
     with pytest.raises(DataError, match="no beat of class"):
-        load(found, Request(preprocessing=short))
+        load(found, DataRequest(preprocessing=short))
 
 
 def test_a_database_of_records_is_not_one_of_beats() -> None:
     with pytest.raises(DataError, match="has classes for records"):
-        load_dataset(Request(source="ptbxl", task="beats"))
+        load_dataset(DataRequest(source="ptbxl", task="beats"))
 
 
 def test_a_database_nobody_knows_is_refused_by_name() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'mitdb'"):
-        load_dataset(Request(source="mitbd"))
+        load_dataset(DataRequest(source="mitbd"))
 
 
 def test_the_builtin_records_train_every_class_and_say_that_they_are_synthetic() -> None:
-    made = load_dataset(Request(source="synthetic"))
+    made = load_dataset(DataRequest(source="synthetic"))
     summary = made.summary
     assert summary.source == "synthetic"
     assert "McSharry" in summary.licence
@@ -172,7 +173,7 @@ def _check_no_common_record(made: Dataset) -> None:
     assert test == set(made.summary.test_records)
 
 
-def test_importing_the_room_brings_neither_torch_nor_wfdb_nor_scipy() -> None:
+def test_importing_the_package_brings_neither_torch_nor_wfdb_nor_scipy() -> None:
     script = (
         "import sys, edgeecg.data; "
         "print([m for m in ('torch', 'wfdb', 'scipy', 'pandas') if m in sys.modules])"
@@ -185,7 +186,7 @@ def test_importing_the_room_brings_neither_torch_nor_wfdb_nor_scipy() -> None:
 
 @pytest.mark.skipif(not REAL, reason="EDGEECG_DATA does not name the real records")
 def test_real_records_have_the_published_counts() -> None:
-    made = load_dataset(Request(source="mitdb", preprocessing=PLAIN))
+    made = load_dataset(DataRequest(source="mitdb", preprocessing=PLAIN))
     _check_no_common_record(made)
     summary = made.summary
     edge = summary.skipped["edge"]

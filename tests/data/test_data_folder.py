@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from edgeecg.data import Dataset, Request, load_dataset
+from edgeecg.data import DataRequest, Dataset, load_dataset
+from edgeecg.data.records.listing import record_names
 from edgeecg.data.records.paths import inside
 from edgeecg.data.sources import _folder
 from edgeecg.errors import DataError, SchemaError
@@ -31,7 +31,7 @@ def five(write_record: WriteRecord) -> Path:
 
 
 def _load(path: Path, **settings: Any) -> Dataset:
-    return load_dataset(Request(source=str(path), **settings))
+    return load_dataset(DataRequest(source=str(path), **settings))
 
 
 def _error(path: Path, **settings: Any) -> DataError:
@@ -104,7 +104,7 @@ def test_two_records_cannot_train_but_can_be_scored(write_record: WriteRecord) -
     path = write_record("a")
     write_record("b")
     assert "3 annotated records, and it has 2" in _error(path).why
-    dataset = _folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.summary.test_records == ("a", "b")
     assert len(dataset.test.y) == 6
     assert len(dataset.train.y) == len(dataset.val.y) == 0
@@ -113,7 +113,7 @@ def test_two_records_cannot_train_but_can_be_scored(write_record: WriteRecord) -
 
 def test_scoring_counts_beats_outside_the_classes(write_record: WriteRecord) -> None:
     path = write_record("a", symbols=["N", "F", "/"])
-    dataset = _folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.test.y.tolist() == [0]
     assert dataset.outside["test"].y.tolist() == [0, 1]
     assert "The test records hold no beat of class S, V." in dataset.summary.notes
@@ -123,7 +123,7 @@ def test_nothing_to_score_without_annotations(write_record: WriteRecord) -> None
     path = write_record("a")
     (path / "a.atr").unlink()
     with pytest.raises(DataError, match="edgeecg classify"):
-        _folder.load_everything(path, Request(), None)
+        _folder.load_everything(path, DataRequest(), None)
 
 
 def test_a_class_that_a_split_lacks_is_noted_but_no_beats_at_all_is_an_error(five: Path) -> None:
@@ -141,8 +141,8 @@ def test_records_in_folders_that_records_names(write_record: WriteRecord) -> Non
     for suffix in (".hea", ".dat", ".atr"):
         (path / f"a{suffix}").rename(path / "p1" / f"a{suffix}")
     (path / "RECORDS").write_text("p1/a\n\n")
-    assert _folder.record_names(path) == ("p1/a",)
-    dataset = _folder.load_everything(path, Request(), None)
+    assert record_names(path) == ("p1/a",)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert set(dataset.test.record) == {"p1/a"}
 
 
@@ -182,7 +182,7 @@ def test_an_empty_or_missing_folder(tmp_path: Path) -> None:
 
 def _message(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        _folder.record_names(path)
+        record_names(path)
     return str(caught.value)
 
 
@@ -221,7 +221,7 @@ def test_another_rate_gives_the_same_windows(tmp_path: Path, write_record: Write
     (path / "fast.dat").rename(path / "signal.bin")
     header = path / "fast.hea"
     header.write_text(header.read_text().replace("fast.dat", "signal.bin"))
-    x = _folder.load_everything(path, Request(), None).test
+    x = _folder.load_everything(path, DataRequest(), None).test
     assert x.record.tolist() == ["fast", "fast", "slow", "slow"]
     # The resamplers differ in delay by less than one output sample.
     np.testing.assert_allclose(x.x[0], x.x[2], atol=0.08)
@@ -234,11 +234,11 @@ def _digital(samples: int = 4000) -> NDArray[np.int64]:
 
 def test_invalid_samples_cost_the_windows_that_see_them(write_record: WriteRecord) -> None:
     whole = write_record("a", digital=_digital(), annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    clean = _folder.load_everything(whole, Request(), None).test.x
+    clean = _folder.load_everything(whole, DataRequest(), None).test.x
     digital = _digital()
     digital[1990:1995, 1] = -2048
     holed = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    dataset = _folder.load_everything(holed, Request(), None)
+    dataset = _folder.load_everything(holed, DataRequest(), None)
     assert dataset.summary.skipped == {"NaN signal": 1}
     assert dataset.test.sample.tolist() == [1000, 3000]
     assert np.isfinite(dataset.test.x).all()
@@ -249,7 +249,7 @@ def test_invalid_samples_cost_the_windows_that_see_them(write_record: WriteRecor
 def test_a_beat_without_a_window_does_not_enter_the_mean_beat(write_record: WriteRecord) -> None:
     digital = _digital()
     digital[1990:1995, 1] = -2048
-    request = Request(preprocessing=Preprocessing(r_index=64, reference=Reference()))
+    request = DataRequest(preprocessing=Preprocessing(r_index=64, reference=Reference()))
     path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
     with_it = _folder.load_everything(path, request, None).test.x
     write_record("a", digital=digital, annotated=[1000, 3000], symbols=list("NN"))
@@ -260,27 +260,27 @@ def test_a_flat_stretch_costs_its_windows(write_record: WriteRecord) -> None:
     digital = _digital()
     digital[1500:2400, 1] = 1000
     path = write_record("a", digital=digital, annotated=[1000, 2000, 3000], symbols=list("NNN"))
-    dataset = _folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.summary.skipped == {"flat signal": 1}
     assert dataset.test.sample.tolist() == [1000, 3000]
 
 
-@pytest.mark.parametrize(("value", "said"), [(1000, "0 mV"), (-2048, "marked invalid")])
+@pytest.mark.parametrize(("value", "expected"), [(1000, "0 mV"), (-2048, "marked invalid")])
 def test_a_flat_lead_is_named_with_its_record(
-    write_record: WriteRecord, value: int, said: str
+    write_record: WriteRecord, value: int, expected: str
 ) -> None:
     digital = _digital()
     digital[:, 1] = value
     path = write_record("a", digital=digital)
     with pytest.raises(DataError, match=r"Lead MLII of record a .* is flat") as caught:
-        _folder.load_everything(path, Request(), None)
-    assert said in caught.value.why
+        _folder.load_everything(path, DataRequest(), None)
+    assert expected in caught.value.why
 
 
 def test_a_record_shorter_than_one_window_is_counted(write_record: WriteRecord) -> None:
     path = write_record("a")
     write_record("b", digital=_digital(250), annotated=[150], symbols=["N"])
-    dataset = _folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.summary.skipped == {"record shorter than one window": 1}
     assert set(dataset.test.record) == {"a"}
 
@@ -291,30 +291,30 @@ def test_a_symbol_that_wfdb_does_not_know_is_counted(write_record: WriteRecord) 
     last = [i for i, word in enumerate(words) if word >> 10 == 5][-1]  # 5 is the code of V
     words[last] = 45 << 10 | (words[last] & 1023)  # and 45 is nobody's
     (path / "a.atr").write_bytes(words.tobytes())
-    dataset = _folder.load_everything(path, Request(), None)
+    dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.summary.skipped == {"unmapped": 2}
 
 
 def test_an_annotation_past_the_end_is_an_error(write_record: WriteRecord) -> None:
     path = write_record("a", annotated=[700, 1100, 2000])
     with pytest.raises(DataError, match="sample 2000; the record has 2000"):
-        _folder.load_everything(path, Request(), None)
+        _folder.load_everything(path, DataRequest(), None)
 
 
 def test_a_beat_that_is_there_twice_has_no_rhythm(write_record: WriteRecord) -> None:
     path = write_record("a", annotated=[700, 700, 1500])
     preprocessing = Preprocessing(rhythm=Rhythm())
     with pytest.raises(DataError, match="sample 700"):
-        _folder.load_everything(path, Request(preprocessing=preprocessing), None)
+        _folder.load_everything(path, DataRequest(preprocessing=preprocessing), None)
 
 
 def test_the_cache_knows_a_changed_signal_file(write_record: WriteRecord) -> None:
     path = write_record("a")
-    before = _folder.load_everything(path, Request(), None)
-    again = _folder.load_everything(path, Request(), None)
+    before = _folder.load_everything(path, DataRequest(), None)
+    again = _folder.load_everything(path, DataRequest(), None)
     np.testing.assert_array_equal(before.test.x, again.test.x)
     write_record("a", digital=_digital())
     assert (
-        _folder.load_everything(path, Request(), None).summary.content_sha256
+        _folder.load_everything(path, DataRequest(), None).summary.content_sha256
         != before.summary.content_sha256
     )

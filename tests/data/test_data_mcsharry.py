@@ -1,4 +1,4 @@
-"""The ECG model against the paper's own equations, integrated by someone else."""
+"""The ECG model against the paper's equations, integrated by SciPy."""
 
 from __future__ import annotations
 

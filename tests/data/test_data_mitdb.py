@@ -1,4 +1,4 @@
-"""Where real records are looked for, and what is said when they are not there."""
+"""Where real records are looked for, and the error when they are not there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg.data import Request, load_dataset
+from edgeecg.data import DataRequest, load_dataset
 from edgeecg.data.locations import locate
 from edgeecg.data.sources import mitdb
 from edgeecg.errors import DataError
@@ -54,4 +54,4 @@ def test_real_records_asked_for_by_name_are_not_replaced_by_synthetic_ones(
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(DataError, match="not found"):
-        load_dataset(Request(source="mitdb"))
+        load_dataset(DataRequest(source="mitdb"))

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from edgeecg.data.records.reader import read

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from ptbxl_copies import SPLITS, base, digital_of, error_of, load, rewrite, set_cell, window_of
 
-from edgeecg.data import Request, load_dataset
+from edgeecg.data import DataRequest, load_dataset
 from edgeecg.data.sources import _ptbxl_index, _synthetic_ptbxl, ptbxl
 from edgeecg.data.sources.ptbxl import LEADS
 from edgeecg.errors import DataError
@@ -57,7 +56,7 @@ def test_windows_are_the_millivolts_over_the_training_folds_mean_and_deviation(
 
 def test_first_from_the_records_then_from_a_read_only_map(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    request = Request(task="records")
+    request = DataRequest(task="records")
     first = ptbxl.load_folder(folder, request, lambda done, of: seen.append((done, of)))
     assert seen[-1] == (50, 50)
     assert seen == sorted(seen)
@@ -102,7 +101,7 @@ def test_a_part_says_that_it_is_one(folder: Path) -> None:
 
 
 def test_constants_of_a_trained_model_are_used_as_they_are(folder: Path) -> None:
-    own = load(folder)
+    made = load(folder)
     card = ptbxl.preprocessing().to_document() | {
         "normalisation": "global-zscore",
         "mean_mv": 0.5,
@@ -114,9 +113,9 @@ def test_constants_of_a_trained_model_are_used_as_they_are(folder: Path) -> None
     expected = (digital_of(folder, 1).T / 1000 - 0.5) / 2
     np.testing.assert_allclose(window_of(given_ones, 1), expected, atol=1e-6)
     # The constants a model was trained with lead back to the windows it was trained on.
-    again = load(folder, preprocessing=own.preprocessing)
-    assert again.summary == own.summary
-    assert given_ones.summary.content_sha256 != own.summary.content_sha256
+    again = load(folder, preprocessing=made.preprocessing)
+    assert again.summary == made.summary
+    assert given_ones.summary.content_sha256 != made.summary.content_sha256
 
 
 def test_leads_are_found_by_name_in_any_order_and_case(folder: Path) -> None:
@@ -238,7 +237,7 @@ def test_a_link_inside_the_folder_is_fine(folder: Path) -> None:
 # The whole of the official part that tests may use; its counts were taken with pandas alone.
 @pytest.mark.skipif(not REAL, reason="needs the PTB-XL records: set EDGEECG_DATA")
 def test_real_records() -> None:
-    made = load_dataset(Request(source="ptbxl", task="records"))
+    made = load_dataset(DataRequest(source="ptbxl", task="records"))
     summary = made.summary
     table = pd.read_csv(Path(str(REAL)) / "ptbxl" / "ptbxl_database.csv")
     if len(table) != 2980:
@@ -276,7 +275,7 @@ def test_500_hz_files_that_were_not_fetched_are_missed() -> None:
     present = list((Path(str(REAL)) / "ptbxl" / "records500").rglob("*.dat"))
     if len(present) != 20:
         pytest.skip("needs the part of PTB-XL with 20 records at 500 Hz")
-    request = Request(source="ptbxl", task="records", preprocessing=ptbxl.preprocessing(500))
+    request = DataRequest(source="ptbxl", task="records", preprocessing=ptbxl.preprocessing(500))
     with pytest.raises(DataError) as caught:
         load_dataset(request)
     assert "The 500 Hz records" in caught.value.what

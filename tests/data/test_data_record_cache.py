@@ -59,7 +59,7 @@ def test_a_cache_whose_writing_failed_is_not_there(
     read = format16.read
     calls: list[Path] = []
 
-    def failing(header: format16.Header, path: Path) -> NDArray[np.int16]:
+    def failing(header: format16.Format16Header, path: Path) -> NDArray[np.int16]:
         calls.append(path)
         if len(calls) > 70:
             raise OSError(28, "No space left on device")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeecg.data.sources.mitdb import PACED, SPLIT, VALIDATION
-from edgeecg.data.windows.split import Split
+from edgeecg.data.windows.split import RecordSplit
 
 # de Chazal, O'Dwyer and Reilly, IEEE TBME 51(7), 2004, section II.A.
 DS1 = [
@@ -43,4 +43,4 @@ def test_weights_never_see_the_patient_of_201_and_202() -> None:
 
 def test_a_record_in_two_parts_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
-        Split(train=("a", "b"), val=("c",), test=("a",))
+        RecordSplit(train=("a", "b"), val=("c",), test=("a",))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeecg.data.records.reader import Record, read
-from edgeecg.data.sources import synthetic
+from edgeecg.data.sources import _synthetic_beats
 
 NAMES = ("s100", "s101", "s102", "s103")
 
@@ -17,7 +17,7 @@ NAMES = ("s100", "s101", "s102", "s103")
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     folder = tmp_path_factory.mktemp("records")
-    synthetic.generate(folder, names=NAMES, duration_s=120)
+    _synthetic_beats.generate(folder, names=NAMES, duration_s=120)
     return [read(folder, name, ("MLII", "V1")) for name in NAMES]
 
 
@@ -31,7 +31,7 @@ def test_they_have_the_rate_and_the_leads_of_mit_bih(records: list[Record]) -> N
 def test_the_same_seed_gives_the_same_files_and_another_one_does_not(tmp_path: Path) -> None:
     for place, seed in [("a", 1), ("b", 1), ("c", 2)]:
         (tmp_path / place).mkdir()
-        synthetic.generate(tmp_path / place, seed, ("s100",), duration_s=10)
+        _synthetic_beats.generate(tmp_path / place, seed, ("s100",), duration_s=10)
     names = ["s100.hea", "s100.dat", "s100.atr"]
     assert filecmp.cmpfiles(tmp_path / "a", tmp_path / "b", names, shallow=False)[0] == names
     assert "s100.dat" in filecmp.cmpfiles(tmp_path / "a", tmp_path / "c", names, shallow=False)[1]
@@ -104,28 +104,28 @@ def test_the_folder_is_made_once_and_made_again_when_damaged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Path] = []
-    generate = synthetic.generate
+    generate = _synthetic_beats.generate
 
     def short(place: Path, seed: int) -> None:
         made.append(place)
         generate(place, seed, ("s100",), duration_s=10)
 
-    monkeypatch.setattr(synthetic, "generate", short)
-    place = synthetic.folder(seed=7)
-    assert synthetic.folder(seed=7) == place
+    monkeypatch.setattr(_synthetic_beats, "generate", short)
+    place = _synthetic_beats.folder(seed=7)
+    assert _synthetic_beats.folder(seed=7) == place
     assert len(made) == 1
     whole = (place / "s100.dat").read_bytes()
     (place / "s100.dat").write_bytes(whole[:-10])
-    assert synthetic.folder(seed=7) == place
+    assert _synthetic_beats.folder(seed=7) == place
     assert len(made) == 2
     (place / "content.sha256").write_bytes(b"\xff\xfe")
-    assert synthetic.folder(seed=7) == place
+    assert _synthetic_beats.folder(seed=7) == place
     assert len(made) == 3
     assert (place / "s100.dat").read_bytes() == whole
     assert [path.name for path in place.parent.iterdir()] == [place.name]
 
 
 def test_patients_are_split_and_none_is_in_two_parts() -> None:
-    split = synthetic.SPLIT
-    assert sorted(split.records) == sorted(synthetic.NAMES)
+    split = _synthetic_beats.SPLIT
+    assert sorted(split.records) == sorted(_synthetic_beats.NAMES)
     assert all(len(part) >= 4 for part in split.parts.values())

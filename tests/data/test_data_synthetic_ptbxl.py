@@ -18,7 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from edgeecg.data import Request, Windows, load_dataset
+from edgeecg.data import DataRequest, Windows, load_dataset
 from edgeecg.data.sources import _synthetic_ptbxl
 
 OFFICIAL_LEADS = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
@@ -96,7 +96,7 @@ def _features(windows: Windows) -> NDArray[np.float32]:
 
 
 def test_classes_can_be_learnt_and_every_reader_is_told_that_they_are_synthetic() -> None:
-    made = load_dataset(Request(source="synthetic", task="records"))
+    made = load_dataset(DataRequest(source="synthetic", task="records"))
     assert made.summary.source == "synthetic"
     assert "The records are synthetic: the scores say nothing about patients." in made.summary.notes
     assert not any("part of PTB-XL" in note for note in made.summary.notes)

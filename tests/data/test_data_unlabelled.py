@@ -12,9 +12,9 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
-from edgeecg.data import Request, unlabelled
+from edgeecg.data import DataRequest, unlabelled
 from edgeecg.data.records import reader
-from edgeecg.data.sources import _folder, ptbxl, synthetic
+from edgeecg.data.sources import _folder, _synthetic_beats, ptbxl
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 
@@ -27,13 +27,13 @@ def generated(tmp_path: Path) -> Path:
     """One synthetic record of a minute, leads MLII and V1."""
     path = tmp_path / "own"
     path.mkdir()
-    synthetic.generate(path, seed=5, names=("s1",), duration_s=60)
+    _synthetic_beats.generate(path, seed=5, names=("s1",), duration_s=60)
     return path
 
 
 def test_annotated_beats_give_the_windows_that_evaluation_sees(generated: Path) -> None:
     found = unlabelled.load(generated, "s1", BEATS, {})
-    scored = _folder.load_everything(generated, Request(preprocessing=BEATS), None)
+    scored = _folder.load_everything(generated, DataRequest(preprocessing=BEATS), None)
     inside = np.isin(found.sample, scored.test.sample)
     assert found.peaks == "annotations"
     np.testing.assert_array_equal(found.x[inside], scored.test.x)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 import pytest
 
 from edgeecg import meters, resources
@@ -50,7 +52,7 @@ def test_an_unknown_machine_lists_the_known_ones(tmp_path: Path) -> None:
     assert "--device" in caught.value.todo
 
 
-def test_an_interpreter_for_our_own_machine_gives_an_emulator_away(tmp_path: Path) -> None:
+def test_a_registered_interpreter_for_this_machine_means_emulation(tmp_path: Path) -> None:
     registered = tmp_path / "proc/sys/fs/binfmt_misc"
     registered.mkdir(parents=True)
     (registered / "qemu-x86_64").touch()
@@ -59,27 +61,52 @@ def test_an_interpreter_for_our_own_machine_gives_an_emulator_away(tmp_path: Pat
     assert detection.emulated(tmp_path, "aarch64")
 
 
-def test_an_emulator_behind_the_thread_gives_itself_away(tmp_path: Path) -> None:
+def test_a_process_whose_thread_runs_qemu_is_emulated(tmp_path: Path) -> None:
     link = tmp_path / "proc/thread-self/exe"
     link.parent.mkdir(parents=True)
     link.symlink_to("/usr/bin/qemu-aarch64-static")
     assert detection.emulated(tmp_path, "aarch64")
 
 
-def test_the_state_is_read_in_si_units(tmp_path: Path) -> None:
+class Sensor(NamedTuple):
+    current: float
+
+
+def test_the_state_is_read_in_si_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = tmp_path / "sys/devices/system/cpu/cpu3/cpufreq"
     cpu.mkdir(parents=True)
     (cpu / "scaling_governor").write_text("powersave\n")
     (cpu / "scaling_cur_freq").write_text("1500000\n")
-    for zone, value in enumerate(("41200\n", "55600\n", "broken\n")):
-        path = tmp_path / f"sys/class/thermal/thermal_zone{zone}"
-        path.mkdir(parents=True)
-        (path / "temp").write_text(value)
+
+    def sensors() -> dict[str, list[Sensor]]:
+        return {"cpu_thermal": [Sensor(41.2), Sensor(55.6)], "nvme": [Sensor(38.0)]}
+
+    monkeypatch.setattr(psutil, "sensors_temperatures", sensors, raising=False)
+    monkeypatch.setattr(psutil, "getloadavg", lambda: (1.75, 1.0, 0.5))
     state = detection.state(3, tmp_path)
     assert (state.governor, state.frequency_hz, state.temperature_c) == ("powersave", 1.5e9, 55.6)
+    assert state.load == 1.75
 
 
-def test_what_cannot_be_read_is_none(tmp_path: Path) -> None:
+def test_without_cpufreq_the_frequency_of_that_core_comes_from_psutil(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def frequencies(percpu: bool) -> list[Sensor]:
+        assert percpu
+        return [Sensor(800.0), Sensor(2400.0)]
+
+    monkeypatch.setattr(psutil, "cpu_freq", frequencies)
+    assert detection.state(1, tmp_path).frequency_hz == 2.4e9
+    # A list that is shorter than the number of cores does not say which core it is about.
+    assert detection.state(2, tmp_path).frequency_hz is None
+
+
+def test_what_cannot_be_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(percpu: bool) -> list[Sensor]:
+        raise NotImplementedError
+
+    monkeypatch.setattr(psutil, "cpu_freq", unknown)
+    monkeypatch.delattr(psutil, "sensors_temperatures", raising=False)
     state = detection.state(None, tmp_path)
     assert (state.governor, state.frequency_hz, state.temperature_c) == (None, None, None)
 
@@ -92,7 +119,7 @@ def test_every_profile_is_valid_and_names_meters_that_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "quick"])
-def test_the_suites_keep_the_promises_of_their_descriptions(name: str) -> None:
+def test_the_suites_do_what_their_descriptions_say(name: str) -> None:
     suite = resources.load_suite(name)
     assert f"{suite.min_runs} runs and {suite.min_seconds:g} s" in suite.description
     assert suite.energy_windows >= 5

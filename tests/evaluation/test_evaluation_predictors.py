@@ -12,7 +12,7 @@ from evaluated import linear_weights, write_model, write_onnx
 from edgeecg import models
 from edgeecg.data import Dataset
 from edgeecg.errors import ArtifactError, EdgeECGError, UnknownNameError
-from edgeecg.evaluation.predictors import load_subject
+from edgeecg.evaluation.predictors import load_predictor
 from edgeecg.schema import ModelCard, Scores
 
 
@@ -29,10 +29,10 @@ def windows(n: int = 5) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 def test_weights_with_their_card(model_card: ModelCard) -> None:
     weights = write_model(Path("mine.safetensors"), model_card)
-    found = load_subject("mine.safetensors")
+    found = load_predictor("mine.safetensors")
     card = ModelCard.from_json(weights.with_suffix(".json").read_bytes(), "card")
     expected = models.load(weights, card)(torch.from_numpy(windows()))
-    np.testing.assert_allclose(found.logits(windows()), expected.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(found.predict(windows()), expected.detach().numpy(), atol=1e-6)
     assert (found.kind, found.model, found.task) == ("pytorch", "cnn1d", "beats")
     assert found.classes == ("N", "S", "V")
     assert found.card == card
@@ -41,19 +41,19 @@ def test_weights_with_their_card(model_card: ModelCard) -> None:
 def test_a_run_by_name_and_by_folder_gives_its_compressed_model(model_card: ModelCard) -> None:
     run = Path("runs/night")
     write_model(run / "baseline.safetensors", model_card)
-    assert load_subject("night").card == load_subject("runs/night").card
-    assert "baseline" in load_subject("night").title
+    assert load_predictor("night").card == load_predictor("runs/night").card
+    assert "baseline" in load_predictor("night").title
     write_model(run / "model.safetensors", model_card, role="compressed")
-    compressed = load_subject("night")
+    compressed = load_predictor("night")
     assert compressed.card is not None
     assert compressed.card.role == "compressed"
 
 
 def test_a_file_runs_in_its_runtime(tmp_path: Path) -> None:
     write_onnx(tmp_path / "one.onnx")
-    found = load_subject("one.onnx")
+    found = load_predictor("one.onnx")
     expected = windows()[:, 0] @ linear_weights().T
-    np.testing.assert_allclose(found.logits(windows()), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.predict(windows()), expected, rtol=1e-4, atol=1e-4)
     assert (found.kind, found.card, found.class_map) == ("file", None, "aami")
 
 
@@ -61,55 +61,65 @@ def test_the_class_map_of_training_is_kept(model_card: ModelCard, tmp_path: Path
     data = model_card.data.model_copy(update={"class_map": "ec57"})
     write_model(tmp_path / "ec57.safetensors", model_card, data=data)
     write_onnx(tmp_path / "file.onnx", class_map="ec57")
-    assert load_subject("ec57.safetensors").class_map == "ec57"
-    assert load_subject("file.onnx").class_map == "ec57"
+    assert load_predictor("ec57.safetensors").class_map == "ec57"
+    assert load_predictor("file.onnx").class_map == "ec57"
+
+
+def test_the_likelihood_of_training_is_kept(model_card: ModelCard, tmp_path: Path) -> None:
+    training = model_card.training.model_copy(update={"min_likelihood": 50.0})
+    write_model(tmp_path / "likely.safetensors", model_card, training=training)
+    write_onnx(tmp_path / "file.onnx", min_likelihood=50.0)
+    assert load_predictor("likely.safetensors").min_likelihood == 50.0
+    assert load_predictor("file.onnx").min_likelihood == 50.0
 
 
 def test_thresholds_come_from_the_card(model_card: ModelCard, tmp_path: Path) -> None:
-    assert load_subject(str(write_model(tmp_path / "a.safetensors", model_card))).thresholds is None
+    assert (
+        load_predictor(str(write_model(tmp_path / "a.safetensors", model_card))).thresholds is None
+    )
     held = {
         name: each.model_copy(update={"threshold": 0.1 * (n + 1)})
         for n, (name, each) in enumerate(model_card.test.per_class.items())
     }
     test = model_card.test.model_copy(update={"task": "records", "per_class": held})
-    found = load_subject(str(write_model(tmp_path / "b.safetensors", model_card, test=test)))
+    found = load_predictor(str(write_model(tmp_path / "b.safetensors", model_card, test=test)))
     assert found.task == "records"
     assert found.thresholds == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_a_file_without_manifest_is_refused(tmp_path: Path) -> None:
     write_onnx(tmp_path / "foreign.onnx", manifest=None)
-    with pytest.raises(ArtifactError, match="carries no manifest"):
-        load_subject("foreign.onnx")
+    with pytest.raises(ArtifactError, match="has no manifest"):
+        load_predictor("foreign.onnx")
 
 
 def test_a_file_that_takes_another_input_than_it_says_is_refused(tmp_path: Path) -> None:
     write_onnx(tmp_path / "wrong.onnx", input_shape=(1, 1, 128))
     with pytest.raises(ArtifactError, match="does not agree with its manifest"):
-        load_subject("wrong.onnx")
+        load_predictor("wrong.onnx")
 
 
 def test_weights_of_another_card_are_refused(model_card: ModelCard, tmp_path: Path) -> None:
     write_model(tmp_path / "a.safetensors", model_card, weights_sha256="2" * 64)
     with pytest.raises(ArtifactError, match=r"not those that 'a\.json' describes"):
-        load_subject("a.safetensors")
+        load_predictor("a.safetensors")
 
 
 def test_weights_without_a_card_are_refused(model_card: ModelCard, tmp_path: Path) -> None:
     write_model(tmp_path / "a.safetensors", model_card).with_suffix(".json").unlink()
     with pytest.raises(ArtifactError, match=r"a\.json"):
-        load_subject("a.safetensors")
+        load_predictor("a.safetensors")
 
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(EdgeECGError, match=r"There is no file 'no\.onnx'"):
-        load_subject("no.onnx")
+        load_predictor("no.onnx")
 
 
 def test_an_unknown_name_lists_what_there_is(model_card: ModelCard) -> None:
     write_model(Path("runs/night/baseline.safetensors"), model_card)
     with pytest.raises(UnknownNameError, match="night"):
-        load_subject("nigth")
+        load_predictor("nigth")
 
 
 def test_a_model_without_weights_says_how_to_train_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +128,7 @@ def test_a_model_without_weights_says_how_to_train_it(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(models, "shipped", none)
     with pytest.raises(EdgeECGError, match="edgeecg train bilstm"):
-        load_subject("bilstm")
+        load_predictor("bilstm")
 
 
 def test_a_shipped_model(
@@ -131,14 +141,14 @@ def test_a_shipped_model(
         return weights, card
 
     monkeypatch.setattr(models, "shipped", shipped)
-    assert load_subject("cnn1d").card == card
+    assert load_predictor("cnn1d").card == card
 
 
 def test_scores_of_a_file_and_of_its_arithmetic_agree(toy_dataset: Dataset, tmp_path: Path) -> None:
     from edgeecg.evaluation.metrics import score, score_predictor
 
     write_onnx(tmp_path / "one.onnx")
-    found = score_predictor(load_subject("one.onnx").logits, toy_dataset, "test")
+    found = score_predictor(load_predictor("one.onnx").predict, toy_dataset, "test")
     by_hand = (toy_dataset.test.x[:, 0] @ linear_weights().T).astype(np.float32)
     expected: Scores = score(by_hand, toy_dataset, "test")
     assert found == expected

@@ -8,32 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg import data
 from edgeecg.cli import run as edgeecg
 from edgeecg.compression import dense
-from edgeecg.data import Dataset, Request
+from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.windows.dataset import OnRecord
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Artifact, ExportRecipe, ModelCard
+from edgeecg.training import start
 
 
 @pytest.fixture
 def here(run: RunFolder, monkeypatch: pytest.MonkeyPatch, toy_dataset: Dataset) -> RunFolder:
-    """Stand in the folder above ``runs/``, with the toy records as the data."""
+    """Change into the folder above ``runs/``, with the toy records as the data."""
 
-    def load_dataset(request: Request, on_record: OnRecord) -> Dataset:
+    def load_dataset(request: DataRequest, on_record: OnRecord) -> Dataset:
         return toy_dataset
 
     monkeypatch.chdir(run.path.parent.parent)
-    monkeypatch.setattr(data, "load_dataset", load_dataset)
+    monkeypatch.setattr(start, "load_dataset", load_dataset)
     return run
 
 
 def test_unknown_target_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert edgeecg(["export", "--target", "tflite-int9"]) == 2
-    said = capsys.readouterr().err
-    assert "onnx, tflite, tflite-int8" in said
-    assert "Did you mean 'tflite-int8'?" in said
+    printed = capsys.readouterr().err
+    assert "onnx, tflite, tflite-int8" in printed
+    assert "Did you mean 'tflite-int8'?" in printed
 
 
 def test_no_run_says_how_to_make_one(
@@ -78,10 +78,10 @@ def test_file_that_disagrees_ends_in_an_error_of_three_lines(
     here: RunFolder, converted: ExportRecipe, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert edgeecg(["export", "--target", "onnx"]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("Error: 'cnn1d-compressed-onnx'")
-    assert said[1].startswith("  Why:")
-    assert said[2].startswith("  To do:")
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0].startswith("Error: 'cnn1d-compressed-onnx'")
+    assert printed[1].startswith("  Why:")
+    assert printed[2].startswith("  To do:")
     assert not [path for path in here.artifact_files() if "compressed" in path.name]
 
 
@@ -107,13 +107,13 @@ def test_model_of_the_package_needs_no_run(
     assert [path.name for path in package.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
     file = package.artifacts / "cnn1d-baseline-onnx.onnx"
     assert capsys.readouterr().out.rstrip().endswith(f"Next: edgeecg bench {file}")
-    # Nobody compressed anything, so there is nothing that the other verbs could go on with.
+    # Nothing was compressed, so the other commands have no run to work on.
     assert edgeecg(["report"]) == 1
     assert edgeecg(["report", "--run", "cnn1d-dense"]) == 1
     assert "edgeecg compress --start cnn1d-dense" in capsys.readouterr().err
 
 
-def test_killed_copy_of_the_package_is_made_again(
+def test_incomplete_copy_of_the_package_is_replaced(
     package: RunFolder, converted: ExportRecipe
 ) -> None:
     package.path.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Every target in ``export/``: its files agree with PyTorch and describe themselves truly."""
+"""Every target in ``export/``: its files agree with PyTorch and with their manifests."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_manifest_in_the_file_is_the_one_beside_it(
         assert Artifact.from_json(text, path.name) == beside.model_copy(update=bare)
 
 
-def test_file_answers_the_probe_windows_as_pytorch_does(
+def test_outputs_for_the_probe_windows_are_pytorchs(
     exported: RunFolder, recipe: ExportRecipe, toy_dataset: Dataset
 ) -> None:
     card = ModelCard.from_json(exported.model_card.read_bytes(), "card")
@@ -132,9 +132,7 @@ def test_scores_are_those_of_this_file_on_the_test_split(
     assert test.accuracy == np.mean(labels == toy_dataset.test.y)
 
 
-def test_file_tells_nothing_about_the_machine_it_was_made_on(
-    exported: RunFolder, recipe: ExportRecipe
-) -> None:
+def test_file_contains_nothing_about_the_machine(exported: RunFolder, recipe: ExportRecipe) -> None:
     for path in written(exported, recipe):
         content = path.read_bytes()
         assert b"site-packages" not in content

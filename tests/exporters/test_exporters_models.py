@@ -1,4 +1,4 @@
-"""Every cut model in every float32 format: the file answers as PyTorch does and costs the same."""
+"""Every pruned model in every float32 format: outputs and MACs of the file are PyTorch's."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from torch import nn
 from edgeecg import resources, runtimes
 from edgeecg.costs.counting import count
 from edgeecg.errors import ExportError
-from edgeecg.exporters import exporter
-from edgeecg.exporters._native_output import quiet
-from edgeecg.models import architecture, build, names
-from edgeecg.models._counting import layer_costs
+from edgeecg.exporters import exporter, quiet
+from edgeecg.models import architecture, build, layer_costs, names
 from edgeecg.pruning.channels import find_groups
-from edgeecg.pruning.groups import Cut, remove
+from edgeecg.pruning.groups import Removal, remove
 from edgeecg.runtimes import Session
 
 MODELS = {
-    # name: most operations its files may have, far below what an unrolled LSTM takes
+    # name: most operations that its files may have, far fewer than an unrolled LSTM needs
     "bilstm": 40,
     "cnn1d": 20,
     "cnn_lstm_attn": 40,
@@ -38,11 +36,11 @@ def narrow(name: str) -> nn.Module:
     torch.manual_seed(0)
     shape = architecture(name)
     model = build(name, {k: tuple(max(4, w // 4) for w in v) for k, v in shape.WIDTHS.items()})
-    cuts: list[Cut] = []
+    removals: list[Removal] = []
     for group in find_groups(model, shape, whole_blocks=True):
         lanes = [torch.randperm(group.size) + lane * group.size for lane in range(group.lanes)]
-        cuts.append((group, torch.cat([lane[: group.size // 2] for lane in lanes])))
-    remove(model, cuts)
+        removals.append((group, torch.cat([lane[: group.size // 2] for lane in lanes])))
+    remove(model, removals)
     return model.eval()
 
 
@@ -56,7 +54,7 @@ def written(model: nn.Module, target: str, shape: tuple[int, int], folder: Path)
     return path
 
 
-def answers(model: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
+def outputs(model: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
     with torch.no_grad():
         return model(torch.from_numpy(x)).numpy()
 
@@ -68,7 +66,7 @@ def test_there_is_a_limit_for_every_model() -> None:
 def pairs() -> list[ParameterSet]:
     """Return every model with every float32 target.
 
-    The residual networks in TFLite take longest and bring no layer that the others lack.
+    The residual networks in TFLite take longest and have no layer that the others lack.
     """
     return [
         pytest.param(
@@ -90,7 +88,7 @@ def test_every_model_agrees_with_its_file_in_outputs_and_macs(
     session = runtimes.for_file(path).load(path)
     x = np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
     found = np.concatenate([session.run(window[np.newaxis]) for window in x])
-    np.testing.assert_allclose(found, answers(model, x), atol=1e-4)
+    np.testing.assert_allclose(found, outputs(model, x), atol=1e-4)
     layers = count(path)
     assert len(layers) < MODELS[name]
     extra = _clearing(model, shape) if target == "tflite" else 0
@@ -131,10 +129,10 @@ def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(Recurrent(bidirectional=True).eval(), "tflite", (2, 16), folder)
 
 
-def test_an_lstm_does_not_remember_the_window_before(recurrent: Path) -> None:
+def test_an_lstm_keeps_no_state_between_windows(recurrent: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    # As a program of one's own would run it: nothing resets the state between the windows.
+    # Like a program that does not reset the state between two windows.
     with quiet():
         interpreter = Interpreter(model_path=str(recurrent), num_threads=1)
         interpreter.allocate_tensors()
@@ -147,14 +145,14 @@ def test_an_lstm_does_not_remember_the_window_before(recurrent: Path) -> None:
         interpreter.set_tensor(place, window[np.newaxis])
         interpreter.invoke()
         found.append(interpreter.get_tensor(result)[0])
-    expected = answers(Recurrent(bidirectional=True).eval(), x)
+    expected = outputs(Recurrent(bidirectional=True).eval(), x)
     np.testing.assert_allclose(np.stack(found), expected, atol=1e-5)
 
 
 def test_lstms_are_one_operation_per_direction_named_after_the_layer(recurrent: Path) -> None:
     layers = [layer for layer in count(recurrent) if layer.op == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
     assert [layer.name for layer in layers] == ["lstm.forward", "lstm.backward"]
-    # Operations as new as composites would keep tflite-runtime from loading the file.
+    # tflite-runtime cannot load a file with composite operations.
     assert b"edgeecg.lstm" not in recurrent.read_bytes()
 
 
@@ -163,7 +161,7 @@ def test_an_lstm_in_one_direction(tmp_path: Path) -> None:
     path = written(model, "tflite", (2, 16), tmp_path)
     x = np.random.default_rng(4).normal(size=(1, 2, 16)).astype(np.float32)
     session: Session = runtimes.for_file(path).load(path)
-    np.testing.assert_allclose(session.run(x), answers(model, x), atol=1e-5)
+    np.testing.assert_allclose(session.run(x), outputs(model, x), atol=1e-5)
 
 
 def test_an_lstm_in_an_int8_file_stays_float32(tmp_path: Path) -> None:
@@ -174,7 +172,7 @@ def test_an_lstm_in_an_int8_file_stays_float32(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(4, 2, 16)).astype(np.float32)
     session = runtimes.for_file(path).load(path)
     found = np.concatenate([session.run(window[np.newaxis]) for window in x])
-    np.testing.assert_allclose(found, answers(model, x), atol=0.03)
+    np.testing.assert_allclose(found, outputs(model, x), atol=0.03)
 
 
 def test_stacked_lstms_are_refused_by_tflite_and_onnx_is_named(tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ from torch import nn
 from edgeecg import resources, runtimes
 from edgeecg.costs import measured
 from edgeecg.costs.counting import count
-from edgeecg.exporters import exporter
-from edgeecg.exporters._native_output import quiet
+from edgeecg.exporters import exporter, quiet
 from edgeecg.models import architecture, build, names
 from edgeecg.schema import LayerCost
 
@@ -90,14 +89,14 @@ class Twice(nn.Module):
         return torch.tanh((self.inner(first) @ first.transpose(1, 2)).mean(2))
 
 
-def test_names_stay_apart_where_a_layer_is_used_twice(tmp_path: Path) -> None:
+def test_a_layer_that_is_used_twice_has_numbered_names(tmp_path: Path) -> None:
     found = [layer.name for layer in exported(Twice(), (3, 8), tmp_path) if layer.macs]
     assert found == ["inner.0", "inner.0:2", "/MatMul"]
     others = [layer.name for layer in exported(Twice(), (3, 8), tmp_path) if not layer.macs]
     assert {"inner.1/Relu", "inner.1/Relu:2", "/Tanh"} <= set(others)
 
 
-def test_a_node_without_a_note_belongs_to_no_module() -> None:
+def test_a_node_without_metadata_belongs_to_no_module() -> None:
     from edgeecg.exporters._node_names import name_nodes
 
     nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("MatMul", ["y", "w"], ["z"])]
@@ -106,7 +105,7 @@ def test_a_node_without_a_note_belongs_to_no_module() -> None:
     assert [node.name for node in model.graph.node] == ["/Relu", "/MatMul"]
 
 
-def test_the_file_keeps_no_notes_of_the_exporter(tmp_path: Path) -> None:
+def test_the_file_keeps_no_metadata_of_the_exporter(tmp_path: Path) -> None:
     exported(Twice(), (3, 8), tmp_path)
     model = onnx.load(tmp_path / "model.onnx")
     assert not any(node.metadata_props for node in model.graph.node)

@@ -22,9 +22,8 @@ from torch import nn
 
 from edgeecg import resources
 from edgeecg.errors import ExportError
-from edgeecg.exporters import _tensor_names, _verify
+from edgeecg.exporters import _tensor_names, _verify, quiet
 from edgeecg.exporters._batch_norm import fold_batch_norm
-from edgeecg.exporters._native_output import quiet
 from edgeecg.exporters._probe import ProbeSet
 
 # ------------------------------------------------------------------------------------------ probe
@@ -66,7 +65,7 @@ def test_folding_keeps_the_outputs_and_the_given_model() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_nothing_to_fold_leaves_even_untraceable_models_alone() -> None:
+def test_a_model_without_batch_norm_is_returned_unchanged() -> None:
     class Branching(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x if x.sum() > 0 else -x
@@ -119,7 +118,7 @@ def test_layers_are_named_after_their_modules() -> None:
 # ------------------------------------------------------------------------------------------ quiet
 
 
-def test_quiet_swallows_what_native_code_prints(capfd: pytest.CaptureFixture[str]) -> None:
+def test_quiet_hides_the_output_of_native_code(capfd: pytest.CaptureFixture[str]) -> None:
     with quiet():
         os.write(1, b"native out\n")
         os.write(2, b"native err\n")
@@ -128,7 +127,7 @@ def test_quiet_swallows_what_native_code_prints(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("mine\n", "")
 
 
-def test_what_was_swallowed_is_a_note_on_the_exception() -> None:
+def test_hidden_output_is_a_note_on_the_exception() -> None:
     def fail() -> None:
         os.write(2, b"the reason\n")
         raise ValueError("boom")
@@ -138,14 +137,14 @@ def test_what_was_swallowed_is_a_note_on_the_exception() -> None:
     assert caught.value.__notes__ == ["the reason\n"]
 
 
-def test_terminal_is_given_back_after_an_interruption(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_is_restored_after_an_interruption(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt), quiet():
         raise KeyboardInterrupt
     os.write(2, b"mine\n")
     assert capfd.readouterr().err == "mine\n"
 
 
-def swallow() -> None:
+def suppress() -> None:
     with contextlib.suppress(BaseException):
         signal.raise_signal(signal.SIGINT)
 
@@ -157,8 +156,8 @@ def turn_into_another_error() -> None:
         raise ImportError("cannot import name") from error
 
 
-@pytest.mark.parametrize("library", [swallow, turn_into_another_error])
-def test_interruption_that_a_library_swallows_is_not_lost(library: Callable[[], None]) -> None:
+@pytest.mark.parametrize("library", [suppress, turn_into_another_error])
+def test_an_interruption_that_a_library_suppresses_is_raised(library: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), quiet():
         library()
@@ -182,7 +181,7 @@ def test_quiet_works_in_another_thread() -> None:
 
 
 class FakeSession:
-    """Answers every window with the next of the given rows."""
+    """Returns the next of the given rows for every window."""
 
     input_shape = (1, 1, 8)
     dtype = "float32"
@@ -194,7 +193,7 @@ class FakeSession:
         return self.rows.pop(0)[np.newaxis]
 
     def invoke(self) -> None:
-        """Never timed here."""
+        """Not used here."""
 
     def manifest_json(self) -> str | None:
         return None
@@ -204,16 +203,16 @@ LOGITS = np.array([[3.0, 1.0, 0.0], [0.0, 1.0, 2.0]], np.float32)
 PROBE = ProbeSet(np.zeros((2, 1, 8), np.float32), LOGITS)
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, rows: NDArray[np.float32]) -> None:
+def set_outputs(monkeypatch: pytest.MonkeyPatch, rows: NDArray[np.float32]) -> None:
     def load(path: Path) -> FakeSession:
         return FakeSession(rows)
 
     monkeypatch.setattr(_verify, "load", load)
 
 
-def test_labels_of_records_are_sets_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_label_of_a_record_is_a_set_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     # The largest logit is another one in the first row, and the classes above 0 are the same.
-    answers(monkeypatch, np.array([[2.9, 3.1, -1.0], [-1.0, 1.0, 2.0]], np.float32))
+    set_outputs(monkeypatch, np.array([[2.9, 3.1, -1.0], [-1.0, 1.0, 2.0]], np.float32))
     wide = resources.load_target("onnx").model_copy(update={"max_abs_diff": 10.0})
     x = np.zeros((2, 1, 8), np.float32)
     logits = np.array([[3.0, 1.0, -2.0], [-2.0, 1.0, 2.0]], np.float32)
@@ -222,7 +221,7 @@ def test_labels_of_records_are_sets_of_classes(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_agreeing_file_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, LOGITS + np.float32(0.0005))
+    set_outputs(monkeypatch, LOGITS + np.float32(0.0005))
     found = _verify.check(Path("f.onnx"), "f", PROBE, resources.load_target("onnx"))
     assert found.label_agreement == 1.0
 
@@ -240,19 +239,19 @@ def test_agreeing_file_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_disagreeing_file_is_refused(
     monkeypatch: pytest.MonkeyPatch, rows: NDArray[np.float32], message: str
 ) -> None:
-    answers(monkeypatch, rows)
+    set_outputs(monkeypatch, rows)
     with pytest.raises(ExportError, match=message):
         _verify.check(Path("f.onnx"), "f", PROBE, resources.load_target("onnx"))
 
 
 def test_too_few_equal_labels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers(monkeypatch, np.array([[2.4, 2.5, 0.0], [0.0, 1.0, 2.0]], np.float32))
+    set_outputs(monkeypatch, np.array([[2.4, 2.5, 0.0], [0.0, 1.0, 2.0]], np.float32))
     wide = resources.load_target("tflite-int8").model_copy(update={"max_abs_diff": 10.0})
     with pytest.raises(ExportError, match=r"50\.0% of 2 probe windows"):
         _verify.check(Path("f.tflite"), "f", PROBE, wide)
 
 
-def test_progress_is_told_while_windows_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_while_windows_run(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     x = np.zeros((1001, 1, 8), np.float32)
     rows = np.arange(3003, dtype=np.float32).reshape(1001, 3)

@@ -1,4 +1,4 @@
-"""What happens to the run folder when something goes wrong."""
+"""The run folder after errors and interruptions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from edgeecg.data import Dataset
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, SchemaError, UnknownNameError
 from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.metrics import score_predictor
+from edgeecg.evaluation.predictors import load_predictor
 from edgeecg.exporters import _pipeline, exporter, formats
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Artifact, ExportRecipe, ModelCard
 
 
 class FakeExporter:
-    """A format whose converter does what the test says."""
+    """A format whose converter does what the test sets."""
 
     PACKAGES = ("torch",)
 
@@ -163,7 +164,7 @@ def test_interruption_while_scoring_leaves_nothing_half_done(
     assert set(listing(baseline_as_both)) == {f"{stem}.onnx", f"{stem}.json", f"{stem}.probe.npz"}
 
 
-def test_file_whose_manifest_does_not_stick_is_not_published(
+def test_file_that_loses_its_manifest_is_not_published(
     monkeypatch: pytest.MonkeyPatch,
     baseline_as_both: RunFolder,
     toy_dataset: Dataset,
@@ -173,12 +174,14 @@ def test_file_whose_manifest_does_not_stick_is_not_published(
         return content
 
     monkeypatch.setattr(exporter("onnx"), "embed", forget)
-    with pytest.raises(ExportError, match="manifest could not be put"):
+    with pytest.raises(ExportError, match="manifest could not be embedded"):
         _pipeline.export_run(baseline_as_both, [converted], toy_dataset, silent)
     assert not baseline_as_both.artifacts.exists()
 
 
-def test_weights_that_are_not_the_cards_are_refused(run: RunFolder, toy_dataset: Dataset) -> None:
+def test_weights_that_do_not_belong_to_the_card_are_refused(
+    run: RunFolder, toy_dataset: Dataset
+) -> None:
     run.model_weights.write_bytes(run.baseline_weights.read_bytes())
     with pytest.raises(ArtifactError, match=r"not those that 'model\.json' describes"):
         _pipeline.export_run(run, [], toy_dataset, silent)
@@ -205,7 +208,9 @@ def test_damaged_card_is_named(run: RunFolder, toy_dataset: Dataset) -> None:
         _pipeline.export_run(run, [], toy_dataset, silent)
 
 
-def test_other_records_than_the_runs_are_refused(run: RunFolder, toy_dataset: Dataset) -> None:
+def test_other_records_than_those_of_the_run_are_refused(
+    run: RunFolder, toy_dataset: Dataset
+) -> None:
     other = toy_dataset.summary.model_copy(update={"content_sha256": "d" * 64})
     changed = replace(toy_dataset, summary=other)
     with pytest.raises(ExportError, match=r"000000000000\.\.\..*dddddddddddd\.\.\."):
@@ -271,3 +276,25 @@ def test_records_are_exported_with_their_task_and_scored_at_the_models_threshold
     assert made.test.macro_auroc == pytest.approx(scored.macro_auroc, abs=1e-3)
     for name, found in made.test.per_class.items():
         assert found.threshold == scored.per_class[name].threshold
+
+
+def test_manifest_says_from_which_likelihood_a_statement_counted_in_training(
+    baseline_as_both: RunFolder, toy_dataset: Dataset, converted: ExportRecipe
+) -> None:
+    for path in (baseline_as_both.baseline_card, baseline_as_both.model_card):
+        card = ModelCard.from_json(path.read_bytes(), "card")
+        training = card.training.model_copy(update={"min_likelihood": 50.0})
+        path.write_text(card.model_copy(update={"training": training}).to_json(), encoding="utf-8")
+    _pipeline.export_run(baseline_as_both, [converted], toy_dataset, silent)
+    for path in baseline_as_both.artifacts.glob("*.onnx"):
+        assert load_predictor(str(path)).min_likelihood == 50.0
+
+
+def test_manifest_carries_the_filters_of_the_model_for_the_rates_of_devices(
+    baseline_as_both: RunFolder, toy_dataset: Dataset, converted: ExportRecipe
+) -> None:
+    (artifact, _) = _pipeline.export_run(baseline_as_both, [converted], toy_dataset, silent)
+    rates = {found.record_fs_hz: (found.up, found.down) for found in artifact.filters}
+    # The model's rate is 128 Hz.
+    assert rates[360.0] == (16, 45)
+    assert rates[256.0] == (1, 2)

@@ -1,4 +1,4 @@
-"""What an int8 file keeps in float32: kinds of modules, and single layers by name."""
+"""What an int8 file keeps in float32: classes of modules, and single layers by name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from edgeecg import resources, runtimes
 from edgeecg.errors import ExportError
-from edgeecg.exporters import _precision, exporter
-from edgeecg.exporters._native_output import quiet
-from edgeecg.models._attention import EncoderBlock
+from edgeecg.exporters import _precision, exporter, quiet
+from edgeecg.models import EncoderBlock
 from edgeecg.schema import ExportRecipe
 
 INT8 = resources.load_target("tflite-int8")
@@ -71,7 +70,7 @@ def operations(content: bytes) -> list[tuple[str, str, Any]]:
     return found
 
 
-def test_an_encoder_block_is_int8_in_its_linear_layers_alone(plain: bytes) -> None:
+def test_only_the_linear_layers_of_an_encoder_block_are_int8(plain: bytes) -> None:
     types: dict[str, set[str]] = {}
     for kind, dtype, _ in operations(plain):
         types.setdefault(kind, set()).add(dtype)
@@ -80,7 +79,7 @@ def test_an_encoder_block_is_int8_in_its_linear_layers_alone(plain: bytes) -> No
     assert types["CONV_2D"] == types["FULLY_CONNECTED"] == {"INT8"}
 
 
-def test_named_layers_and_no_others_are_float32(partly: bytes) -> None:
+def test_only_the_named_layers_are_float32(partly: bytes) -> None:
     model = Tiny().eval()
     found = [(kind, w) for kind, dtype, w in operations(partly) if dtype == "FLOAT32"]
     (linear,) = [w for kind, w in found if kind == "FULLY_CONNECTED"]
@@ -109,7 +108,7 @@ def test_a_file_with_float_layers_runs_and_agrees(partly: bytes, tmp_path: Path)
 
 def test_a_layer_that_the_file_does_not_have_is_named(partly: bytes) -> None:
     with pytest.raises(ExportError, match=r"'block\.attention\.kee' cannot be kept in float32"):
-        _precision.scopes(partly, Tiny().eval(), ["block.attention.kee"])
+        _precision.layer_scopes(partly, Tiny().eval(), ["block.attention.kee"])
     # It is there, but in int8.
     with pytest.raises(ExportError, match=r"'head' cannot be kept.*no operation with its weights"):
-        _precision.scopes(partly, Tiny().eval(), ["head"])
+        _precision.layer_scopes(partly, Tiny().eval(), ["head"])

@@ -1,4 +1,4 @@
-"""A run that was made ready for int8 tells export which layers to keep in float32."""
+"""A run that was prepared for int8 tells export which layers to keep in float32."""
 
 from __future__ import annotations
 
@@ -42,22 +42,24 @@ INT8 = resources.load_target("onnx").model_copy(update={"dtype": "int8"})
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, onnx_content: bytes) -> list[ExportRecipe]:
-    """Skip converters and checks; remember what was to be converted, the baseline first."""
+    """Skip converters and checks; record the recipes of the conversions, the baseline first."""
     seen: list[ExportRecipe] = []
 
     def convert(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
         seen.append(recipe)
         return onnx_content
 
-    def finish(job: _pipeline.Job, subject: _pipeline.Subject, content: bytes) -> None:
-        del job, subject, content
+    def verify_and_publish(
+        job: _pipeline.ExportJob, source: _pipeline.SourceModel, content: bytes
+    ) -> None:
+        del job, source, content
 
     monkeypatch.setattr(_pipeline, "convert", convert)
-    monkeypatch.setattr(_pipeline, "finish", finish)
+    monkeypatch.setattr(_pipeline, "verify_and_publish", verify_and_publish)
     return seen
 
 
-def test_float_layers_of_a_run_are_those_of_its_compressed_model(
+def test_float_layers_apply_to_the_compressed_model_only(
     run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
 ) -> None:
     run.quantization.write_text(LOG.to_json(), encoding="utf-8")
@@ -66,14 +68,14 @@ def test_float_layers_of_a_run_are_those_of_its_compressed_model(
     assert [recipe.dtype for recipe in asked] == ["float32", "int8", "int8"]
 
 
-def test_a_run_that_was_not_quantised_keeps_none(
+def test_a_run_that_was_not_quantised_has_no_float_layers(
     run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
 ) -> None:
     _pipeline.export_run(run, [INT8], toy_dataset, silent)
     assert {recipe.float_layers for recipe in asked} == {()}
 
 
-def test_a_damaged_record_of_int8_is_named(
+def test_a_damaged_quantization_log_is_named(
     run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
 ) -> None:
     run.quantization.write_text(LOG.to_json().replace('"ptq"', '"pqt"'), encoding="utf-8")
@@ -82,7 +84,7 @@ def test_a_damaged_record_of_int8_is_named(
     assert len(asked) == 2
 
 
-def test_a_model_whose_guard_int8_breaks_is_exported_in_float32_alone(
+def test_a_model_whose_guard_is_violated_in_int8_is_exported_in_float32_only(
     run: RunFolder, toy_dataset: Dataset, asked: list[ExportRecipe]
 ) -> None:
     broken = {"qat": {"S:recall>=0.5": 0.41}, "ptq": {"S:recall>=0.5": 0.43}}
@@ -97,7 +99,7 @@ def test_a_model_whose_guard_int8_breaks_is_exported_in_float32_alone(
 
 @pytest.mark.parametrize("role", ["baseline", "compressed"])
 @pytest.mark.parametrize("recipe", [INT8, resources.load_target("onnx")])
-def test_only_a_baseline_that_int8_hurts_is_left_out(
+def test_only_a_baseline_that_disagrees_in_int8_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
     run: RunFolder,
     toy_dataset: Dataset,
@@ -105,13 +107,15 @@ def test_only_a_baseline_that_int8_hurts_is_left_out(
     role: str,
     recipe: ExportRecipe,
 ) -> None:
-    def finish(job: _pipeline.Job, subject: _pipeline.Subject, content: bytes) -> str:
+    def verify_and_publish(
+        job: _pipeline.ExportJob, source: _pipeline.SourceModel, content: bytes
+    ) -> str:
         del job, content
-        if subject.card.role == role:
+        if source.card.role == role:
             raise ExportError(f"The {role} disagrees.", "It differs.", "Choose another.")
-        return subject.card.role
+        return source.card.role
 
-    monkeypatch.setattr(_pipeline, "finish", finish)
+    monkeypatch.setattr(_pipeline, "verify_and_publish", verify_and_publish)
     told: list[EdgeECGError] = []
     if role == "baseline" and recipe is INT8:
         made = _pipeline.export_run(run, [recipe], toy_dataset, silent, told.append)

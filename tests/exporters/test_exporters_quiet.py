@@ -1,4 +1,4 @@
-"""The real converters in a process of their own: nothing of theirs reaches the user."""
+"""The real converters in a subprocess: their output does not reach the user."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from tiny_run import write_run
 
-from edgeecg.data import Request, load_dataset
+from edgeecg.data import DataRequest, load_dataset
 from edgeecg.schema import ModelCard
 
 
 @pytest.mark.system
-def test_converters_say_nothing_to_the_user(tmp_path: Path, model_card: ModelCard) -> None:
-    dataset = load_dataset(Request(source="synthetic"))
+def test_output_of_the_converters_is_hidden(tmp_path: Path, model_card: ModelCard) -> None:
+    dataset = load_dataset(DataRequest(source="synthetic"))
     card = model_card.model_copy(
         update={"data": dataset.summary, "preprocessing": dataset.preprocessing}
     )

@@ -1,4 +1,4 @@
-"""What only TFLite files can have wrong."""
+"""Properties of TFLite files alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from edgeecg import resources, runtimes
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
 from edgeecg.errors import ExportError, SchemaError
-from edgeecg.exporters import _pipeline, exporter
-from edgeecg.exporters._native_output import quiet
+from edgeecg.exporters import _pipeline, exporter, quiet
 
 INT8 = resources.load_target("tflite-int8")
 LOUD = 7
@@ -49,7 +48,7 @@ def int8() -> bytes:
         return exporter("tflite").export(Tiny().eval(), INT8, calibration(), (1, 32))
 
 
-def test_buffers_lie_where_the_schema_wants_them(int8: bytes) -> None:
+def test_buffers_are_aligned_as_the_schema_requires(int8: bytes) -> None:
     model: Any = schema.Model.GetRootAs(exporter("tflite").embed(int8, "{}"), 0)
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
     # Address in the file of each buffer's first byte, through its vtable: "data" is field 0.
@@ -58,7 +57,7 @@ def test_buffers_lie_where_the_schema_wants_them(int8: bytes) -> None:
     assert {start % 16 for start in starts} == {0}
 
 
-def test_int8_file_takes_and_gives_float32_and_multiplies_in_int8(
+def test_int8_file_has_float32_inputs_and_outputs_and_multiplies_in_int8(
     int8: bytes, tmp_path: Path
 ) -> None:
     path = tmp_path / "tiny.tflite"
@@ -90,7 +89,7 @@ def test_operations_named_in_float_ops_stay_float32(tmp_path: Path) -> None:
     assert set(types.values()) == {"int8"}
 
 
-def test_unit_that_no_calibration_window_moves_does_not_spoil_the_file(tmp_path: Path) -> None:
+def test_unit_that_is_0_on_all_calibration_windows_is_exported(tmp_path: Path) -> None:
     model = Tiny().eval()
     with torch.no_grad():
         assert model.conv.bias is not None

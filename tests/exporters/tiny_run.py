@@ -1,4 +1,4 @@
-"""A finished run of a tiny ``cnn1d``, untrained: what is exported need not be good."""
+"""A finished run of a tiny, untrained ``cnn1d``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTHS: dict[Role, dict[str, tuple[int, ...]]] = {
 
 
 def build(role: Role) -> nn.Module:
-    """Return the same module each time, its batch normalisations with statistics of their own."""
+    """Return the same module each time, with statistics in its batch normalisations."""
     torch.manual_seed(len(role))
     model = models.build("cnn1d", WIDTHS[role]).train()
     with torch.no_grad():
@@ -53,4 +53,4 @@ def write_run(path: Path, card: ModelCard) -> RunFolder:
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Take progress and say nothing."""
+    """Ignore progress."""

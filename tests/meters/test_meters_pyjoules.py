@@ -11,7 +11,7 @@ from edgeecg.meters import pyjoules
 
 
 class Machine:
-    """A powercap tree with the nesting that pyJoules walks; waiting burns energy."""
+    """A powercap tree, nested as pyJoules reads it; waiting uses energy."""
 
     def __init__(self, root: Path) -> None:
         self.now, self.uj = 0.0, 0
@@ -57,25 +57,40 @@ def test_a_wrap_is_an_error_and_no_negative_energy(machine: Machine) -> None:
         meter.joules()
 
 
-def test_a_counter_that_does_not_move_is_no_meter(machine: Machine) -> None:
-    with pytest.raises(MeterError, match="does not move"):
+def test_a_counter_that_does_not_change_is_an_error(machine: Machine) -> None:
+    with pytest.raises(MeterError, match="does not change"):
         pyjoules.open(clock=lambda: machine.now, sleep=lambda s: setattr(machine, "now", 9.0))
 
 
-def test_zones_of_other_names_are_none_to_pyjoules(machine: Machine) -> None:
+def test_zones_of_other_names_are_not_read_by_pyjoules(machine: Machine) -> None:
     (machine.package / "name").write_text("psys\n")
     (machine.memory / "name").write_text("core\n")
     with pytest.raises(MeterError, match="no energy counter"):
         machine.open()
 
 
-def test_an_unreadable_counter_says_how_to_mend_it(machine: Machine) -> None:
+def test_an_unreadable_counter_says_how_to_make_it_readable(machine: Machine) -> None:
     (machine.package / "energy_uj").unlink()
     with pytest.raises(MeterError, match="chmod"):
         machine.open()
 
 
-def test_a_machine_without_counters_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_that_a_container_masks_name_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyjoules._rapl_device()  # pyright: ignore[reportPrivateUsage]
+    module = importlib.import_module("pyJoules.device.rapl_device")
+    link = tmp_path / "powercap/intel-rapl"
+    link.parent.mkdir()
+    link.symlink_to("../../devices/virtual/powercap/intel-rapl")
+    monkeypatch.setattr(module, "RAPL_API_DIR", str(link))
+    with pytest.raises(MeterError, match="hidden by the container"):
+        pyjoules.open()
+
+
+def test_without_counters_the_error_names_an_external_meter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pyjoules._rapl_device()  # pyright: ignore[reportPrivateUsage]
     module = importlib.import_module("pyJoules.device.rapl_device")
     monkeypatch.setattr(module, "RAPL_API_DIR", "/nowhere")

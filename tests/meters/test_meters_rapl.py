@@ -5,8 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from edgeecg.errors import MeterError
 from edgeecg.meters import rapl
@@ -15,7 +14,7 @@ RANGE_UJ = 262_143_328_850
 
 
 class Machine:
-    """A powercap folder as the kernel lays it out, and a clock whose waiting burns energy."""
+    """A powercap folder as the kernel lays it out, and a clock; waiting uses energy."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -63,7 +62,7 @@ def test_a_package_at_known_power_gives_the_joules(machine: Machine) -> None:
     assert machine.joules_after(8.0) == pytest.approx(100.0)
 
 
-def test_core_uncore_psys_and_mmio_twins_are_not_added_to_the_package(machine: Machine) -> None:
+def test_core_uncore_psys_and_mmio_are_not_added_to_the_package(machine: Machine) -> None:
     machine.zone("intel-rapl-mmio:0", "package-0", watts=10)
     machine.zone("intel-rapl:0", "package-0", watts=10)
     machine.zone("intel-rapl:0:0", "core", watts=7)
@@ -105,7 +104,7 @@ def test_psys_serves_where_there_is_no_package(machine: Machine) -> None:
     assert machine.open().zones == ("psys",)
 
 
-def test_memory_that_does_not_move_is_not_claimed(machine: Machine) -> None:
+def test_memory_whose_counter_does_not_change_is_not_a_zone(machine: Machine) -> None:
     machine.zone("intel-rapl:0", "package-0", watts=10)
     machine.zone("intel-rapl:0:0", "dram", watts=0)
     assert machine.open().zones == ("package-0",)
@@ -131,7 +130,7 @@ def test_energy_survives_any_number_of_wraps(
     assert last == pytest.approx(40 * sum(steps), abs=1e-4)
 
 
-def test_a_counter_left_unread_for_too_long_is_not_believed(machine: Machine) -> None:
+def test_a_counter_that_was_not_read_for_too_long_is_an_error(machine: Machine) -> None:
     machine.zone("intel-rapl:0", "package-0", watts=10, size=65_000_000_000)
     meter = machine.open()
     machine.sleep(64.0)
@@ -141,14 +140,14 @@ def test_a_counter_left_unread_for_too_long_is_not_believed(machine: Machine) ->
         meter.joules()
 
 
-def test_a_counter_that_does_not_move_is_no_meter(machine: Machine) -> None:
+def test_a_counter_that_does_not_change_is_an_error(machine: Machine) -> None:
     machine.zone("intel-rapl:0", "package-0", watts=0, start=42)
-    with pytest.raises(MeterError, match="does not move"):
+    with pytest.raises(MeterError, match="does not change"):
         machine.open()
 
 
 @pytest.mark.parametrize("content", ["", "0\n", "-1\n", "many\n", None])
-def test_an_unreadable_range_stops_with_an_error(machine: Machine, content: str | None) -> None:
+def test_an_unreadable_range_is_an_error(machine: Machine, content: str | None) -> None:
     machine.zone("intel-rapl:0", "package-0", watts=10)
     path = machine.root / "intel-rapl:0/max_energy_range_uj"
     if content is None:
@@ -167,19 +166,29 @@ def test_a_counter_that_vanishes_is_an_error_and_not_zero(machine: Machine) -> N
         meter.joules()
 
 
-def test_no_powercap_at_all_says_what_else_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["intel-rapl", "intel-rapl:0", "intel-rapl-mmio:0"])
+def test_counters_that_a_container_masks_name_the_container(machine: Machine, name: str) -> None:
+    # Docker mounts an empty folder over /sys/devices/virtual/powercap; the links remain.
+    (machine.root / name).symlink_to(f"../../devices/virtual/powercap/intel-rapl/{name}")
+    with pytest.raises(MeterError, match="hidden by the container") as caught:
+        machine.open()
+    assert "/sys/devices/virtual/powercap" in caught.value.why
+    assert "systempaths=unconfined" in caught.value.todo
+
+
+def test_without_powercap_the_error_names_an_external_meter(tmp_path: Path) -> None:
     with pytest.raises(MeterError) as caught:
         rapl.open(tmp_path / "powercap")
     assert "external meter" in caught.value.todo
 
 
-def test_a_refused_counter_gives_the_rule_that_mends_it(
+def test_a_counter_that_may_not_be_read_names_the_udev_rule(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.zone("intel-rapl:0", "package-0", watts=10)
     counter = machine.root / "intel-rapl:0/energy_uj"
     if os.geteuid() == 0:
-        # Root may read everything: let the system call refuse in its place.
+        # Root may read everything: raise the error of the system call instead.
         read = Path.read_text
 
         def refuse(path: Path, encoding: str | None = None, errors: str | None = None) -> str:

@@ -10,11 +10,18 @@ from safetensors.torch import save_file
 from torch import nn
 
 from edgeecg.errors import ArtifactError, UnknownNameError
-from edgeecg.models import architecture, build, names
-from edgeecg.models._attention import SelfAttention
-from edgeecg.models._counting import layer_costs, matrices, nonzero_parameters, parameters
+from edgeecg.models import (
+    SelfAttention,
+    architecture,
+    build,
+    layer_costs,
+    matrices,
+    names,
+    nonzero_parameters,
+    parameters,
+)
 
-# Totals of the seed document's model table.
+# Totals of the reference study's model table.
 PARAMETERS = {
     "bilstm": 530_947,
     "cnn1d": 188_035,
@@ -25,7 +32,7 @@ PARAMETERS = {
 }
 
 
-def test_there_is_a_total_for_every_model() -> None:
+def test_every_model_has_an_expected_total() -> None:
     assert set(names()) == set(PARAMETERS)
 
 
@@ -98,13 +105,13 @@ class TestEveryModel:
             assert cost.macs >= max(1, sum(weight.numel() for weight in weights))
 
 
-def test_conv_transformer_has_the_flops_of_the_seed() -> None:
+def test_conv_transformer_has_the_flops_of_the_reference_study() -> None:
     # 230.56 MFLOPs, two to a multiply-accumulate.
     layers = layer_costs(build("conv_transformer"), (12, 1000))
     assert 2 * sum(layer.macs for layer in layers) == pytest.approx(230.56e6, rel=0.01)
 
 
-def test_an_lstm_worked_out_by_hand() -> None:
+def test_costs_of_an_lstm_by_hand() -> None:
     class Tiny(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -126,7 +133,7 @@ def test_an_lstm_worked_out_by_hand() -> None:
     assert cost.activation_bytes == (7 * 3 + 7 * 10) * 4
 
 
-def test_attention_worked_out_by_hand() -> None:
+def test_costs_of_attention_by_hand() -> None:
     layers = layer_costs(nn.Sequential(SelfAttention(6, heads=2, head_width=4)), (9, 6))
     assert [layer.op for layer in layers] == ["Linear"] * 4 + ["SelfAttention"]
     products = layers[-1]

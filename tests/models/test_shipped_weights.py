@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 from sklearn.metrics import confusion_matrix
 
-from edgeecg.data import Request, load_dataset
+from edgeecg.data import DataRequest, load_dataset
 from edgeecg.evaluation.inference import evaluate, predict
 from edgeecg.models import architecture, load, names, shipped
 
@@ -40,7 +40,7 @@ def test_a_beat_models_scores_are_those_of_its_card(name: str) -> None:
     ready = shipped(name)
     assert ready is not None
     weights, card = ready
-    val = load_dataset(Request(source="mitdb", preprocessing=card.preprocessing)).val
+    val = load_dataset(DataRequest(source="mitdb", preprocessing=card.preprocessing)).val
     mine = val.record == "223"
     called = predict(load(weights, card), val.x[mine]).argmax(axis=1)
     found = confusion_matrix(val.y[mine], called, labels=range(3))
@@ -55,7 +55,7 @@ def test_a_record_models_scores_are_those_of_its_card(name: str) -> None:
     assert ready is not None
     weights, card = ready
     dataset = load_dataset(
-        Request(source="ptbxl", task="records", preprocessing=card.preprocessing)
+        DataRequest(source="ptbxl", task="records", preprocessing=card.preprocessing)
     )
     found = evaluate(load(weights, card), dataset, "val")
     assert card.val.macro_auroc is not None

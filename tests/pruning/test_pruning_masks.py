@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from lively_models import half
+from reference_models import half_width
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.models import architecture, names
@@ -15,29 +15,29 @@ from edgeecg.schema import CompressionConfig
 
 @pytest.mark.parametrize("name", names())
 def test_masks_are_kept_through_fine_tuning(name: str) -> None:
-    shape = architecture(name)
-    model = half(name)
+    found = architecture(name)
+    model = half_width(name)
     config = CompressionConfig(structure="none", sparsity=0.5)
     weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     total = sum(weight.numel() for weight in weights)
-    x = torch.randn(2, *shape.INPUT_SHAPE)
+    x = torch.randn(2, *found.INPUT_SHAPE)
     zeros: list[int] = []
     for t in (0.5, 1.0):
-        masks.zero_weights(model, config, t, shape.INPUT_SHAPE)
-        alive = masks.masks(model)
-        dead = sum(int((~mask).sum()) for mask in alive.values())
+        masks.zero_weights(model, config, t, found.INPUT_SHAPE)
+        kept = masks.nonzero_masks(model)
+        zero = sum(int((~mask).sum()) for mask in kept.values())
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         model(x).square().sum().backward()
         optimizer.step()
-        masks.apply(model, alive)
+        masks.apply_masks(model, kept)
         zeros.append(sum(int((weight == 0).sum()) for weight in weights))
-        assert zeros[-1] == dead
+        assert zeros[-1] == zero
     assert zeros[0] < zeros[1]
     assert zeros[1] / total == pytest.approx(0.5, abs=0.001)
 
 
 def test_both_directions_of_an_lstm_lose_weights_from_input_and_state() -> None:
-    model = half("bilstm")
+    model = half_width("bilstm")
     masks.zero_weights(model, CompressionConfig(structure="none", sparsity=0.5), 1.0, (1, 256))
     for kind in ("ih", "hh"):
         for way in ("", "_reverse"):
@@ -47,9 +47,9 @@ def test_both_directions_of_an_lstm_lose_weights_from_input_and_state() -> None:
 
 
 @pytest.mark.parametrize("method", ["l1", "random", "taylor"])
-def test_what_is_zeroed_first_depends_on_the_method(method: str) -> None:
+def test_the_method_decides_which_weights_are_zeroed_first(method: str) -> None:
     torch.manual_seed(0)
-    model = half("cnn1d")
+    model = half_width("cnn1d")
     config = CompressionConfig.model_validate(
         {"structure": "none", "method": method, "sparsity": 0.3}
     )
@@ -58,22 +58,20 @@ def test_what_is_zeroed_first_depends_on_the_method(method: str) -> None:
         model.get_parameter("head.weight")[:, :10] = 0.0
         weight[:10] *= 100
     x = torch.randn(4, 1, 256)
-    weight_importance = (
-        taylor(lambda trained: [trained(x).square().sum()]) if method == "taylor" else None
-    )
-    masks.zero_weights(model, config, 1.0, (1, 256), weight_importance)
-    # The first rows are the largest, and the only ones that nothing behind them reads.
-    gone = float((weight[:10] == 0).float().mean())
-    kept = float((weight[10:] == 0).float().mean())
-    assert {"l1": gone < 0.02 < kept, "random": 0 < gone < 1, "taylor": gone > kept}[method]
+    importance = taylor(lambda model: [model(x).square().sum()]) if method == "taylor" else None
+    masks.zero_weights(model, config, 1.0, (1, 256), importance)
+    # The first rows are the largest, and the only ones whose outputs are not used.
+    large = float((weight[:10] == 0).float().mean())
+    others = float((weight[10:] == 0).float().mean())
+    assert {"l1": large < 0.02 < others, "random": 0 < large < 1, "taylor": large > others}[method]
     for _ in range(2):
         before = weight == 0
-        masks.zero_weights(model, config, 1.0, (1, 256), weight_importance)
+        masks.zero_weights(model, config, 1.0, (1, 256), importance)
         assert bool((weight == 0)[before].all())
 
 
 def test_taylor_without_a_loss_zeroes_nothing() -> None:
-    model = half("cnn1d")
+    model = half_width("cnn1d")
     config = CompressionConfig(structure="none", method="taylor")
     with pytest.raises(EdgeECGError, match="'taylor' cannot score"):
         masks.zero_weights(model, config, 1.0, (1, 256))

@@ -1,4 +1,4 @@
-"""The schedule's shape and totals, and the two readings of the energy-aware score."""
+"""The schedule's shape and totals, and the two energy terms of the importance score."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import Tensor, nn
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.pruning.groups import Group, Slice
 from edgeecg.pruning.importance import (
+    choose_measure,
     energy_terms,
-    lowest,
     magnitude,
-    measure,
-    parts,
-    per_cost,
+    part_importance,
     scores,
+    scores_per_cost,
+    select_lowest,
     taylor,
 )
 from edgeecg.pruning.schedule import ceilings, layer_sparsity, scheduled
@@ -70,22 +69,22 @@ def test_the_uniform_schedule_is_a_straight_line_for_all_layers_alike() -> None:
     assert scheduled(CompressionConfig()) == CompressionConfig()
 
 
-def test_no_layer_is_cut_away_whole() -> None:
+def test_no_layer_is_removed_completely() -> None:
     assert max(ceilings([0.1, 0.9, 1.0])) == 0.95
 
 
-def test_target_prunes_costly_layers_more_and_protect_less() -> None:
+def test_the_energy_term_prunes_costly_layers_more_or_less() -> None:
     cheap, costly = torch.ones(4), torch.ones(4)
     energies = [1.0, 10.0]
-    for reading, first in (("target", 1), ("protect", 0)):
-        config = CompressionConfig.model_validate({"reading": reading, "alpha": 0.5})
-        chosen = lowest(scores([cheap, costly], energies, config), [4, 4], 4)
+    for term, first in (("prefer-costly", 1), ("protect-costly", 0)):
+        config = CompressionConfig.model_validate({"energy_term": term, "alpha": 0.5})
+        chosen = select_lowest(scores([cheap, costly], energies, config), [4, 4], 4)
         assert [len(mine) for mine in chosen] == ([4, 0] if first == 0 else [0, 4])
 
 
 def test_the_printed_formula_by_hand() -> None:
     # m = |w| / mean |w| = (0.5, 1.5); E / max(E) = 0.25; alpha = 0.8.
-    config = CompressionConfig(reading="protect", alpha=0.8)
+    config = CompressionConfig(energy_term="protect-costly", alpha=0.8)
     score, _ = scores([torch.tensor([1.0, 3.0]), torch.ones(1)], [5.0, 20.0], config)
     torch.testing.assert_close(score, torch.tensor([0.4 + 0.05, 1.2 + 0.05]))
 
@@ -106,7 +105,7 @@ def test_a_layers_scale_does_not_decide() -> None:
 
 
 def test_energies_that_are_all_zero_do_not_divide_by_zero() -> None:
-    assert energy_terms([0.0, 0.0], "target") == (1.0, 1.0)
+    assert energy_terms([0.0, 0.0], "prefer-costly") == (1.0, 1.0)
 
 
 @given(
@@ -119,7 +118,7 @@ def test_lowest_takes_the_lowest_within_its_limits(
     values = [torch.tensor(layer) for layer in layers]
     limits = [data.draw(st.integers(0, len(layer))) for layer in layers]
     count = data.draw(st.integers(0, sum(limits)))
-    chosen = lowest(values, limits, count)
+    chosen = select_lowest(values, limits, count)
     assert sum(len(mine) for mine in chosen) == count
     for mine, layer, limit in zip(chosen, values, limits, strict=True):
         assert len(set(mine.tolist())) == len(mine) <= limit
@@ -155,17 +154,19 @@ def layers() -> nn.Module:
 
 
 def test_the_magnitude_of_a_group_by_hand() -> None:
-    # Shares of each tensor's weight_importance: 9 of 25 and 16 of 25; 9 of 10 and 1 of 10.
-    found = parts(pair(), magnitude(layers()), CompressionConfig())
+    # Shares of each tensor's sum of squares: 9 of 25 and 16 of 25; 9 of 10 and 1 of 10.
+    found = part_importance(pair(), magnitude(layers()), CompressionConfig())
     torch.testing.assert_close(found, torch.tensor([[0.36 + 0.9, 0.64 + 0.1]]))
 
 
 def test_a_tensors_scale_does_not_decide_in_a_group() -> None:
     model = layers()
-    before = parts(pair(), magnitude(model), CompressionConfig())
+    before = part_importance(pair(), magnitude(model), CompressionConfig())
     with torch.no_grad():
         model.get_parameter("b.weight").mul_(100)
-    torch.testing.assert_close(parts(pair(), magnitude(model), CompressionConfig()), before)
+    torch.testing.assert_close(
+        part_importance(pair(), magnitude(model), CompressionConfig()), before
+    )
 
 
 def test_blocks_are_told_apart_by_the_strength_of_their_weights() -> None:
@@ -174,14 +175,14 @@ def test_blocks_are_told_apart_by_the_strength_of_their_weights() -> None:
         Slice("b.weight", 0, torch.ones(1).long()),
     )
     group = Group("block", "", ("a", "b"), 2, whole, 0)
-    # Mean weight_importance 25 / 6 and 10 / 2, relative to their mean.
-    found = parts(group, magnitude(layers()), CompressionConfig())
+    # Mean squares 25 / 6 and 10 / 2, relative to their mean.
+    found = part_importance(group, magnitude(layers()), CompressionConfig())
     torch.testing.assert_close(found, torch.tensor([[25 / 6, 5.0]]) / ((25 / 6 + 5) / 2))
 
 
 def test_taylor_by_hand() -> None:
     # Loss b * relu(a x): with x = (1, 1, 1) the hidden units are 5 and 4, and every gradient is
-    # what stands beside the weight: for a the weight of b, for b the hidden unit.
+    # the factor of the weight: for a the weight of b, for b the hidden unit.
     model = layers()
     with torch.no_grad():
         model.get_parameter("a.bias").zero_()
@@ -194,33 +195,35 @@ def test_taylor_by_hand() -> None:
     def once(a: list[float], b: float) -> float:
         return sum(value**2 for value in a) + b**2
 
-    weight_importance = taylor(lambda trained: iter(losses(trained)[:1]))(model)
-    found = parts(pair(), weight_importance, CompressionConfig(method="taylor"))
+    squared = taylor(lambda trained: iter(losses(trained)[:1]))(model)
+    found = part_importance(pair(), squared, CompressionConfig(method="taylor"))
     expected = [once([3.0, 6.0, 6.0], 15.0), once([0.0, 4.0, 0.0], 4.0)]
     torch.testing.assert_close(found, torch.tensor([expected]))
-    # The bias is 0 and matters nothing; a batch with twice the loss has four times the square.
-    assert float(weight_importance["a.bias"].abs().max()) == 0
+    # The bias is 0 and has no importance; a batch with twice the loss has four times the square.
+    assert float(squared["a.bias"].abs().max()) == 0
     batches = iter([1.0, 2.0])
     both = taylor(lambda trained: (factor * losses(trained)[0] for factor in batches))(model)
-    torch.testing.assert_close(both["b.weight"], 5 * weight_importance["b.weight"])
+    torch.testing.assert_close(both["b.weight"], 5 * squared["b.weight"])
 
 
 def test_taylor_without_a_loss_is_refused() -> None:
     with pytest.raises(EdgeECGError, match=r"'taylor' cannot score"):
-        measure(CompressionConfig(method="taylor"), None)
+        choose_measure(CompressionConfig(method="taylor"), None)
 
 
 def test_per_cost_by_hand() -> None:
-    dear, cheap = per_cost([torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])], [0.5, 0.1])
-    # The first unit of a group is seen against the whole of it, the last against itself.
-    torch.testing.assert_close(dear, torch.tensor([1 / 0.5, 3 / 0.5 * 4 / 3]))
+    costly, cheap = scores_per_cost(
+        [torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])], [0.5, 0.1]
+    )
+    # The first unit is relative to the whole group, the last one to itself.
+    torch.testing.assert_close(costly, torch.tensor([1 / 0.5, 3 / 0.5 * 4 / 3]))
     torch.testing.assert_close(cheap, torch.tensor([1 / 0.1, 1 / 0.1 * 2]))
 
 
-def test_equal_groups_are_cut_alike_and_dear_ones_first() -> None:
+def test_equal_groups_are_pruned_alike_and_costly_ones_first() -> None:
     even = [torch.ones(10), torch.ones(10)]
-    chosen = lowest(per_cost(even, [0.1, 0.1]), [10, 10], 8)
+    chosen = select_lowest(scores_per_cost(even, [0.1, 0.1]), [10, 10], 8)
     assert [len(mine) for mine in chosen] == [4, 4]
-    # Twice the cost: half of the dear group goes before the first of the other.
-    chosen = lowest(per_cost(even, [0.2, 0.1]), [10, 10], 5)
+    # Twice the cost: half of the costly group is removed before the first unit of the other.
+    chosen = select_lowest(scores_per_cost(even, [0.2, 0.1]), [10, 10], 5)
     assert [len(mine) for mine in chosen] == [5, 0]

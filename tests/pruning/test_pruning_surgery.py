@@ -1,4 +1,4 @@
-"""A cut model equals the dense one with those units silent; steps reach their target."""
+"""A pruned model equals the dense one with those units silenced; steps reach their target."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from typing import cast
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from lively_models import lively, silence, some_parts
+from hypothesis import given, settings, strategies as st
+from reference_models import randomized, silence, some_parts
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from edgeecg.costs import proxy
 from edgeecg.errors import EdgeECGError
-from edgeecg.models import Architecture, architecture, build, names
-from edgeecg.models._attention import PositionEncoding, SelfAttention
-from edgeecg.models._counting import layer_costs, parameters
+from edgeecg.models import (
+    Architecture,
+    PositionEncoding,
+    SelfAttention,
+    architecture,
+    build,
+    layer_costs,
+    names,
+    parameters,
+)
 from edgeecg.pruning.channels import find_groups, prune_channels
 from edgeecg.pruning.groups import remove
 from edgeecg.pruning.importance import taylor
@@ -36,17 +42,17 @@ KINDS = {
 }
 
 
-def answers(model: nn.Module, x: Tensor) -> Tensor:
+def outputs(model: nn.Module, x: Tensor) -> Tensor:
     with torch.no_grad():
         return model(x)
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_cut_model_equals_the_dense_one_with_those_units_silent(name: str) -> None:
+def test_a_pruned_model_equals_the_dense_one_with_those_units_silenced(name: str) -> None:
     shape = architecture(name)
-    dense = lively(name)
+    dense = randomized(name)
     x = torch.randn(3, *shape.INPUT_SHAPE)
-    found = answers(dense, x)
+    found = outputs(dense, x)
     groups = find_groups(dense, shape, whole_blocks=True)
     assert {group.kind for group in groups} == KINDS[name]
     for group in groups:
@@ -54,16 +60,18 @@ def test_a_cut_model_equals_the_dense_one_with_those_units_silent(name: str) -> 
         cut, silent = copy.deepcopy(dense), copy.deepcopy(dense)
         remove(cut, cuts)
         silence(silent, cuts)
-        expected = answers(silent, x)
+        expected = outputs(silent, x)
         assert parameters(cut) < parameters(dense)
         assert not torch.allclose(found, expected, atol=3e-4), group.key
-        torch.testing.assert_close(answers(cut, x), expected, atol=1e-5, rtol=1e-5, msg=group.root)
+        torch.testing.assert_close(outputs(cut, x), expected, atol=1e-5, rtol=1e-5, msg=group.root)
 
 
 @pytest.mark.parametrize("name", names())
-def test_cuts_of_all_kinds_at_once_and_widths_that_rebuild_them(name: str, tmp_path: Path) -> None:
+def test_removals_of_all_kinds_at_once_and_widths_that_rebuild_them(
+    name: str, tmp_path: Path
+) -> None:
     shape = architecture(name)
-    dense = lively(name)
+    dense = randomized(name)
     before = {key: value.clone() for key, value in dense.state_dict().items()}
     cuts = [(group, some_parts(group)) for group in find_groups(dense, shape, whole_blocks=True)]
     cut, silent = copy.deepcopy(dense), copy.deepcopy(dense)
@@ -76,7 +84,7 @@ def test_cuts_of_all_kinds_at_once_and_widths_that_rebuild_them(name: str, tmp_p
         shape.BLOCKS
     )
     x = torch.randn(3, *shape.INPUT_SHAPE)
-    torch.testing.assert_close(answers(again, x), answers(silent, x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(outputs(again, x), outputs(silent, x), atol=1e-5, rtol=1e-5)
     assert all(torch.equal(value, before[key]) for key, value in dense.state_dict().items())
 
 
@@ -94,7 +102,7 @@ def test_every_weight_is_counted_in_one_group(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_steps_reach_the_target_and_leave_the_teacher_alone(name: str, structure: str) -> None:
     shape = architecture(name)
-    dense = lively(name)
+    dense = randomized(name)
     before = {key: value.clone() for key, value in dense.state_dict().items()}
     model = copy.deepcopy(dense)
     config = CompressionConfig.model_validate(
@@ -106,13 +114,13 @@ def test_steps_reach_the_target_and_leave_the_teacher_alone(name: str, structure
         sizes.append(parameters(model) / parameters(dense))
     assert target == pytest.approx(0.6)
     assert sizes[1] < sizes[0] < 1
-    # A block is a large step; what is promised is not to stop above the target.
+    # A block is a large step: the target may be missed below, not above.
     assert (0.2 if structure == "blocks" else 0.37) < sizes[1] < 0.41
     widths = shape.widths(model)
     heads = widths.pop("heads", ())
     assert all(width % 4 == 0 for value in widths.values() for width in value)
     assert all(torch.equal(value, before[key]) for key, value in dense.state_dict().items())
-    assert torch.isfinite(answers(model.eval(), torch.randn(2, *shape.INPUT_SHAPE))).all()
+    assert torch.isfinite(outputs(model.eval(), torch.randn(2, *shape.INPUT_SHAPE))).all()
     again = build(name, widths | ({"heads": heads} if heads else {}))
     again.load_state_dict(model.state_dict())
 
@@ -123,8 +131,8 @@ def executed(model: nn.Module, name: str) -> float:
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_budget_is_met_by_what_matters_least_for_its_cost(name: str) -> None:
-    shape, dense = architecture(name), lively(name)
+def test_a_budget_is_met_by_removing_the_least_important_units_for_their_cost(name: str) -> None:
+    shape, dense = architecture(name), randomized(name)
     model, faint = copy.deepcopy(dense), {}
     with torch.no_grad():
         for group in find_groups(model, shape):
@@ -139,12 +147,12 @@ def test_a_budget_is_met_by_what_matters_least_for_its_cost(name: str) -> None:
     prune_channels(cut, model, shape, config, 1.0, lambda trial: executed(trial, name) <= wanted)
     assert 0.5 < executed(cut, name) / executed(dense, name) <= 0.7
     x = torch.randn(3, *shape.INPUT_SHAPE)
-    # Layer norms are over the channels that are left, so that faint ones do tell there.
+    # Layer norms are over the remaining channels, so that removing faint ones changes them.
     near = 0.3 if name == "conv_transformer" else 0.02
-    torch.testing.assert_close(answers(cut, x), answers(model, x), atol=near, rtol=near)
+    torch.testing.assert_close(outputs(cut, x), outputs(model, x), atol=near, rtol=near)
 
 
-def test_taylor_spares_the_units_that_the_loss_needs() -> None:
+def test_taylor_keeps_the_units_that_the_loss_depends_on() -> None:
     dense, shape = toy(nn.LSTM(3, 8, batch_first=True, bidirectional=True))
     needed = torch.tensor([0, 2, 5, 6])
     with torch.no_grad():
@@ -153,10 +161,10 @@ def test_taylor_spares_the_units_that_the_loss_needs() -> None:
         keep[needed] = True
         head[:, ~keep.repeat(4)] = 0.0
     x = torch.randn(16, 3, 9)
-    weight_importance = taylor(lambda model: [model(x).square().mean()])
+    importance = taylor(lambda model: [model(x).square().mean()])
     config = CompressionConfig(method="taylor", sparsity=0.7, round_to=4, alpha=1.0)
     cut = copy.deepcopy(dense)
-    prune_channels(cut, dense, shape, config, 1.0, weight_importance=weight_importance)
+    prune_channels(cut, dense, shape, config, 1.0, importance=importance)
     weights, kept = (
         model.get_parameter("lstm.weight_ih_l0_reverse").view(4, -1, 3) for model in (dense, cut)
     )
@@ -166,7 +174,7 @@ def test_taylor_spares_the_units_that_the_loss_needs() -> None:
 
 
 @pytest.mark.parametrize("name", ["bilstm", "conv_transformer"])
-def test_surgery_takes_no_longer_than_a_few_batches(name: str) -> None:
+def test_pruning_takes_no_longer_than_a_few_batches(name: str) -> None:
     shape, dense = architecture(name), build(name)
     student = copy.deepcopy(dense)
     x = torch.randn(64, *shape.INPUT_SHAPE)
@@ -179,7 +187,7 @@ def test_surgery_takes_no_longer_than_a_few_batches(name: str) -> None:
 
 
 def toy(lstm: nn.LSTM) -> tuple[nn.Module, Architecture]:
-    """Return an LSTM over 3 channels with a head on its mean and its maximum, in lively weights."""
+    """Return an LSTM over 3 channels with a linear layer on its mean and its maximum."""
 
     class Toy(nn.Module):
         def __init__(self) -> None:
@@ -199,7 +207,7 @@ def toy(lstm: nn.LSTM) -> tuple[nn.Module, Architecture]:
 @pytest.mark.parametrize("both", [False, True])
 @settings(max_examples=15)
 @given(data=st.data())
-def test_any_units_of_any_lstm(layers: int, both: bool, data: st.DataObject) -> None:
+def test_any_units_of_any_lstm_can_be_removed(layers: int, both: bool, data: st.DataObject) -> None:
     torch.manual_seed(0)
     hidden = data.draw(st.integers(2, 6))
     lstm = nn.LSTM(3, hidden, layers, batch_first=True, bidirectional=both, bias=not both)
@@ -213,21 +221,21 @@ def test_any_units_of_any_lstm(layers: int, both: bool, data: st.DataObject) -> 
     remove(cut, [(group, torch.tensor(parts))])
     silence(silent, [(group, torch.tensor(parts))])
     x = torch.randn(4, 3, 9)
-    torch.testing.assert_close(answers(cut, x), answers(silent, x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(outputs(cut, x), outputs(silent, x), atol=1e-5, rtol=1e-5)
     assert cut.get_submodule("lstm").hidden_size == hidden - count
 
 
-def test_each_direction_loses_its_own_weakest_units() -> None:
+def test_each_direction_loses_its_least_important_units() -> None:
     dense, shape = toy(nn.LSTM(3, 4, batch_first=True, bidirectional=True))
     (group,) = find_groups(dense, shape)
     importance = torch.tensor([[4.0, 1.0, 3.0, 2.0], [0.2, 0.4, 0.1, 0.3]])
     values, units = group.units(importance)
-    # Forward units are parts 0 to 3, backward units 4 to 7; weakest with weakest.
+    # Forward units are parts 0 to 3, backward units 4 to 7; paired in order of importance.
     assert units.tolist() == [[1, 6], [3, 4], [2, 7], [0, 5]]
     torch.testing.assert_close(values, torch.tensor([1.1, 2.2, 3.3, 4.4]))
 
 
-def test_positions_keep_the_columns_that_are_left() -> None:
+def test_position_encoding_keeps_the_remaining_columns() -> None:
     shape = architecture("conv_transformer")
     dense = build("conv_transformer")
     group = next(g for g in find_groups(dense, shape) if g.root == "stem.9")
@@ -244,7 +252,7 @@ def test_positions_keep_the_columns_that_are_left() -> None:
     assert torch.equal(left.table, whole.table[:, :, 1::2])
 
 
-def test_costs_of_a_cut_lstm_worked_out_by_hand() -> None:
+def test_costs_of_a_pruned_lstm_by_hand() -> None:
     model, shape = toy(nn.LSTM(3, 8, batch_first=True, bidirectional=True))
     (group,) = find_groups(model, shape)
     remove(model, [(group, torch.tensor([0, 5, 7, 8, 9, 10]))])
@@ -256,12 +264,12 @@ def test_costs_of_a_cut_lstm_worked_out_by_hand() -> None:
     assert (head.macs, head.weight_bytes) == (20 * 4, 4 * (20 * 4 + 4))
 
 
-def test_costs_of_cut_heads_worked_out_by_hand() -> None:
+def test_costs_of_pruned_heads_by_hand() -> None:
     attention = SelfAttention(6, heads=3, head_width=4)
     model = nn.Sequential(attention)
     shape = cast(Architecture, SimpleNamespace(INPUT_SHAPE=(9, 6), FIXED=(), BLOCKS={}))
     heads, width, _ = find_groups(model, shape)
-    # The middle head goes, and one dimension of every head: 2 heads of 3 are left.
+    # The middle head is removed, and one dimension of every head: 2 heads of width 3 remain.
     remove(model, [(heads, torch.tensor([1])), (width, torch.arange(6) * 4)])
     assert (attention.heads, attention.head_width) == (2, 3)
     query, _, _, output, products = layer_costs(model, (9, 6))
@@ -270,8 +278,8 @@ def test_costs_of_cut_heads_worked_out_by_hand() -> None:
     assert products.macs == 2 * (9 * 9 * 3) + 2 * (9 * 3 * 9)
 
 
-class OutOfReach(nn.Module):
-    """Two convolutions around something whose channels cannot be cut."""
+class NotPrunable(nn.Module):
+    """Two convolutions around a layer whose channels cannot be pruned."""
 
     def __init__(self, between: nn.Module | None) -> None:
         super().__init__()
@@ -287,17 +295,17 @@ class OutOfReach(nn.Module):
 
 @pytest.mark.parametrize(
     ("between", "named"),
-    [(nn.GroupNorm(2, 4), "'between'"), (None, "a parameter that is in no layer")],
+    [(nn.GroupNorm(2, 4), "'between'"), (None, "a parameter outside of any known layer")],
 )
-def test_what_cannot_be_cut_is_named(between: nn.Module | None, named: str) -> None:
+def test_a_layer_that_cannot_be_pruned_is_named(between: nn.Module | None, named: str) -> None:
     shape = SimpleNamespace(INPUT_SHAPE=(1, 20), FIXED=("second",), BLOCKS={})
-    with pytest.raises(EdgeECGError, match=rf"'first' reach {named}.*--structure none"):
-        find_groups(OutOfReach(between), cast(Architecture, shape))
+    with pytest.raises(EdgeECGError, match=rf"'first' are connected to {named}.*--structure none"):
+        find_groups(NotPrunable(between), cast(Architecture, shape))
 
 
-def test_a_depthwise_convolution_goes_with_the_channels_it_reads() -> None:
+def test_a_depthwise_convolution_is_pruned_with_its_input_channels() -> None:
     torch.manual_seed(0)
-    dense = OutOfReach(nn.Conv1d(4, 4, 3, groups=4)).eval()
+    dense = NotPrunable(nn.Conv1d(4, 4, 3, groups=4)).eval()
     shape = cast(Architecture, SimpleNamespace(INPUT_SHAPE=(1, 20), FIXED=("second",), BLOCKS={}))
     (group,) = find_groups(dense, shape)
     assert group.producers == ("first", "between")
@@ -305,5 +313,5 @@ def test_a_depthwise_convolution_goes_with_the_channels_it_reads() -> None:
     remove(cut, [(group, torch.tensor([0, 2]))])
     silence(silent, [(group, torch.tensor([0, 2]))])
     x = torch.randn(3, 1, 20)
-    torch.testing.assert_close(answers(cut, x), answers(silent, x), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(outputs(cut, x), outputs(silent, x), atol=1e-6, rtol=1e-6)
     assert [cost.macs for cost in layer_costs(cut, (1, 20))] == [3 * 2 * 18, 3 * 2 * 16, 12 * 14]

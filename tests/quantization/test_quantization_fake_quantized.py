@@ -1,4 +1,4 @@
-"""Rounding in PyTorch: the arithmetic by hand, and that it leaves the model itself alone."""
+"""Rounding in PyTorch: the arithmetic by hand, and the model itself is not changed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from small_nets import SHAPE, lively
+from hypothesis import given, strategies as st
+from small_network import SHAPE, randomized
 from torch import Tensor, nn
 
 from edgeecg import resources
@@ -34,9 +33,9 @@ def windows(count: int = 8, seed: int = 0) -> Tensor:
 
 
 def prepared(model: nn.Module) -> FakeQuantized:
-    twin = prepare(model, INT8, SHAPE)
-    twin.calibrate(windows(32).numpy())
-    return twin
+    quantized = prepare(model, INT8, SHAPE)
+    quantized.calibrate(windows(32).numpy())
+    return quantized
 
 
 # ------------------------------------------------------------------------------------- arithmetic
@@ -49,8 +48,8 @@ def test_weights_are_rounded_channel_by_channel() -> None:
     torch.testing.assert_close(rounded_weight(weight), expected)
 
 
-def test_an_activation_has_256_steps_of_which_one_is_exactly_0() -> None:
-    # 4 / 255 a step; 0 lies 63.75 steps above -1, and so at -128 + 64.
+def test_an_activation_has_256_steps_one_of_which_is_exactly_0() -> None:
+    # Steps of 4 / 255; 0 is 63.75 steps above -1, rounded to -128 + 64.
     tensor = measured(-1.0, 3.0)
     assert tensor.scale_and_zero_point() == (pytest.approx(4 / 255), -64)
     found = tensor(torch.tensor([0.0, 0.5, -9.0, 9.0]))
@@ -101,73 +100,77 @@ def test_a_folded_layer_is_convolution_and_norm_in_evaluation_mode(bias: bool) -
     assert torch.equal(before, kept)
 
 
-# ------------------------------------------------------------------------------------------ twins
+# ---------------------------------------------------------------------------- fake-quantised copies
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_twin_that_does_not_round_is_the_model(name: str) -> None:
+def test_without_rounding_the_copy_equals_the_model(name: str) -> None:
     torch.manual_seed(0)
     shape = architecture(name)
     widths = {key: tuple(max(4, w // 8) for w in value) for key, value in shape.WIDTHS.items()}
     model = build(name, widths).eval()
-    twin = prepare(model, INT8, shape.INPUT_SHAPE)
+    quantized = prepare(model, INT8, shape.INPUT_SHAPE)
     layers = [n for n, m in model.named_modules() if isinstance(m, (nn.Conv1d, nn.Linear))]
-    assert sorted(twin.layers) == sorted(layers)
+    assert sorted(quantized.layers) == sorted(layers)
     x = torch.randn(3, *shape.INPUT_SHAPE)
     with torch.no_grad():
-        twin.calibrate(x.numpy())
-        rounded = twin.module.eval()(x)
-        for layer in twin.layers.values():
+        quantized.calibrate(x.numpy())
+        rounded = quantized.module.eval()(x)
+        for layer in quantized.layers.values():
             layer.int8 = False
-        for tensor in twin.tensors.values():
+        for tensor in quantized.tensors.values():
             tensor.active = False
-        torch.testing.assert_close(twin.module(x), model(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(quantized.module(x), model(x), atol=1e-5, rtol=1e-5)
         assert not torch.equal(rounded, model(x))
 
 
-def test_training_the_twin_trains_the_model_and_leaves_nothing_behind() -> None:
-    model = lively()
+def test_training_the_copy_trains_the_model() -> None:
+    model = randomized()
     before = copy.deepcopy(model.state_dict())
-    twin = prepared(model)
+    quantized = prepared(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    twin.module.train()
-    twin.module(windows()).square().sum().backward()
+    quantized.module.train()
+    quantized.module(windows()).square().sum().backward()
     optimizer.step()
     model.eval()
     after = model.state_dict()
     assert list(after) == list(before)
     still = [key for key in before if torch.equal(before[key], after[key])]
-    # The statistics of the batch norms are frozen; the rest has learned, gamma and beta too. A bias
-    # of keys or of attention scores shifts all scores alike and has no gradient but for rounding.
+    # The statistics of the batch norms are frozen; everything else is trained, gamma and beta too.
+    # A bias of keys or of attention scores shifts all scores alike and has no gradient but for
+    # rounding.
     moved = [key for key in still if "running" not in key and "num_batches" not in key]
     assert set(moved) <= {"pooling.score.bias", "encoder.attention.key.bias"}
     assert sum("running" in key for key in still) == 8
 
 
-def test_what_a_layer_alone_rounds() -> None:
-    twin = prepared(lively())
-    assert twin.around["stem"] == ("input", "stem")
-    assert twin.around["residual.conv2"] == ("residual.conv1", "residual.conv2")
-    assert twin.around["residual.skip.0"] == ("stem", "residual.skip.0")
-    query, key = twin.around["encoder.attention.query"], twin.around["encoder.attention.key"]
+def test_one_layer_alone_is_rounded() -> None:
+    quantized = prepared(randomized())
+    assert quantized.neighbours["stem"] == ("input", "stem")
+    assert quantized.neighbours["residual.conv2"] == ("residual.conv1", "residual.conv2")
+    assert quantized.neighbours["residual.skip.0"] == ("stem", "residual.skip.0")
+    query, key = (
+        quantized.neighbours["encoder.attention.query"],
+        quantized.neighbours["encoder.attention.key"],
+    )
     assert query[0] == key[0] == "encoder.norm1"
-    twin.only("head")
-    assert [name for name, layer in twin.layers.items() if layer.int8] == ["head"]
-    active = [name for name, tensor in twin.tensors.items() if tensor.active]
+    quantized.quantize_only("head")
+    assert [name for name, layer in quantized.layers.items() if layer.int8] == ["head"]
+    active = [name for name, tensor in quantized.tensors.items() if tensor.active]
     assert active == ["pooling.sum", "head"]
-    twin.only(None)
-    assert all(layer.int8 for layer in twin.layers.values())
-    assert all(tensor.active for tensor in twin.tensors.values())
+    quantized.quantize_only(None)
+    assert all(layer.int8 for layer in quantized.layers.values())
+    assert all(tensor.active for tensor in quantized.tensors.values())
 
 
-def test_calibration_starts_anew_each_time() -> None:
-    twin = prepared(lively())
-    first = twin.ranges
-    twin.calibrate(10 * windows(32).numpy())
-    assert twin.ranges["input"][1] == pytest.approx(10 * first["input"][1])
-    twin.calibrate(windows(32).numpy())
-    assert twin.ranges == first
-    assert twin.ranges["pooling.tanh"] == (-1.0, 127 / 128)
+def test_each_calibration_starts_from_an_empty_range() -> None:
+    quantized = prepared(randomized())
+    first = quantized.ranges
+    quantized.calibrate(10 * windows(32).numpy())
+    assert quantized.ranges["input"][1] == pytest.approx(10 * first["input"][1])
+    quantized.calibrate(windows(32).numpy())
+    assert quantized.ranges == first
+    assert quantized.ranges["pooling.tanh"] == (-1.0, 127 / 128)
 
 
 # -------------------------------------------------------------------------------------- bad input
@@ -178,13 +181,13 @@ def test_a_damaged_calibration_window_is_refused(value: float, why: str) -> None
     x = windows().numpy()
     x[3, 0, 5] = value
     with pytest.raises(EdgeECGError, match=rf"cannot be calibrated.*{why}"):
-        prepare(lively(), INT8, SHAPE).calibrate(x)
+        prepare(randomized(), INT8, SHAPE).calibrate(x)
     with pytest.raises(EdgeECGError, match=r"There are no training windows"):
-        prepare(lively(), INT8, SHAPE).calibrate(x[:0])
+        prepare(randomized(), INT8, SHAPE).calibrate(x[:0])
 
 
 def test_a_model_that_overflows_names_the_layer() -> None:
-    model = lively()
+    model = randomized()
     with torch.no_grad():
         model.residual.conv1.weight.fill_(1e38)
     with pytest.raises(EdgeECGError, match=r"'residual\.conv1' is not a finite number"):
@@ -207,16 +210,16 @@ def test_a_model_that_branches_on_its_input_is_refused() -> None:
 def test_an_unknown_float_layer_lists_the_known_ones() -> None:
     wrong = INT8.model_copy(update={"float_layers": ("steam",)})
     with pytest.raises(EdgeECGError, match=r"'steam' cannot be kept.*are: stem, residual\.conv1"):
-        prepare(lively(), wrong, SHAPE)
+        prepare(randomized(), wrong, SHAPE)
 
 
-def test_dead_units_do_not_spoil_the_twin() -> None:
-    model = lively()
+def test_dead_units_are_quantized() -> None:
+    model = randomized()
     with torch.no_grad():
         model.norm.bias.fill_(-1000.0)
-    twin = prepared(model)
-    assert twin.ranges["stem"] == (0.0, 0.0)
+    quantized = prepared(model)
+    assert quantized.ranges["stem"] == (0.0, 0.0)
     with torch.no_grad():
-        found, expected = twin.module.eval()(windows()), model(windows())
+        found, expected = quantized.module.eval()(windows()), model(windows())
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found, expected, atol=0.1, rtol=0)

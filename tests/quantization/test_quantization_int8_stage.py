@@ -1,4 +1,4 @@
-"""The stage that makes a pruned model ready for int8: what it trains, looks at and decides."""
+"""The stage that prepares a pruned model for int8."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.models import build
 from edgeecg.pruning import masks
 from edgeecg.quantization import sensitivity
-from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, make_ready, refuse_unprepared
+from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, check_quantizable, prepare_int8
 from edgeecg.schema import QuantizationLog, TrainingConfig
-from edgeecg.training.loop import plain
+from edgeecg.training.loop import supervised_objective
 
 NARROW = {"conv": (4, 8, 8), "dense": (8,)}
 TRAINING = TrainingConfig(model="cnn1d", epoch_windows=256, batch_size=32, seed=5)
@@ -35,7 +35,7 @@ def narrow() -> nn.Module:
 
 def stage(mode: str, dataset: Dataset, epochs: int = 2, rate: float = 5e-2) -> Int8Stage:
     sealed = replace(dataset, test=cast(Windows, None))
-    tuning = FineTuning(3, epochs, rate, plain(dataset.task), nn.Linear(1, 1))
+    tuning = FineTuning(3, epochs, rate, supervised_objective(dataset.task), nn.Linear(1, 1))
     return Int8Stage("qat" if mode == "qat" else "ptq", (1, 256), TRAINING, sealed, tuning)
 
 
@@ -43,10 +43,10 @@ def state(model: nn.Module) -> dict[str, Tensor]:
     return copy.deepcopy(model.state_dict())
 
 
-def test_after_training_the_weights_are_what_they_were(toy_dataset: Dataset) -> None:
+def test_post_training_quantization_does_not_change_the_weights(toy_dataset: Dataset) -> None:
     model = narrow()
     before = state(model)
-    log = make_ready(model, stage("ptq", toy_dataset))
+    log = prepare_int8(model, stage("ptq", toy_dataset))
     assert all(torch.equal(before[key], value) for key, value in state(model).items())
     assert (log.mode, log.target, log.train_loss) == ("ptq", "tflite-int8", ())
     assert log.calibration_windows == 256
@@ -56,27 +56,27 @@ def test_after_training_the_weights_are_what_they_were(toy_dataset: Dataset) -> 
     assert QuantizationLog.from_json(log.to_json(), "log") == log
 
 
-def test_ranges_are_those_of_training_windows(toy_dataset: Dataset) -> None:
-    log = make_ready(narrow(), stage("ptq", toy_dataset))
+def test_ranges_are_measured_on_training_windows(toy_dataset: Dataset) -> None:
+    log = prepare_int8(narrow(), stage("ptq", toy_dataset))
     low, high = log.ranges["input"]
     assert low == pytest.approx(float(toy_dataset.train.x.min()), rel=0.2)
     assert high <= float(toy_dataset.train.x.max())
-    # Validation and test windows a hundred times as large change nothing about them.
+    # Validation windows that are a hundred times as large do not change them.
     loud = replace(toy_dataset.val, x=100 * toy_dataset.val.x)
-    other = make_ready(narrow(), stage("ptq", replace(toy_dataset, val=loud)))
+    other = prepare_int8(narrow(), stage("ptq", replace(toy_dataset, val=loud)))
     assert other.ranges == log.ranges
 
 
-def test_training_with_rounding_on_keeps_zeros_and_learns(toy_dataset: Dataset) -> None:
+def test_quantization_aware_training_keeps_zeros_and_reduces_the_loss(toy_dataset: Dataset) -> None:
     model = narrow()
     with torch.no_grad():
-        for name, mask in masks.masks(model).items():
+        for name, mask in masks.nonzero_masks(model).items():
             if "features" in name:
                 keep = torch.rand(mask.shape, generator=torch.Generator().manual_seed(1)) > 0.5
                 model.get_parameter(name).mul_(keep)
-    dead = {name: ~mask for name, mask in masks.masks(model).items()}
+    dead = {name: ~mask for name, mask in masks.nonzero_masks(model).items()}
     before = state(model)
-    log = make_ready(model, stage("qat", toy_dataset, epochs=3))
+    log = prepare_int8(model, stage("qat", toy_dataset, epochs=3))
     after = state(model)
     assert sum(int(mask.sum()) for mask in dead.values()) > 50
     for name, mask in dead.items():
@@ -91,30 +91,30 @@ def test_training_with_rounding_on_keeps_zeros_and_learns(toy_dataset: Dataset) 
 
 def test_the_same_run_gives_the_same_weights(toy_dataset: Dataset) -> None:
     one, other = narrow(), narrow()
-    assert make_ready(one, stage("qat", toy_dataset)) == make_ready(
+    assert prepare_int8(one, stage("qat", toy_dataset)) == prepare_int8(
         other, stage("qat", toy_dataset)
     )
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_layers_that_lose_most_stay_in_float32_up_to_a_limit() -> None:
+def test_the_layers_that_lose_most_stay_in_float32_up_to_a_limit() -> None:
     lost = {"a": 0.004, "b": 0.02, "c": -0.1, "d": 0.03, "e": 0.02, "f": 0.0, "g": 0.0, "h": 0.0}
-    assert sensitivity.most(8) == 2
-    assert sensitivity.suffering(lost) == ("b", "d")
-    assert sensitivity.suffering({"a": 0.0049, "b": -1.0}) == ()
-    assert sensitivity.suffering({"a": 0.3}) == ("a",)
+    assert sensitivity.max_float_layers(8) == 2
+    assert sensitivity.layers_to_keep(lost) == ("b", "d")
+    assert sensitivity.layers_to_keep({"a": 0.0049, "b": -1.0}) == ()
+    assert sensitivity.layers_to_keep({"a": 0.3}) == ("a",)
 
 
-def test_a_layer_that_int8_hurts_is_found(toy_dataset: Dataset) -> None:
+def test_a_layer_that_loses_accuracy_in_int8_is_found(toy_dataset: Dataset) -> None:
     model = narrow()
-    make_ready(model, stage("qat", toy_dataset, epochs=4))
-    # One weight so large that the steps of its channels swallow all others: a bias undoes it.
+    prepare_int8(model, stage("qat", toy_dataset, epochs=4))
+    # Weights so large that the steps of their channels round all others to 0.
     with torch.no_grad():
         head = model.get_submodule("head")
         head.get_parameter("weight")[:, 0] = 3e3
         model.get_submodule("dense").get_parameter("weight")[0] = 0.0
         model.get_submodule("dense").get_parameter("bias")[0] = 0.0
-    log = make_ready(model, stage("ptq", toy_dataset))
+    log = prepare_int8(model, stage("ptq", toy_dataset))
     assert log.float_layers == ("head",)
     assert log.lost["head"] == max(log.lost.values()) > log.threshold
     assert log.val_int8 > log.val_float32 - log.lost["head"]
@@ -122,7 +122,7 @@ def test_a_layer_that_int8_hurts_is_found(toy_dataset: Dataset) -> None:
 
 def test_validation_windows_are_thinned_evenly(toy_dataset: Dataset) -> None:
     many = {key: np.concatenate([value] * 100) for key, value in vars(toy_dataset.val).items()}
-    thinned = sensitivity.looked_at(replace(toy_dataset, val=Windows(**many))).val
+    thinned = sensitivity.thinned(replace(toy_dataset, val=Windows(**many))).val
     assert len(thinned.y) == 3000
     assert np.array_equal(thinned.y[:30], toy_dataset.val.y[::3])
 
@@ -132,10 +132,10 @@ def test_a_damaged_training_window_is_refused(toy_dataset: Dataset) -> None:
     x[:] = np.nan
     broken = replace(toy_dataset, train=replace(toy_dataset.train, x=x))
     with pytest.raises(EdgeECGError, match="not finite numbers"):
-        make_ready(narrow(), stage("ptq", broken))
+        prepare_int8(narrow(), stage("ptq", broken))
 
 
-def test_a_model_that_cannot_be_traced_is_refused_before_anything_else() -> None:
+def test_a_model_that_cannot_be_traced_is_refused() -> None:
     class Branching(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -145,5 +145,5 @@ def test_a_model_that_cannot_be_traced_is_refused_before_anything_else() -> None
             return self.head(x[:, 0]) if x.max() > 0 else self.head(-x[:, 0])
 
     with pytest.raises(EdgeECGError, match="cannot be prepared for int8"):
-        refuse_unprepared(Branching(), (1, 256))
-    refuse_unprepared(narrow(), (1, 256))
+        check_quantizable(Branching(), (1, 256))
+    check_quantizable(narrow(), (1, 256))

@@ -40,7 +40,7 @@ def test_json_on_standard_output_stands_alone(
     assert Path("page.html").is_file()
 
 
-def test_bench_files_from_elsewhere_take_the_place_of_the_runs_own(
+def test_given_bench_files_replace_those_of_the_run(
     here: Builder, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     moved = tmp_path / "pi.json"
@@ -76,7 +76,7 @@ def test_without_matplotlib_the_extra_is_named(
     assert not here.run.report.exists()
 
 
-def test_brackets_and_escapes_in_names_cannot_steer_the_terminal(
+def test_brackets_and_escapes_in_names_are_plain_text(
     here: Builder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here.write_manifest(here.manifest("compressed", target="[red]x[/]\x1b[2J"))

@@ -119,5 +119,5 @@ def test_the_headline_is_the_smallest_compressed_file_on_a_real_device(full: Bui
 
 def test_the_json_round_trips_and_carries_its_version(full: Builder) -> None:
     comparison = compare(read(full.run))
-    assert json.loads(comparison.to_json())["schema"] == "edgeecg.reporting/1"
+    assert json.loads(comparison.to_json())["schema"] == "edgeecg.report/1"
     assert Comparison.from_json(comparison.to_json(), "report") == comparison

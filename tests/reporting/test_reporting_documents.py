@@ -9,7 +9,7 @@ from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.reporting.documents import read
 
 
-def test_a_bare_run_says_what_is_missing_and_how_to_make_it(
+def test_a_run_without_exported_files_names_the_command(
     build: Callable[..., Builder],
 ) -> None:
     builder = build()
@@ -19,14 +19,14 @@ def test_a_bare_run_says_what_is_missing_and_how_to_make_it(
     assert "edgeecg export" in found.missing()[0].text
 
 
-def test_an_exported_run_without_bench_says_so(build: Callable[..., Builder]) -> None:
+def test_a_run_without_measurements_names_the_command(build: Callable[..., Builder]) -> None:
     builder = build()
     builder.write_models()
     builder.write_manifest(builder.manifest("compressed"))
     assert [remark.subject for remark in read(builder.run).missing()] == ["Measurements"]
 
 
-def test_the_newest_measurement_wins_by_its_own_clock(full: Builder) -> None:
+def test_the_newest_measurement_by_its_own_time_is_used(full: Builder) -> None:
     dense = full.manifest("baseline")
     full.write_bench(full.result(dense, 5e-3), name="z-old", created="2025-12-31T00:00:00Z")
     full.write_bench(full.result(dense, 1e-3), name="a-new", created="2026-05-01T00:00:00")
@@ -80,12 +80,12 @@ def test_a_damaged_document_is_named(full: Builder, content: str) -> None:
         read(full.run)
 
 
-def test_a_bench_file_that_is_not_there_is_named(full: Builder) -> None:
+def test_a_bench_file_that_does_not_exist_is_named(full: Builder) -> None:
     with pytest.raises(EdgeECGError, match=r"nowhere\.json cannot be read"):
         read(full.run, [full.run.path / "nowhere.json"])
 
 
-def test_a_time_that_is_no_time_is_named(full: Builder) -> None:
+def test_an_invalid_time_is_named(full: Builder) -> None:
     full.write_bench(full.result(full.manifest("baseline")), created="yesterday")
     with pytest.raises(SchemaError, match="created_utc"):
         read(full.run)

@@ -28,7 +28,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Page(HTMLParser):
-    """Reads a page: balanced tags, unique ids, text."""
+    """Parses a page and checks that its tags are balanced."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def test_every_caption_of_a_synthetic_run_says_so(build: Callable[..., Builder])
     assert all("synthetic data" in caption for caption in captions)
 
 
-def test_a_run_of_records_is_shown_by_its_curves(build: Callable[..., Builder]) -> None:
+def test_a_run_of_records_shows_auroc(build: Callable[..., Builder]) -> None:
     builder = build("ptbxl")
     builder.write_all()
     html, parsed = page(builder)
@@ -171,7 +171,7 @@ def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) 
     full.run.model_card.write_text(card.to_json(), encoding="utf-8")
     _, parsed = page(full)
     assert "first 64 samples: 2 RR intervals of 32 samples each" in parsed.text
-    assert "minus the mean of 40 beats before" in parsed.text
+    assert "minus the mean of the previous 40 beats" in parsed.text
     assert "R peak at sample 100, lead MLII" in parsed.text
     assert "causal high-pass 0.5 Hz, window-zscore" in parsed.text
     assert "augmentation: shift 4" in parsed.text
@@ -179,7 +179,7 @@ def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) 
 
 def test_measured_layer_costs_are_named_and_not_spelled_out(full: Builder) -> None:
     assert "layer costs counted" in page(full)[1].text
-    held = MeasuredCosts(
+    costs = MeasuredCosts(
         model="resnet1d_attn",
         device="raspberry-pi-4",
         emulated=True,
@@ -191,7 +191,7 @@ def test_measured_layer_costs_are_named_and_not_spelled_out(full: Builder) -> No
         bench_sha256="3" * 64,
     )
     log = full.log()
-    timed = log.model_copy(update={"config": log.config.model_copy(update={"costs": held})})
+    timed = log.model_copy(update={"config": log.config.model_copy(update={"costs": costs})})
     full.run.compression_log.write_text(timed.to_json(), encoding="utf-8")
     text = page(full)[1].text
     assert "seconds of the dense model's layers on raspberry-pi-4, emulated, onnxruntime" in text
@@ -215,7 +215,7 @@ def test_hostile_names_are_text_in_tables_and_figures(full: Builder) -> None:
     assert not parsed.open
 
 
-def test_emulated_times_are_marked_wherever_they_stand(full: Builder) -> None:
+def test_emulated_times_are_always_marked(full: Builder) -> None:
     emulated = device(name="raspberry-pi-4", emulated=True)
     full.write_bench(
         full.result(full.manifest("baseline"), 42e-3, device=emulated),
@@ -223,13 +223,13 @@ def test_emulated_times_are_marked_wherever_they_stand(full: Builder) -> None:
     )
     html, parsed = page(full)
     assert "42.0 ms emulated" in parsed.text
-    assert "Emulated: these times come from an emulator and are not the board's." in parsed.text
+    assert "Emulated: these times are from an emulator and not from the board." in parsed.text
     cells = re.findall(r"<td[^>]*>(\d[^<]*\N{NO-BREAK SPACE}ms[^<]*)</td>", html)
     assert cells
     assert all("emulated" in cell for cell in cells if cell.startswith(("42.0", "11.0")))
 
 
-def test_a_replayed_stream_is_marked(full: Builder) -> None:
+def test_replayed_energy_is_marked(full: Builder) -> None:
     full.write_bench(
         full.result(full.manifest("compressed", "int8"), energy=joules(3e-3, replayed=True))
     )
@@ -245,7 +245,7 @@ def test_energy_that_is_not_resolved_has_no_joules(full: Builder) -> None:
     assert "200 nJ" not in parsed.text
 
 
-def test_nothing_known_is_said_in_words(full: Builder) -> None:
+def test_missing_figures_are_words(full: Builder) -> None:
     full.write_bench(
         full.result(
             full.manifest("compressed", test=None),
@@ -286,7 +286,7 @@ def test_a_run_that_was_not_exported_still_has_a_page(build: Callable[..., Build
     assert "No exported file yet" in parsed.text
 
 
-def test_records_that_are_trained_and_tested_on_are_shouted(full: Builder) -> None:
+def test_records_for_training_and_testing_are_a_warning(full: Builder) -> None:
     card = full.card("compressed")
     data = card.data.model_copy(update={"train_records": ("100", "101")})
     full.run.model_card.write_text(
@@ -294,7 +294,7 @@ def test_records_that_are_trained_and_tested_on_are_shouted(full: Builder) -> No
     )
     _, parsed = page(full)
     assert "NOT inter-patient" in parsed.text
-    assert "Records 100 are both trained and tested on" in parsed.text
+    assert "Records 100 were used for training and for testing" in parsed.text
 
 
 def test_the_same_run_gives_the_same_page(full: Builder) -> None:
@@ -306,8 +306,8 @@ def test_a_tie_is_called_one() -> None:
     assert "tie" not in tables.change(-0.02, (-0.03, -0.01))
 
 
-def test_steps_that_were_undone_are_told(full: Builder) -> None:
-    back = Rollback(
+def test_steps_that_were_rolled_back_are_counted(full: Builder) -> None:
+    rollback = Rollback(
         attempt=6,
         after_step=5,
         progress=1.0,
@@ -317,9 +317,12 @@ def test_steps_that_were_undone_are_told(full: Builder) -> None:
         proxy_executed=0.2,
         seconds=40.0,
     )
-    ended = full.log().model_copy(update={"rollbacks": (back,), "stopped": "The guard breaks."})
+    ended = full.log().model_copy(update={"rollbacks": (rollback,), "stopped": "The guard breaks."})
     full.run.compression_log.write_text(ended.to_json())
     text = page(full)[1].text
-    said = "1 more tries broke a guard and were undone; the smallest had 31,000 non-zero parameters"
-    assert said in text
+    note = (
+        "1 more steps broke a guard and were rolled back; the smallest model had 31,000 non-zero "
+        "parameters"
+    )
+    assert note in text
     assert "The guard breaks." in text

@@ -1,4 +1,4 @@
-"""What the page shows of a compression's course: losses, and what int8 did."""
+"""The figures and the table of a compression: losses, predicted latency, quantisation."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_nothing_was_fine_tuned(full: Builder) -> None:
     assert training_curves.steps(read(full.run)) is None
 
 
-def steered_by_costs(builder: Builder) -> RunDocuments:
-    """The run, as if steered by seconds of layers; nothing is predicted of its last step."""
+def with_layer_costs(builder: Builder) -> RunDocuments:
+    """The run with measured layer costs; its last step has no predicted latency."""
     costs = MeasuredCosts(
         model="resnet1d_attn",
         device="raspberry-pi-4",
@@ -79,8 +79,8 @@ def steered_by_costs(builder: Builder) -> RunDocuments:
     return read(builder.run)
 
 
-def test_predicted_latency_has_a_column_and_says_of_which_board(full: Builder) -> None:
-    documents = steered_by_costs(full)
+def test_predicted_latency_has_a_column_and_a_note_with_the_board(full: Builder) -> None:
+    documents = with_layer_costs(full)
     table = tables.steps(documents)
     assert table is not None
     column = table.head.index("latency, predicted")
@@ -110,7 +110,7 @@ def test_without_a_schedule_there_is_no_target(full: Builder) -> None:
         assert all(len(row) == len(table.head) for row in table.rows)
 
 
-def test_what_int8_did_stands_under_the_steps(full: Builder) -> None:
+def test_the_quantisation_is_a_note_of_the_table(full: Builder) -> None:
     table = tables.steps(quantized(full, "ptq"))
     assert table is not None
     assert table.notes[-1].startswith("Int8 with training breaks S:recall>=0.5 (0.410)")

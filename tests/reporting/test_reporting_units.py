@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from edgeecg.reporting import units
 
@@ -56,5 +55,5 @@ def test_a_change_shows_its_sign_but_zero_has_none(value: float, text: str) -> N
     assert units.change(value) == text
 
 
-def test_control_characters_cannot_steer_a_terminal() -> None:
+def test_control_characters_cannot_control_a_terminal() -> None:
     assert "\x1b" not in units.printable("\x1b[2Jname\r\n")

@@ -1,9 +1,10 @@
-"""What every runtime must do; a new file in edgeecg/runtimes is tested here by itself."""
+"""What every runtime must do; runs for every file in edgeecg/runtimes."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated
 
-from edgeecg import runtimes
+from edgeecg import plugins, runtimes
 from edgeecg.errors import ArtifactError, MissingDependencyError, UsageError
 from edgeecg.runtimes import Runtime, _onnx_profile, litert
 from edgeecg.schema import MANIFEST_KEY
@@ -49,7 +50,7 @@ def with_manifest(runtime: Runtime, content: bytes, text: str) -> bytes:
     return bytes(builder.Output())
 
 
-def test_the_empty_graph_hands_its_input_on(runtime: Runtime, tmp_path: Path) -> None:
+def test_the_empty_graph_returns_its_input(runtime: Runtime, tmp_path: Path) -> None:
     session = runtime.load(written(tmp_path, runtime, runtime.empty_graph()))
     assert session.input_shape == (1,)
     assert session.dtype == "float32"
@@ -136,7 +137,7 @@ def test_a_profile_of_foreign_bytes_is_an_artifact_error(tmp_path: Path, content
         module.profile(written(tmp_path, module, content), np.ones(1, np.float32), 1, 1)
 
 
-def test_a_profile_is_read_in_order_fusions_as_one_and_deaf_to_a_disturbed_run(
+def test_a_profile_is_read_in_order_with_fused_nodes_and_a_disturbed_run(
     tmp_path: Path,
 ) -> None:
     def event(name: str, op: str, index: int, dur: int, cat: str = "Node") -> dict[str, Any]:
@@ -147,7 +148,7 @@ def test_a_profile_is_read_in_order_fusions_as_one_and_deaf_to_a_disturbed_run(
         events += [
             event("stem_kernel_time", "FusedConv", 7, 40_000 if turn == 3 else 10 + turn % 2),
             event("fused head_kernel_time", "FusedGemm", 3, 5),
-            # Two nodes that the runtime has put in carry no names of their own.
+            # Two nodes that the runtime has inserted have the same name.
             event("Skip_kernel_time", "Skip", 8, 2),
             event("Skip_kernel_time", "Skip", 9, 4),
         ]
@@ -185,7 +186,7 @@ def test_int8_files_take_and_give_real_numbers(tmp_path: Path) -> None:
     assert np.ptp(y[0]) > 1.0
 
 
-def test_native_chatter_does_not_reach_standard_error(
+def test_messages_of_native_code_do_not_reach_standard_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     built = litert.peak_graph("float32")
@@ -198,6 +199,17 @@ def test_a_missing_runtime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(litert, "_PACKAGES", (("no_such.interpreter", "no-such", "none"),))
     with pytest.raises(MissingDependencyError, match=r"edgeecg\[device\]"):
         litert.version()
+
+
+def test_a_runtime_of_another_package_that_cannot_be_imported_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def find(group: str) -> list[EntryPoint]:
+        return [EntryPoint("a_broken_one", "no_such_package.runtime", group)]
+
+    monkeypatch.setattr(plugins, "entry_points", find)
+    assert "a_broken_one" in runtimes.names()
+    assert runtimes.for_file(Path("model.onnx")).FORMAT == "onnx"
 
 
 def test_another_suffix_is_refused_with_the_known_ones() -> None:

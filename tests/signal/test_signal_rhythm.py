@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from edgeecg.schema import Preprocessing, Reference, Rhythm
 from edgeecg.signal.mean_beat import ReferenceTracker, means

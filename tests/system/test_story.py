@@ -41,7 +41,7 @@ def test_the_json_of_bench_keeps_its_contract(story: Path) -> None:
     assert len(files) == 4
     said = run_in(story)("bench", *files, "--suite", "quick", "--json", "-").stdout
     document = json.loads(said)
-    assert document["schema"] == "edgeecg.benchmark/1"
+    assert document["schema"] == "edgeecg.bench/1"
     assert [Path(r["artifact"]["file"]).name for r in document["results"]] == [
         Path(file).name for file in files
     ]

@@ -28,11 +28,17 @@ from edgeecg.training.augment import Augmenter
 from edgeecg.training.baseline import train
 from edgeecg.training.checkpoint import load_checkpoint, save_checkpoint, unprefixed, weights
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Stage, make_optimizer, material, plain, train_epoch
+from edgeecg.training.loop import (
+    Stage,
+    Trainer,
+    make_optimizer,
+    supervised_objective,
+    training_data,
+)
 from edgeecg.training.losses import distillation
 from edgeecg.training.sampling import draw
 
-STAGE = Stage("test", 1, 1, 1e-3, plain("beats"))
+STAGE = Stage("test", 1, 1, 1e-3, supervised_objective("beats"))
 
 
 @pytest.fixture
@@ -42,8 +48,8 @@ def config(toy_config: CompressionConfig) -> TrainingConfig:
 
 def epoch(model: nn.Module, dataset: Dataset, config: TrainingConfig) -> None:
     optimizer = make_optimizer(model, config, STAGE)
-    accelerator = open_accelerator(1)
-    train_epoch(model, optimizer, material(dataset, config), STAGE, 0, accelerator)
+    data = training_data(dataset, config)
+    Trainer.prepare(open_accelerator(1), model, optimizer, data).train_epoch(STAGE, 0)
 
 
 def beats_of(y: list[int], record: list[str]) -> Windows:

@@ -1,4 +1,4 @@
-"""The teacher of random convolutions: it learns, and it never judges records it was fitted to."""
+"""Random convolutions as a teacher: it learns, and predicts no records that it was fitted to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgeecg.errors import DataError, UsageError
 from edgeecg.schema import CompressionConfig
 from edgeecg.training import random_encoder
 from edgeecg.training.baseline import train
-from edgeecg.training.random_encoder import encode, taught
+from edgeecg.training.random_encoder import encode, with_soft_targets
 
 
 @pytest.fixture(autouse=True)
@@ -61,20 +61,23 @@ def test_the_teacher_knows_patients_it_has_not_seen(waves: Windows) -> None:
     def tell(done: int, parts: int) -> None:
         told.append((done, parts))
 
-    soft = taught(waves, 1.0, 0, tell).y
+    soft = with_soft_targets(waves, 1.0, 0, tell).y
     assert told == [(done, 8) for done in range(9)]
     for label in range(2):
         assert roc_auc_score(waves.y[:, label], soft[:, label]) > 0.9
     np.testing.assert_allclose(
-        taught(waves, 0.25, 0).y, 0.75 * waves.y + 0.25 * soft, rtol=1e-5, atol=1e-6
+        with_soft_targets(waves, 0.25, 0).y, 0.75 * waves.y + 0.25 * soft, rtol=1e-5, atol=1e-6
     )
 
 
-def test_no_patients_own_labels_reach_its_teacher(waves: Windows) -> None:
+def test_the_labels_of_a_patient_do_not_reach_its_teacher(waves: Windows) -> None:
     mine = waves.patient == "p7"
     other = waves.y.copy()
     other[mine] = 1 - other[mine]
-    before, after = taught(waves, 1.0, 0).y, taught(replace(waves, y=other), 1.0, 0).y
+    before, after = (
+        with_soft_targets(waves, 1.0, 0).y,
+        with_soft_targets(replace(waves, y=other), 1.0, 0).y,
+    )
     np.testing.assert_array_equal(before[mine], after[mine])
     assert not np.array_equal(before[~mine], after[~mine])
 
@@ -82,12 +85,12 @@ def test_no_patients_own_labels_reach_its_teacher(waves: Windows) -> None:
 def test_too_few_patients_are_refused(waves: Windows) -> None:
     one = replace(waves, patient=np.full(96, "p"))
     with pytest.raises(DataError, match="patients"):
-        taught(one, 0.5, 0)
+        with_soft_targets(one, 0.5, 0)
 
 
 def test_a_class_without_records_is_refused(waves: Windows) -> None:
     with pytest.raises(DataError, match="class"):
-        taught(replace(waves, y=np.zeros_like(waves.y)), 0.5, 0)
+        with_soft_targets(replace(waves, y=np.zeros_like(waves.y)), 0.5, 0)
 
 
 def test_beats_have_no_soft_targets(

@@ -1,1 +1,1 @@
-"""Reading WFDB records."""
+"""WFDB records: reading them, listing those of a folder, their beat classes, pictures."""

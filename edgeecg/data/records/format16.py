@@ -1,7 +1,7 @@
 """A fast, strict reader of one kind of WFDB record: all leads in one file, in format 16.
 
 PTB-XL's 21,799 records are of this kind, and :mod:`edgeecg.data.records.reader`, which reads every
-kind, would take minutes for them. What does not look exactly like this kind is refused.
+kind, would take minutes for them. Any other kind of record is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEAD_LINE = re.compile(
 
 
 @dataclass(frozen=True)
-class Header:
+class Format16Header:
     """What a header says.
 
     Attributes:
@@ -47,12 +47,12 @@ class Header:
     checksums: NDArray[np.int64]
 
 
-def parse(content: bytes, path: Path) -> Header:
+def parse(content: bytes, path: Path) -> Format16Header:
     """Parse the content of a header file.
 
     Args:
         content: What ``path`` holds.
-        path: The ``.hea`` file; its signal file has to lie beside it, under the same stem.
+        path: The ``.hea`` file; its signal file is in the same folder and has the same stem.
 
     Raises:
         DataError: It is not the header of a record of this kind, or a lead is not in millivolts.
@@ -76,7 +76,7 @@ def parse(content: bytes, path: Path) -> Header:
     names = tuple(match["lead"].upper() for match in leads)
     if len(set(names)) != len(names):
         raise damaged(path, "Two of its leads have the same name.")
-    return Header(
+    return Format16Header(
         float(first["fs"]),
         int(first["n"]),
         names,
@@ -86,7 +86,7 @@ def parse(content: bytes, path: Path) -> Header:
     )
 
 
-def read(header: Header, path: Path) -> NDArray[np.int16]:
+def read(header: Format16Header, path: Path) -> NDArray[np.int16]:
     """Read a signal file and check it against its header.
 
     Args:
@@ -102,7 +102,7 @@ def read(header: Header, path: Path) -> NDArray[np.int16]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise damaged(path, f"The system said: {error.strerror or error}.") from error
+        raise damaged(path, f"The system reports: {error.strerror or error}.") from error
     expected = 2 * len(header.leads) * header.samples
     if len(content) != expected:
         raise damaged(

@@ -11,7 +11,7 @@ def inside(folder: Path, name: str, named_by: str) -> Path:
     """Return the path of a file or record that an index names.
 
     Args:
-        folder: Folder that it has to lie in.
+        folder: Folder that it has to be in.
         name: Path relative to it, as the index gives it.
         named_by: The index, for the error message.
 

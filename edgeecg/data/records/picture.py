@@ -58,13 +58,13 @@ def beats(
         lead: The lead's name, for the title.
         groups: Class of each beat, a key of :data:`CLASS_COLOURS` or anything else for none.
         start_s: Where to begin.
-        seconds: How much to draw; what lies behind the record's end stays white.
+        seconds: How much to draw; what is behind the record's end stays white.
     """
     rows = math.ceil(seconds / ROW_S)
     signal = record.signal_mv[0]
     first, last = (round(at * record.fs_hz) for at in (start_s, start_s + seconds))
     low, high = _reach(signal[first:last])
-    height = high - low + 0.5  # Room for the letters.
+    height = high - low + 0.5  # Space for the letters.
     figure, axes = _paper(min(seconds, ROW_S) + _PULSE_S + _END_S, rows * height)
     times_s = record.samples / record.fs_hz
     seen = Counter[str]()
@@ -95,12 +95,12 @@ def twelve_leads(record: Record, leads: Sequence[str], classes: str) -> Figure:
     Args:
         record: Holds the twelve leads, ten seconds or more of each.
         leads: Their names, in any order and case.
-        classes: What the record is said to show, for the title.
+        classes: The record's classes, for the title.
     """
     row_of = {name.upper(): i for i, name in enumerate(leads)}
     length = round(ROW_S * record.fs_hz)
     low, high = _reach(record.signal_mv[:, :length])
-    high += 0.5  # Room for the names.
+    high += 0.5  # Space for the names.
     height = high - low
     figure, axes = _paper(ROW_S + _PULSE_S + _END_S, 4 * height)
     for row in range(3):
@@ -140,7 +140,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def _reach(signal: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the lowest and highest millivolts to leave room for, in halves."""
+    """Return the lowest and highest millivolts to leave space for, in halves."""
     valid = signal[np.isfinite(signal)]
     if not valid.size:
         return -1.0, 1.5

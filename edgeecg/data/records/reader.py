@@ -1,7 +1,7 @@
-"""The one reader of WFDB records, real or synthetic. What is damaged is named, never repaired.
+"""Reading WFDB records. Damage is reported as an error and never repaired.
 
-A database that is known is read strictly. The user's own records state less and name their files as
-they like, so for them ``strict`` is False: what a header states is checked all the same.
+A known database is read strictly. The user's records state less and name their files as they like,
+so for them ``strict`` is False; whatever their headers state is still checked.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OSError, A
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a record says of itself.
+class RecordHeader:
+    """What the header of a record states.
 
     Attributes:
         name: Record name.
@@ -83,22 +83,22 @@ def read(
     strict: bool = True,
     annotated: bool = True,
 ) -> Record:
-    """Read one record and check it against its own header.
+    """Read one record and check it against its header.
 
     Args:
         folder: Folder that holds ``NAME.hea``, its signal file and ``NAME.atr``.
         name: Record name; may begin with a folder inside ``folder``.
         leads: Leads wanted, by name.
-        strict: Demand that the signal lies in ``NAME.dat``, in millivolts, with a checksum and
+        strict: Require that the signal is in ``NAME.dat``, in millivolts, with a checksum and
             without invalid samples. If not, any signal file inside ``folder`` will do, volts and
             microvolts are converted, a checksum that is not stated is not missed, leads are found
             in upper or lower case, and invalid samples come as NaN.
         annotated: Read ``NAME.atr``; without it the record comes with no annotations.
 
     Raises:
-        DataError: A file is missing, unreadable or truncated, or lies outside ``folder``; a
+        DataError: A file is missing, unreadable, truncated or outside ``folder``; a
             checksum does not fit; a lead is missing, in another unit or flat; a sample is marked
-            invalid; or an annotation lies outside the record.
+            invalid; or an annotation is outside the record.
     """
     header = _read_header(folder, name)
     rows = _find_leads(header, folder, name, leads, strict)
@@ -119,14 +119,14 @@ def read(
     return Record(name, float(header.fs), np.ascontiguousarray(signal), samples, symbols)
 
 
-def describe(folder: Path, name: str) -> Header:
+def describe(folder: Path, name: str) -> RecordHeader:
     """Read a record's header alone.
 
     Raises:
-        DataError: The header is missing, is something else, or lies outside ``folder``.
+        DataError: The header is missing, is something else, or is outside ``folder``.
     """
     found = _read_header(folder, name)
-    return Header(
+    return RecordHeader(
         name,
         float(found.fs),
         tuple(found.sig_name),
@@ -194,7 +194,7 @@ def _find_leads(
 
 
 def _check_files(header: Any, folder: Path, name: str, strict: bool) -> None:
-    """Check where the signal files lie, how they are written, and that they are whole."""
+    """Check where the signal files are, how they are written, and that they are whole."""
     names: list[str] = list(header.file_name)
     expected_name = f"{Path(name).name}.dat"
     if strict and set(names) != {expected_name}:

@@ -1,28 +1,34 @@
-"""The user's own WFDB records: a folder of them, with or without annotations.
+"""The user's WFDB records: a folder of them, with or without annotations.
 
-Which records there are stands in the file ``RECORDS`` if the folder has one, a name a line, with
-``/`` for folders inside it; else they are its ``*.hea`` files. Any sampling rate will do. Leads are
-chosen by name, and ``Request.leads`` says what the model's leads are called here. Records with a
-``NAME.atr`` can train and evaluate; any record can be classified.
+Any sampling rate will do. Leads are chosen by name, and ``DataRequest.leads`` says what the model's
+leads are called here. Records with a ``NAME.atr`` can train and evaluate; any record can be
+classified. Which records there are: see :func:`edgeecg.data.records.listing.record_names`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from edgeecg.data.records.paths import inside
+from edgeecg.data.records.listing import annotated_names, record_names
 from edgeecg.data.windows import annotated
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
-from edgeecg.data.windows.split import Split
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
+from edgeecg.data.windows.split import RecordSplit
 from edgeecg.errors import DataError
-from edgeecg.schema import Value
+from edgeecg.schema import Task, Value
+
+NAME = "folder"
+"""``DataSummary.source`` of the user's own records."""
+
+TITLE = "your own records"
 
 SPLIT_FILE = "split.json"
-"""File in which a folder says itself which of its records train, validate and test."""
+"""File in which a folder states which of its records train, validate and test."""
 
 PTBXL_INDEX = "ptbxl_database.csv"
-"""File by which a folder of labelled 12-lead records is known."""
+"""File that a folder in PTB-XL's layout has."""
 
 UNANNOTATED = "record without annotations"
 """Reason in ``DataSummary.skipped`` for records that have no ``NAME.atr``."""
@@ -35,6 +41,7 @@ _PATIENTS = (
     f"keep them together with {SPLIT_FILE}."
 )
 SMALLEST_SPLIT = 3
+"""Annotated records that it takes to train: one for each split."""
 
 
 class SplitFile(Value):
@@ -51,7 +58,53 @@ class SplitFile(Value):
     test: tuple[str, ...]
 
 
-def load(path: Path, request: Request, on_record: OnRecord | None) -> Dataset:
+@dataclass(frozen=True)
+class Folder:
+    """The user's folder of records, as a :class:`edgeecg.data.sources.Source`.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+    TITLE: str = TITLE
+    TASKS: tuple[Task, ...] = ("beats", "records")
+    DEFAULT_FOR: tuple[Task, ...] = ()
+    LICENCE: str = LICENCE
+    NOTES: tuple[str, ...] = (_PEAKS,)
+    DOWNLOAD: None = None
+
+    @property
+    def REMARKS(self) -> Mapping[str, str]:  # noqa: N802 (named by Source)
+        """No remarks on the user's records."""
+        return {}
+
+    def folder(self) -> Path:
+        """Return the folder.
+
+        Raises:
+            DataError: It does not exist.
+        """
+        if not self.path.is_dir():
+            raise DataError(
+                "The records were not found.",
+                f"There is no folder '{self.path}'.",
+                "Give the folder that holds the WFDB files (NAME.hea and its signal file).",
+            )
+        return self.path
+
+    def load(self, request: DataRequest, on_record: OnRecord | None) -> Dataset:
+        """Return the windows; see :func:`load` and :func:`load_everything`."""
+        chosen = load_everything if request.score_only else load
+        return chosen(self.path, request, on_record)
+
+
+def has_ptbxl_layout(path: Path) -> bool:
+    """Return whether a folder has PTB-XL's layout: its table of records, with classes and folds."""
+    return (path / PTBXL_INDEX).is_file()
+
+
+def load(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of a folder's annotated records, split to train a model on them.
 
     The split is that of ``split.json``. Without it, the records are put in the order of a hash of
@@ -76,11 +129,11 @@ def load(path: Path, request: Request, on_record: OnRecord | None) -> Dataset:
     return _windows(path, split, len(every) - len(known), request, on_record)
 
 
-def load_everything(path: Path, request: Request, on_record: OnRecord | None) -> Dataset:
+def load_everything(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of all annotated records as the test split; train and val are empty.
 
     For scoring a finished model: no split is needed, and ``split.json`` is not looked at. Only a
-    folder in PTB-XL's layout, which has folds of its own, comes as :func:`load` gives it.
+    folder in PTB-XL's layout, which states its folds, is loaded as :func:`load` does it.
 
     Raises:
         DataError: No record is annotated, or see :func:`load`.
@@ -92,62 +145,25 @@ def load_everything(path: Path, request: Request, on_record: OnRecord | None) ->
         raise DataError(
             f"No model can be evaluated on '{path}'.",
             f"None of its {len(every)} records has annotations (NAME.atr).",
-            f"Annotate beats, or call them with 'edgeecg classify MODEL --data {path}'.",
+            f"Annotate beats, or classify them with 'edgeecg classify MODEL --data {path}'.",
         )
     notes = (
         f"All {len(known)} annotated records were scored; none of them may have trained the model.",
         _PEAKS,
     )
-    split = Split(train=(), val=(), test=known, notes=notes)
+    split = RecordSplit(train=(), val=(), test=known, notes=notes)
     return _windows(path, split, len(every) - len(known), request, on_record)
 
 
-def record_names(path: Path) -> tuple[str, ...]:
-    """Return the names of a folder's records, in the order of ``RECORDS`` or of the alphabet.
-
-    Raises:
-        DataError: There is no such folder, it holds no record, ``RECORDS`` names one that is not
-            there, or one that lies outside the folder.
-    """
-    if not path.is_dir():
-        raise DataError(
-            "The records were not found.",
-            f"There is no folder '{path}'.",
-            "Give the folder that holds the WFDB files (NAME.hea and its signal file).",
-        )
-    index = path / "RECORDS"
-    if index.is_file():
-        lines = index.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    else:
-        names = tuple(sorted(header.stem for header in path.glob("*.hea")))
-    for name in names:
-        header = inside(path, f"{name}.hea", "RECORDS")
-        if not header.is_file():
-            raise DataError(
-                f"The record '{name}' in '{path}' is missing.",
-                f"RECORDS names it, and there is no '{name}.hea'.",
-                "Put the record there, or take its line out of RECORDS.",
-            )
-    if not names:
-        raise DataError(
-            f"There are no records in '{path}'.",
-            "It has neither a file RECORDS that names any nor a file NAME.hea.",
-            "Give the folder that holds the WFDB files.",
-        )
-    return names
-
-
-def annotated_names(path: Path) -> tuple[str, ...]:
-    """Return the names of the records that have annotations; see :func:`record_names`."""
-    return tuple(name for name in record_names(path) if (path / f"{name}.atr").is_file())
-
-
 def _windows(
-    path: Path, split: Split, unannotated: int, request: Request, on_record: OnRecord | None
+    path: Path,
+    split: RecordSplit,
+    unannotated: int,
+    request: DataRequest,
+    on_record: OnRecord | None,
 ) -> Dataset:
     found = annotated.RecordSet(
-        source="folder",
+        source=NAME,
         folder=path,
         split=split,
         licence=LICENCE,
@@ -158,19 +174,19 @@ def _windows(
     return annotated.load(found, request, on_record)
 
 
-def _labelled(path: Path, request: Request, on_record: OnRecord | None) -> Dataset:
-    if not (path / PTBXL_INDEX).is_file():
+def _labelled(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
+    if not has_ptbxl_layout(path):
         raise DataError(
             f"The records in '{path}' have no classes for whole records.",
             f"There is no {PTBXL_INDEX}, which gives each record its classes and its fold.",
-            "Bring it into PTB-XL's layout, or call records with 'edgeecg classify'.",
+            "Bring it into PTB-XL's layout, or classify records with 'edgeecg classify'.",
         )
     from edgeecg.data.sources import ptbxl
 
-    return ptbxl.load_folder(path, request, on_record, source="folder")
+    return ptbxl.load_folder(path, request, on_record, source=NAME)
 
 
-def _stated_split(path: Path, known: tuple[str, ...]) -> Split | None:
+def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
     stated = path / SPLIT_FILE
     if not stated.is_file():
         return None
@@ -192,10 +208,10 @@ def _stated_split(path: Path, known: tuple[str, ...]) -> Split | None:
             )
     left = len(known) - len(names)
     notes = (f"{left} annotated records are in no split.",) if left else ()
-    return Split(parts.train, parts.val, parts.test, (*notes, _PEAKS))
+    return RecordSplit(parts.train, parts.val, parts.test, (*notes, _PEAKS))
 
 
-def _drawn_split(path: Path, known: tuple[str, ...]) -> Split:
+def _drawn_split(path: Path, known: tuple[str, ...]) -> RecordSplit:
     if len(known) < SMALLEST_SPLIT:
         raise DataError(
             f"The records in '{path}' cannot train a model.",
@@ -206,4 +222,6 @@ def _drawn_split(path: Path, known: tuple[str, ...]) -> Split:
     order = sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())
     fifth = max(1, round(len(order) / 5))
     test, val, train = order[:fifth], order[fifth : 2 * fifth], order[2 * fifth :]
-    return Split(tuple(sorted(train)), tuple(sorted(val)), tuple(sorted(test)), (_PATIENTS, _PEAKS))
+    return RecordSplit(
+        tuple(sorted(train)), tuple(sorted(val)), tuple(sorted(test)), (_PATIENTS, _PEAKS)
+    )

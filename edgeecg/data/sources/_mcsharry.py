@@ -9,7 +9,7 @@ Its equations (1) are three coupled ODEs::
 The first two only bring (x, y) onto the unit circle and turn it at omega = 2 pi / RR. Started on
 the circle they leave theta' = omega, and z becomes a linear filter of a known input, which is
 solved here exactly up to the sampling of that input. So that a beat can be premature or wide, its
-events (P, Q, R, S, T) have angles, heights and widths of its own, and its QRS keeps its duration in
+events (P, Q, R, S, T) have their angles, heights and widths, and its QRS keeps its duration in
 seconds whatever the rate; at 60 beats per minute with the paper's table the two are the same.
 """
 

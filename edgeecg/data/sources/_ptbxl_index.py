@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from edgeecg.errors import DataError
@@ -104,6 +103,8 @@ def read(folder: Path, path_column: str, min_likelihood: float) -> Index:
 
 def _table(path: Path, columns: tuple[str, ...]) -> dict[str, list[str]]:
     """Return the cells of each column as text; an empty cell is an empty string."""
+    import pandas as pd  # half a second, which a list of sources must not cost
+
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError as error:
@@ -122,7 +123,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> dict[str, list[str]]:
 
 def _superclasses(path: Path) -> dict[str, str | None]:
     """Return the superclass of each statement, None for one that is not diagnostic."""
-    # The statements' own column has an empty name in the official file, which pandas replaces.
+    # The column of the statements has an empty name in the official file, which pandas replaces.
     code = "Unnamed: 0"
     table = _table(path, (code, "diagnostic", "diagnostic_class"))
     found: dict[str, str | None] = {}
@@ -221,5 +222,5 @@ def _bad_table(path: Path, why: str) -> DataError:
     return DataError(
         f"The table '{path}' cannot be used.",
         why,
-        "Mend the row or the column, or get the file again with 'edgeecg data fetch ptbxl'.",
+        "Correct the row or the column, or get the file again with 'edgeecg data fetch ptbxl'.",
     )

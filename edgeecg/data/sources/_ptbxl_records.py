@@ -16,10 +16,11 @@ from edgeecg.data.records import format16
 from edgeecg.data.sources import _ptbxl_index
 from edgeecg.data.sources._ptbxl_index import CLASSES, FOLDS, Index
 from edgeecg.data.windows import cache, record_cache
-from edgeecg.data.windows.dataset import OnRecord, Request
+from edgeecg.data.windows.dataset import DataRequest, OnRecord
 from edgeecg.data.windows.record_cache import Labels
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing, Split
+from edgeecg.signal.windows import normalise
 
 NO_CLASS, TOO_SHORT, NAN_LEAD, FLAT_LEAD = "no superclass", "too short", "NaN lead", "flat lead"
 """Reasons in ``DataSummary.skipped``; a record counts under the first that applies."""
@@ -41,7 +42,7 @@ class _Digital:
 
 
 def check_files(folder: Path, index: Index, fs_hz: float) -> None:
-    """Check that every file is there and lies inside the folder.
+    """Check that every file is there and inside the folder.
 
     Args:
         folder: Folder of the database.
@@ -82,7 +83,9 @@ class Preparation:
             know that nothing has changed.
     """
 
-    def __init__(self, folder: Path, index: Index, wanted: Preprocessing, request: Request) -> None:
+    def __init__(
+        self, folder: Path, index: Index, wanted: Preprocessing, request: DataRequest
+    ) -> None:
         """Read the headers and nothing else, which takes a second or two for all of PTB-XL.
 
         Raises:
@@ -139,8 +142,6 @@ class Preparation:
         left = len(kept)
 
         def windows(split: Split) -> Iterator[NDArray[np.float32]]:
-            from edgeecg.signal.windows import normalise  # brings SciPy
-
             nonlocal left
             for row in of_split[split]:
                 yield normalise(self._window_mv(self._read(row)), settled)
@@ -216,9 +217,9 @@ class Preparation:
         signal_mv = (window - record.baselines) / record.gains
         if self._wanted.highpass_hz is None:
             return signal_mv
-        from edgeecg.signal.windows import CausalFilter  # brings SciPy
+        from edgeecg.data.windows.filters import causal_filter  # brings SciPy
 
-        return CausalFilter(self._wanted, self._wanted.fs_hz).push(signal_mv)
+        return causal_filter(self._wanted, self._wanted.fs_hz).push(signal_mv)
 
     def _path(self, row: int, suffix: str) -> Path:
         return self._folder / f"{self._index.path[row]}{suffix}"
@@ -261,4 +262,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise format16.damaged(path, f"The system said: {error.strerror or error}.") from error
+        raise format16.damaged(path, f"The system reports: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""Built-in synthetic 12-lead records in the layout of PTB-XL, for a machine without it.
+"""Synthetic 12-lead records in the layout of PTB-XL.
 
 Beats are sums of Gaussian waves (P, Q, R, S, ST, T) with a height in each of the eight independent
 leads; III and the augmented leads follow from I and II (Einthoven, Goldberger). The dynamical model
@@ -22,7 +22,7 @@ from edgeecg import files
 from edgeecg.data.sources import ptbxl
 from edgeecg.data.sources._ptbxl_index import CLASSES, DATABASE, STATEMENTS
 from edgeecg.data.windows import cache
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.data.windows.record_cache import published
 
 VERSION = 1
@@ -93,7 +93,7 @@ _ALL_FROM_INDEPENDENT = np.vstack(
 )
 
 
-def load(request: Request, on_record: OnRecord | None) -> Dataset:
+def load(request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of the built-in records, which are generated the first time.
 
     Raises:

@@ -1,20 +1,26 @@
 """The MIT-BIH Arrhythmia Database: its records, and which patients train, validate and test.
 
-DS1 and DS2 are those of de Chazal et al. (IEEE TBME 51(7), 2004). The validation patients come out
-of DS1; nothing but the final score ever looks at DS2.
+DS1 and DS2 are those of de Chazal et al. (IEEE TBME 51(7), 2004). The validation patients are taken
+from DS1; only the final score is computed on DS2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from edgeecg.data.locations import DATA_VARIABLE, place
+from edgeecg.data.download import WFDB_FILES, Download
+from edgeecg.data.locations import DATA_VARIABLE, installed, place
 from edgeecg.data.windows import annotated
 from edgeecg.data.windows.annotated import SUFFIXES
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
-from edgeecg.data.windows.split import Split
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
+from edgeecg.data.windows.split import RecordSplit
 from edgeecg.errors import DataError
+from edgeecg.schema import Task
+
+TITLE = "MIT-BIH Arrhythmia Database, inter-patient split (DS1 / DS2)"
+TASKS: tuple[Task, ...] = ("beats",)
+DEFAULT_FOR = TASKS
 
 DS1 = (
     *("101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122"),
@@ -53,15 +59,25 @@ V beats of several, and a bundle branch block. Record 201 is here because its pa
 one of 202 in DS2: so the weights are never fitted to a patient that they are tested on.
 """
 
-SPLIT = Split(
+NOTES = (
+    "Records 201 (validation) and 202 (test, DS2) are one patient.",
+    "Paced records 102, 104, 107 and 217 are left out.",
+    "R peaks come from the annotations, not from a detector.",
+)
+
+REMARKS: Mapping[str, str] = {
+    "114": "MLII is its second lead.",
+    "201": "The patient of 202, which is in DS2.",
+    "202": "The patient of 201, which is in DS1.",
+    "232": "It holds 1,382 of the 1,837 S beats of DS2, in runs.",
+    **dict.fromkeys(PACED, "The patient has a pacemaker; it is in neither DS1 nor DS2."),
+}
+
+SPLIT = RecordSplit(
     train=tuple(record for record in DS1 if record not in VALIDATION),
     val=VALIDATION,
     test=DS2,
-    notes=(
-        "Records 201 (validation) and 202 (test, DS2) are one patient.",
-        "Paced records 102, 104, 107 and 217 are left out.",
-        "R peaks come from the annotations, not from a detector.",
-    ),
+    notes=NOTES,
 )
 """The inter-patient split of MIT-BIH: 17 records train, 5 validate, the 22 of DS2 test."""
 
@@ -72,15 +88,25 @@ LICENCE = (
 )
 
 
-def load(request: Request, on_record: OnRecord | None) -> Dataset:
+DOWNLOAD = Download(
+    "mitdb/1.0.0/", WFDB_FILES, sizes=((".dat", 1_950_000), (".atr", 5_000), ("", 300))
+)
+
+
+def folder() -> Path:
+    """Return the folder of the records; see :class:`edgeecg.data.sources.Source`."""
+    return installed("mitdb")
+
+
+def load(request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of MIT-BIH, split between patients.
 
     Raises:
         DataError: Records are missing or damaged, or the cache cannot be written to.
     """
-    folder = place("mitdb")
-    check_complete(folder, SPLIT.records)
-    found = annotated.RecordSet("mitdb", folder, SPLIT, LICENCE)
+    path = place("mitdb")
+    check_complete(path, SPLIT.records)
+    found = annotated.RecordSet("mitdb", path, SPLIT, LICENCE)
     return annotated.load(found, request, on_record)
 
 

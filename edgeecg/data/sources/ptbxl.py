@@ -5,22 +5,28 @@ its first samples, minus one mean and over one deviation, which were taken over 
 training folds, or which a trained model brings with it.
 
 - ``_ptbxl_index.py``: the two tables.
-- ``ptbxl_records.py``, ``format16.py``: the record files.
-- ``record_cache.py``: the windows on disk.
+- ``_ptbxl_records.py``: the record files.
+- :mod:`edgeecg.data.windows.record_cache`: the windows on disk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from edgeecg.data.locations import place
+from edgeecg.data.download import Download
+from edgeecg.data.locations import installed, place
 from edgeecg.data.sources import _ptbxl_index
 from edgeecg.data.sources._ptbxl_index import CLASSES, FOLDS, Index
 from edgeecg.data.sources._ptbxl_records import Preparation, check_files, windows_key
 from edgeecg.data.windows import cache, record_cache
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.errors import DataError
-from edgeecg.schema import DataSummary, Preprocessing, Source, Split
+from edgeecg.schema import DataSummary, Preprocessing, Source, Split, Task
+
+TITLE = "PTB-XL, folds 1-8 / 9 / 10"
+TASKS: tuple[Task, ...] = ("records",)
+DEFAULT_FOR = TASKS
 
 LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The model's leads. The files write AVR where textbooks write aVR; case does not matter."""
@@ -33,6 +39,16 @@ LICENCE = (
     "Goldberger et al., PhysioNet, Circulation 101(23):e215-e220, 2000."
 )
 
+NOTES: tuple[str, ...] = ()  # What there is to say depends on the request; see load_folder.
+REMARKS: Mapping[str, str] = {}
+
+DOWNLOAD = Download(
+    "ptb-xl/1.0.3/",
+    r"ptbxl_database\.csv|scp_statements\.csv|LICENSE\.txt|records100/.+\.(hea|dat)",
+    sizes=(("_lr.dat", 24_000), ("_hr.dat", 120_000), ("base.csv", 6_300_000), ("", 700)),
+    at_rate={500: r"records500/.+\.(hea|dat)"},
+)
+
 _COLUMNS = {100.0: "filename_lr", 500.0: "filename_hr"}
 _DURATION_S = 10
 _WHOLE_FROM = 21_000  # Other versions have a few records more or fewer than this one.
@@ -42,7 +58,7 @@ _OF_A_PART = "provenance.csv"
 def preprocessing(fs_hz: float = 100.0) -> Preprocessing:
     """Return what to ask for: the whole of a record, all leads, no filter.
 
-    Its ``"window-zscore"`` stands for constants that are not known yet: what is loaded comes with
+    Its ``"window-zscore"`` means constants that are not known yet: what is loaded comes with
     ``"global-zscore"`` and the mean and deviation of the training folds.
 
     Args:
@@ -57,14 +73,19 @@ def preprocessing(fs_hz: float = 100.0) -> Preprocessing:
     )
 
 
-def load(request: Request, on_record: OnRecord | None) -> Dataset:
+def folder() -> Path:
+    """Return the folder of the database; see :class:`edgeecg.data.sources.Source`."""
+    return installed("ptbxl")
+
+
+def load(request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of PTB-XL; see :func:`load_folder`."""
     return load_folder(place("ptbxl"), request, on_record)
 
 
 def load_folder(
     folder: Path,
-    request: Request,
+    request: DataRequest,
     on_record: OnRecord | None,
     source: Source = "ptbxl",
     licence: str = LICENCE,

@@ -1,1 +1,1 @@
-"""Data sets of windows, and their cache."""
+"""Data sets of windows: cutting them from records, and keeping them on disk."""

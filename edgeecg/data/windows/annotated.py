@@ -19,11 +19,18 @@ from edgeecg.data.records.beat_classes import (
     group_of,
 )
 from edgeecg.data.windows import cache
-from edgeecg.data.windows.dataset import Dataset, OnRecord, Request, Windows
-from edgeecg.data.windows.split import Split
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord, Windows
+from edgeecg.data.windows.split import RecordSplit
 from edgeecg.errors import DataError
-from edgeecg.schema import ClassMapName, DataSummary, Preprocessing, Reference, Rhythm, Source
-from edgeecg.schema import Split as SplitName
+from edgeecg.schema import (
+    ClassMapName,
+    DataSummary,
+    Preprocessing,
+    Reference,
+    Rhythm,
+    Source,
+    Split,
+)
 
 SUFFIXES = (".hea", ".dat", ".atr")
 """The files of one annotated record."""
@@ -36,7 +43,7 @@ difference from the mean beat.
 Chosen on DS1 patients alone: see ``benchmarks/window_choice.py``.
 """
 
-_OUTSIDE_OF: tuple[SplitName, ...] = ("val", "test")
+_OUTSIDE_OF: tuple[Split, ...] = ("val", "test")
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class RecordSet:
 
     Attributes:
         source: Real or synthetic.
-        folder: Where the files lie.
+        folder: Folder of the files.
         split: Which record has which use.
         licence: Licence and citation.
         leads: What the model's leads are called in these records, where they have other names.
@@ -57,14 +64,14 @@ class RecordSet:
 
     source: Source
     folder: Path
-    split: Split
+    split: RecordSplit
     licence: str
     leads: Mapping[str, str] = field(default_factory=dict[str, str])
     strict: bool = True
     skipped: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def load(found: RecordSet, request: Request, on_record: OnRecord | None) -> Dataset:
+def load(found: RecordSet, request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of a set of records, from the cache or from the record files.
 
     Args:
@@ -128,8 +135,8 @@ def _files(found: RecordSet) -> list[Path]:
     for name in found.split.records:
         path = found.folder / name
         signals = reader.describe(found.folder, name).files
-        own = (f"{path.name}.hea", *signals, f"{path.name}.atr")
-        paths += [path.parent / file_name for file_name in own]
+        file_names = (f"{path.name}.hea", *signals, f"{path.name}.atr")
+        paths += [path.parent / file_name for file_name in file_names]
     return paths
 
 
@@ -151,14 +158,16 @@ def _lacking(found: RecordSet, counts: Mapping[str, NDArray[np.intp]]) -> tuple[
     return tuple(notes)
 
 
-def _outside(part: SplitName) -> str:
+def _outside(part: Split) -> str:
     return f"outside-{part}"
 
 
 class _Preparation:
     """One pass over the record files."""
 
-    def __init__(self, found: RecordSet, request: Request, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, found: RecordSet, request: DataRequest, preprocessing: Preprocessing
+    ) -> None:
         """Start with nothing skipped."""
         self._found = found
         self._class_map: ClassMapName = request.class_map

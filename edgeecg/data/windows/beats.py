@@ -1,4 +1,4 @@
-"""From one record and its R peaks to one window per beat; annotated or detected, it is the same."""
+"""From one record and its R peaks, annotated or detected, to one window per beat."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.data.records.reader import Record
+from edgeecg.data.windows.filters import causal_filter
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 from edgeecg.signal import rhythm, windows
-
-EDGE = "edge"
-"""Reason for beats too near the record's start or end."""
-
-NAN = "NaN signal"
-"""Reason for beats whose window, or the filter in front of it, meets an invalid sample."""
-
-FLAT = "flat signal"
-"""Reason for beats in whose window a lead does not change."""
+from edgeecg.signal.filters import CausalFilter, hold_last_valid
+from edgeecg.signal.windows import EDGE, FLAT, NAN
 
 SHORT = "record shorter than one window"
 """Reason for records that cannot hold any window."""
@@ -61,8 +55,8 @@ def beat_windows(
         DataError: The record's rate does not fit, or two beats are at one place or out of order
             while the windows carry a rhythm strip.
     """
-    stream = windows.CausalFilter(preprocessing, record.fs_hz)
-    filtered = stream.push(held(record.signal_mv))
+    stream = causal_filter(preprocessing, record.fs_hz)
+    filtered = stream.push(hold_last_valid(record.signal_mv))
     invalid, flat = _faults(record, beats, preprocessing, stream)
     kept = ~(invalid | flat)
     x, whole = windows.cut(filtered, stream.position(beats[kept]), preprocessing)
@@ -80,43 +74,25 @@ def beat_windows(
     return BeatWindows(x, np.select([invalid, flat, ~kept], [NAN, FLAT, EDGE], default=""))
 
 
-def held(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a signal with each invalid sample replaced by the last valid one before it.
-
-    Args:
-        signal_mv: ``(leads, samples)``, NaN where invalid; each lead has a valid sample.
-    """
-    valid = np.isfinite(signal_mv)
-    if valid.all():
-        return signal_mv
-    place = np.where(valid, np.arange(signal_mv.shape[1]), 0)
-    place = np.maximum.accumulate(place, axis=1)
-    # Before the first valid sample there is none to hold.
-    first = valid.argmax(axis=1)[:, None]
-    return np.take_along_axis(signal_mv, np.maximum(place, first), axis=1)
-
-
 def _faults(
     record: Record,
     beats: NDArray[np.int64],
     preprocessing: Preprocessing,
-    stream: windows.CausalFilter,
+    stream: CausalFilter,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return for each beat whether its window meets invalid samples, and whether a lead is flat."""
-    assert preprocessing.r_index is not None
-    valid = np.isfinite(record.signal_mv)
+    span = windows.WindowSpan.of(preprocessing, stream)
     length = record.signal_mv.shape[1]
-    step = stream.down / stream.up
-    before = (preprocessing.r_index - preprocessing.signal_start) * step
-    after = preprocessing.signal_samples * step - before
-    margin = stream.delay * step
 
-    def within(counted: NDArray[np.bool_], wider: float) -> NDArray[np.int64]:
+    def within(
+        counted: NDArray[np.bool_], spans: tuple[NDArray[np.int64], NDArray[np.int64]]
+    ) -> NDArray[np.int64]:
         """Return how many samples are counted in each lead around each beat, (leads, beats)."""
         total = np.pad(np.cumsum(counted, axis=1), ((0, 0), (1, 0)))
-        start = np.clip(np.floor(beats - before - wider), 0, length).astype(np.int64)
-        stop = np.clip(np.ceil(beats + after + wider), 0, length).astype(np.int64)
+        start, stop = (np.clip(end, 0, length) for end in spans)
         return total[:, stop] - total[:, start]
 
+    invalid = within(~np.isfinite(record.signal_mv), span.of_validity(beats)) > 0
     changes = np.diff(record.signal_mv, axis=1, append=record.signal_mv[:, -1:]) != 0
-    return np.any(within(~valid, margin) > 0, axis=0), np.any(within(changes, -1) == 0, axis=0)
+    flat = within(changes, span.of_change(beats)) == 0
+    return np.any(invalid, axis=0), np.any(flat, axis=0)

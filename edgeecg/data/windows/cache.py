@@ -1,6 +1,6 @@
 """Windows kept on disk, under the hash of everything they were made from.
 
-Nothing here is precious: a file that is not whole is made again.
+A file that is incomplete or damaged is made again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def content_key(paths: Iterable[Path], settings: Mapping[str, object]) -> str:
         except OSError as error:
             raise DataError(
                 f"The record file '{path}' cannot be read.",
-                f"The system said: {error.strerror or error}.",
+                f"The system reports: {error.strerror or error}.",
                 "Check the file and your right to read it.",
             ) from error
     return state.hexdigest()
@@ -124,7 +124,7 @@ def unwritable(where: Path, error: Exception) -> DataError:
         where: The folder that was to be written to.
         error: What came instead.
     """
-    cause = error.why if isinstance(error, EdgeECGError) else f"The system said: {error}."
+    cause = error.why if isinstance(error, EdgeECGError) else f"The system reports: {error}."
     return DataError(
         f"The cache folder '{where}' could not be written to.",
         cause,

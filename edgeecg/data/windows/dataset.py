@@ -1,4 +1,4 @@
-"""The values that leave the data room, and what is asked of it."""
+"""What is asked of the data package, and the values that it returns."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ OnRecord = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class DataRequest:
     """Which records, and how they become windows.
 
     Attributes:
-        source: ``"mitdb"``, ``"ptbxl"``, ``"synthetic"``, the path of a folder of WFDB records, or
-            None for the task's own database if it is on this machine and synthetic records if not.
-            ``EDGEECG_DATA`` counts as saying that it is.
+        source: Name of a source in :mod:`edgeecg.data.sources`, such as ``"mitdb"``; the path of a
+            folder of WFDB records; or None for the task's own database if it is on this machine,
+            else synthetic records. A set ``EDGEECG_DATA`` counts as having it.
         task: One class per beat, or any number of classes per record.
         preprocessing: How leads become windows; None for the task's default.
         class_map: From beat symbols to classes; see :mod:`edgeecg.data.records.beat_classes`.
         leads: For a folder: what the model's leads are called in its records, e.g.
             ``{"MLII": "II"}``; a lead that is not named keeps its name.
         min_likelihood: For PTB-XL: likelihood in percent from which a statement counts.
+        score_only: A finished model is to be scored: of a folder, every annotated record goes into
+            the test split, and the other splits are empty. Databases keep their splits.
     """
 
     source: str | None = None
@@ -36,6 +38,7 @@ class Request:
     class_map: ClassMapName = "aami"
     leads: Mapping[str, str] = field(default_factory=dict[str, str])
     min_likelihood: float = 0.0
+    score_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Dataset:
         preprocessing: How the windows were made.
         task: One class per window, or any number.
         outside: Beats of ``val`` and ``test`` that belong to none of the classes (``y`` counts in
-            ``aami.OUTSIDE``); EC57 asks how they were called. Empty for PTB-XL.
+            ``beat_classes.OUTSIDE``); EC57 counts how they were classified. Empty for PTB-XL.
     """
 
     train: Windows

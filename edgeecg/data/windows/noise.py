@@ -23,20 +23,15 @@ from numpy.typing import NDArray
 from edgeecg.data.locations import place
 from edgeecg.data.records import reader
 from edgeecg.data.records.reader import Record
+from edgeecg.data.windows.filters import causal_filter
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
-from edgeecg.signal.windows import CausalFilter
 
 Kind = Literal["bw", "ma"]
 """Baseline wander, or muscle artefact."""
 
 Part = Literal["train", "test"]
 """First or second half of a noise record; no sample is in both."""
-
-LICENCE = (
-    "MIT-BIH Noise Stress Test Database 1.0.0, ODC-By 1.0. Moody, Muldrow and Mark, "
-    "Computers in Cardiology 11:381-384, 1984, doi:10.13026/C2HS3T."
-)
 
 _LEADS = ("noise1", "noise2")
 _QRS_S = 0.05
@@ -78,7 +73,7 @@ def bank(kind: Kind, preprocessing: Preprocessing, part: Part) -> NDArray[np.flo
         DataError: The noise records are missing or damaged.
     """
     record = half(kind, part)
-    stream = CausalFilter(preprocessing, record.fs_hz)
+    stream = causal_filter(preprocessing, record.fs_hz)
     # The filter knows nothing before the first sample, so what it starts with is left out.
     filtered = stream.push(record.signal_mv)[:, 2 * stream.delay :]
     centred = filtered - filtered.mean(axis=1, keepdims=True)

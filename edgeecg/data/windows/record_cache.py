@@ -1,8 +1,8 @@
 """Windows of whole records kept on disk as memory maps, under the hash of what they were made from.
 
-A full database is larger than what training may hold in memory, so the windows of each split lie
-in a ``.npy`` file of their own, which is mapped and not loaded. Nothing here is precious: a folder
-that is not whole is made again.
+A full database is larger than what training may hold in memory, so the windows of each split are
+in a separate ``.npy`` file, which is mapped and not loaded. A folder that is incomplete or damaged
+is made again.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Split:
+class RecordSplit:
     """Record names by use.
 
     Attributes:

@@ -10,10 +10,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from wfdb.io import download as wfdb_download
 
-from edgeecg.data import fetch
-from edgeecg.errors import DataError, UnknownNameError
+from edgeecg.data import download
+from edgeecg.data.sources import mitdb, ptbxl
+from edgeecg.errors import DataError, EdgeECGError
 
 CONTENT = {
     "100.hea": b"header",
@@ -35,29 +37,30 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """Serve a folder as if it were PhysioNet's index; yields the folder of mitdb in it."""
     root = tmp_path / "server"
-    mitdb = root / "mitdb" / "1.0.0"
+    folder = root / "mitdb" / "1.0.0"
     for name, content in CONTENT.items():
-        (mitdb / name).parent.mkdir(parents=True, exist_ok=True)
-        (mitdb / name).write_bytes(content)
-    _write_sums(mitdb)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    _write_sums(folder)
     handler = functools.partial(_Quiet, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{running.server_address[1]}/"
         monkeypatch.setattr(wfdb_download.config, "db_index_url", url)
-        yield mitdb
+        monkeypatch.setattr(download, "_RETRIES", 0)
+        yield folder
         running.shutdown()
 
 
 def _write_sums(folder: Path, extra: str = "") -> None:
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in CONTENT.items()]
-    (folder / fetch.SUMS).write_text("\n".join(lines) + "\n" + extra)
+    (folder / download.SUMS).write_text("\n".join(lines) + "\n" + extra)
 
 
-def _get(folder: Path, transport: fetch.Transport | None = None) -> fetch.Plan:
-    transport = transport or fetch.over_http()
-    planned = fetch.plan("mitdb", folder, 100, transport)
-    fetch.download(planned, transport)
+def _get(folder: Path, transport: download.Transport | None = None) -> download.Plan:
+    transport = transport or download.over_http()
+    planned = download.plan(mitdb.DOWNLOAD, folder, 100, transport)
+    download.download(planned, transport)
     return planned
 
 
@@ -70,7 +73,7 @@ def test_what_edgeecg_reads_arrives_whole_and_nothing_else(server: Path, tmp_pat
     planned = _get(folder)
     assert set(planned.missing) == READ
     assert planned.size_bytes > 1_900_000
-    assert _names(folder) == READ | {fetch.SUMS}
+    assert _names(folder) == READ | {download.SUMS}
     assert all((folder / name).read_bytes() == CONTENT[name] for name in READ)
 
 
@@ -92,7 +95,7 @@ def test_a_broken_connection_leaves_no_half_file_and_the_next_try_goes_on(
     server: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "here"
-    real = fetch.over_http()
+    real = download.over_http()
 
     def breaking(url: str) -> Iterator[bytes]:
         for piece in real(url):
@@ -103,12 +106,12 @@ def test_a_broken_connection_leaves_no_half_file_and_the_next_try_goes_on(
     with pytest.raises(DataError, match="line broke"):
         _get(folder, breaking)
     assert not (folder / "100.dat").exists()
-    assert fetch.SUMS not in _names(folder)
+    assert download.SUMS not in _names(folder)
     assert _names(folder) <= READ
-    done = fetch.plan("mitdb", folder, 100, real).present
+    done = download.plan(mitdb.DOWNLOAD, folder, 100, real).present
     assert done == len(_names(folder))
     _get(folder)
-    assert _names(folder) == READ | {fetch.SUMS}
+    assert _names(folder) == READ | {download.SUMS}
 
 
 def test_a_file_that_is_not_the_one_listed_is_refused(server: Path, tmp_path: Path) -> None:
@@ -132,8 +135,8 @@ def test_names_outside_the_folder_are_refused_before_anything_is_written(
 def test_a_list_of_hashes_that_is_something_else(
     server: Path, tmp_path: Path, content: bytes
 ) -> None:
-    (server / fetch.SUMS).write_bytes(content)
-    with pytest.raises(DataError, match=fetch.SUMS.replace(".", r"\.")):
+    (server / download.SUMS).write_bytes(content)
+    with pytest.raises(DataError, match=download.SUMS.replace(".", r"\.")):
         _get(tmp_path / "here")
 
 
@@ -143,15 +146,44 @@ def test_a_file_that_the_server_does_not_have(server: Path, tmp_path: Path) -> N
         _get(tmp_path / "here")
 
 
+def test_a_connection_that_breaks_once_is_tried_again(
+    server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(download, "_RETRIES", 1)
+    monkeypatch.setattr("time.sleep", waited.append)
+    real, broken = download.over_http(), ["100.dat"]
+
+    def breaking(url: str) -> Iterator[bytes]:
+        yield next(real(url))
+        if broken and url.endswith(broken[0]):
+            broken.clear()
+            raise requests.ConnectionError("cut")
+        yield from list(real(url))[1:]
+
+    _get(tmp_path / "here", breaking)
+    assert not broken
+    assert len(waited) == 1
+    assert (tmp_path / "here" / "100.dat").read_bytes() == CONTENT["100.dat"]
+
+
+def test_downloaded_files_have_the_usual_rights(server: Path, tmp_path: Path) -> None:
+    _get(tmp_path / "here")
+    (tmp_path / "plain").touch()
+    usual = (tmp_path / "plain").stat().st_mode
+    assert {path.stat().st_mode for path in (tmp_path / "here").iterdir()} == {usual}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(server: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").touch()
+    with pytest.raises(EdgeECGError, match="here"):
+        _get(tmp_path / "here" / "mitdb")
+
+
 def test_no_server_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wfdb_download.config, "db_index_url", "http://127.0.0.1:9/")
     with pytest.raises(DataError, match="could not be downloaded"):
         _get(tmp_path / "here")
-
-
-def test_an_unknown_database(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="mitdb"):
-        fetch.plan("mitbd", tmp_path, 100, fetch.over_http())
 
 
 @pytest.mark.parametrize(("fs_hz", "expected"), [(100, 4), (500, 6)])
@@ -162,5 +194,5 @@ def test_ptbxl_comes_at_one_rate_unless_both_are_wanted(
     for kind, rate in (("lr", 100), ("hr", 500)):
         names += [f"records{rate}/00000/00001_{kind}.{end}" for end in ("hea", "dat")]
     sums = "".join(f"{'a' * 64}  {name}\n" for name in names).encode()
-    planned = fetch.plan("ptbxl", tmp_path, fs_hz, lambda url: iter([sums]))
+    planned = download.plan(ptbxl.DOWNLOAD, tmp_path, fs_hz, lambda url: iter([sums]))
     assert len(planned.missing) == expected

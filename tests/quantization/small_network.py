@@ -1,25 +1,24 @@
-"""A small network with every kind of layer that the models are made of, but for LSTMs."""
+"""A small network with every kind of layer of the package's models except LSTMs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models._attention import EncoderBlock
-from edgeecg.models._pooling import AttentionPooling
-from edgeecg.models.resnet1d_attn import ResidualBlock
+from edgeecg.models import AttentionPooling, EncoderBlock
+from edgeecg.models._resnet import BlockShape, ResidualBlock
 
 SHAPE = (2, 64)
 
 
-class SmallNet(nn.Module):
+class SmallNetwork(nn.Module):
     """Stem, residual block, encoder block, attention pooling, head; three classes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv1d(2, 8, 5, stride=2, padding=2, bias=False)
         self.norm = nn.BatchNorm1d(8)
-        self.residual = ResidualBlock(8, 12, 16, 5, stride=2)
+        self.residual = ResidualBlock(BlockShape(8, 12, 16, kernel=5, stride=2))
         self.encoder = EncoderBlock(16, 2, 8, 24)
         self.pooling = AttentionPooling(16, 12)
         self.head = nn.Linear(16, 3)
@@ -30,10 +29,10 @@ class SmallNet(nn.Module):
         return self.head(self.pooling(features))
 
 
-def lively() -> SmallNet:
-    """Return the same network each time, no batch normalisation of which does nothing."""
+def randomized() -> SmallNetwork:
+    """Return the same network each time, with no batch normalisation that does nothing."""
     torch.manual_seed(4)
-    model = SmallNet().train()
+    model = SmallNetwork().train()
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm1d):

@@ -1,9 +1,7 @@
-"""A user's own module: what it may look like, and what is said when it cannot be used."""
+"""Custom modules: which are accepted, and what the message says when one is refused."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +9,9 @@ import torch
 
 from edgeecg.compression.pipeline import planned
 from edgeecg.errors import UnknownNameError, UsageError
-from edgeecg.models import architecture, build
-from edgeecg.models._custom import open_module
-from edgeecg.schema import CompressionConfig, CustomModule, TrainingConfig
+from edgeecg.models import architecture, build, load_custom
+from edgeecg.models._custom import CustomArchitecture
+from edgeecg.schema import CompressionConfig, TrainingConfig
 
 HEADER = "import torch\nfrom torch import nn\n"
 
@@ -38,25 +36,15 @@ def build():
 """
 
 
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith("edgeecg_own."):
-            del sys.modules[name]
-
-
-def opened(folder: Path, source: str) -> str:
+def loaded(folder: Path, source: str) -> CustomArchitecture:
     path = folder / "net.py"
     path.write_text(HEADER + source)
-    return open_module(f"{path}:build")
+    return load_custom(f"{path}:build")
 
 
 def test_both_layers_that_make_the_logits_are_found(tmp_path: Path) -> None:
-    name = opened(tmp_path, ALL_KINDS)
-    assert name == "net.build"
-    found = architecture(name)
+    found = loaded(tmp_path, ALL_KINDS)
+    assert found.RECIPE.model == "net.build"
     assert set(found.FIXED) == {"one", "two"}
     assert found.WIDTHS == {
         "stem": (1, 8, 1),
@@ -69,7 +57,7 @@ def test_both_layers_that_make_the_logits_are_found(tmp_path: Path) -> None:
 
 
 def test_a_module_of_other_widths_has_these_widths_and_works(tmp_path: Path) -> None:
-    name = opened(tmp_path, ALL_KINDS)
+    found = loaded(tmp_path, ALL_KINDS)
     widths = {
         "stem": (1, 4, 1),
         "norm": (4,),
@@ -78,14 +66,14 @@ def test_a_module_of_other_widths_has_these_widths_and_works(tmp_path: Path) -> 
         "one": (4, 3),
         "two": (4, 3),
     }
-    small = build(name, widths)
-    assert architecture(name).widths(small) == widths
+    small = build(found, widths)
+    assert found.widths(small) == widths
     assert small(torch.zeros(2, 1, 256)).shape == (2, 3)
     # stem 4 x 5, norm 2 x 4, lstm 2 x 4 x (2 x 4 + 2 x 2 + 2 + 2), layer norm 2 x 4, heads.
     assert sum(p.numel() for p in small.parameters()) == 20 + 8 + 128 + 8 + 2 * 15
     torch.manual_seed(0)
-    fresh = build(name)
-    fresh.load_state_dict(build(name).state_dict())
+    fresh = build(found)
+    fresh.load_state_dict(build(found).state_dict())
 
 
 def test_constants_of_the_file_say_what_it_is_for(tmp_path: Path) -> None:
@@ -94,7 +82,7 @@ TASK, CLASSES, INPUT_SHAPE = "records", ("A", "B"), (3, 50)
 def build():
     return nn.Sequential(nn.Flatten(), nn.Linear(150, 2))
 """
-    found = architecture(opened(tmp_path, source))
+    found = loaded(tmp_path, source)
     assert (found.TASK, found.CLASSES, found.INPUT_SHAPE) == ("records", ("A", "B"), (3, 50))
     assert found.FIXED == ("1",)
 
@@ -111,21 +99,38 @@ def build():
 )
 def test_what_is_no_model_says_why(source: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        opened(tmp_path, source)
+        loaded(tmp_path, source)
     assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["nowhere.py:build", "net.txt:build", ":build", "net.py:"])
 def test_a_name_that_is_no_file_and_function(text: str) -> None:
     with pytest.raises(UsageError, match="names no function of a Python file"):
-        open_module(text)
+        load_custom(text)
 
 
-def test_what_nobody_has_named_is_not_run() -> None:
+def test_a_custom_module_that_is_not_named_is_not_run(tmp_path: Path) -> None:
+    found = loaded(tmp_path, ALL_KINDS)
     with pytest.raises(UsageError, match="only run when the command line names it"):
         architecture("net.build")
+    with pytest.raises(UsageError, match="only run when the command line names it"):
+        architecture("other.build", found)
+    assert architecture("net.build", found) is found
     with pytest.raises(UnknownNameError):
         architecture("own")
+
+
+def test_two_files_of_one_name_do_not_disturb_each_other(tmp_path: Path) -> None:
+    for folder, classes in (("a", 2), ("b", 4)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "net.py").write_text(
+            f"{HEADER}CLASSES = tuple('ABCD'[:{classes}])\n"
+            f"def build():\n    return nn.Sequential(nn.Flatten(), nn.Linear(256, {classes}))\n"
+        )
+    first, second = (load_custom(f"{tmp_path / folder / 'net.py'}:build") for folder in "ab")
+    assert build(first)(torch.zeros(1, 1, 256)).shape == (1, 2)
+    assert build(second)(torch.zeros(1, 1, 256)).shape == (1, 4)
+    assert first.origin.sha256 != second.origin.sha256
 
 
 STRANGE = """
@@ -160,19 +165,19 @@ def build():
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (STRANGE, "layer '1' of the kind Scale cannot be cut"),
-        (FIXED_SIZE, "cannot be cut"),
+        (STRANGE, "layer '1' of the type Scale cannot be pruned"),
+        (FIXED_SIZE, "cannot be pruned"),
     ],
 )
 def test_a_module_that_cannot_be_cut_names_the_layer_and_may_be_zeroed(
     source: str, said: str, tmp_path: Path
 ) -> None:
-    name = opened(tmp_path, source)
-    own = CustomModule(file=f"{tmp_path / 'net.py'}:build", sha256="0" * 64)
-    config = CompressionConfig(training=TrainingConfig(model=name), own=own)
+    custom = loaded(tmp_path, source)
+    training = TrainingConfig(model=custom.RECIPE.model)
+    config = CompressionConfig(training=training, custom=custom.origin)
     with pytest.raises(UsageError) as caught:
-        planned(config)
+        planned(config, custom)
     assert said in caught.value.what
     assert "--structure none" in caught.value.todo
     zeroed = config.model_copy(update={"structure": "none"})
-    assert planned(zeroed) == zeroed
+    assert planned(zeroed, custom) == zeroed

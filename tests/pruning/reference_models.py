@@ -1,7 +1,7 @@
-"""Small models in which every unit matters, and dense references in which some units are silent.
+"""Small models in which every unit affects the output, and dense models with silenced units.
 
-The references know nothing of the groups' positions in the tensors: a unit is silenced where it
-acts, by what the layer is.
+Silencing a unit does not use the positions recorded in its group: it is silenced where it acts,
+according to the type of its layer.
 """
 
 from __future__ import annotations
@@ -10,23 +10,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgeecg.models import architecture, build
-from edgeecg.models._attention import EncoderBlock, PositionEncoding, SelfAttention
-from edgeecg.models._pooling import AttentionPooling
-from edgeecg.models.resnet1d_se_attn import SqueezeExcitation
-from edgeecg.pruning.groups import Cut, Group
+from edgeecg.models import (
+    AttentionPooling,
+    EncoderBlock,
+    PositionEncoding,
+    SelfAttention,
+    architecture,
+    build,
+)
+from edgeecg.models._resnet import SqueezeExcitation
+from edgeecg.pruning.groups import Group, Removal
 
 
-def half(name: str) -> nn.Module:
-    """Return a model of half the widths, in multiples of 4: what holds for it is not its size."""
+def half_width(name: str) -> nn.Module:
+    """Return a model of half the widths, in multiples of 4: small, and not the dense one."""
     widths = architecture(name).WIDTHS
     return build(name, {k: tuple(max(4, w // 8 * 4) for w in v) for k, v in widths.items()})
 
 
-def lively(name: str) -> nn.Module:
-    """Return a model in evaluation mode with no dead unit and no norm that does nothing."""
+def randomized(name: str) -> nn.Module:
+    """Return a model in evaluation mode without dead units and without norms that do nothing."""
     torch.manual_seed(1)
-    model = half(name).train()
+    model = half_width(name).train()
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.Conv1d) and module.bias is not None:
@@ -46,30 +51,30 @@ def lively(name: str) -> nn.Module:
 
 
 def some_parts(group: Group) -> Tensor:
-    """Choose a third of the units, in every lane others."""
+    """Choose a third of the units, different ones in every lane."""
     count = max(1, group.size // 3)
     lanes = [torch.randperm(group.size)[:count] + k * group.size for k in range(group.lanes)]
     return torch.cat(lanes)
 
 
-def silence(model: nn.Module, cuts: list[Cut]) -> None:
+def silence(model: nn.Module, removals: list[Removal]) -> None:
     """Make parts of the dense model's groups contribute nothing, in place."""
     with torch.no_grad():
-        for group, parts in cuts:
+        for group, parts in removals:
             _SILENCERS[group.kind](model, group, parts)
 
 
 def _channels(model: nn.Module, group: Group, parts: Tensor) -> None:
-    """Zero what their producers write, and the batch norm right behind.
+    """Zero the outputs of their producers, and of the batch norm that follows.
 
-    A layer norm's mean and variance are those over the channels that are left, in the cut model
-    as in this reference: zeros that were counted would change them.
+    Mean and variance of a layer norm are computed over the remaining channels, in the pruned model
+    as in this reference: counting zeros would change them.
     """
     modules = dict(model.named_modules())
     order = list(modules)
     for name in group.producers:
-        behind = order[order.index(name) + 1 :][:1]
-        for each in [name, *behind]:
+        following = order[order.index(name) + 1 :][:1]
+        for each in [name, *following]:
             module = modules[each]
             if each == name or isinstance(module, nn.BatchNorm1d):
                 for parameter in module.parameters(recurse=False):
@@ -83,7 +88,7 @@ def _channels(model: nn.Module, group: Group, parts: Tensor) -> None:
 
 
 class _NormOver(nn.Module):
-    """A layer norm over some channels; the others stay zero."""
+    """A layer norm over some of the channels; the others stay zero."""
 
     def __init__(self, norm: nn.LayerNorm, kept: Tensor) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small steered runs: one dense model for all of them, an epoch of one batch, scores to order."""
+"""Small runs from one dense model with an epoch of one batch, and scores set by the test."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from edgeecg.compression import steps
 from edgeecg.compression.pipeline import Job
 from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
-from edgeecg.models import build
-from edgeecg.models._counting import parameters
+from edgeecg.models import build, parameters
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Budget, CompressionConfig, Guard, Scores, TrainingConfig
 from edgeecg.training.cards import make_card, save_model
 
 
 class KilledError(Exception):
-    """Stands for a kill at this very moment."""
+    """Stands for the process being killed."""
 
 
 def dense_run(dataset: Dataset, folder: Path) -> RunFolder:
-    """Leave an untrained dense ``cnn1d`` as ``edgeecg train`` would."""
+    """Write an untrained dense ``cnn1d`` as ``edgeecg train`` would."""
     run, config = RunFolder(folder), TrainingConfig(model="cnn1d")
     model = build("cnn1d").eval()
     card = make_card(model, "baseline", config, dataset, 1)
@@ -33,7 +32,7 @@ def dense_run(dataset: Dataset, folder: Path) -> RunFolder:
     return run
 
 
-def steered(
+def small_run(
     dataset: Dataset,
     start: RunFolder,
     folder: Path,
@@ -41,7 +40,7 @@ def steered(
     guards: tuple[str, ...] = (),
     **changes: Any,
 ) -> Job:
-    """Return a run that starts from ``start`` and fine-tunes for one batch a step."""
+    """Return a run that starts from ``start`` and fine-tunes for one batch per step."""
     training = TrainingConfig(model="cnn1d", epoch_windows=64, batch_size=64, seed=3)
     fields: dict[str, Any] = {"steps": 2, "finetune_epochs": 1, "sparsity": 0.6, **changes}
     config = CompressionConfig(

@@ -1,0 +1,65 @@
+"""The exported files of a run, and the reports that are stored in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeecg import runs
+from edgeecg.errors import EdgeECGError
+from edgeecg.files import write_text
+from edgeecg.runs import RunFolder
+from edgeecg.schema import BenchReport
+
+
+def exported_files(run: str | None = None) -> list[Path]:
+    """Return the exported files of a run, those of the baseline first.
+
+    Args:
+        run: Name or folder of the run; the newest finished run when None.
+
+    Raises:
+        EdgeECGError: There is no such run, it is not finished, or it has no exported files.
+    """
+    folder = runs.named(run) if run else runs.newest()
+    found = folder.artifact_files()
+    if not found:
+        raise EdgeECGError(
+            f"The run '{folder.path}' has no exported files.",
+            f"There is no .tflite or .onnx file in '{folder.artifacts}'.",
+            "Run 'edgeecg export --target tflite' first.",
+        )
+    return found
+
+
+def store(report: BenchReport) -> list[Path]:
+    """Write the results of every run's files into that run's folder.
+
+    Args:
+        report: What was measured. Files that lie in no run folder are left out.
+
+    Returns:
+        The files that were written: one for each run.
+
+    Raises:
+        EdgeECGError: A file cannot be written.
+    """
+    by_run: dict[RunFolder, list[int]] = {}
+    for index, result in enumerate(report.results):
+        folder = _run_folder(Path(result.artifact.file))
+        if folder is not None:
+            by_run.setdefault(folder, []).append(index)
+    written: list[Path] = []
+    for folder, indices in by_run.items():
+        results = tuple(report.results[index] for index in indices)
+        stamp = report.created_utc.partition("+")[0].replace("-", "").replace(":", "")
+        path = folder.bench / f"{results[0].device.name}-{stamp}Z.json"
+        write_text(path, report.model_copy(update={"results": results}).to_json())
+        written.append(path)
+    return written
+
+
+def _run_folder(path: Path) -> RunFolder | None:
+    """Return the finished run whose artifacts a file is one of, or None."""
+    folder = path.absolute().parent
+    run = RunFolder(folder.parent)
+    return run if folder.name == run.artifacts.name and run.finished else None

@@ -1,0 +1,131 @@
+"""Options of the command line, made from the fields of configuration classes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from edgeecg.runs.options import Options, given
+from edgeecg.schema import Value
+from edgeecg.schema.options import option_of
+
+_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+
+
+def with_options(*kinds: type[Value]) -> Callable[[_Verb], _Verb]:
+    """Give a verb the options that the fields of configuration classes describe.
+
+    The verb's function takes a parameter ``options``: what was given on the command line, as a list
+    with a dictionary for each class. It is no option itself.
+
+    Args:
+        kinds: The classes; a field is an option if its ``setting`` names one.
+    """
+
+    def decorate(verb: _Verb) -> _Verb:
+        signature = inspect.signature(verb, eval_str=True)
+        fields = [(kind, name) for kind in kinds for name in _options(kind)]
+        made = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=_annotation(kind.model_fields[name]),
+            )
+            for kind, name in fields
+        ]
+
+        @functools.wraps(verb)
+        def with_dictionaries(**arguments: Any) -> Any:
+            found: list[dict[str, Any]] = [
+                {
+                    name: value
+                    for name in _options(kind)
+                    if (value := arguments.pop(name)) is not None and value != []
+                }
+                for kind in kinds
+            ]
+            return verb(**arguments, options=found)
+
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in signature.parameters.items()
+            if name != "options"
+        ]
+        # Arguments first, then the options of the classes, then the verb's own.
+        first = [each for each in own if _is_argument(each)]
+        rest = [each for each in own if not _is_argument(each)]
+        parameters = [*first, *made, *rest]
+        with_dictionaries.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        with_dictionaries.__annotations__ = {each.name: each.annotation for each in parameters}
+        del with_dictionaries.__wrapped__
+        return with_dictionaries  # pyright: ignore[reportReturnType]
+
+    return decorate
+
+
+def given_options(kind: type[Value], values: Mapping[str, Any]) -> Options:
+    """Return settings from the command line, named by their options in messages.
+
+    Args:
+        kind: The configuration class.
+        values: What was given, by the names of its fields; None for what was not.
+    """
+    kept = given(values)
+    return Options(kept, {name: _named(kind, name) for name in kept})
+
+
+def _named(kind: type[Value], name: str) -> str:
+    option = option_of(kind.model_fields[name]) or name
+    return f"'{option.partition('/')[0]}'"
+
+
+def _options(kind: type[Value]) -> list[str]:
+    return [name for name, field in kind.model_fields.items() if option_of(field)]
+
+
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    marks = get_args(parameter.annotation)
+    return any(isinstance(mark, typer.models.ArgumentInfo) for mark in marks)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    flag = option_of(field)
+    assert flag is not None  # Only options come here.
+    text = field.description or ""
+    kind = _kind(field.annotation)
+    if get_origin(kind) is Literal:
+        # The class checks the choice, so that all faults of a command line are named at once.
+        choices = [str(each) for each in get_args(kind)]
+        return Annotated[
+            str | None,
+            typer.Option(
+                flag, help=text, metavar="|".join(choices), autocompletion=lambda: choices
+            ),
+        ]
+    metavar = "FILE" if kind is Path else None
+    return Annotated[kind | None, typer.Option(flag, help=text, metavar=metavar)]
+
+
+def _kind(annotation: Any) -> Any:
+    """Return what the command line reads for a field: texts, for what the class parses itself."""
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        (present,) = [each for each in get_args(annotation) if each is not type(None)]
+        return _kind(present)
+    if origin is Annotated:
+        return _kind(get_args(annotation)[0])
+    if origin is Literal:
+        return annotation
+    if origin in (tuple, list, dict):
+        return list[str]
+    if isinstance(annotation, type) and issubclass(annotation, Value):
+        return Path
+    return annotation

@@ -1,0 +1,43 @@
+"""``edgeecg devices``: which device profiles there are, and which of them is this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXTRA = "device"
+
+
+def devices(
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
+    ] = None,
+) -> None:
+    """List the device profiles, and say which one this machine is."""
+    import json
+
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from edgeecg.cli._console import emit_json, output
+    from edgeecg.cli._extensions import report_broken
+    from edgeecg.devices import catalogue
+
+    rows = catalogue()
+    emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
+    table = Table(title="Devices", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table.add_column("profile", no_wrap=True)
+    table.add_column("this machine", no_wrap=True)
+    table.add_column("meters")
+    for row in rows:
+        table.add_row(row.name, "yes" if row.here else "", ", ".join(row.meters) or "none")
+    console = output(json_path)
+    console.print(table)
+    for row in rows:
+        if row.reason is not None:
+            console.print(f"Not usable: '{row.name}'. {row.reason}", soft_wrap=True, markup=False)
+    report_broken("edgeecg.runtimes", console)
+    here = next((row.name for row in rows if row.here), None)
+    console.print("Next: edgeecg bench" if here else "Next: edgeecg bench --device PROFILE")

@@ -1,0 +1,346 @@
+"""Starting a compression run, going on with one, and running several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeecg.compression import pipeline
+from edgeecg.compression.job import Job, Watch
+from edgeecg.costs import measured
+from edgeecg.errors import UsageError
+from edgeecg.files import write_text
+from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
+from edgeecg.models._custom import CustomArchitecture
+from edgeecg.progress import ProgressCallback
+from edgeecg.runs import RUNS, RunFolder, new_run, newest_unfinished, trained
+from edgeecg.runs.config_file import read_options
+from edgeecg.runs.journal import Journal
+from edgeecg.runs.lock import locked
+from edgeecg.runs.options import Options, configured, keyword_options, refuse_changes
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CustomModule,
+    MeasuredCosts,
+    ModelCard,
+    TrainingConfig,
+)
+from edgeecg.training.start import DataCallback, Listeners, as_trained, load_records
+
+CustomCallback = Callable[[CustomModule], None]
+"""Called before the Python file of a resumed run is run."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that can be performed.
+
+    Attributes:
+        run: Its folder.
+        config: What is to happen in it.
+        custom: The custom module, where the configuration is of one.
+    """
+
+    run: RunFolder
+    config: CompressionConfig
+    custom: Architecture | None = None
+
+
+def compress(
+    model: str | None = None,
+    *,
+    budget: Mapping[str, float | str] | Sequence[str] = (),
+    guards: Sequence[str] = (),
+    name: str | None = None,
+    resume: bool = False,
+    config: Path | str | None = None,
+    on_step: Watch | None = None,
+    on_progress: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    **options: Any,
+) -> CompressionLog:
+    """Compress a model in a run folder.
+
+    Args:
+        model: Name of the architecture, or a custom module, ``"path/to/model.py:build"``; with
+            ``resume``, that of the run.
+        budget: What the compressed model may cost: ``{"energy": 0.2}``, ``{"size": "40kB"}``, or
+            texts as for ``--budget``.
+        guards: Validation scores that must hold: ``["S:recall>=0.5"]``.
+        name: Name of the folder under ``runs/``; None for the model's name and the time.
+        resume: Go on with the named, or the newest, unfinished run.
+        config: TOML file with settings; keyword arguments override it.
+        on_step: Called after every step, kept or rolled back.
+        on_progress: Called after every batch.
+        on_data: Called with the data set, once it is loaded.
+        **options: Fields of :class:`edgeecg.schema.CompressionConfig` and of its
+            :class:`edgeecg.schema.TrainingConfig`, e.g. ``method="l1"``, ``data="synthetic"``,
+            ``seed=1``; ``costs`` as the path of a bench report.
+
+    Returns:
+        The log of all steps; the models are in the run folder.
+
+    Raises:
+        UsageError: A setting is unknown, has a value that it cannot have or contradicts another; or
+            a budget is out of reach (the smallest reachable is named); nothing was written.
+        DataError: The records are missing or damaged.
+        EdgeECGError: Training diverged, or the disk is full; the last checkpoint is intact.
+    """
+    texts = (
+        [f"{kind}={value}" for kind, value in budget.items()]
+        if isinstance(budget, Mapping)
+        else list(budget)
+    )
+    asked = sorted_options({"model": model, "budgets": texts, "guards": list(guards), **options})
+    if config is not None:
+        asked = asked.over(read_options(Path(config), CompressionConfig))
+    plan = resumed(name, asked) if resume else started(name, asked)
+    arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
+    return perform(plan, f"edgeecg.compress({arguments})", on_step, Listeners(on_progress, on_data))
+
+
+def sorted_options(values: Mapping[str, Any]) -> Options:
+    """Return settings of a compression and of its training by the table that they belong to.
+
+    Raises:
+        UnknownNameError: There is no setting of this name.
+    """
+    outer = set(CompressionConfig.model_fields)
+    inner = {key: value for key, value in values.items() if key not in outer}
+    known = [*CompressionConfig.model_fields, *TrainingConfig.model_fields]
+    training = keyword_options(inner, known)
+    own = keyword_options({key: values[key] for key in values if key in outer}, known)
+    return nested(own, training)
+
+
+def nested(own: Options, training: Options) -> Options:
+    """Return the settings of a compression, with those of its training as a table in them."""
+    table = {"training": dict(training.values)} if training.values else {}
+    origins = {f"training.{key}": origin for key, origin in training.origins.items()}
+    return Options(table, origins).over(own)
+
+
+def started(name: str | None, options: Options) -> Plan:
+    """Check the settings and choose the run folder, which is not there yet.
+
+    Args:
+        name: Name of the run, or None.
+        options: The settings that were given; ``costs`` as the path of a bench report.
+
+    Raises:
+        UsageError: Settings contradict each other, the layer costs are another model's, or the name
+            is taken.
+        SchemaError: The report of layer costs is damaged.
+    """
+    config, custom = configuration(options)
+    run = new_run(name, config.training.model)
+    return Plan(run, pipeline.planned(config, custom), custom)
+
+
+def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:
+    """Return the configuration that settings amount to, and the custom module that they name.
+
+    Raises:
+        UsageError: Settings contradict each other, or the layer costs are another model's.
+        SchemaError: The report of layer costs is damaged.
+    """
+    _refuse_two_targets(options)
+    options, custom = _with_custom(options)
+    training = options.table("training")
+    if "start" in options:
+        card_path = trained(options.values["start"]).baseline_card
+        recipe = as_trained(ModelCard.from_json(card_path.read_bytes(), str(card_path)))
+        if training.values.get("model", recipe.model) != recipe.model:
+            raise UsageError(
+                f"'{options.values['start']}' is no model '{training.values['model']}'.",
+                f"The run that --start names has trained '{recipe.model}'.",
+                "Leave the model out, or name another run.",
+            )
+    else:
+        model = str(training.values.get("model", TrainingConfig().model))
+        recipe = architecture(model, custom).RECIPE
+    asked = configured(TrainingConfig, recipe, training)
+    found = architecture(asked.model, custom)
+    body = {**options.values, **_costs(options, found), "training": asked.model_dump(mode="json")}
+    return configured(
+        CompressionConfig, CompressionConfig(), Options(body, options.origins)
+    ), custom
+
+
+def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> Plan:
+    """Find an unfinished run and its configuration; settings given now must agree with it.
+
+    The peak rate of fine-tuning alone may change: a lower one is the remedy for a loss that is not
+    finite.
+
+    Args:
+        name: Name of the run; None for the newest that is unfinished.
+        options: The settings that were given.
+        on_custom: Called before the Python file of a custom module is run.
+
+    Raises:
+        UsageError: Another setting differs.
+        EdgeECGError: There is no unfinished run.
+    """
+    return _resumed(newest_unfinished(name), options, on_custom)
+
+
+def several_seeds(
+    name: str | None,
+    seeds: int,
+    options: Options,
+    resume: bool,
+    on_custom: CustomCallback | None = None,
+) -> list[Plan]:
+    """Return the runs NAME-0, NAME-1, ... of seeds 0, 1, ...; with ``resume``, also those begun.
+
+    Args:
+        name: What the runs are called before the number, or None.
+        seeds: How many.
+        options: The settings that were given.
+        resume: Go on with what is there.
+        on_custom: Called before the Python file of a custom module is run.
+
+    Raises:
+        UsageError: Settings contradict each other, or a name is taken.
+        EdgeECGError: There is nothing to resume.
+    """
+    training = options.table("training")
+    if "seed" in training:
+        raise UsageError(
+            f"{training.called('seed')} and '--seeds' contradict each other.",
+            "'--seeds 3' runs the seeds 0, 1 and 2.",
+            "Give one of them.",
+        )
+    if resume and name is None:
+        raise UsageError(
+            "'--seeds' with '--resume' needs the name of the runs.",
+            "Several runs belong together, and their names say which.",
+            "Give --name NAME for the runs NAME-0, NAME-1, and so on.",
+        )
+    stem = name or new_run(None, _model_name(options)).name
+    plans: list[Plan] = []
+    for seed in range(seeds):
+        folder = RunFolder(RUNS / f"{stem}-{seed}")
+        if resume and folder.config.is_file():
+            plans.append(_resumed(folder, options, on_custom))
+        elif resume and plans:
+            first = plans[0]
+            again = first.config.training.model_copy(update={"seed": seed})
+            config = first.config.model_copy(update={"training": again})
+            plans.append(Plan(folder, config, first.custom))
+        else:
+            seeded = Options({"training": {"seed": seed}}).over(options)
+            plans.append(started(folder.name, seeded))
+    return plans
+
+
+def perform(
+    plan: Plan, command: str, on_step: Watch | None = None, listeners: Listeners | None = None
+) -> CompressionLog:
+    """Run to the end; the log of a finished run is only read.
+
+    Args:
+        plan: The run.
+        command: What started it, for the journal.
+        on_step: Called after every step, kept or rolled back.
+        listeners: What else is called meanwhile.
+
+    Raises:
+        EdgeECGError: Something went wrong; what was finished is kept.
+    """
+    run = plan.run
+    if run.finished:
+        return CompressionLog.from_json(run.compression_log.read_bytes(), str(run.compression_log))
+    found = architecture(plan.config.training.model, plan.custom)
+    dataset = load_records(plan.config.training, found, listeners)
+    progress = None if listeners is None else listeners.on_progress
+    with locked(run):
+        return pipeline.compress(
+            Job(plan.config, dataset, run, command, progress, on_step, plan.custom)
+        )
+
+
+def _with_custom(options: Options) -> tuple[Options, CustomArchitecture | None]:
+    """Run the Python file that is given as the model, if one is."""
+    model = options.table("training").values.get("model")
+    if model is None or ":" not in str(model):
+        return options, None
+    custom = load_custom(str(model))
+    named = {
+        "custom": custom.origin.model_dump(mode="json"),
+        "training": {"model": custom.RECIPE.model},
+    }
+    return Options(named).over(options), custom
+
+
+def _model_name(options: Options) -> str:
+    given_model = str(options.table("training").values.get("model", TrainingConfig().model))
+    place, _, function = given_model.rpartition(":")
+    return f"{Path(place).stem}.{function}" if place else given_model
+
+
+def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> Plan:
+    config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
+    options, custom = _with_custom(options)
+    if config.custom is not None and custom is None:
+        if on_custom is not None:
+            on_custom(config.custom)
+        custom = load_custom(config.custom.file)
+    if config.custom and custom and custom.origin.sha256 != config.custom.sha256:
+        raise UsageError(
+            f"The run '{run.name}' cannot go on with another module.",
+            f"'{config.custom.file}' has changed since the run was started.",
+            "Put the old file back, or start a new run.",
+        )
+    _refuse_other_costs(run, config, options, architecture(config.training.model, custom))
+    kept = {key: value for key, value in options.values.items() if key != "costs"}
+    rate = float(kept.pop("finetune_rate", config.finetune_rate))
+    refuse_changes(run.name, config.training, Options(kept.pop("training", {})))
+    refuse_changes(run.name, config, Options(kept, options.origins))
+    if rate != config.finetune_rate and not run.finished:
+        Journal(run.events).write("finetune_rate", was=config.finetune_rate, now=rate)
+        changed = Options({"finetune_rate": rate}, options.origins)
+        config = configured(CompressionConfig, config, changed)
+        write_text(run.config, config.to_json())
+    return Plan(run, config, custom)
+
+
+def _costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:
+    """Return the measured layer costs as a field of a configuration, if they are given.
+
+    Raises:
+        UsageError: They are not those of this model's dense float32 file.
+        SchemaError: The report is damaged.
+    """
+    if "costs" not in options:
+        return {}
+    dense = layer_costs(build(of), of.INPUT_SHAPE)
+    return {"costs": measured.read(Path(options.values["costs"]), of.RECIPE.model, dense)}
+
+
+def _refuse_other_costs(
+    run: RunFolder, config: CompressionConfig, options: Options, of: Architecture
+) -> None:
+    if _costs(options, of).get("costs", config.costs) != config.costs:
+        started_with = "without any" if config.costs is None else "with those of another bench"
+        raise UsageError(
+            f"The run '{run.name}' cannot be resumed with other layer costs.",
+            f"It was started {started_with}, and '{options.values['costs']}' holds others.",
+            "Leave --costs out (the run keeps what it was started with), or start a new run.",
+        )
+
+
+def _refuse_two_targets(options: Options) -> None:
+    if not options.values.get("budgets"):
+        return
+    both = [key for key in ("sparsity", "steps") if key in options]
+    if both:
+        raise UsageError(
+            f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
+            "A budget says how far the model is compressed, and the steps follow from that.",
+            "Give one of them.",
+        )

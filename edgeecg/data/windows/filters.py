@@ -1,0 +1,112 @@
+"""Design of the causal filters on the workstation, and the filters at the speed of SciPy."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal as dsp
+
+from edgeecg.errors import DataError
+from edgeecg.schema import FilterCoefficients, Preprocessing
+from edgeecg.signal.filters import CausalFilter
+
+DEVICE_RATES_HZ = (100.0, 125.0, 128.0, 200.0, 250.0, 256.0, 360.0, 500.0, 512.0, 1000.0)
+"""Sampling rates of common ECG front ends and databases."""
+
+_HALF_WIDTH = 10
+"""Zero crossings of the resampler's sinc on each side, as in ``scipy.signal.resample_poly``."""
+
+_LARGEST_FACTOR = 2000
+
+
+def causal_filter(preprocessing: Preprocessing, record_fs_hz: float) -> CausalFilter:
+    """Return the filter of a preprocessing for records of a given rate, fast on long records.
+
+    Args:
+        preprocessing: Gives the output rate and the corner of the high-pass.
+        record_fs_hz: Sampling rate of the input.
+
+    Raises:
+        DataError: See :func:`design`.
+    """
+    return CausalFilter(design(preprocessing, record_fs_hz), scipy_section)
+
+
+def design(preprocessing: Preprocessing, record_fs_hz: float) -> FilterCoefficients:
+    """Compute the coefficients of the high-pass and the resampler.
+
+    Args:
+        preprocessing: Gives the output rate and the corner of the high-pass.
+        record_fs_hz: Sampling rate of the input.
+
+    Raises:
+        DataError: The record's rate is too low for the high-pass, or the two rates have no ratio
+            of small whole numbers.
+    """
+    ratio = _ratio(preprocessing.fs_hz, record_fs_hz)
+    highpass_hz = preprocessing.highpass_hz
+    sos = steady = None
+    if highpass_hz is not None:
+        if highpass_hz >= record_fs_hz / 2:
+            raise DataError(
+                f"A record sampled at {record_fs_hz} Hz cannot be filtered.",
+                f"The high-pass corner of {highpass_hz} Hz is not below half of it.",
+                "Choose a lower corner, or records with a higher rate.",
+            )
+        section = np.asarray(
+            dsp.butter(2, highpass_hz, "highpass", fs=record_fs_hz, output="sos"), np.float64
+        )
+        sos, steady = section[0].tolist(), dsp.sosfilt_zi(section)[0].tolist()
+    # A half length of a multiple of `down` makes the delay a whole number of output samples.
+    delay = 0 if ratio == 1 else math.ceil(_HALF_WIDTH * max(Fraction(1), ratio))
+    return FilterCoefficients(
+        record_fs_hz=record_fs_hz,
+        up=ratio.numerator,
+        down=ratio.denominator,
+        delay=delay,
+        highpass_sos=sos,
+        highpass_steady_state=steady,
+    )
+
+
+def for_devices(preprocessing: Preprocessing) -> tuple[FilterCoefficients, ...]:
+    """Return the coefficients for the rates of common devices, for a file's manifest.
+
+    Rates at which a signal needs no filter, or that do not fit, are left out.
+    """
+    found: list[FilterCoefficients] = []
+    for record_fs_hz in DEVICE_RATES_HZ:
+        if preprocessing.highpass_hz is None and record_fs_hz == preprocessing.fs_hz:
+            continue
+        try:
+            found.append(design(preprocessing, record_fs_hz))
+        except DataError:
+            continue
+    return tuple(found)
+
+
+def scipy_section(
+    sos: NDArray[np.float64], samples: NDArray[np.float64], state: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Run a second-order section with SciPy; see :class:`edgeecg.signal.filters.SectionFilter`."""
+    output, after = dsp.sosfilt(sos[None], samples, axis=1, zi=state[None])
+    return np.asarray(output, np.float64), np.asarray(after, np.float64)[0]
+
+
+def _ratio(fs_hz: float, record_fs_hz: float) -> Fraction:
+    """Return output rate over input rate in lowest terms.
+
+    Raises:
+        DataError: One of its terms is too large.
+    """
+    ratio = Fraction(str(fs_hz)) / Fraction(str(record_fs_hz))
+    if max(ratio.numerator, ratio.denominator) > _LARGEST_FACTOR:
+        raise DataError(
+            f"A record sampled at {record_fs_hz} Hz cannot be resampled to {fs_hz} Hz.",
+            f"The ratio in lowest terms is {ratio}; neither number may be above {_LARGEST_FACTOR}.",
+            "Choose a rate with a simpler ratio to the record's, such as 128 for 360.",
+        )
+    return ratio

@@ -1,0 +1,77 @@
+"""Exporting what a user names: a run, or the package's trained weights of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeecg import resources, runs
+from edgeecg.compression.dense import packaged
+from edgeecg.errors import UsageError
+from edgeecg.exporters._pipeline import OnLeftOut, export_run
+from edgeecg.models import architecture, load_custom
+from edgeecg.progress import ProgressCallback, ignore
+from edgeecg.runs import RunFolder
+from edgeecg.schema import Artifact, ModelCard
+from edgeecg.training.start import DataCallback, Listeners, as_trained, load_records
+
+
+def export(
+    run: str | None = None,
+    targets: Sequence[str] = ("tflite",),
+    *,
+    model: str | None = None,
+    custom: str | None = None,
+    on_progress: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    on_left_out: OnLeftOut | None = None,
+) -> list[Artifact]:
+    """Export the models of a run to each target, and check every file against PyTorch.
+
+    Args:
+        run: Name or path of a run; None for the newest.
+        targets: Names of targets, files of the folder ``export/``.
+        model: Name of a model whose trained weights come with the package, instead of a run.
+        custom: For a run of a custom module: its file and function, ``"path/to/model.py:build"``.
+        on_progress: Called with what is being done.
+        on_data: Called with the data set, once it is loaded.
+        on_left_out: Called with the error of a quantised baseline that is left out; without it, the
+            error is raised.
+
+    Returns:
+        The manifests of the files, which lie in the run folder under ``artifacts/``.
+
+    Raises:
+        UnknownNameError: There is no such target or model.
+        UsageError: Both a run and a model are named, or the run is of a custom module whose file
+            is not named.
+        ExportError: A conversion failed, or a file does not agree with PyTorch.
+        DataError: The records of the run are missing.
+    """
+    recipes = [resources.load_target(name) for name in dict.fromkeys(targets)]
+    folder = run_to_export(run, model)
+    described = folder.model_card if folder.finished else folder.baseline_card
+    card = ModelCard.from_json(described.read_bytes(), str(described))
+    module = None if custom is None else load_custom(custom)
+    found = architecture(card.name, module)
+    dataset = load_records(as_trained(card), found, Listeners(on_progress, on_data))
+    progress = on_progress or ignore
+    progress("loading the converters", 0, 1)
+    return export_run(folder, recipes, dataset, progress, on_left_out, module)
+
+
+def run_to_export(run: str | None, model: str | None) -> RunFolder:
+    """Return the folder of the models that are to be exported.
+
+    Raises:
+        UsageError: Both are named.
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    if model is None:
+        return runs.newest() if run is None else runs.exportable(run)
+    if run is not None:
+        raise UsageError(
+            f"Both the model '{model}' and the run '{run}' are named.",
+            "A model's name stands for the package's dense weights, --run for what a run made.",
+            "Give one of the two.",
+        )
+    return packaged(model)

@@ -1,0 +1,161 @@
+"""Configuration files: the settings of a verb as TOML, each with its description as a comment."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from edgeecg.errors import UsageError
+from edgeecg.runs.options import Options
+from edgeecg.schema import Value
+
+_WIDTH = 98
+
+
+def read_options(path: Path, kind: type[Value]) -> Options:
+    """Read the settings that a file gives.
+
+    Args:
+        path: A TOML file with settings of ``kind``; tables are nested configurations.
+        kind: The configuration class.
+
+    Raises:
+        UsageError: The file cannot be read or is not TOML; or a key is unknown or has a value of
+            the wrong type or out of range: names the key, the file and the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(
+            f"The configuration file '{path}' cannot be read.",
+            f"The operating system reports: {error.strerror}.",
+            "Give a file that 'edgeecg compress --print-config' wrote, or one like it.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"The configuration file '{path}' is not valid TOML.",
+            f"{error}.",
+            "Correct the file at the place named.",
+        ) from error
+    try:
+        kind.model_validate(document)
+    except ValidationError as error:
+        raise _refused(path, text, error) from error
+    origins = {
+        name: f"'{name}' ({path.name}, line {_line(text, name.split('.'))})"
+        for name in _dotted(document)
+    }
+    return Options(document, origins)
+
+
+def written(config: Value, title: str, commented: Collection[str] = ()) -> str:
+    """Return a configuration as TOML, each setting below its description.
+
+    A setting that is not set is commented out.
+
+    Args:
+        config: The values.
+        title: First line of the file.
+        commented: Names of settings that are commented out, as they contradict another.
+    """
+    return f"# {title}\n" + "".join(_table(config, "", commented))
+
+
+def _table(config: Value, prefix: str, commented: Collection[str] = ()) -> Iterator[str]:
+    fields = {name: field for name, field in type(config).model_fields.items()}
+    nested = {name for name in fields if isinstance(getattr(config, name), Value)}
+    for name in fields:
+        if name in nested:
+            continue
+        line = _line_of(name, getattr(config, name))
+        yield f"\n{_comment(fields[name])}{'# ' if name in commented else ''}{line}"
+    for name in fields:
+        if name in nested:
+            value: Value = getattr(config, name)
+            yield f"\n{_comment(fields[name])}[{prefix}{name}]\n"
+            yield from _table(value, f"{prefix}{name}.")
+
+
+def _comment(field: FieldInfo) -> str:
+    text = field.description or ""
+    choices = [json.dumps(each) for each in _choices(field.annotation)]
+    if choices:
+        text = f"{text} One of {', '.join(choices)}."
+    lines = textwrap.wrap(text.strip(), _WIDTH, break_on_hyphens=False)
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    from typing import Literal
+
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return ()
+
+
+def _line_of(name: str, value: object) -> str:
+    if value is None:
+        return f"# {name} =\n"
+    return f"{name} = {_toml(value)}\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, Value):
+        return json.dumps(str(value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _refused(path: Path, text: str, error: ValidationError) -> UsageError:
+    faults: list[str] = []
+    for fault in error.errors():
+        place = [str(part) for part in fault["loc"]]
+        said = "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        keys = [part for part in place if not part.isdigit()]
+        faults.append(f"line {_line(text, keys)}, '{'.'.join(place)}': {said}")
+    return UsageError(
+        f"The configuration file '{path}' does not fit.",
+        f"{'; '.join(faults)}.",
+        "Correct the keys named; 'edgeecg compress --print-config' shows all of them.",
+    )
+
+
+def _line(text: str, keys: list[str]) -> int:
+    """Return the 1-based line on which a key of a table is set, or the table's own."""
+    table: list[str] = []
+    nearest = 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        heading = re.fullmatch(r"\s*\[\s*([\w.\-\"]+)\s*\]\s*(#.*)?", line)
+        if heading:
+            table = heading[1].replace('"', "").split(".")
+            if table == keys[: len(table)]:
+                nearest = number
+            if table == keys:
+                return number
+            continue
+        found = re.match(r"\s*([\w.\-\"]+)\s*=", line)
+        if found:
+            name = [*table, *found[1].replace('"', "").split(".")]
+            if name == keys[: len(name)]:
+                return number
+    return nearest

@@ -1,0 +1,115 @@
+"""Settings that a user has given, on the command line, in a file or in a program, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from edgeecg.errors import SchemaError, UnknownNameError, UsageError
+from edgeecg.schema import Value
+
+_Config = TypeVar("_Config", bound=Value)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings that were given; all others keep their defaults.
+
+    Attributes:
+        values: The settings by their names in the configuration class, tables nested.
+        origins: Where each was given, for messages, by dotted name: ``"'--epochs'"``, or
+            ``"'epochs' (run.toml, line 3)"``.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    origins: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __contains__(self, key: str) -> bool:
+        """Whether a setting of the outermost table was given."""
+        return key in self.values
+
+    def table(self, key: str) -> Options:
+        """Return what was given for a nested table."""
+        start = f"{key}."
+        origins = {
+            name.removeprefix(start): origin
+            for name, origin in self.origins.items()
+            if name.startswith(start)
+        }
+        return Options(self.values.get(key, {}), origins)
+
+    def over(self, others: Options) -> Options:
+        """Return both, these in the place of the others where both give a setting."""
+        return Options(merged(others.values, self.values), {**others.origins, **self.origins})
+
+    def called(self, key: str) -> str:
+        """Return how a message names a setting."""
+        return self.origins.get(key, f"'{key}'")
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two nested tables as one; what ``above`` holds replaces what ``below`` holds."""
+    found = dict(below)
+    for key, value in above.items():
+        held = found.get(key)
+        if isinstance(held, Mapping) and isinstance(value, Mapping):
+            found[key] = merged(held, value)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            found[key] = value
+    return found
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are neither None nor an empty list."""
+    return {key: value for key, value in values.items() if value is not None and value != []}
+
+
+def keyword_options(values: Mapping[str, Any], known: Iterable[str]) -> Options:
+    """Return the settings that a program gave as keyword arguments.
+
+    Raises:
+        UnknownNameError: There is no setting of this name.
+    """
+    names = list(known)
+    for key in values:
+        if key not in names:
+            raise UnknownNameError("setting", key, names)
+    kept = given(values)
+    return Options(kept, {key: f"'{key}'" for key in kept})
+
+
+def configured(kind: type[_Config], defaults: Value, options: Options) -> _Config:
+    """Return a configuration: the defaults, with what was given in their place.
+
+    Raises:
+        UsageError: A setting has a value that it cannot have.
+    """
+    body = merged(defaults.model_dump(mode="json"), options.values)
+    try:
+        return kind.from_document({**body, "schema": kind.version}, source="The configuration")
+    except SchemaError as error:
+        raise UsageError("The options do not fit.", error.why, "See --help.") from error
+
+
+def refuse_changes(run: str, config: Value, options: Options) -> None:
+    """Refuse settings that differ from those that a run was started with.
+
+    Args:
+        run: Name of the run.
+        config: What it was started with.
+        options: What is given now.
+
+    Raises:
+        UsageError: They differ.
+    """
+    started = config.model_dump(mode="json")
+    wanted = configured(type(config), config, options).model_dump(mode="json")
+    changed = [key for key in options.values if started[key] != wanted[key]]
+    if changed:
+        raise UsageError(
+            f"The run '{run}' cannot be resumed with other options.",
+            "; ".join(f"{key} was {started[key]} and is now {wanted[key]}" for key in changed)
+            + ".",
+            "Leave these options out, or start a new run.",
+        )

@@ -1,0 +1,72 @@
+"""The difference of two models' scores, with a paired bootstrap interval over records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeecg.schema import Scores
+from edgeecg.statistics import bootstrap, confusion
+
+_FEWEST_RECORDS = 5
+
+
+@dataclass(frozen=True)
+class Change:
+    """Difference of two scores on the same beats or records.
+
+    Attributes:
+        value: Second minus first.
+        ci95: Paired bootstrap 95 % interval over records, or None.
+        reason: Why there is no interval, or None.
+    """
+
+    value: float
+    ci95: tuple[float, float] | None
+    reason: str | None = None
+
+    @property
+    def tie(self) -> bool | None:
+        """Whether the interval contains zero; None without an interval."""
+        return None if self.ci95 is None else self.ci95[0] <= 0 <= self.ci95[1]
+
+
+def macro_f1_change(before: Scores, after: Scores) -> Change:
+    """Return how much macro-F1 changed, with a paired bootstrap interval over records.
+
+    The same draws of records serve both models, because both were scored on the same beats.
+
+    Args:
+        before: Scores of the first model.
+        after: Scores of the second model on the same records.
+
+    Returns:
+        The difference; without an interval where the two were not scored on the same beats, or on
+        fewer than five records.
+    """
+    value = after.macro_f1 - before.macro_f1
+    if before.data != after.data or before.split != after.split or before.n != after.n:
+        return Change(value, None, "The two were not scored on the same beats.")
+    if before.records.keys() != after.records.keys():
+        return Change(value, None, "The two were not scored on the same records.")
+    if len(before.records) < _FEWEST_RECORDS:
+        return Change(value, None, f"Fewer than {_FEWEST_RECORDS} records are too few to resample.")
+    first, second = confusion.stacked(before), confusion.stacked(after)
+    if not np.array_equal(first.sum(axis=-1), second.sum(axis=-1)):
+        return Change(value, None, "The two were not scored on the same beats.")
+    draws = bootstrap.draw_counts(len(first))
+    resampled = [confusion.macro_f1(np.tensordot(draws, each, 1)) for each in (first, second)]
+    return Change(value, bootstrap.interval(resampled[1] - resampled[0]))
+
+
+def macro_auroc_change(before: Scores, after: Scores) -> Change | None:
+    """Return how much macro AUROC changed; None where one of the two has none.
+
+    There is no interval: the scores do not contain the outputs for single records, which a paired
+    bootstrap needs.
+    """
+    if before.macro_auroc is None or after.macro_auroc is None:
+        return None
+    reason = "The scores do not contain the outputs for single records."
+    return Change(after.macro_auroc - before.macro_auroc, None, reason)

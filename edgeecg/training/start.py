@@ -1,0 +1,183 @@
+"""Starting a training run, going on with one, and running it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeecg.data import DataRequest, Dataset, load_dataset
+from edgeecg.files import write_text
+from edgeecg.models import Architecture, architecture
+from edgeecg.progress import ProgressCallback, ignore
+from edgeecg.runs import RunFolder, new_run, newest_untrained
+from edgeecg.runs.config_file import read_options
+from edgeecg.runs.journal import Journal
+from edgeecg.runs.lock import locked
+from edgeecg.runs.options import (
+    Options,
+    configured,
+    keyword_options,
+    refuse_changes,
+)
+from edgeecg.schema import ModelCard, TrainingConfig
+from edgeecg.training import baseline, device
+from edgeecg.training.cards import make_card, save_model
+
+DataCallback = Callable[[Dataset], None]
+"""Called once with the data set, when the records are loaded."""
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """What a run calls while it works.
+
+    Attributes:
+        on_progress: Called after every batch and every record.
+        on_data: Called with the data set, once it is loaded.
+    """
+
+    on_progress: ProgressCallback | None = None
+    on_data: DataCallback | None = None
+
+
+def train(
+    model: str | None = None,
+    *,
+    name: str | None = None,
+    resume: bool = False,
+    config: Path | str | None = None,
+    on_progress: ProgressCallback | None = None,
+    on_data: DataCallback | None = None,
+    **options: Any,
+) -> ModelCard:
+    """Train a dense model in a run folder.
+
+    Args:
+        model: Name of the architecture; with ``resume``, that of the run.
+        name: Name of the folder under ``runs/``; None for the model's name and the time.
+        resume: Go on with the named, or the newest, unfinished run.
+        config: TOML file with settings; keyword arguments override it.
+        on_progress: Called after every batch.
+        on_data: Called with the data set, once it is loaded.
+        **options: Fields of :class:`edgeecg.schema.TrainingConfig`, e.g. ``data="synthetic"``,
+            ``epochs=2``, ``seed=1``.
+
+    Returns:
+        The card of the trained model; its files are in the run folder.
+
+    Raises:
+        UsageError: A setting is unknown or has a value that it cannot have, or the name is taken.
+        DataError: The records are missing or damaged.
+        EdgeECGError: The loss is not finite, or the disk is full; the last checkpoint is intact.
+    """
+    asked = keyword_options({"model": model, **options}, TrainingConfig.model_fields)
+    if config is not None:
+        asked = asked.over(read_options(Path(config), TrainingConfig))
+    run, settings = resumed(name, asked) if resume else started(name, asked)
+    arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
+    command = f"edgeecg.train({arguments})"
+    return perform(run, settings, command, Listeners(on_progress, on_data))
+
+
+def started(name: str | None, options: Options) -> tuple[RunFolder, TrainingConfig]:
+    """Check the settings and choose the run folder, which is not there yet.
+
+    Raises:
+        UsageError: A setting has a value that it cannot have, or the name is taken.
+    """
+    config = configuration(options)
+    return new_run(name, config.model), config
+
+
+def configuration(options: Options) -> TrainingConfig:
+    """Return the configuration that settings amount to: the model's recipe, with these in it.
+
+    Raises:
+        UsageError: A setting has a value that it cannot have.
+    """
+    model = str(options.values.get("model", TrainingConfig().model))
+    return configured(TrainingConfig, architecture(model).RECIPE, options)
+
+
+def resumed(name: str | None, options: Options) -> tuple[RunFolder, TrainingConfig]:
+    """Find an unfinished run and its configuration; settings given now must agree with it.
+
+    Raises:
+        UsageError: A setting differs.
+        EdgeECGError: There is no unfinished run.
+    """
+    run = newest_untrained(name)
+    config = TrainingConfig.from_json(run.training.read_bytes(), source=str(run.training))
+    refuse_changes(run.name, config, options)
+    return run, config
+
+
+def perform(
+    run: RunFolder, config: TrainingConfig, command: str, listeners: Listeners
+) -> ModelCard:
+    """Train to the end, and write the model and its card into the run folder.
+
+    Args:
+        run: The folder; training goes on from a checkpoint in it.
+        config: What is to be done.
+        command: What started it, for the journal.
+        listeners: What is called meanwhile.
+
+    Raises:
+        EdgeECGError: Something went wrong; the last checkpoint is intact.
+    """
+    progress = listeners.on_progress or ignore
+    dataset = load_records(config, architecture(config.model), listeners)
+    with locked(run):
+        if device.is_main_process() and not run.training.is_file():
+            write_text(run.training, config.to_json())
+            Journal(run.events).write("train", command=command)
+        trained = baseline.train(dataset, config, run.baseline_checkpoint, progress)
+        progress("scoring", 0, 1)
+        card = make_card(trained.model, "baseline", config, dataset, trained.epochs)
+        if device.is_main_process():
+            save_model(trained.model, card, run.baseline_weights, run.baseline_card)
+            run.baseline_checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def load_records(
+    config: TrainingConfig, of: Architecture, listeners: Listeners | None = None
+) -> Dataset:
+    """Load the records that a model is trained on.
+
+    Args:
+        config: Which records, and how they become windows.
+        of: The architecture: whether it classifies beats or records.
+        listeners: What is called meanwhile.
+
+    Raises:
+        DataError: They are missing, damaged, or not what the model needs.
+    """
+    told = listeners or Listeners()
+    progress = told.on_progress or ignore
+    dataset = load_dataset(
+        DataRequest(
+            source=config.data,
+            task=of.TASK,
+            preprocessing=config.preprocessing,
+            class_map=config.class_map,
+            leads=config.leads,
+            min_likelihood=config.min_likelihood,
+        ),
+        on_record=lambda done, total: progress("reading records", done, total),
+    )
+    if told.on_data is not None:
+        told.on_data(dataset)
+    return dataset
+
+
+def as_trained(card: ModelCard) -> TrainingConfig:
+    """Return how a model was trained, with the records it found and how it made windows of them.
+
+    A configuration may leave the records open, and then what is found depends on the machine.
+    """
+    found = {"data": card.training.data or card.data.source, "preprocessing": card.preprocessing}
+    return card.training.model_copy(update=found)
