@@ -50,7 +50,7 @@ def _ratio(value: float | None) -> str:
 
 
 def _table(head: str, rows: list[str], notes: str, document: Document) -> str:
-    """Return a table, what has to be known of it, and its pedigree."""
+    """Return a table, what has to be known of it, and its provenance."""
     first, *others = head.split(" | ")
     rule = "|".join(["", "---", *["--:"] * len(others), ""])
     revisions = sorted({each for row in document["rows"] for each in row["git_revisions"]})

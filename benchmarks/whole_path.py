@@ -50,7 +50,7 @@ def journal_seconds(run: RunFolder) -> float:
     return (last - first).total_seconds()
 
 
-def walk(seed: int) -> RunFolder:
+def run_all(seed: int) -> RunFolder:
     """Compress unless that is done, then export, bench and report; times go to seconds.json."""
     run = RunFolder(ROOT / "runs" / f"whole-path-{seed}")
     notes = run.path / "seconds.json"
@@ -117,7 +117,7 @@ def gather(seed: int, run: RunFolder) -> dict[str, Any]:
 
 def main() -> None:
     """RunState the path for every seed and write the result."""
-    seeds = [gather(seed, walk(seed)) for seed in SEEDS]
+    seeds = [gather(seed, run_all(seed)) for seed in SEEDS]
     keys = ("accuracy", "macro_f1", "size_bytes", "proxy_ideal", "proxy_executed", "latency_ratio")
     summary = [
         {

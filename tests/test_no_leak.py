@@ -127,8 +127,8 @@ def compressed(dataset: Dataset, config: CompressionConfig, run: RunFolder) -> R
         return make_card(model, role, config, dataset, *rest, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        for room in (compression, dense):
-            patch.setattr(room, "make_card", final_score)
+        for module in (compression, dense):
+            patch.setattr(module, "make_card", final_score)
         compression.compress(compression.Job(config, sealed(dataset), run, "compress"))
     return run
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from edgeecg.costs import proxy, tflite_file
+from edgeecg.costs import number_types, onnx_file, proxy, tflite_file
 from edgeecg.costs.counting import count
+from edgeecg.costs.input_shapes import Input, Shapes, concrete
 from edgeecg.costs.layers import UncountableError
+from edgeecg.costs.number_types import NumberTypes
 from edgeecg.errors import ArtifactError, EdgeECGError, MissingDependencyError
 from edgeecg.files import sha256
 from edgeecg.runtimes import Runtime, Session, for_file
@@ -16,15 +18,13 @@ from edgeecg.schema import (
     Artifact,
     ArtifactRef,
     CostTotals,
+    DataFile,
     DType,
     Format,
     LayerCost,
     Proxy,
     ProxyCoefficients,
 )
-
-# Operations that only a quantised ONNX graph contains.
-_QUANTISED_ONNX = (b"DequantizeLinear", b"QLinearConv", b"ConvInteger", b"MatMulInteger")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class ModelFile:
         path: The file.
         runtime: The runtime that runs it.
         sha256: Hash of the file.
+        data_files: Files beside it that hold its weights.
+        inputs: Its inputs.
+        shapes: Shapes of its inputs during the measurement.
+        types: Types of its weights and activations.
         layers: Costs counted from the file, or None when they cannot be counted.
         uncounted: Why ``layers`` is None, or None.
     """
@@ -42,18 +46,29 @@ class ModelFile:
     path: Path
     runtime: Runtime
     sha256: str
+    data_files: tuple[DataFile, ...]
+    inputs: tuple[Input, ...]
+    shapes: Shapes
+    types: NumberTypes
     layers: tuple[LayerCost, ...] | None
     uncounted: str | None
 
+    @property
+    def batch(self) -> int:
+        """Number of windows of one run: the length of the first axis of the first input."""
+        shape = next(iter(self.shapes.values()), ())
+        return shape[0] if len(shape) > 1 else 1
 
-def examine(path: Path) -> ModelFile:
+
+def examine(path: Path, shapes: Shapes | None = None) -> ModelFile:
     """Check a file and count its costs, before native code loads it.
 
     Args:
         path: The file.
+        shapes: Shapes of its inputs that have free axes.
 
     Raises:
-        UsageError: No runtime runs files of this suffix.
+        UsageError: No runtime runs files of this suffix, or the shape of an input is unknown.
         EdgeECGError: There is no such file.
         ArtifactError: The file is corrupt, or is not the one that the manifest beside it describes.
     """
@@ -66,11 +81,47 @@ def examine(path: Path) -> ModelFile:
         )
     digest = sha256(path)
     _check_hash(_manifest_beside(path), digest, path)
+    inputs, types, data_files = _structure(path)
+    found = concrete(path, inputs, shapes or {})
     try:
-        return ModelFile(path, runtime, digest, count(path), None)
-    except (UncountableError, MissingDependencyError) as error:
+        layers, uncounted = count(path, found), None
+    except UncountableError as error:
+        layers, uncounted = None, f"The MACs cannot be counted. {error.why}"
+    except MissingDependencyError as error:
         # On a device, which lacks the package onnx, the manifest has what the exporter counted.
-        return ModelFile(path, runtime, digest, None, f"{error.what} {error.why}")
+        layers, uncounted = None, f"{error.what} {error.why}"
+    return ModelFile(
+        path=path,
+        runtime=runtime,
+        sha256=digest,
+        data_files=data_files,
+        inputs=inputs,
+        shapes=found,
+        types=types,
+        layers=layers,
+        uncounted=uncounted,
+    )
+
+
+def _structure(path: Path) -> tuple[tuple[Input, ...], NumberTypes, tuple[DataFile, ...]]:
+    """Return inputs, number types and data files, read without a runtime or another package."""
+    if path.suffix == ".onnx":
+        graph = onnx_file.read(path)
+        files = onnx_file.data_files(path, graph)
+        described = tuple(
+            DataFile(file=each.name, sha256=sha256(each), size_bytes=each.stat().st_size)
+            for each in files
+        )
+        return graph.inputs, number_types.of_onnx(graph), described
+    tflite = tflite_file.read(path)
+    inputs = tuple(
+        Input(
+            tensor.name,
+            tuple("" if axis in tensor.free else size for axis, size in enumerate(tensor.shape)),
+        )
+        for tensor in tflite.inputs
+    )
+    return inputs, number_types.of_tflite(tflite), ()
 
 
 def read_manifest(file: ModelFile, session: Session) -> Artifact | None:
@@ -101,38 +152,49 @@ def reference(file: ModelFile, manifest: Artifact | None) -> ArtifactRef:
         sha256=file.sha256,
         format=cast(Format, file.runtime.FORMAT),
         dtype=_dtype(file, manifest),
-        size_bytes=file.path.stat().st_size,
+        activation_dtype=file.types.activations,
+        size_bytes=file.path.stat().st_size + sum(each.size_bytes for each in file.data_files),
+        data_files=file.data_files,
         manifest=manifest,
     )
 
 
+def costs(file: ModelFile, manifest: Artifact | None) -> CostTotals | None:
+    """Return the counted costs of a file, or None when neither file nor manifest has them.
+
+    Args:
+        file: The file.
+        manifest: Its manifest, or None for a foreign file.
+    """
+    layers = file.layers
+    if layers is None and manifest is not None:
+        layers = manifest.layers
+    return None if layers is None else proxy.totals(layers)
+
+
 def relative_proxy(
-    file: ModelFile, manifest: Artifact | None, coefficients: ProxyCoefficients
-) -> tuple[Proxy, CostTotals | None]:
+    file: ModelFile,
+    manifest: Artifact | None,
+    coefficients: ProxyCoefficients,
+    baseline: CostTotals | None = None,
+) -> Proxy:
     """Return the proxy of a file, relative to that of its baseline.
 
     Args:
         file: The file.
         manifest: Its manifest, which holds the baseline's costs; None for a foreign file.
         coefficients: The device's coefficients.
+        baseline: Costs of the baseline; those in the manifest when None.
 
     Returns:
-        The proxy, with a reason for what is None, and the costs it was computed from.
+        The proxy, with a reason for what is None.
     """
-    layers = file.layers
-    if layers is None and manifest is not None:
-        layers = manifest.layers
-    if layers is None:
-        missing = Proxy(
-            ideal=None, executed=None, macs=None, weight_bytes=None, reason=file.uncounted
-        )
-        return missing, None
-    costs = proxy.totals(layers)
-    return proxy.relative(costs, _baseline_costs(manifest), coefficients), costs
-
-
-def _baseline_costs(manifest: Artifact | None) -> CostTotals | None:
-    return None if manifest is None or manifest.baseline is None else manifest.baseline.costs
+    counted = costs(file, manifest)
+    if counted is None:
+        return Proxy(ideal=None, executed=None, macs=None, weight_bytes=None, reason=file.uncounted)
+    if baseline is None and manifest is not None and manifest.baseline is not None:
+        baseline = manifest.baseline.costs
+    return proxy.relative(counted, baseline, coefficients)
 
 
 def _manifest_beside(path: Path) -> Artifact | None:
@@ -153,19 +215,14 @@ def _check_hash(beside: Artifact | None, digest: str, path: Path) -> None:
 
 
 def _dtype(file: ModelFile, manifest: Artifact | None) -> DType:
-    """Return the type most MACs run in; without a count, the type of the weights in the file."""
+    """Return the type of the weights.
+
+    For a ``.tflite`` file it is the type of the weights that are multiplied most often. A ``.onnx``
+    file is treated alike whether or not the package onnx, which counts it, is installed.
+    """
+    if file.path.suffix == ".onnx":
+        return file.types.weights
     if file.layers is not None and any(layer.macs for layer in file.layers):
         by_type = proxy.totals(file.layers).macs
         return max(by_type, key=lambda dtype: by_type[dtype])
-    if manifest is not None:
-        return manifest.dtype
-    if file.runtime.FORMAT == "tflite":
-        types = [
-            tensor.type
-            for operator in tflite_file.read(file.path).operators
-            for tensor in operator.inputs
-            if tensor is not None and tensor.constant and len(tensor.shape) > 1
-        ]
-        return "int8" if any(kind in ("INT8", "UINT8", "INT4") for kind in types) else "float32"
-    content = file.path.read_bytes()
-    return "int8" if any(name in content for name in _QUANTISED_ONNX) else "float32"
+    return file.types.weights if manifest is None else manifest.dtype

@@ -1,9 +1,9 @@
 """Peak memory of a separate process that loads and runs one file.
 
-``python -m edgeecg.benchmark.memory FILE THREADS`` is that process. It runs before the measurement,
-so that a file that crashes the native runtime crashes only this process. The peak is VmHWM of
-``/proc/self/status``, which psutil does not read. ``ru_maxrss`` would start at the size of the
-parent process, because it survives ``exec``.
+``python -m edgeecg.benchmark.memory FILE THREADS [SHAPES]`` is that process. It runs before the
+measurement, so that a file that crashes the native runtime crashes only this process. The peak is
+VmHWM of ``/proc/self/status``, which psutil does not read. ``ru_maxrss`` would start at the size of
+the parent process, because it survives ``exec``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from edgeecg import runtimes
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.errors import ArtifactError, EdgeECGError
 
 _STATUS = Path("/proc/self/status")
@@ -22,19 +23,20 @@ _RUNS = 10
 _TIMEOUT_S = 300
 
 
-def main(path: Path, threads: int) -> int:
+def main(path: Path, threads: int, shapes: Shapes | None = None) -> int:
     """Load and run a file, print its memory as JSON, and return the exit status.
 
     Args:
         path: The file.
         threads: Number of threads of the runtime.
+        shapes: Shapes of the inputs.
     """
     try:
         runtime = runtimes.for_file(path)
         runtime.version()
         earlier, before = _status_bytes("VmHWM"), _status_bytes("VmRSS")
         _reset_peak()
-        session = runtime.load(path, threads)
+        session = runtime.load(path, threads, shapes=shapes)
         for _ in range(_RUNS):
             session.invoke()
         after = _status_bytes("VmHWM")
@@ -52,12 +54,13 @@ def main(path: Path, threads: int) -> int:
     return 0
 
 
-def probe(path: Path, threads: int) -> tuple[int, int] | None:
+def probe(path: Path, threads: int, shapes: Shapes | None = None) -> tuple[int, int] | None:
     """Run a file in a separate process.
 
     Args:
         path: The file.
         threads: Number of threads of the runtime.
+        shapes: Shapes of the inputs.
 
     Returns:
         Peak resident bytes of that process, and by how much they exceed those before the file was
@@ -68,6 +71,8 @@ def probe(path: Path, threads: int) -> tuple[int, int] | None:
         EdgeECGError: The process gives no answer.
     """
     command = [sys.executable, "-m", "edgeecg.benchmark.memory", str(path), str(threads)]
+    if shapes is not None:
+        command.append(json.dumps(dict(shapes)))
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
@@ -122,4 +127,5 @@ def _reset_peak() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    given = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), {n: tuple(s) for n, s in given.items()}))

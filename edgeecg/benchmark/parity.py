@@ -32,13 +32,13 @@ def check(path: Path, session: Session, task: Task = "beats") -> Parity:
     Raises:
         ArtifactError: The probe set is damaged or does not fit the file.
     """
+    if session.input_shape[0] != 1:
+        batch = session.input_shape[0]
+        return _unchecked(f"The batch is {batch}, and a probe set has single windows.")
     beside = probe_path(path)
     if not beside.is_file():
-        return Parity(
-            n=None,
-            max_abs_diff=None,
-            label_agreement=None,
-            reason=f"There is no probe set ({beside.name}) beside the file.",
+        return _unchecked(
+            "There is no probe set beside the file; 'edgeecg export' writes one (STEM.probe.npz)."
         )
     x, expected = _load(beside)
     if x.shape[1:] != session.input_shape[1:]:
@@ -75,6 +75,10 @@ def compare(
         max_abs_diff=float(difference.max()),
         label_agreement=float(same.mean()),
     )
+
+
+def _unchecked(reason: str) -> Parity:
+    return Parity(n=None, max_abs_diff=None, label_agreement=None, reason=reason)
 
 
 def _load(beside: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

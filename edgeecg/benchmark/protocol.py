@@ -2,97 +2,62 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeecg import resources
 from edgeecg._version import __version__
-from edgeecg.benchmark import artifacts, breakdown, latency, layers, memory, meter_choice, parity
+from edgeecg.benchmark import (
+    artifacts,
+    breakdown,
+    conditions,
+    file_steps,
+    latency,
+    layers,
+    meter_choice,
+)
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.latency import Stopwatch
+from edgeecg.benchmark.file_steps import LoadedFile, Setup, Steps
+from edgeecg.costs.input_shapes import contradiction
 from edgeecg.devices import detection
-from edgeecg.errors import UsageError
+from edgeecg.errors import UnknownNameError, UsageError
 from edgeecg.progress import ProgressCallback
-from edgeecg.runtimes import Profile, Session
+from edgeecg.runtimes import Profile
 from edgeecg.schema import (
-    Artifact,
-    ArtifactRef,
     BenchReport,
     BenchResult,
+    CostTotals,
     DeviceInfo,
-    DeviceProfile,
     DType,
     Energy,
     Latency,
-    Memory,
-    Parity,
-    Suite,
 )
 
 _ROUNDS = 5
 _TOO_SHORT = "Every operation is shorter than the resolution of the profiler's clock."
 
 
-@dataclass
-class _Steps:
-    """Counts the steps of a measurement and reports them.
+@dataclass(frozen=True)
+class _Common:
+    """What the results of all files have in common.
 
     Attributes:
-        total: Number of steps.
-        on_step: Called at the start of each step.
-        done: Number of steps that were started.
+        device: The machine.
+        cpu: The processor that the thread was bound to, or None.
+        kernels: The reference kernels of every format.
+        baseline: Costs of the baseline that the user named, or None.
     """
 
-    total: int
-    on_step: ProgressCallback | None
-    done: int = 0
-
-    def start(self, what: str) -> None:
-        """Report the start of the next step."""
-        if self.on_step is not None:
-            self.on_step(what, self.done, self.total)
-        self.done += 1
-
-
-@dataclass(frozen=True)
-class _Setup:
-    """What is the same for all files of one measurement.
-
-    Attributes:
-        config: What was asked for.
-        suite: Number and length of the measurements.
-        profile: The device.
-        clock: The source of time.
-        steps: The progress.
-    """
-
-    config: BenchConfig
-    suite: Suite
-    profile: DeviceProfile
-    clock: Clock
-    steps: _Steps
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """One loaded file, and what is known of it before it is timed."""
-
-    file: ModelFile
-    manifest: Artifact | None
-    reference: ArtifactRef
-    watch: Stopwatch
-    memory: Memory
-    parity: Parity
+    device: DeviceInfo
+    cpu: int | None
+    kernels: Mapping[str, ReferenceKernels]
+    baseline: CostTotals | None
 
 
 @dataclass(frozen=True)
@@ -119,82 +84,129 @@ def measure(
 
     Args:
         files: Exported files. A file that is given twice is measured once.
-        config: How to measure; the defaults when None.
+        config: How to measure; the defaults when None. Its baseline is measured, too.
         command: The command line, for the report.
         on_step: Called at the start of each step with what is done, how many steps are finished
             and how many there are.
         clock: The source of time; the machine's clock when None.
 
     Returns:
-        One result per file, in the order of ``files``.
+        One result per file, in the order of ``files``; a baseline that is not among them is first.
 
     Raises:
-        UsageError: No file was given, no runtime runs a file, the device is not recognised, or the
-            rate cannot be kept.
-        UnknownNameError: There is no such device profile, suite or meter.
+        UsageError: No file was given, no runtime runs a file, the shape of an input is unknown, the
+            device is not recognised, the baseline cannot be used, or the rate cannot be kept.
+        UnknownNameError: There is no such device profile, suite, meter or input.
         ArtifactError: A file is corrupt, or is not the one its manifest describes.
         MeterError: The meter that was asked for by name does not work.
         EdgeECGError: A file does not exist.
     """
     config = config or BenchConfig()
-    if not files:
-        raise UsageError(
-            "There is nothing to measure.", "No file was given.", "Give at least one exported file."
-        )
     suite = resources.load_suite(config.suite)
     profile = resources.load_device(config.device) if config.device else detection.detect()
     meter_choice.check(config.meter)
-    examined = [artifacts.examine(path) for path in dict.fromkeys(files)]
-    steps = _Steps(len(examined) * (4 + _ROUNDS + (config.rate_hz is not None)), on_step)
-    setup = _Setup(config, suite, profile, clock or Clock(), steps)
+    examined = [artifacts.examine(path, config.shapes) for path in _paths(files, config)]
+    _check_shapes(examined, config)
+    baseline = _baseline_costs(examined, config)
+    steps = Steps(len(examined) * (4 + _ROUNDS + (config.rate_hz is not None)), on_step)
+    setup = Setup(config, suite, profile, clock or Clock(), steps)
     with latency.undisturbed(config.threads) as cpu:
         before = detection.state(cpu)
-        loaded = [_load(file, setup) for file in examined]
+        loaded = [file_steps.load(file, setup) for file in examined]
         _time(loaded, setup)
-        profiles = [_profile(each, setup) for each in loaded]
+        profiles = [file_steps.profile(each, setup) for each in loaded]
         kernels = _reference_kernels(loaded, setup)
-        duty_cycles = [_duty_cycle(each, setup, cpu) for each in loaded]
-        energies = [_energy(each, setup) for each in loaded]
+        duty_cycles = [file_steps.duty_cycle(each, setup, cpu) for each in loaded]
+        energies = [file_steps.energy(each, setup) for each in loaded]
         after = detection.state(cpu)
+    common = _Common(detection.describe(profile, before, after), cpu, kernels, baseline)
     measured = map(_Measured, profiles, duty_cycles, energies)
-    here = detection.describe(profile, before, after)
+    results = tuple(
+        _result(each, found, setup, common) for each, found in zip(loaded, measured, strict=True)
+    )
     return BenchReport(
-        results=tuple(
-            _result(each, found, setup, here, kernels, cpu)
-            for each, found in zip(loaded, measured, strict=True)
-        ),
+        results=results,
         suite=suite,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         edgeecg_version=__version__,
+        baseline=None if config.baseline is None else str(config.baseline),
+        warnings=conditions.warnings(common.device, results),
     )
 
 
-def _result(
-    loaded: _Loaded,
-    measured: _Measured,
-    setup: _Setup,
-    device: DeviceInfo,
-    kernels: dict[str, ReferenceKernels],
-    cpu: int | None,
-) -> BenchResult:
-    timed = loaded.watch.latency(setup.config.threads, cpu)
+def _paths(files: Sequence[Path], config: BenchConfig) -> list[Path]:
+    """Return the files to measure, each once, with the baseline."""
+    if not files:
+        raise UsageError(
+            "There is nothing to measure.", "No file was given.", "Give at least one exported file."
+        )
+    found = list(dict.fromkeys(files))
+    baseline = config.baseline
+    if baseline is not None and not any(_same(path, baseline) for path in found):
+        found.insert(0, baseline)
+    return found
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.absolute() == other.absolute()
+
+
+def _check_shapes(examined: list[ModelFile], config: BenchConfig) -> None:
+    """Refuse shapes of inputs that no file has, or that have another shape in all files."""
+    found = [(file, each) for file in examined for each in file.inputs]
+    for name, shape in config.shapes.items():
+        of_name = [(file, each) for file, each in found if each.name == name]
+        if not of_name:
+            raise UnknownNameError("input", name, {each.name for _, each in found})
+        if not any(file.shapes[name] == shape for file, _ in of_name):
+            file, fixed = of_name[0]
+            raise contradiction(file.path, fixed, shape)
+
+
+def _baseline_costs(examined: list[ModelFile], config: BenchConfig) -> CostTotals | None:
+    """Return the costs of the baseline that the user named, or None."""
+    if config.baseline is None:
+        return None
+    file = next(each for each in examined if _same(each.path, config.baseline))
+    costs = artifacts.costs(file, None)
+    if costs is None:
+        raise UsageError(
+            f"'{config.baseline}' cannot be the baseline.",
+            file.uncounted or "Its operations cannot be counted.",
+            "Name a file whose operations can be counted, or leave --baseline out.",
+        )
+    for other in examined:
+        if other.batch != file.batch:
+            raise UsageError(
+                f"'{config.baseline}' cannot be the baseline.",
+                f"It runs on {file.batch} windows at a time, and '{other.path}' on {other.batch}.",
+                "Name a baseline with the same batch, or leave --baseline out.",
+            )
+    return costs
+
+
+def _result(loaded: LoadedFile, measured: _Measured, setup: Setup, common: _Common) -> BenchResult:
+    file, manifest, reference = loaded.file, loaded.manifest, loaded.reference
+    timed = loaded.watch.latency(setup.config.threads, common.cpu)
     operations, profiled_s = layers.normalised(measured.profile, timed.p50_s)
-    proxy, costs = artifacts.relative_proxy(
-        loaded.file, loaded.manifest, setup.profile.coefficients
-    )
-    reference = loaded.reference
+    costs = artifacts.costs(file, manifest)
     return BenchResult(
         artifact=reference,
-        device=device,
-        runtime=loaded.file.runtime.version(),
+        device=common.device,
+        runtime=file.runtime.version(),
+        input_shape=loaded.watch.session.input_shape,
+        p50_per_window_s=timed.p50_s / file.batch,
         latency=timed,
         duty_cycle=measured.duty_cycle,
         breakdown=breakdown.split(
-            timed.p50_s, costs.macs if costs else None, reference.dtype, kernels[reference.format]
+            timed.p50_s,
+            costs.macs if costs else None,
+            reference.dtype,
+            common.kernels[reference.format],
         ),
         energy=measured.energy,
-        proxy=proxy,
+        proxy=artifacts.relative_proxy(file, manifest, setup.profile.coefficients, common.baseline),
         memory=loaded.memory,
         parity=loaded.parity,
         layers=operations,
@@ -203,36 +215,7 @@ def _result(
     )
 
 
-def _load(file: ModelFile, setup: _Setup) -> _Loaded:
-    setup.steps.start(f"{file.path.name}: memory")
-    used = memory.probe(file.path, setup.config.threads)
-    session = file.runtime.load(file.path, setup.config.threads)
-    watch = Stopwatch(session, setup.clock)
-    watch.first()
-    setup.steps.start(f"{file.path.name}: parity")
-    manifest = artifacts.read_manifest(file, session)
-    agreement = parity.check(file.path, session, manifest.task if manifest else "beats")
-    if agreement.n is None:
-        # The probe set would have left its last window as input; without one it is all zeros.
-        session.run(_noise(session))
-    return _Loaded(
-        file=file,
-        manifest=manifest,
-        reference=artifacts.reference(file, manifest),
-        watch=watch,
-        memory=Memory(peak_rss_bytes=None, reason="The system has no /proc/self/status.")
-        if used is None
-        else Memory(peak_rss_bytes=used[0], model_rss_bytes=used[1]),
-        parity=agreement,
-    )
-
-
-def _noise(session: Session) -> NDArray[np.float32]:
-    """Return a random input, because some operations are faster on zeros than on real data."""
-    return np.random.default_rng(0).standard_normal(session.input_shape, np.float32)
-
-
-def _time(loaded: list[_Loaded], setup: _Setup) -> None:
+def _time(loaded: list[LoadedFile], setup: Setup) -> None:
     suite = setup.suite
     for turn in range(_ROUNDS):
         for each in loaded:
@@ -244,13 +227,7 @@ def _time(loaded: list[_Loaded], setup: _Setup) -> None:
             each.watch.collect(math.ceil(suite.min_runs / _ROUNDS), suite.min_seconds / _ROUNDS)
 
 
-def _profile(loaded: _Loaded, setup: _Setup) -> Profile:
-    setup.steps.start(f"{loaded.file.path.name}: layers")
-    x, runs = _noise(loaded.watch.session), min(setup.suite.min_runs, layers.RUNS)
-    return loaded.file.runtime.profile(loaded.file.path, x, setup.config.threads, runs)
-
-
-def _reference_kernels(loaded: list[_Loaded], setup: _Setup) -> dict[str, ReferenceKernels]:
+def _reference_kernels(loaded: list[LoadedFile], setup: Setup) -> dict[str, ReferenceKernels]:
     """Measure the reference kernels once per format, in every type that its files multiply in."""
     runtimes = {each.file.runtime.FORMAT: each.file.runtime for each in loaded}
     wanted: dict[str, set[DType]] = {name: set() for name in runtimes}
@@ -264,23 +241,3 @@ def _reference_kernels(loaded: list[_Loaded], setup: _Setup) -> dict[str, Refere
         name: breakdown.reference_kernels(runtime, wanted[name], setup.config.threads, setup.clock)
         for name, runtime in runtimes.items()
     }
-
-
-def _duty_cycle(loaded: _Loaded, setup: _Setup, cpu: int | None) -> tuple[Latency, ...]:
-    file, config = loaded.file, setup.config
-    if config.rate_hz is None:
-        return ()
-    setup.steps.start(f"{file.path.name}: at {config.rate_hz:g} per second")
-    measured: list[Latency] = []
-    for spin in (True, False) if file.runtime.SPIN_SWITCH else (None,):
-        load = functools.partial(file.runtime.load, file.path, config.threads, spin)
-        watch, cpu_s = latency.at_rate(load, config.rate_hz, setup.suite, setup.clock)
-        measured.append(watch.latency(config.threads, cpu, config.rate_hz, spin, cpu_s))
-    return tuple(measured)
-
-
-def _energy(loaded: _Loaded, setup: _Setup) -> Energy:
-    setup.steps.start(f"{loaded.file.path.name}: energy")
-    return meter_choice.measure(
-        loaded.watch.session.invoke, setup.config.meter, setup.profile, setup.suite, setup.clock
-    )

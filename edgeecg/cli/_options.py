@@ -16,6 +16,16 @@ from edgeecg.runs.options import Options, given
 from edgeecg.schema import Value
 from edgeecg.schema.options import option_of
 
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="TOML file with settings; options override it.")
+]
+"""The option of verbs with a configuration class that names a file."""
+
+PrintConfig = Annotated[
+    bool, typer.Option("--print-config", help="Print the settings as TOML, explained, and exit.")
+]
+"""The option of verbs with a configuration class that prints the settings."""
+
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.cli._options import given_options, with_options
+from edgeecg.cli._options import ConfigFile, PrintConfig, given_options, with_options
 
 EXTRA = "device"
 
@@ -24,14 +24,8 @@ def bench(
     run: Annotated[
         str | None, typer.Option(metavar="NAME", help="Run whose artifacts are measured.")
     ] = None,
-    config_path: Annotated[
-        Path | None,
-        typer.Option("--config", help="TOML file with settings; options override it."),
-    ] = None,
-    print_config: Annotated[
-        bool,
-        typer.Option("--print-config", help="Print the settings as TOML, explained, and exit."),
-    ] = False,
+    config_path: ConfigFile = None,
+    print_config: PrintConfig = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the report; - is standard output.")
     ] = None,
@@ -66,11 +60,13 @@ def bench(
     for path in stored:
         here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         console.print(f"Kept in {here}", soft_wrap=True, markup=False)
-    console.print(_next(json_path, bool(stored)), soft_wrap=True)
+    exported = any(result.artifact.manifest is not None for result in report.results)
+    if exported:
+        console.print(_next(json_path, bool(stored)), soft_wrap=True)
 
 
 def _next(json_path: Path | None, stored: bool) -> str:
-    """Return the last line: the command that follows, here or where the run folder is."""
+    """Return the last line: the command that follows for files that edgeecg exported."""
     if stored:
         return "Next: edgeecg report"
     if json_path is None or json_path == Path("-"):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edgeecg.cli._options import given_options, with_options
+from edgeecg.cli._options import ConfigFile, PrintConfig, given_options, with_options
 from edgeecg.schema import CompressionConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgeecg.compression.start import Plan
+    from edgeecg.compression.start import RunPlan
     from edgeecg.schema import CompressionLog, CustomModule
 
 EXTRA = "compress"
@@ -40,14 +40,8 @@ def compress(
         bool, typer.Option("--resume", help="Go on with the named, or the newest, unfinished run.")
     ] = False,
     reading: Annotated[Literal["target", "protect"] | None, typer.Option(hidden=True)] = None,
-    config_path: Annotated[
-        Path | None,
-        typer.Option("--config", help="TOML file with settings; options override it."),
-    ] = None,
-    print_config: Annotated[
-        bool,
-        typer.Option("--print-config", help="Print the settings as TOML, explained, and exit."),
-    ] = False,
+    config_path: ConfigFile = None,
+    print_config: PrintConfig = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write compression.json there too; - is stdout.")
     ] = None,
@@ -89,7 +83,7 @@ def _announce(custom: CustomModule) -> None:
     errors().print(f"Running {custom.file}, as when the run was started.", soft_wrap=True)
 
 
-def _perform(plan: Plan, console: Console) -> CompressionLog:
+def _perform(plan: RunPlan, console: Console) -> CompressionLog:
     """Run to the end, showing the steps as they come; a finished run is only shown again."""
     from edgeecg.cli._compression_table import StepTable, live, show
     from edgeecg.cli._console import command_line, shown
@@ -117,7 +111,7 @@ def _perform(plan: Plan, console: Console) -> CompressionLog:
     return log
 
 
-def _perform_all(plans: list[Plan], console: Console) -> str:
+def _perform_all(plans: list[RunPlan], console: Console) -> str:
     """Run one after the other, show what the seeds have in common; return the logs as JSON."""
     from edgeecg.cli._compression_table import show_seeds
     from edgeecg.schema import ModelCard

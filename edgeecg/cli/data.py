@@ -31,9 +31,14 @@ def fetch(
         Literal["100", "500"], typer.Option(help="PTB-XL: 500 also brings the 500 Hz records.")
     ] = "100",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write what was done; - is standard output.")
+    ] = None,
 ) -> None:
     """Download a database, each file checked; a stopped download continues where it was."""
-    from edgeecg.cli._console import output, progress, shown
+    import json
+
+    from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.data import download, sources
     from edgeecg.data.locations import place
     from edgeecg.errors import UnknownNameError
@@ -41,7 +46,7 @@ def fetch(
     source = sources.find(name)
     if source.DOWNLOAD is None:
         raise UnknownNameError("database to download", name, sources.downloadable())
-    console = output(None)
+    console = output(json_path)
     transport = download.over_http()
     target = folder or place(name)
     planned = download.plan(source.DOWNLOAD, target, int(rate), transport)
@@ -60,6 +65,15 @@ def fetch(
             planned, transport, lambda done, total: show(f"downloading {name}", done, total)
         )
     count = planned.present + len(planned.missing)
+    document = {
+        "schema": "edgeecg.download/1",
+        "name": name,
+        "folder": str(target),
+        "files": count,
+        "downloaded": len(planned.missing),
+        "licence": source.LICENCE,
+    }
+    emit_json(json_path, json.dumps(document, indent=1) + "\n")
     console.print(f"{count:,} files are in '{target}', each checked.", soft_wrap=True)
     console.print(f"Next: edgeecg data info {folder or name}", soft_wrap=True)
 
@@ -110,9 +124,14 @@ def show(
     out: Annotated[
         Path | None, typer.Option(help="Picture to write, .png, .svg or .pdf; RECORD.png.")
     ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write what was drawn; - is standard output.")
+    ] = None,
 ) -> None:
     """Draw a record on ECG paper, with its beats and their classes, or with its twelve leads."""
-    from edgeecg.cli._console import output
+    import json
+
+    from edgeecg.cli._console import emit_json, output
     from edgeecg.data import inventory
     from edgeecg.data.records import picture, reader
 
@@ -126,7 +145,18 @@ def show(
         figure = _beats(path, header, chosen, class_map, (start, seconds))
     target = out or Path(f"{Path(record).name}.png")
     picture.save(figure, target)
-    console = output(None)
+    document = {
+        "schema": "edgeecg.picture/1",
+        "record": header.name,
+        "folder": str(path),
+        "leads": list(header.leads),
+        "fs_hz": header.fs_hz,
+        "length_s": header.length / header.fs_hz,
+        "annotated": header.annotated,
+        "picture": str(target),
+    }
+    emit_json(json_path, json.dumps(document, indent=1) + "\n")
+    console = output(json_path)
     console.print(f"Picture: {target}", soft_wrap=True, markup=False)
     console.print(f"Next: edgeecg data info {source or path}", soft_wrap=True, markup=False)
 

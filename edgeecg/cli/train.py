@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeecg.cli._options import given_options, with_options
+from edgeecg.cli._options import ConfigFile, PrintConfig, given_options, with_options
 from edgeecg.schema import TrainingConfig
 
 EXTRA = "compress"
@@ -22,14 +22,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the named, or the newest, unfinished run.")
     ] = False,
-    config_path: Annotated[
-        Path | None,
-        typer.Option("--config", help="TOML file with settings; options override it."),
-    ] = None,
-    print_config: Annotated[
-        bool,
-        typer.Option("--print-config", help="Print the settings as TOML, explained, and exit."),
-    ] = False,
+    config_path: ConfigFile = None,
+    print_config: PrintConfig = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the model card there too; - is stdout.")
     ] = None,

@@ -19,8 +19,8 @@ from edgeecg.compression.run_state import RunState
 from edgeecg.compression.steps import Try, copied, objective_of, take
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
-from edgeecg.models import Architecture, architecture, build
-from edgeecg.pruning.traceable import check_traceable
+from edgeecg.models import Architecture, architecture, build, is_builtin
+from edgeecg.pruning.traceable import check_traceable, check_weights
 from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, check_quantizable
 from edgeecg.runs.journal import Journal
 from edgeecg.schema import (
@@ -102,8 +102,9 @@ def _checked(config: CompressionConfig, of: Architecture) -> Goal | None:
     dense = build(of)
     budget.check_costs(dense, of, config)
     if config.structure == "none":
+        check_weights(dense, of)
         return None
-    if config.custom is not None:
+    if not is_builtin(of):
         check_traceable(dense, of, config)
     return budget.goal(dense, of, config)
 

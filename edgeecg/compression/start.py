@@ -35,7 +35,7 @@ CustomCallback = Callable[[CustomModule], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A run that can be performed.
 
     Attributes:
@@ -123,7 +123,7 @@ def nested(own: Options, training: Options) -> Options:
     return Options(table, origins).over(own)
 
 
-def started(name: str | None, options: Options) -> Plan:
+def started(name: str | None, options: Options) -> RunPlan:
     """Check the settings and choose the run folder, which is not there yet.
 
     Args:
@@ -137,7 +137,7 @@ def started(name: str | None, options: Options) -> Plan:
     """
     config, custom = configuration(options)
     run = new_run(name, config.training.model)
-    return Plan(run, pipeline.planned(config, custom), custom)
+    return RunPlan(run, pipeline.planned(config, custom), custom)
 
 
 def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:
@@ -170,7 +170,7 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     ), custom
 
 
-def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> Plan:
+def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> RunPlan:
     """Find an unfinished run and its configuration; settings given now must agree with it.
 
     The peak rate of fine-tuning alone may change: a lower one is the remedy for a loss that is not
@@ -194,7 +194,7 @@ def several_seeds(
     options: Options,
     resume: bool,
     on_custom: CustomCallback | None = None,
-) -> list[Plan]:
+) -> list[RunPlan]:
     """Return the runs NAME-0, NAME-1, ... of seeds 0, 1, ...; with ``resume``, also those begun.
 
     Args:
@@ -222,7 +222,7 @@ def several_seeds(
             "Give --name NAME for the runs NAME-0, NAME-1, and so on.",
         )
     stem = name or new_run(None, _model_name(options)).name
-    plans: list[Plan] = []
+    plans: list[RunPlan] = []
     for seed in range(seeds):
         folder = RunFolder(RUNS / f"{stem}-{seed}")
         if resume and folder.config.is_file():
@@ -231,7 +231,7 @@ def several_seeds(
             first = plans[0]
             again = first.config.training.model_copy(update={"seed": seed})
             config = first.config.model_copy(update={"training": again})
-            plans.append(Plan(folder, config, first.custom))
+            plans.append(RunPlan(folder, config, first.custom))
         else:
             seeded = Options({"training": {"seed": seed}}).over(options)
             plans.append(started(folder.name, seeded))
@@ -239,7 +239,7 @@ def several_seeds(
 
 
 def perform(
-    plan: Plan, command: str, on_step: Watch | None = None, listeners: Listeners | None = None
+    plan: RunPlan, command: str, on_step: Watch | None = None, listeners: Listeners | None = None
 ) -> CompressionLog:
     """Run to the end; the log of a finished run is only read.
 
@@ -283,7 +283,7 @@ def _model_name(options: Options) -> str:
     return f"{Path(place).stem}.{function}" if place else given_model
 
 
-def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> Plan:
+def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> RunPlan:
     config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
     options, custom = _with_custom(options)
     if config.custom is not None and custom is None:
@@ -306,7 +306,7 @@ def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None)
         changed = Options({"finetune_rate": rate}, options.origins)
         config = configured(CompressionConfig, config, changed)
         write_text(run.config, config.to_json())
-    return Plan(run, config, custom)
+    return RunPlan(run, config, custom)
 
 
 def _costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:

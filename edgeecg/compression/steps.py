@@ -125,7 +125,11 @@ def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tupl
     As in training, what is kept is the running mean of the weights.
     """
     config, training = job.config, job.config.training
-    kept = masks.nonzero_masks(model) if config.structure == "none" else {}
+    kept = (
+        masks.nonzero_masks(model, job.architecture.INPUT_SHAPE)
+        if config.structure == "none"
+        else {}
+    )
     averaged = running_mean(model, training.average)
 
     def after_update() -> None:

@@ -28,6 +28,22 @@ _MAX_PASSES = 10
 _Array = NDArray[np.generic]
 
 
+def check(model: onnx.ModelProto) -> None:
+    """Check a model, whose outputs may lack a shape: runtimes do not need it, but the checker does.
+
+    Raises:
+        onnx.checker.ValidationError: The model is not valid.
+    """
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for value in copy.graph.output:
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
+    onnx.checker.check_model(copy)
+
+
 def fix_inputs(path: Path, graph: onnx.GraphProto, shapes: Shapes) -> None:
     """Set the shapes of the inputs, and remove those of other tensors that depend on free axes.
 
@@ -134,7 +150,11 @@ def _computed(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> 
             value = whole[limits.get("start", 0) : limits.get("end")]
         elif node.op_type in _ARITHMETIC and all(name in known for name in inputs):
             feeds = {name: known[name] for name in inputs}
-            computed: Any = ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
+            try:
+                computed: Any = ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
+            except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+                # The node is not valid; its output keeps an unknown value.
+                continue
             value = np.asarray(computed[0])
         else:
             continue

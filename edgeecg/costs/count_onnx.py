@@ -98,7 +98,7 @@ def _load(path: Path, shapes: Shapes | None) -> onnx.ModelProto:
         raise MissingDependencyError("onnx", "export", "counting a .onnx file") from error
     try:
         model = onnx.load(path)
-        onnx.checker.check_model(model)
+        _onnx_shapes.check(model)
         if model.functions:
             model = inline_local_functions(model)
         _onnx_shapes.fix_inputs(path, model.graph, shapes or {})

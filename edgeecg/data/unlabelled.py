@@ -16,7 +16,7 @@ from edgeecg.data.records.beat_classes import BEAT_SYMBOLS
 from edgeecg.data.records.listing import record_names
 from edgeecg.data.records.reader import Record
 from edgeecg.data.sources._folder import has_ptbxl_layout
-from edgeecg.data.windows.beats import SHORT, beat_windows, is_short
+from edgeecg.data.windows.beats import SHORT, beat_windows, is_short, peaks_for
 from edgeecg.data.windows.filters import causal_filter
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
@@ -87,7 +87,7 @@ def load(
         return _nothing(record, preprocessing, SHORT)
     if annotated:
         is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
-        beats, peaks = record.samples[is_beat], "annotations"
+        beats, peaks = peaks_for(record, record.samples[is_beat], preprocessing), "annotations"
     else:
         beats, peaks = detect(record), "xqrs"
     made = beat_windows(record, beats, preprocessing)

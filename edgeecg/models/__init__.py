@@ -19,7 +19,15 @@ from edgeecg import plugins
 from edgeecg.errors import ArtifactError, PluginError, UnknownNameError, UsageError
 from edgeecg.files import sha256
 from edgeecg.models._attention import EncoderBlock, PositionEncoding, SelfAttention
-from edgeecg.models._counting import layer_costs, matrices, nonzero_parameters, parameters
+from edgeecg.models._counting import (
+    CountedLayer,
+    count_layers,
+    layer_costs,
+    matrices,
+    nonzero_parameters,
+    parameters,
+    weighted_layers,
+)
 from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
 
@@ -27,6 +35,7 @@ __all__ = [
     "Architecture",
     "AttentionPooling",
     "Blocks",
+    "CountedLayer",
     "EncoderBlock",
     "PositionEncoding",
     "SelfAttention",
@@ -34,6 +43,8 @@ __all__ = [
     "architecture",
     "build",
     "catalogue",
+    "count_layers",
+    "is_builtin",
     "layer_costs",
     "load",
     "load_custom",
@@ -43,6 +54,7 @@ __all__ = [
     "nonzero_parameters",
     "parameters",
     "shipped",
+    "weighted_layers",
 ]
 
 if TYPE_CHECKING:
@@ -121,6 +133,11 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
     if name not in names():
         raise UnknownNameError("model", name, names())
     return cast(Architecture, plugins.load(__name__, name))
+
+
+def is_builtin(of: Architecture) -> bool:
+    """Whether an architecture is a file of this folder, whose pruning is covered by tests."""
+    return getattr(of, "__name__", "").startswith(f"{__name__}.")
 
 
 def build(model: str | Architecture, widths: Widths | None = None) -> nn.Module:

@@ -107,6 +107,28 @@ def count_layers(model: nn.Module, sample_shape: tuple[int, int]) -> list[Counte
     return list(counter.layers.values())
 
 
+def weighted_layers(
+    model: nn.Module, sample_shape: tuple[int, int]
+) -> list[tuple[LayerCost, tuple[str, ...]]]:
+    """Return the layers that multiply by weights, each with the names of these weights.
+
+    A weight that several layers multiply by belongs to the first of them. Parameters that are only
+    added, such as biases and position encodings, are no weights.
+
+    Args:
+        model: Any module that maps ``(batch, leads, samples)`` to logits.
+        sample_shape: ``(leads, samples)``.
+    """
+    found: list[tuple[LayerCost, tuple[str, ...]]] = []
+    seen: set[str] = set()
+    for layer in count_layers(model, sample_shape):
+        weights = tuple(name for name in layer.weights if name not in seen)
+        seen.update(weights)
+        if weights:
+            found.append((_cost(model, layer), weights))
+    return found
+
+
 class _Counter:
     """Counts calls of layers through forward hooks."""
 

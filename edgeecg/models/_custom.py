@@ -13,17 +13,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from edgeecg.errors import ArtifactError, UsageError
 from edgeecg.files import sha256
 from edgeecg.models import Blocks, Widths, _recipes, cnn1d
+from edgeecg.models._layer_widths import layer_widths, resize_layer
+from edgeecg.models._supported import check_supported
 from edgeecg.schema import CustomModule, Task
 
 _LAYERS = "AddmmBackward", "ConvolutionBackward", "MmBackward", "BmmBackward"
@@ -55,6 +58,7 @@ class CustomArchitecture:
         Raises:
             UsageError: It does not return a module, or the module does not map windows to logits.
         """
+        _check_constants(name, constants)
         self._name = name
         self.origin = origin
         self._make = make
@@ -68,8 +72,11 @@ class CustomArchitecture:
         self.RECIPE = recipe.model_copy(update={"model": name})
         model = self._made().eval()
         logits = self._logits(model)
+        check_supported(name, model, self.INPUT_SHAPE)
         # One value per position, as attention scores are, is spread over all channels.
-        single = tuple(name for name, layer in model.named_modules() if _sizes(layer)[1:2] == (1,))
+        single = tuple(
+            name for name, layer in model.named_modules() if layer_widths(layer)[1:2] == (1,)
+        )
         self.FIXED = tuple(dict.fromkeys((*_producers(model, logits), *single)))
         self.WIDTHS = self.widths(model)
         self.BLOCKS: Blocks = {}
@@ -86,7 +93,7 @@ class CustomArchitecture:
         model = self._made()
         try:
             for name, values in widths.items():
-                _resize(model.get_submodule(name), values)
+                resize_layer(model.get_submodule(name), values)
         except (AttributeError, ValueError) as error:
             raise ArtifactError(
                 f"The widths do not fit the module '{self._name}'.",
@@ -97,17 +104,29 @@ class CustomArchitecture:
 
     def widths(self, model: nn.Module) -> dict[str, tuple[int, ...]]:
         """Return the present widths of each layer, by its name."""
-        found = {name: _sizes(module) for name, module in model.named_modules()}
+        found = {name: layer_widths(module) for name, module in model.named_modules()}
         return {name: sizes for name, sizes in found.items() if sizes}
 
     def _made(self) -> nn.Module:
-        made = self._make()
+        try:
+            made = self._make()
+        except Exception as error:  # The user's code may raise anything.
+            raise UsageError(
+                f"'{self._name}' makes no model.",
+                f"Called without arguments, it raised {type(error).__name__}: {error}.",
+                "Correct the function: it takes no arguments and returns a module.",
+            ) from error
         if not isinstance(made, nn.Module):
             raise UsageError(
                 f"'{self._name}' makes no model.",
                 f"A torch.nn.Module was expected, a {type(made).__name__} came.",
                 "Let the function return a module for windows (batch, leads, samples).",
             )
+        if any(is_lazy(parameter) for parameter in made.parameters()):
+            # Lazy layers get their shapes, and become ordinary ones, at the first call.
+            with torch.no_grad():
+                self._logits(made.eval())
+            made.train()
         return made
 
     def _logits(self, model: nn.Module) -> Tensor:
@@ -192,52 +211,42 @@ def _run(path: Path, digest: str) -> ModuleType:
     return module
 
 
-def _sizes(layer: nn.Module) -> tuple[int, ...]:
-    """Return the widths of one layer; nothing for a kind that has none, or none that is known."""
-    if isinstance(layer, nn.Conv1d):
-        return layer.in_channels, layer.out_channels, layer.groups
-    if isinstance(layer, nn.Linear):
-        return layer.in_features, layer.out_features
-    if isinstance(layer, nn.LSTM):
-        return layer.input_size, layer.hidden_size
-    if isinstance(layer, nn.BatchNorm1d):
-        return (layer.num_features,)
-    if isinstance(layer, nn.LayerNorm):
-        return tuple(layer.normalized_shape)
-    return ()
+def _check_constants(name: str, constants: dict[str, Any]) -> None:
+    """Check the types of the constants in the user's file.
+
+    Raises:
+        UsageError: One of them has another type.
+    """
+    shape, classes = constants.get("INPUT_SHAPE"), constants.get("CLASSES")
+    expected = {
+        "INPUT_SHAPE": (
+            "two positive integers (leads, samples)",
+            shape is None or _is_shape(shape),
+        ),
+        "CLASSES": ("different names, as many as logits", classes is None or _are_names(classes)),
+        "TASK": ("'beats' or 'records'", constants.get("TASK") in (None, *get_args(Task))),
+    }
+    for constant, (wanted, fits) in expected.items():
+        if not fits:
+            raise UsageError(
+                f"{constant} of the module '{name}' cannot be used.",
+                f"It should be {wanted}, and is {constants[constant]!r}.",
+                f"Correct {constant} in its file, or leave it out.",
+            )
 
 
-def _resize(layer: nn.Module, sizes: tuple[int, ...]) -> None:
-    """Give a layer other widths, in place, with fresh weights; all else about it stays."""
-    if sizes == _sizes(layer):
-        return
-    fresh: nn.Module
-    if isinstance(layer, nn.Conv1d):
-        before, after, groups = sizes
-        fresh = nn.Conv1d(
-            before, after, layer.kernel_size[0], layer.stride[0], cast(Any, layer.padding),
-            layer.dilation[0], groups, _biased(layer), cast(Any, layer.padding_mode),
-        )  # fmt: skip
-    elif isinstance(layer, nn.Linear):
-        fresh = nn.Linear(*sizes, bias=_biased(layer))
-    elif isinstance(layer, nn.LSTM):
-        fresh = nn.LSTM(
-            *sizes, layer.num_layers, layer.bias, layer.batch_first, layer.dropout,
-            layer.bidirectional,
-        )  # fmt: skip
-    elif isinstance(layer, nn.BatchNorm1d):
-        fresh = nn.BatchNorm1d(
-            sizes[0], layer.eps, layer.momentum, layer.affine, layer.track_running_stats
-        )
-    elif isinstance(layer, nn.LayerNorm):
-        fresh = nn.LayerNorm(list(sizes), layer.eps, layer.elementwise_affine, bias=_biased(layer))
-    else:
-        raise ValueError(f"a {type(layer).__name__} has no widths")
-    layer.__dict__.update(fresh.__dict__)
+def _is_shape(value: object) -> bool:
+    if not isinstance(value, (tuple, list)):
+        return False
+    numbers = cast(Sequence[object], value)
+    return len(numbers) == 2 and all(isinstance(each, int) and each > 0 for each in numbers)
 
 
-def _biased(layer: nn.Module) -> bool:
-    return any(name == "bias" for name, _ in layer.named_parameters(recurse=False))
+def _are_names(value: object) -> bool:
+    if not isinstance(value, (tuple, list)):
+        return False
+    names = cast(Sequence[object], value)
+    return bool(names) and len(set(names)) == len(names) and all(isinstance(n, str) for n in names)
 
 
 def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
@@ -252,13 +261,14 @@ def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
     def weights(node: Any) -> None:
         variable = getattr(node, "variable", None)
         if variable is not None:
-            found[names[id(variable)].rpartition(".")[0]] = None
+            if id(variable) in names:
+                found[names[id(variable)].rpartition(".")[0]] = None
         elif node.name().startswith(_AROUND_WEIGHTS):
             for before, _ in node.next_functions:
                 if before is not None:
                     weights(before)
 
-    def walk(node: Any) -> None:
+    def visit(node: Any) -> None:
         if node is None or node in seen:
             return
         seen.add(node)
@@ -269,7 +279,7 @@ def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
                 weights(before)
         if len(found) == here:
             for before in following:
-                walk(before)
+                visit(before)
 
-    walk(logits.grad_fn)
+    visit(logits.grad_fn)
     return tuple(found)

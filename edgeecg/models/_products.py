@@ -14,6 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+_VECTOR_PRODUCTS = {torch.ops.aten.mv: 0, torch.ops.aten.addmv: 1, torch.ops.aten.dot: 0}
+"""Products with a vector, which the registry lacks, and the position of their first factor."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -21,9 +24,9 @@ class Product:
 
     Attributes:
         macs: Its multiply-accumulates.
-        weights: Names of the parameters among its factors.
-        computed_weights: Whether a factor depends on parameters and not on the model's input, but is
-            no parameter itself, e.g. a normalised weight.
+        weights: Names of the parameters among its factors, biases left out.
+        computed_weights: Whether a factor is computed from parameters and not from the model's
+            input, e.g. a normalised weight.
         moved: Values of activations read and written.
     """
 
@@ -36,8 +39,8 @@ class Product:
 class ProductCounter(TorchDispatchMode):
     """Calls back for every matrix product and convolution that is executed while it is active.
 
-    The formulas are those of :class:`torch.utils.flop_counter.FlopCounterMode`, which counts 2 FLOPs
-    for a multiply-accumulate.
+    The formulas are those of :class:`torch.utils.flop_counter.FlopCounterMode`, which counts 2
+    FLOPs for a multiply-accumulate.
     """
 
     def __init__(self, model: nn.Module, x: Tensor, on_product: Callable[[Product], None]) -> None:
@@ -49,15 +52,14 @@ class ProductCounter(TorchDispatchMode):
             on_product: Called for every product.
         """
         super().__init__()
-        self._parameters = {
-            parameter.untyped_storage().data_ptr(): name
+        self._weights = {
+            _storage(parameter): name
             for name, parameter in model.named_parameters()
+            if parameter.ndim > 1
         }
-        self._constants = {
-            buffer.untyped_storage().data_ptr(): name for name, buffer in model.named_buffers()
-        }
-        # Activations are kept, so that their storages are not reused for something else.
-        self._activations = {x.untyped_storage().data_ptr(): x}
+        # Tensors are kept, so that their storages are not reused for something else.
+        self._activations = {_storage(x): x}
+        self._computed: dict[int, Tensor] = {_storage(each): each for each in model.parameters()}
         self._on_product = on_product
 
     def __torch_dispatch__(
@@ -69,8 +71,8 @@ class ProductCounter(TorchDispatchMode):
     ) -> Any:
         """Execute one operation of PyTorch and report it if it is a product."""
         kwargs = kwargs or {}
-        counted = func.overloadpacket in flop_registry
-        if not counted:
+        operation = func.overloadpacket
+        if operation not in flop_registry and operation not in _VECTOR_PRODUCTS:
             with self:
                 decomposed = func.decompose(*args, **kwargs)
             if decomposed is not NotImplemented:
@@ -78,35 +80,35 @@ class ProductCounter(TorchDispatchMode):
         output = func(*args, **kwargs)
         factors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         results = [each for each in tree_leaves(output) if isinstance(each, Tensor)]
-        if any(self._is_activation(each) for each in factors):
-            self._activations.update({e.untyped_storage().data_ptr(): e for e in results})
-        if counted:
-            flops = int(flop_registry[func.overloadpacket](*args, **kwargs, out_val=output))
-            self._on_product(self._product(flops, factors, results))
+        if any(_storage(each) in self._activations for each in factors):
+            self._activations.update({_storage(each): each for each in results})
+        elif any(_storage(each) in self._computed for each in factors):
+            self._computed.update({_storage(each): each for each in results})
+        if operation in flop_registry:
+            macs = int(flop_registry[operation](*args, **kwargs, out_val=output)) // 2
+            self._on_product(self._product(macs, factors, results))
+        elif operation in _VECTOR_PRODUCTS:
+            macs = args[_VECTOR_PRODUCTS[operation]].numel()
+            self._on_product(self._product(macs, factors, results))
         return output
 
-    def _product(self, flops: int, factors: Sequence[Tensor], results: Sequence[Tensor]) -> Product:
-        pointers = [each.untyped_storage().data_ptr() for each in factors]
-        weights = dict.fromkeys(self._parameters[p] for p in pointers if p in self._parameters)
-        # A bias is added and not multiplied; only matrices and kernels are factors.
-        unknown = [
+    def _product(self, macs: int, factors: Sequence[Tensor], results: Sequence[Tensor]) -> Product:
+        # A bias is added and not multiplied: only matrices and kernels are factors.
+        matrices = [each for each in factors if each.ndim > 1]
+        weights = [self._weights[_storage(e)] for e in matrices if _storage(e) in self._weights]
+        computed = [
             each
-            for each, pointer in zip(factors, pointers, strict=True)
-            if each.ndim > 1
-            and pointer not in self._parameters
-            and pointer not in self._constants
-            and not self._is_activation(each)
+            for each in matrices
+            if _storage(each) in self._computed and _storage(each) not in self._weights
         ]
-        moved = [each for each in factors if self._is_activation(each)]
-        return Product(
-            flops // 2,
-            tuple(weights),
-            bool(unknown),
-            sum(each.numel() for each in (*moved, *results)),
-        )
+        moved = [each for each in factors if _storage(each) in self._activations]
+        values = sum(each.numel() for each in (*moved, *results))
+        return Product(macs, tuple(weights), bool(computed), values)
 
-    def _is_activation(self, tensor: Tensor) -> bool:
-        return tensor.untyped_storage().data_ptr() in self._activations
+
+def _storage(tensor: Tensor) -> int:
+    """Return the address of a tensor's memory, which is that of its views, too."""
+    return tensor.untyped_storage().data_ptr()
 
 
 @contextlib.contextmanager

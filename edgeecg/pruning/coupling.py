@@ -13,6 +13,7 @@ from the graph: the removal is done by ``groups.remove``.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 import torch_pruning as tp
@@ -27,18 +28,36 @@ _NORMS = (nn.BatchNorm1d, nn.LayerNorm)
 
 
 class _Placeholder(nn.Module):
-    """Has the input and output channels of an LSTM or attention layer, and couples none of them."""
+    """Has the input and output channels of a layer, and couples none of them."""
 
-    def __init__(self, inputs: int, outputs: int, returns_states: bool) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.inputs = nn.Linear(inputs, 1)
         self.outputs = nn.Linear(1, outputs)
-        self._returns_states = returns_states
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, None]:
+    def forward(self, x: Tensor) -> Any:
         """Map ``(batch, positions, inputs)`` to ``(batch, positions, outputs)``."""
-        output = self.outputs(self.inputs(x))
-        return (output, None) if self._returns_states else output
+        return self.outputs(self.inputs(x))
+
+
+class _LSTMPlaceholder(_Placeholder):
+    """Has the channels of an LSTM, and returns its final states as well.
+
+    They are the outputs of the last step, the first one for the backward direction.
+    """
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__(lstm_units.input_channels(lstm), lstm_units.output_channels(lstm))
+        self._steps = 1 if lstm.batch_first else 0
+        self._both, self._layers = lstm.bidirectional, lstm.num_layers
+
+    def forward(self, x: Tensor) -> Any:
+        """Map ``(batch, positions, inputs)`` to the outputs and the two final states."""
+        output: Tensor = super().forward(x)
+        ways = output.chunk(2, dim=-1) if self._both else (output,)
+        ends = [way.select(self._steps, -1 if i == 0 else 0) for i, way in enumerate(ways)]
+        state = torch.stack(ends * self._layers) if self._both else ends[0].unsqueeze(0)
+        return output, (state, state)
 
 
 class Coupling:
@@ -121,6 +140,8 @@ class Coupling:
             assert isinstance(target, nn.Module)
             name = self._names[target]
             owner = torch.full((_channels(target, is_output, name, root),), -1)
+            if max(item.idxs) >= len(owner):
+                raise _cannot_prune(f"'{name}' along another dimension", root)
             owner[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
             members.append((name, is_output, owner))
         return members
@@ -156,12 +177,11 @@ def _traceable(model: nn.Module) -> nn.Module:
     traced = copy.deepcopy(model)
     for name, layer in model.named_modules():
         if isinstance(layer, nn.LSTM):
-            inputs, outputs = lstm_units.input_channels(layer), lstm_units.output_channels(layer)
-            traced.set_submodule(name, _Placeholder(inputs, outputs, returns_states=True))
+            traced.set_submodule(name, _LSTMPlaceholder(layer))
         elif isinstance(layer, SelfAttention):
             inputs = attention_heads.input_channels(layer)
             outputs = attention_heads.output_channels(layer)
-            traced.set_submodule(name, _Placeholder(inputs, outputs, returns_states=False))
+            traced.set_submodule(name, _Placeholder(inputs, outputs))
         elif isinstance(layer, PositionEncoding):
             # The graph knows no layer that adds a constant; a norm has as many channels.
             traced.set_submodule(name, nn.LayerNorm(layer.table.shape[2]))

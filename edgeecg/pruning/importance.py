@@ -43,7 +43,7 @@ def magnitude(model: nn.Module) -> dict[str, Tensor]:
     return {
         name: parameter.detach().square()
         for name, parameter in model.named_parameters()
-        if "bias" not in name.rpartition(".")[2]
+        if parameter.ndim > 1 or "bias" not in name.rpartition(".")[2]
     }
 
 

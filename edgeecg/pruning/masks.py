@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from edgeecg.models import layer_costs, matrices
+from edgeecg.models import weighted_layers
 from edgeecg.pruning.importance import (
     WeightImportance,
     choose_measure,
@@ -31,8 +31,8 @@ def zero_weights(
 ) -> float:
     """Zero the least important single weights, in place, up to the schedule's share at ``t``.
 
-    Weights of every convolution, linear layer and LSTM compete globally; biases and norms are left
-    alone. Weights that an earlier step has zeroed have the lowest score and stay zero.
+    The weights of every layer that multiplies compete globally; biases and norms are left alone.
+    Weights that an earlier step has zeroed have the lowest score and stay zero.
 
     Args:
         model: The model to prune.
@@ -48,16 +48,17 @@ def zero_weights(
         EdgeECGError: The method is ``taylor`` and ``importance`` was left out; nothing was zeroed.
     """
     squared = choose_measure(config, importance)(model)
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    costs = [cost for cost in layer_costs(model, sample_shape) if cost.weight_bytes]
-    weights = [matrices(model.get_submodule(cost.name)) for cost in costs]
+    layers = weighted_layers(model, sample_shape)
+    weights = [[model.get_parameter(name) for name in names] for _, names in layers]
     sizes = [sum(weight.numel() for weight in layer) for layer in weights]
     shares = layer_sparsity(config.sparsity, config.beta, config.depth_ratio, sizes, t)
     limits = [int(c * size) for c, size in zip(ceilings(shares), sizes, strict=True)]
     count = round(sum(share * size for share, size in zip(shares, sizes, strict=True)))
-    energies = [layer_energy(cost, config.costs) for cost in costs]
+    energies = [layer_energy(cost, config.costs) for cost, _ in layers]
     # The tensors of an LSTM are one layer: they share its mean magnitude and its ceiling.
-    magnitudes = [torch.cat([squared[names[each]].sqrt().flatten() for each in w]) for w in weights]
+    magnitudes = [
+        torch.cat([squared[name].sqrt().flatten() for name in names]) for _, names in layers
+    ]
     ranked = scores(magnitudes, energies, config)
     for values, magnitude in zip(ranked, magnitudes, strict=True):
         values[magnitude == 0] = -1.0
@@ -76,14 +77,17 @@ def _zero(weights: list[nn.Parameter], chosen: Tensor) -> None:
         weight.mul_(part.view_as(weight))
 
 
-def nonzero_masks(model: nn.Module) -> Masks:
-    """Return which weights of convolutions, linear layers and LSTMs are not exactly 0."""
+def nonzero_masks(model: nn.Module, sample_shape: tuple[int, int]) -> Masks:
+    """Return which weights of all layers are not exactly 0.
+
+    Args:
+        model: The model.
+        sample_shape: ``(leads, samples)`` of a window.
+    """
     return {
-        f"{name}.{key}": parameter.detach() != 0
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Conv1d, nn.Linear, nn.LSTM))
-        for key, parameter in module.named_parameters(recurse=False)
-        if parameter.ndim > 1
+        name: model.get_parameter(name).detach() != 0
+        for _, names in weighted_layers(model, sample_shape)
+        for name in names
     }
 
 

@@ -144,7 +144,7 @@ def _train(
         tuning.epochs,
         _RATE_FACTOR * tuning.rate,
         tuning.objective,
-        after_update=_keep_zeros(model),
+        after_update=_keep_zeros(model, stage.sample_shape),
     )
     accelerator = open_accelerator(stage.training.threads)
     tuning.teacher.to(accelerator.device)
@@ -160,6 +160,6 @@ def _train(
     return tuple(lost)
 
 
-def _keep_zeros(model: nn.Module) -> Callable[[], None]:
-    kept = masks.nonzero_masks(model)
+def _keep_zeros(model: nn.Module, sample_shape: tuple[int, int]) -> Callable[[], None]:
+    kept = masks.nonzero_masks(model, sample_shape)
     return lambda: masks.apply_masks(model, kept)

@@ -8,7 +8,7 @@ import textwrap
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -87,7 +87,7 @@ def _table(config: Value, prefix: str, commented: Collection[str] = ()) -> Itera
 
 def _comment(field: FieldInfo) -> str:
     text = field.description or ""
-    choices = [json.dumps(each) for each in _choices(field.annotation)]
+    choices = [_toml(each) for each in _choices(field.annotation)]
     if choices:
         text = f"{text} One of {', '.join(choices)}."
     lines = textwrap.wrap(text.strip(), _WIDTH, break_on_hyphens=False)
@@ -95,8 +95,6 @@ def _comment(field: FieldInfo) -> str:
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    from typing import Literal
-
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     return ()
@@ -110,13 +108,18 @@ def _line_of(name: str, value: object) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
-        pairs = ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        pairs = ", ".join(f"{_quoted(str(k))} = {_toml(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, Value):
-        return json.dumps(str(value))
-    return json.dumps(value, ensure_ascii=False)
+        return _quoted(str(value))
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    # JSON's escapes are TOML's, except that TOML wants the delete character escaped, too.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

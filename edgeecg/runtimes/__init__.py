@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg import plugins
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.errors import PluginError, UsageError
 
 
@@ -88,13 +89,20 @@ class Runtime(Protocol):
     FORMAT: str
     SPIN_SWITCH: bool
 
-    def load(self, path: Path, threads: int = 1, spin: bool | None = None) -> Session:
+    def load(
+        self,
+        path: Path,
+        threads: int = 1,
+        spin: bool | None = None,
+        shapes: Shapes | None = None,
+    ) -> Session:
         """Load a file.
 
         Args:
             path: The file.
             threads: Number of threads.
             spin: Whether idle worker threads spin; None means the runtime's default.
+            shapes: Shapes of the inputs that have free axes; a free axis has length 1 otherwise.
 
         Raises:
             ArtifactError: The runtime does not accept the file.
@@ -102,7 +110,14 @@ class Runtime(Protocol):
         """
         ...
 
-    def profile(self, path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+    def profile(
+        self,
+        path: Path,
+        x: NDArray[np.float32],
+        threads: int,
+        runs: int,
+        shapes: Shapes | None = None,
+    ) -> Profile:
         """Time the operations of a file with the profiler, in a separate session.
 
         Args:
@@ -110,6 +125,7 @@ class Runtime(Protocol):
             x: The input, of the file's input shape.
             threads: Number of threads.
             runs: Number of runs to profile.
+            shapes: Shapes of the inputs that have free axes.
 
         Raises:
             ArtifactError: The runtime does not accept the file.

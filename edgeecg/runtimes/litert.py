@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.costs import tflite_file
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.runtimes import Profile
 
@@ -33,6 +34,7 @@ class _Interpreter(Protocol):
 
     def allocate_tensors(self) -> None: ...
     def get_input_details(self) -> list[dict[str, Any]]: ...
+    def resize_tensor_input(self, input_index: int, tensor_size: list[int]) -> None: ...
     def get_output_details(self) -> list[dict[str, Any]]: ...
     def set_tensor(self, tensor_index: int, value: NDArray[np.generic]) -> None: ...
     def get_tensor(self, tensor_index: int) -> NDArray[np.generic]: ...
@@ -99,13 +101,16 @@ class LiteRTSession:
         return tflite_file.metadata(self._path, MANIFEST_KEY)
 
 
-def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSession:
+def load(
+    path: Path, threads: int = 1, spin: bool | None = None, shapes: Shapes | None = None
+) -> LiteRTSession:
     """Load a ``.tflite`` file.
 
     Args:
         path: The file.
         threads: Number of threads.
         spin: Has no effect.
+        shapes: Shapes of the inputs that have free axes; a free axis has length 1 otherwise.
 
     Raises:
         ArtifactError: The interpreter does not accept the file.
@@ -117,6 +122,10 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSessio
     with _captured_stderr() as captured:
         try:
             interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            for detail in interpreter.get_input_details():
+                shape = (shapes or {}).get(detail["name"])
+                if shape is not None and list(shape) != list(detail["shape"]):
+                    interpreter.resize_tensor_input(detail["index"], list(shape))
             interpreter.allocate_tensors()
             return LiteRTSession(path, interpreter)
         except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
@@ -128,9 +137,15 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> LiteRTSessio
     )
 
 
-def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+def profile(
+    path: Path,
+    x: NDArray[np.float32],
+    threads: int,
+    runs: int,
+    shapes: Shapes | None = None,
+) -> Profile:
     """Return a profile without operations: LiteRT has no profiler."""
-    del path, x, threads, runs
+    del path, x, threads, runs, shapes
     return Profile(
         (),
         "LiteRT's Python interpreter has no profiler, and XNNPACK runs a whole graph as one "

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg.costs.input_shapes import Shapes
 from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.runtimes import Profile
 
@@ -32,12 +33,13 @@ _ERRORS_ONLY = 3
 class ONNXSession:
     """A ``.onnx`` file, loaded; its tensors are bound, so that a run copies nothing."""
 
-    def __init__(self, session: Any, path: Path) -> None:
+    def __init__(self, session: Any, path: Path, shapes: Shapes) -> None:
         """Bind every input, set to zeros, and every output.
 
         Args:
             session: An ``onnxruntime.InferenceSession``.
             path: The file, for error messages.
+            shapes: Shapes of the inputs that have free axes.
 
         Raises:
             ArtifactError: An input is no tensor of numbers.
@@ -52,8 +54,8 @@ class ONNXSession:
                     f"Its input '{place.name}' has the type {place.type}.",
                     "Give a model whose inputs are tensors of numbers.",
                 )
-            # A named (symbolic) axis is 1: one window at a time.
-            shape = [size if isinstance(size, int) else 1 for size in place.shape]
+            fixed = [size if isinstance(size, int) else 1 for size in place.shape]
+            shape = shapes.get(place.name, fixed)
             zeros = np.zeros(shape, _DTYPES[place.type])
             self._values.append(_library().OrtValue.ortvalue_from_numpy(zeros))
             self._binding.bind_ortvalue_input(place.name, self._values[-1])
@@ -97,13 +99,16 @@ class ONNXSession:
         return metadata.get(MANIFEST_KEY)
 
 
-def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
+def load(
+    path: Path, threads: int = 1, spin: bool | None = None, shapes: Shapes | None = None
+) -> ONNXSession:
     """Load a ``.onnx`` file.
 
     Args:
         path: The file.
         threads: Number of threads within one operation.
         spin: Whether idle worker threads spin; None means the default (they do).
+        shapes: Shapes of the inputs that have free axes; a free axis has length 1 otherwise.
 
     Raises:
         ArtifactError: The runtime does not accept the file.
@@ -112,10 +117,16 @@ def load(path: Path, threads: int = 1, spin: bool | None = None) -> ONNXSession:
     options = _options(threads)
     if spin is not None:
         options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
-    return _opened(path, options)
+    return _opened(path, options, shapes)
 
 
-def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Profile:
+def profile(
+    path: Path,
+    x: NDArray[np.float32],
+    threads: int,
+    runs: int,
+    shapes: Shapes | None = None,
+) -> Profile:
     """Time the operations of a file with ONNX Runtime's profiler.
 
     Args:
@@ -123,6 +134,7 @@ def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Prof
         x: The input, of the file's input shape.
         threads: Number of threads.
         runs: Number of runs to profile.
+        shapes: Shapes of the inputs that have free axes.
 
     Raises:
         ArtifactError: The runtime does not accept the file.
@@ -134,7 +146,7 @@ def profile(path: Path, x: NDArray[np.float32], threads: int, runs: int) -> Prof
         options = _options(threads)
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = _opened(path, options)
+        session = _opened(path, options, shapes)
         session.run(x)
         for _ in range(runs):
             session.invoke()
@@ -150,12 +162,12 @@ def _options(threads: int) -> Any:
     return options
 
 
-def _opened(path: Path, options: Any) -> ONNXSession:
+def _opened(path: Path, options: Any, shapes: Shapes | None) -> ONNXSession:
     try:
         session = _library().InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
-        return ONNXSession(session, path)
+        return ONNXSession(session, path, shapes or {})
     except (*_refusals(), RuntimeError, ValueError, TypeError) as error:
         raise ArtifactError(
             f"{path} cannot be run.",

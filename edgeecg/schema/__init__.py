@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         BenchReport as BenchReport,
         BenchResult as BenchResult,
         Breakdown as Breakdown,
+        DataFile as DataFile,
         DeviceInfo as DeviceInfo,
         DeviceState as DeviceState,
         Energy as Energy,
@@ -109,8 +110,8 @@ _NAMES = {
     "documents": "DetectRule DeviceProfile ExportRecipe Suite",
     "filters": "FilterCoefficients",
     "measured_costs": "LayerSeconds MeasuredCosts",
-    "measurement": "ArtifactRef BenchReport BenchResult Breakdown DeviceInfo DeviceState Energy "
-    "Latency LayerTime Memory",
+    "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile DeviceInfo DeviceState "
+    "Energy Latency LayerTime Memory",
     "models": "ModelCard ModelSummary",
     "quantization": "QuantizationLog Quantize",
     "scores": "ClassScore Ec57 Interval Scores",

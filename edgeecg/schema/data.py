@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from edgeecg.schema.value import ClassMapName, Count, Positive, Sha256, Source, Value
 
@@ -76,6 +81,9 @@ class Preprocessing(Value):
         leads: Names of the leads, in the order of the input's rows.
         rhythm: The strip of past RR intervals, or None for none.
         reference: The patient's mean beat to compare with, or None for none.
+        recentre_peaks: Move annotated R peaks by the rule that detected ones are found by; see
+            :func:`edgeecg.signal.r_peaks.recentre`. Written to JSON only where it is true, so that
+            windows made before there was this key keep their hash.
     """
 
     fs_hz: Positive = 128.0
@@ -88,6 +96,7 @@ class Preprocessing(Value):
     leads: Annotated[tuple[str, ...], Field(min_length=1)] = ("MLII",)
     rhythm: Rhythm | None = None
     reference: Reference | None = None
+    recentre_peaks: bool = False
 
     @property
     def signal_start(self) -> int:
@@ -121,7 +130,16 @@ class Preprocessing(Value):
             raise ValueError(
                 "mean_mv and deviation_mv belong to global-zscore, which needs both of them"
             )
+        if self.recentre_peaks and self.r_index is None:
+            raise ValueError("recentre_peaks needs windows about a beat: set r_index")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.recentre_peaks:
+            document.pop("recentre_peaks", None)
+        return document
 
 
 class DataSummary(Value):

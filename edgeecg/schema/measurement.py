@@ -12,6 +12,20 @@ from edgeecg.schema.documents import Suite
 from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Sha256, Value
 
 
+class DataFile(Value):
+    """A file with weights beside a model file.
+
+    Attributes:
+        file: File name.
+        sha256: Hash of the file.
+        size_bytes: Size of the file.
+    """
+
+    file: str
+    sha256: Sha256
+    size_bytes: Count
+
+
 class ArtifactRef(Value):
     """Which file was measured.
 
@@ -19,8 +33,12 @@ class ArtifactRef(Value):
         file: File name as given.
         sha256: Hash of the file.
         format: File format.
-        dtype: Type that most multiplications run in, read from the file.
-        size_bytes: Size of the file.
+        dtype: Type of the weights, read from the file.
+        activation_dtype: Type of the activations that are multiplied with them, read from the file.
+            A file with int8 weights and float32 activations is quantised by its weights only
+            (dynamic-range quantisation). None if unknown, as in results of earlier versions.
+        size_bytes: Size of the file and its data files.
+        data_files: Files beside it that hold its weights (ONNX external data).
         manifest: The manifest embedded in the file, or None for a foreign file.
     """
 
@@ -28,7 +46,9 @@ class ArtifactRef(Value):
     sha256: Sha256
     format: Format
     dtype: DType
+    activation_dtype: DType | None = None
     size_bytes: Count
+    data_files: tuple[DataFile, ...] = ()
     manifest: Artifact | None = None
 
 
@@ -218,6 +238,10 @@ class BenchResult(Value):
         artifact: The file.
         device: The machine.
         runtime: Runtime name and version, e.g. ``"litert 2.3.0"``.
+        input_shape: Shape of the first input, or None in results of earlier versions. All figures
+            are of one run on an input of this shape.
+        p50_per_window_s: Median latency divided by the batch, which is the length of the first axis
+            of the input; None in results of earlier versions.
         latency: Time of one inference.
         duty_cycle: Latency at a fixed rate, with spinning on and off; empty unless asked for.
         breakdown: Parts of the median latency.
@@ -234,6 +258,8 @@ class BenchResult(Value):
     artifact: ArtifactRef
     device: DeviceInfo
     runtime: str
+    input_shape: tuple[int, ...] | None = None
+    p50_per_window_s: Seconds | None = None
     latency: Latency
     duty_cycle: tuple[Latency, ...] = ()
     breakdown: Breakdown
@@ -264,6 +290,8 @@ class BenchReport(Value):
         created_utc: Time of writing, ISO 8601.
         command: The command line.
         edgeecg_version: Version of this package.
+        baseline: The file that all proxies are relative to, when the user named one.
+        warnings: What may have disturbed the measurement, a sentence each.
     """
 
     version: ClassVar[str] = "edgeecg.bench/1"
@@ -273,3 +301,5 @@ class BenchReport(Value):
     created_utc: str
     command: str
     edgeecg_version: str
+    baseline: str | None = None
+    warnings: tuple[str, ...] = ()

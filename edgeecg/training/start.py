@@ -24,6 +24,7 @@ from edgeecg.runs.options import (
 from edgeecg.schema import ModelCard, TrainingConfig
 from edgeecg.training import baseline, device
 from edgeecg.training.cards import make_card, save_model
+from edgeecg.training.compatibility import check_fits
 
 DataCallback = Callable[[Dataset], None]
 """Called once with the data set, when the records are loaded."""
@@ -155,6 +156,7 @@ def load_records(
 
     Raises:
         DataError: They are missing, damaged, or not what the model needs.
+        UsageError: Their windows or classes are not those that the model was made for.
     """
     told = listeners or Listeners()
     progress = told.on_progress or ignore
@@ -169,6 +171,7 @@ def load_records(
         ),
         on_record=lambda done, total: progress("reading records", done, total),
     )
+    check_fits(of, dataset.summary.classes, dataset.train.x.shape[1:])
     if told.on_data is not None:
         told.on_data(dataset)
     return dataset

@@ -13,6 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from simulated_time import SimulatedTime
 
+from edgeecg import resources
+from edgeecg.benchmark import breakdown
 from edgeecg.costs import proxy
 from edgeecg.costs.counting import count
 from edgeecg.schema import MANIFEST_KEY, Artifact, Baseline, Parity, Preprocessing, Suite
@@ -115,3 +117,18 @@ def exported(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def small_suites(monkeypatch: pytest.MonkeyPatch, suite: Suite, tmp_path: Path) -> None:
+    """Run in an empty folder, with the smallest protocol under every suite's name."""
+    load = resources.load_suite
+
+    def small(name: str) -> Suite:
+        return suite.model_copy(update={"name": load(name).name})
+
+    monkeypatch.setattr(resources, "load_suite", small)
+    monkeypatch.setattr(breakdown, "_SECONDS", 0.0)
+    monkeypatch.setattr(breakdown, "_RUNS", 10)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")

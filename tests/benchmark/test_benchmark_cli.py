@@ -9,36 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench_command import bench
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, plugins, resources
-from edgeecg.benchmark import breakdown, energy, layers, meter_choice, protocol
+from edgeecg.benchmark import energy, layers, meter_choice, protocol
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.cli import run
 from edgeecg.errors import MeterError, PluginError, UsageError
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport, Suite
 
+pytestmark = pytest.mark.usefixtures("small_suites")
+
 Exported = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch, suite: Suite, tmp_path: Path) -> None:
-    """Run in an empty folder, with the smallest protocol under every suite's name."""
-    load = resources.load_suite
-
-    def small(name: str) -> Suite:
-        return suite.model_copy(update={"name": load(name).name})
-
-    monkeypatch.setattr(resources, "load_suite", small)
-    monkeypatch.setattr(breakdown, "_SECONDS", 0.0)
-    monkeypatch.setattr(breakdown, "_RUNS", 10)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-
-def bench(*arguments: object) -> int:
-    return run(["bench", *map(str, arguments)])
 
 
 def test_the_report_has_every_key_that_scripts_rely_on(exported: Exported, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exporte
     session = file.runtime.load(path)
     manifest = artifacts.read_manifest(file, session)
     assert manifest is not None
-    figures, costs = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
+    figures = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
+    costs = artifacts.costs(file, manifest)
     # The baseline in the manifest has twice of everything and no zeros.
     assert figures.executed == pytest.approx(0.5)
     assert figures.macs == 48
@@ -72,18 +73,18 @@ def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exporte
 def test_without_the_onnx_package_the_manifest_counts(
     exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(path: Path) -> Any:
+    def absent(path: Path, shapes: Any) -> Any:
         raise MissingDependencyError("onnx", "export", "counting")
 
     path = exported("a")
     file = artifacts.examine(path)
     manifest = artifacts.read_manifest(file, file.runtime.load(path))
-    counted, _ = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
+    counted = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
     monkeypatch.setattr(artifacts, "count", absent)
     bare = artifacts.examine(path)
-    assert artifacts.relative_proxy(bare, manifest, ProxyCoefficients())[0] == counted
-    foreign, costs = artifacts.relative_proxy(bare, None, ProxyCoefficients())
-    assert (foreign.macs, costs) == (None, None)
+    assert artifacts.relative_proxy(bare, manifest, ProxyCoefficients()) == counted
+    foreign = artifacts.relative_proxy(bare, None, ProxyCoefficients())
+    assert (foreign.macs, artifacts.costs(bare, None)) == (None, None)
     assert foreign.reason is not None
     assert "onnx" in foreign.reason
 

@@ -8,6 +8,7 @@ import onnx
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from onnx_models import graph_model, qdq_convolution, recurrent
 
 from edgeecg.costs.counting import count, formats
 from edgeecg.costs.layers import UncountableError
@@ -114,6 +115,78 @@ def test_shapes_inside_the_graph_are_inferred_and_constants_are_no_layers(tmp_pa
     assert [layer.op for layer in layers] == ["MatMul", "Relu"]
     assert layers[0].weight_bytes == 128
     assert layers[1].activation_bytes == 32
+
+
+def test_shapes_that_the_graph_computes_are_followed(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(recurrent().SerializeToString())
+    layers = {layer.op: layer for layer in count(path, {"x": (2, 3, 10)})}
+    # 10 steps of 2 rows; W is 32 x 3 and R is 32 x 8.
+    assert layers["LSTM"].macs == 10 * 2 * (32 * 3 + 32 * 8)
+    # The flattened output (10, 2, 8) times (8, 4).
+    assert layers["MatMul"].macs == 10 * 2 * 8 * 4
+    assert layers["Reshape"].activation_bytes == 2 * (10 * 2 * 8 * 4) + 3 * 8
+
+
+def test_a_free_axis_that_is_not_the_batch_is_never_taken_as_1(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(recurrent().SerializeToString())
+    with pytest.raises(UncountableError, match=r"batchx3xtime: the length of axis 3 is free"):
+        count(path)
+
+
+def test_functions_of_the_file_are_inlined(tmp_path: Path) -> None:
+    product = helper.make_node("MatMul", ["a", "w"], ["b"])
+    function = helper.make_function(
+        "local", "Dense", ["a", "w"], ["b"], [product], [helper.make_opsetid("", 17)]
+    )
+    node = helper.make_node("Dense", ["x", "w"], ["y"], domain="local")
+    made = graph_model([node], [3, 6], [3, 7], {"w": ones(6, 7)}, domain="local")
+    made.functions.append(function)
+    (layer,) = counted(tmp_path, made.SerializeToString())
+    assert (layer.op, layer.macs) == ("MatMul", 3 * 6 * 7)
+
+
+def test_a_quantised_convolution_in_qdq_format_is_int8(tmp_path: Path) -> None:
+    layers = counted(tmp_path, qdq_convolution().SerializeToString())
+    stem = layers[-1]
+    assert stem == LayerCost(
+        name="stem",
+        op="Conv",
+        dtype="int8",
+        macs=32 * 6 * 2 * 5,
+        nonzero_fraction=0.5,
+        # 60 int8 weights, 6 int32 biases.
+        weight_bytes=6 * 2 * 5 + 6 * 4,
+        activation_bytes=(2 * 32 + 6 * 32) * 4,
+    )
+    # What dequantises weights moves nothing at run time.
+    dequantised = [layer for layer in layers if layer.op == "DequantizeLinear"]
+    assert [layer.weight_bytes for layer in dequantised[1:]] == [0, 0]
+    assert [layer.activation_bytes for layer in dequantised[1:]] == [0, 0]
+
+
+def test_float_activations_are_multiplied_in_float32(tmp_path: Path) -> None:
+    stem = counted(tmp_path, qdq_convolution(activations=False).SerializeToString())[-1]
+    assert (stem.dtype, stem.macs, stem.nonzero_fraction) == ("float32", 1920, 0.5)
+
+
+def test_integer_operations_are_counted_as_int8(tmp_path: Path) -> None:
+    scale, zero = np.array(0.1, np.float32), np.array(2, np.int8)
+    weights = np.full((6, 2, 5), 2, np.int8)
+    weights[0] = 1
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node(
+            "QLinearConv", ["q", "s", "z", "w", "s", "z", "s", "z", "b"], ["c"], pads=[2, 2]
+        ),
+        helper.make_node("DequantizeLinear", ["c", "s", "z"], ["y"]),
+    ]
+    held = {"s": scale, "z": zero, "w": weights, "b": np.zeros(6, np.int32)}
+    layers = counted(tmp_path, graph_model(nodes, [1, 2, 32], [1, 6, 32], held).SerializeToString())
+    assert (layers[1].dtype, layers[1].macs) == ("int8", 1920)
+    # The zero point is 2: only one of six output channels is not zero.
+    assert layers[1].nonzero_fraction == pytest.approx(1 / 6)
 
 
 def test_a_custom_operation_cannot_be_counted(tmp_path: Path) -> None:

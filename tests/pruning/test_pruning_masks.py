@@ -24,7 +24,7 @@ def test_masks_are_kept_through_fine_tuning(name: str) -> None:
     zeros: list[int] = []
     for t in (0.5, 1.0):
         masks.zero_weights(model, config, t, found.INPUT_SHAPE)
-        kept = masks.nonzero_masks(model)
+        kept = masks.nonzero_masks(model, found.INPUT_SHAPE)
         zero = sum(int((~mask).sum()) for mask in kept.values())
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         model(x).square().sum().backward()

@@ -70,11 +70,11 @@ def test_ranges_are_measured_on_training_windows(toy_dataset: Dataset) -> None:
 def test_quantization_aware_training_keeps_zeros_and_reduces_the_loss(toy_dataset: Dataset) -> None:
     model = narrow()
     with torch.no_grad():
-        for name, mask in masks.nonzero_masks(model).items():
+        for name, mask in masks.nonzero_masks(model, (1, 256)).items():
             if "features" in name:
                 keep = torch.rand(mask.shape, generator=torch.Generator().manual_seed(1)) > 0.5
                 model.get_parameter(name).mul_(keep)
-    dead = {name: ~mask for name, mask in masks.nonzero_masks(model).items()}
+    dead = {name: ~mask for name, mask in masks.nonzero_masks(model, (1, 256)).items()}
     before = state(model)
     log = prepare_int8(model, stage("qat", toy_dataset, epochs=3))
     after = state(model)

@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.system
 
 ROOT = Path(__file__).parents[2]
-UPSTAIRS = ("torch", "pandas", "wfdb", "scipy", "sklearn", "onnx")
+WORKSTATION = ("torch", "pandas", "wfdb", "scipy", "sklearn", "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin"
 
 
-def test_it_is_small_and_has_nothing_of_upstairs(device: Path) -> None:
+def test_it_is_small_and_has_nothing_of_the_workstation_side(device: Path) -> None:
     size = sum(f.lstat().st_size for f in device.parent.rglob("*") if not f.is_dir())
     assert size < 300e6
-    code = f"import importlib.util as u, sys; sys.exit(any(map(u.find_spec, {UPSTAIRS!r})))"
+    code = f"import importlib.util as u, sys; sys.exit(any(map(u.find_spec, {WORKSTATION!r})))"
     subprocess.run([str(device / "python"), "-c", code], check=True)
 
 

@@ -213,7 +213,8 @@ class _Preparation:
         samples = record.samples[is_beat]
         symbols = [symbol for symbol in record.symbols if symbol in BEAT_SYMBOLS]
         groups = np.array([group_of(symbol, self._class_map) for symbol in symbols], np.str_)
-        made = beats.beat_windows(record, samples, preprocessing)
+        peaks = beats.peaks_for(record, samples, preprocessing)
+        made = beats.beat_windows(record, peaks, preprocessing)
         kept = made.reason == ""
 
         def taken(classes: tuple[str, ...]) -> Windows:

@@ -13,6 +13,7 @@ from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 from edgeecg.signal import rhythm, windows
 from edgeecg.signal.filters import CausalFilter, hold_last_valid
+from edgeecg.signal.r_peaks import recentre
 from edgeecg.signal.windows import EDGE, FLAT, NAN
 
 SHORT = "record shorter than one window"
@@ -72,6 +73,21 @@ def beat_windows(
         strips = rhythm.strips(beats / record.fs_hz, preprocessing.rhythm)
         x = windows.with_strips(x, strips[kept])
     return BeatWindows(x, np.select([invalid, flat, ~kept], [NAN, FLAT, EDGE], default=""))
+
+
+def peaks_for(
+    record: Record, annotated: NDArray[np.int64], preprocessing: Preprocessing
+) -> NDArray[np.int64]:
+    """Return the R peaks around which the windows of annotated beats are cut.
+
+    Args:
+        record: The signal; its first lead is used.
+        annotated: Annotated positions, ``(beats,)``.
+        preprocessing: Says whether annotated peaks are moved.
+    """
+    if not preprocessing.recentre_peaks:
+        return annotated
+    return recentre(hold_last_valid(record.signal_mv[:1])[0], annotated, record.fs_hz)
 
 
 def _faults(

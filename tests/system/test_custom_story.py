@@ -1,4 +1,4 @@
-"""A user's own module walks the whole path: compressed, exported, evaluated, measured."""
+"""A custom module is compressed, exported, evaluated and measured."""
 
 from __future__ import annotations
 

@@ -1,0 +1,137 @@
+"""Configuration files: what they may hold, and what is said of a key that does not fit."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from edgeecg.benchmark.config import BenchConfig
+from edgeecg.cli import run
+from edgeecg.errors import UsageError
+from edgeecg.runs.config_file import read_options, written
+from edgeecg.runs.options import Options, configured
+from edgeecg.schema import CompressionConfig, TrainingConfig, Value
+
+
+def read(path: Path, text: str) -> Options:
+    path.write_text(text)
+    return read_options(path, CompressionConfig)
+
+
+@pytest.mark.parametrize("kind", [CompressionConfig, TrainingConfig, BenchConfig])
+def test_what_is_written_can_be_read_and_explains_every_setting(
+    kind: type[Value], tmp_path: Path
+) -> None:
+    text = written(kind(), "Settings")
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    assert configured(kind, kind(), read_options(path, kind)) == kind()
+    lines = text.splitlines()
+    for name in kind.model_fields:
+        (place,) = [
+            i
+            for i, line in enumerate(lines)
+            if line.removeprefix("# ").startswith((f"{name} =", f"[{name}]"))
+        ]
+        assert lines[place - 1].startswith("# "), name
+
+
+@given(
+    alpha=st.floats(0, 1),
+    budget=st.floats(0.01, 0.99),
+    leads=st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=3),
+    data=st.none() | st.text(),
+)
+def test_any_configuration_comes_back_as_it_was(
+    alpha: float,
+    budget: float,
+    leads: dict[str, str],
+    data: str | None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    training = TrainingConfig(leads=leads, data=data)
+    config = CompressionConfig.model_validate(
+        {"alpha": alpha, "budgets": [f"energy={budget:.4f}"], "training": training}
+    )
+    path = tmp_path_factory.mktemp("config") / "run.toml"
+    path.write_text(written(config, "Settings"), encoding="utf-8")
+    asked = read_options(path, CompressionConfig)
+    assert configured(CompressionConfig, CompressionConfig(), asked) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alpha = 0.4\nbudgett = ['energy=0.2']\n", "line 2, 'budgett': there is no such setting"),
+        ("# a\n\n[training]\nepochs = 'many'\n", "line 4, 'training.epochs'"),
+        ("[training.augmentation]\nshift = -1\n", "line 2, 'training.augmentation.shift'"),
+        ("steps = 0\n", "line 1, 'steps'"),
+        ("structure = 'rows'\n", "'channels', 'blocks' or 'none'"),
+    ],
+)
+def test_a_key_that_does_not_fit_is_named_with_its_line(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path / "run.toml", text)
+    assert said in caught.value.why
+    assert "run.toml" in caught.value.what
+
+
+def test_a_file_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_options(tmp_path / "none.toml", CompressionConfig)
+    with pytest.raises(UsageError, match="not valid TOML"):
+        read(tmp_path / "run.toml", "alpha = = 1\n")
+
+
+def test_a_contradiction_names_keys_file_and_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.toml").write_text("sparsity = 0.5\n\nbudgets = ['energy=0.2']\n")
+    assert run(["compress", "--config", "run.toml"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'budgets' (run.toml, line 3) and 'sparsity' (run.toml, line 1) contradict" in said
+    Path("run.toml").write_text("sparsity = 0.5\n")
+    assert run(["compress", "--config", "run.toml", "--budget", "energy=0.2"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'--budget' and 'sparsity' (run.toml, line 1) contradict each other" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_an_option_overrides_the_file_and_both_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run.toml").write_text(
+        "alpha = 0.3\nmethod = 'l1'\n[training]\nmodel = 'cnn1d'\naugmentation.shift = 7\n"
+    )
+    arguments = ["compress", "--config", "run.toml", "--alpha", "0.9", "--seed", "5"]
+    assert run([*arguments, "--print-config"]) == 0
+    found = tomllib.loads(capsys.readouterr().out)
+    assert (found["alpha"], found["method"]) == (0.9, "l1")
+    assert (found["training"]["model"], found["training"]["seed"]) == ("cnn1d", 5)
+    # What the file leaves out comes from the model's recipe.
+    assert found["training"]["augmentation"]["shift"] == 7
+    assert found["training"]["augmentation"]["stretch"] == 0.1
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_the_earlier_option_and_the_earlier_key_mean_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "--reading", "protect", "--print-config"]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["energy_term"] == "protect-costly"
+    old = {"schema": "edgeecg.config/2", "reading": "protect", "own": {"file": "a:b"}}
+    old["own"] = {"file": "a.py:build", "sha256": "0" * 64}
+    found = CompressionConfig.from_document(old, "old")
+    assert found.energy_term == "protect-costly"
+    assert found.custom is not None
+    document = found.to_document()
+    assert (document["reading"], document["own"]) == ("protect", old["own"])
+    assert CompressionConfig.from_document(document, "new") == found

@@ -1,0 +1,111 @@
+"""The public API: quick to import, silent, and the same values as the command line writes."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgeecg
+from edgeecg.data import Dataset
+from edgeecg.errors import UnknownNameError, UsageError
+from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Rollback
+
+FUNCTIONS = sorted(set(edgeecg.__all__) - {"__version__"})
+
+
+def given(dataset: Dataset, *_: object, **__: object) -> Dataset:
+    """Replace the records on the disk."""
+    return dataset
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, edgeecg\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'scipy', 'pandas', 'typer'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_typed_and_documented(name: str) -> None:
+    function = getattr(edgeecg, name)
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not inspect.Signature.empty
+    documented = inspect.getdoc(function) or ""
+    for parameter in signature.parameters.values():
+        assert parameter.annotation is not inspect.Parameter.empty
+        assert f"{parameter.name}:" in documented
+    assert "Raises:" in documented
+
+
+def test_there_is_no_other_name() -> None:
+    assert [
+        *("bench", "classify", "compress", "evaluate", "export", "load_dataset", "load_run"),
+        *("report", "train"),
+    ] == FUNCTIONS
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        edgeecg.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+def test_training_and_compressing_return_what_is_in_the_run_folder(
+    toy_dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+    loaded: list[Dataset] = []
+    small: dict[str, Any] = {"epoch_windows": 64, "batch_size": 64}
+    card = edgeecg.train("cnn1d", name="dense", epochs=1, on_data=loaded.append, **small)
+    assert card == ModelCard.from_json(Path("runs/dense/baseline.json").read_bytes(), "card")
+    assert loaded == [toy_dataset]
+
+    steps: list[CompressionStep | Rollback] = []
+    progress: list[tuple[str, int, int]] = []
+    log = edgeecg.compress(
+        start="dense",
+        name="small",
+        budget={"energy": 0.7},
+        guards=["N:recall>=0"],
+        finetune_epochs=1,
+        on_step=steps.append,
+        on_progress=lambda what, done, total: progress.append((what, done, total)),
+        **small,
+    )
+    assert log == CompressionLog.from_json(Path("runs/small/compression.json").read_bytes(), "log")
+    assert tuple(steps) == log.steps
+    assert log.steps[-1].proxy_executed <= 0.7
+    assert progress
+    assert log.command.startswith("edgeecg.compress(")
+    found = edgeecg.load_run()
+    assert found.folder.name == "small"
+    assert found.log == log
+    assert found.compressed is not None
+    assert found.compressed.parent_sha256 == found.baseline.weights_sha256 == card.weights_sha256
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_what_cannot_be_is_an_exception_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'epochs'"):
+        edgeecg.compress("cnn1d", epoch=1)
+    with pytest.raises(UsageError, match="'budgets' and 'sparsity' contradict"):
+        edgeecg.compress("cnn1d", budget={"energy": 0.5}, sparsity=0.5)
+    with pytest.raises(UsageError, match="do not fit"):
+        edgeecg.train("cnn1d", epochs=0)
+    with pytest.raises(UnknownNameError, match="setting"):
+        edgeecg.bench("a.tflite", threds=2)
+    with pytest.raises(UnknownNameError):
+        edgeecg.load_dataset("no-such-database")
+    assert not list(tmp_path.iterdir())
