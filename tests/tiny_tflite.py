@@ -15,13 +15,14 @@ schema = cast(Any, schema_py_generated)
 
 @dataclass(frozen=True)
 class T:
-    """A tensor: computed when it has no values."""
+    """A tensor: computed when it has no values; -1 in its signature is a free axis."""
 
     shape: tuple[int, ...]
     dtype: str = "FLOAT32"
     values: NDArray[Any] | None = None
     zero_point: int | None = None
     name: str = ""
+    signature: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _tensor(model: Any, tensor: T) -> Any:
     made = schema.TensorT()
     made.shape, made.name = list(tensor.shape), tensor.name
     made.type = getattr(schema.TensorType, tensor.dtype)
+    if tensor.signature is not None:
+        made.shapeSignature = list(tensor.signature)
     if tensor.values is not None:
         made.buffer = _buffer(model, tensor.values.tobytes())
     if tensor.zero_point is not None:

@@ -109,7 +109,7 @@ def _structure(path: Path) -> tuple[tuple[Input, ...], NumberTypes, tuple[DataFi
         graph = onnx_file.read(path)
         files = onnx_file.data_files(path, graph)
         described = tuple(
-            DataFile(file=each.name, sha256=sha256(each), size_bytes=each.stat().st_size)
+            DataFile(file=each.name, sha256=sha256(each), data_bytes=each.stat().st_size)
             for each in files
         )
         return graph.inputs, number_types.of_onnx(graph), described
@@ -153,7 +153,7 @@ def reference(file: ModelFile, manifest: Artifact | None) -> ArtifactRef:
         format=cast(Format, file.runtime.FORMAT),
         dtype=_dtype(file, manifest),
         activation_dtype=file.types.activations,
-        size_bytes=file.path.stat().st_size + sum(each.size_bytes for each in file.data_files),
+        size_bytes=file.path.stat().st_size + sum(each.data_bytes for each in file.data_files),
         data_files=file.data_files,
         manifest=manifest,
     )

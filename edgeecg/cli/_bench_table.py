@@ -102,16 +102,24 @@ def _is(result: BenchResult, path: str | None) -> bool:
 def _names(results: Sequence[BenchResult]) -> list[str]:
     """Return role and target of files that edgeecg exported, and the names of foreign files.
 
-    Where these are not unique, the names or the paths of the files are returned.
+    The model is added where there are several. Files whose labels are equal are named, too, and
+    files of equal names have their paths.
     """
     manifests = [result.artifact.manifest for result in results]
     models = {manifest.model for manifest in manifests if manifest is not None}
-    labels = [None if m is None else f"{m.role}\n{m.target}" for m in manifests]
+    labels = [
+        None
+        if m is None
+        else f"{m.role}\n{m.target}"
+        if len(models) == 1
+        else f"{m.model}\n{m.role} {m.target}"
+        for m in manifests
+    ]
     paths = [Path(result.artifact.file) for result in results]
     count = Counter([*labels, *(path.name for path in paths)])
     found: list[str] = []
     for result, label, path in zip(results, labels, paths, strict=True):
-        if label is not None and len(models) == 1 and count[label] == 1:
+        if label is not None and count[label] == 1:
             found.append(label)
         else:
             name = path.name if count[path.name] == 1 else str(path)

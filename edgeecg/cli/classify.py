@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from edgeecg.errors import DataError
@@ -39,7 +42,7 @@ def classify(
 ) -> None:
     """Classify every beat, or every 12-lead record, of a folder: a table each, and a summary.
 
-    R peaks come from a record's .atr if there is one, else from wfdb's detector XQRS.
+    R peaks come from a record's .atr if there is one, else from a detector.
     """
     import json
 
@@ -112,6 +115,8 @@ def _document(
                 "peaks": each.record.peaks,
                 "counts": each.counts,
                 "skipped": each.record.skipped,
+                "stretches": each.record.stretches,
+                "low_quality": dict(each.record.low_quality),
                 "calls": each.rows(),
             }
             for each in calls
@@ -144,13 +149,15 @@ def _show(
     table = Table("record", title=f"Called by {predictor.title}", box=SIMPLE_HEAD)
     for name in predictor.classes:
         table.add_column(name, justify="right")
-    for heading in ["R peaks", "left out"] if of_beats else ["left out"]:
+    for heading in ["R peaks", "left out", "low quality"] if of_beats else ["left out"]:
         table.add_column(heading)
     if of_beats:
         for each in calls:
             numbers = [f"{n:,}" for n in each.counts.values()]
             peaks = each.record.peaks
-            table.add_row(each.record.name, *numbers, peaks, _counted(each.record.skipped))
+            low = f"{sum(each.record.low_quality.values()):,} of {each.record.stretches:,}"
+            skipped = _counted(each.record.skipped)
+            table.add_row(each.record.name, *numbers, peaks, skipped, low)
     total = {name: sum(each.counts[name] for each in calls) for name in predictor.classes}
     left: dict[str, int] = {}
     for each in calls:
@@ -167,10 +174,19 @@ def _remarks(
     predictor: Predictor, calls: list[Predictions], errors: dict[str, DataError]
 ) -> list[str]:
     lines: list[str] = []
-    if any(each.record.peaks == "xqrs" for each in calls):
+    if any(each.record.peaks == "detected" for each in calls):
         lines.append(
-            "R peaks of records without annotations come from wfdb's detector XQRS: what it misses "
+            "R peaks of records without annotations come from a detector: what it misses "
             "is not called, and the model was trained on annotated peaks."
+        )
+    stretches = sum(each.record.stretches for each in calls)
+    low: Counter[str] = Counter()
+    for each in calls:
+        low.update(each.record.low_quality)
+    if low:
+        lines.append(
+            f"Low signal quality: {sum(low.values()):,} of {stretches:,} stretches of 10 s "
+            f"({_counted(low)}). Beats and classes are doubtful there; the tables mark them."
         )
     if predictor.task == "records":
         by = "0.5" if predictor.thresholds is None else "the model's thresholds"
@@ -183,5 +199,5 @@ def _remarks(
     return lines
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in counts.items()) or "-"

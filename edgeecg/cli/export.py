@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgeecg.errors import EdgeECGError
+    from edgeecg.runs import RunFolder
     from edgeecg.schema import Artifact
 
 EXTRA = "export"
@@ -70,12 +71,24 @@ def export(
 
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
     console.print(_table(artifacts))
+    for line in _budget_lines(folder, artifacts):
+        console.print(line, soft_wrap=True, markup=False)
     for artifact in artifacts:
         console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
     for error in missing:
         console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
     given = "" if folder.finished else f" {folder.artifacts / (artifacts[0].file or '')}"
     console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
+
+
+def _budget_lines(folder: RunFolder, artifacts: list[Artifact]) -> tuple[str, ...]:
+    from edgeecg.reporting import budgets
+    from edgeecg.schema import CompressionLog
+
+    path = folder.compression_log
+    if not path.is_file():
+        return ()
+    return budgets.lines(CompressionLog.from_json(path.read_bytes(), str(path)), artifacts)
 
 
 def _table(artifacts: list[Artifact]) -> Table:
@@ -92,7 +105,9 @@ def _table(artifacts: list[Artifact]) -> Table:
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)
-    for name in ("kB", "MACs", "max\n|diff|", "same\nlabel", "score"):
+    # All files of a run are compared on the same probe windows.
+    same = f"same\nlabel\nof {artifacts[0].verification.n}"
+    for name in ("kB", "MACs", "proxy\nexec.", "max\n|diff|", same, "score"):
         table.add_column(name, justify="right", no_wrap=True)
     for artifact in artifacts:
         parity, test = artifact.verification, artifact.test
@@ -101,8 +116,18 @@ def _table(artifacts: list[Artifact]) -> Table:
             artifact.target,
             f"{(artifact.size_bytes or 0) / 1000:,.1f}",
             f"{sum(artifact.costs.macs.values()):,}",
+            "-" if (ratio := _proxy(artifact)) is None else f"{ratio:.3f}",
             "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
             "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",
             "-" if test is None else f"{test.headline[1]:.4f}",
         )
     return table
+
+
+def _proxy(artifact: Artifact) -> float | None:
+    """Return the executed proxy of a file relative to the baseline's float32 file."""
+    from edgeecg.costs import proxy
+    from edgeecg.schema import ProxyCoefficients
+
+    base = None if artifact.baseline is None else artifact.baseline.costs
+    return proxy.relative(artifact.costs, base, ProxyCoefficients()).executed

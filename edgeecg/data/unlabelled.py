@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +20,10 @@ from edgeecg.data.windows.beats import SHORT, beat_windows, is_short, peaks_for
 from edgeecg.data.windows.filters import causal_filter
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
-from edgeecg.signal import windows
-from edgeecg.signal.filters import hold_last_valid
+from edgeecg.signal import qrs, quality, windows
 
-Peaks = Literal["annotations", "xqrs", "none needed"]
-"""Where the R peaks come from."""
+Peaks = Literal["annotations", "detected", "none needed"]
+"""Where the R peaks come from; detected ones from :mod:`edgeecg.signal.qrs`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class Unlabelled:
             that is not about a beat.
         peaks: Where the R peaks come from.
         skipped: Beats, or the record, left out, by reason.
+        quality: Why the signal around each window is of low quality, or "", ``(n,)``; see
+            :mod:`edgeecg.signal.quality`. Always "" for a window that is not about a beat.
+        stretches: Number of stretches of 10 s in the record; 0 where quality was not assessed.
+        low_quality: How many of these are of low quality, by reason.
     """
 
     name: str
@@ -47,6 +50,9 @@ class Unlabelled:
     sample: NDArray[np.int64]
     peaks: Peaks
     skipped: dict[str, int]
+    quality: NDArray[np.str_]
+    stretches: int = 0
+    low_quality: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def names(path: Path) -> tuple[str, ...]:
@@ -66,8 +72,7 @@ def load(
 ) -> Unlabelled:
     """Return the windows of one record: one for each beat, or one of the whole record.
 
-    Beats are those of ``NAME.atr`` where it is there, else those that wfdb's XQRS detector finds in
-    the first lead.
+    Beats are those of ``NAME.atr`` where it is there, else those detected in the first lead.
 
     Args:
         path: The folder.
@@ -89,32 +94,41 @@ def load(
         is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
         beats, peaks = peaks_for(record, record.samples[is_beat], preprocessing), "annotations"
     else:
-        beats, peaks = detect(record), "xqrs"
+        beats, peaks = detect(record), "detected"
     made = beat_windows(record, beats, preprocessing)
-    skipped = Counter(made.reason[made.reason != ""].tolist())
+    kept = beats[made.reason == ""]
+    lead_mv = record.signal_mv[0]
+    low = quality.low_quality(lead_mv, beats, record.fs_hz)
     return Unlabelled(
-        name, record.fs_hz, made.x, beats[made.reason == ""], peaks, dict(sorted(skipped.items()))
+        name,
+        record.fs_hz,
+        made.x,
+        kept,
+        peaks,
+        skipped=_counted(made.reason),
+        quality=low[quality.stretch_of(kept, len(lead_mv), record.fs_hz)],
+        stretches=len(low),
+        low_quality=_counted(low),
     )
 
 
 def detect(record: Record) -> NDArray[np.int64]:
-    """Return the R peaks that wfdb's XQRS detector finds in a record's first lead, ``(beats,)``.
+    """Return the R peaks detected in a record's first lead, ``(beats,)``.
+
+    The detector is the one that a device runs. It makes fewer errors on MIT-BIH than those of wfdb
+    and other packages (``benchmarks/detection.py``), and works at any rate from 50 Hz on.
 
     Raises:
-        DataError: The detector gave up.
+        DataError: The rate is too low.
     """
-    from wfdb import processing
-
-    lead = hold_last_valid(record.signal_mv[:1])[0]
     try:
-        found = processing.xqrs_detect(sig=lead, fs=record.fs_hz, verbose=False)
-    except (ValueError, IndexError, ArithmeticError) as error:
+        return qrs.detect(record.signal_mv[0], record.fs_hz)
+    except ValueError as error:
         raise DataError(
-            f"No beats were found in record {record.name}.",
-            f"The detector XQRS stopped: {error}.",
+            f"No beats can be found in record {record.name}.",
+            f"{error}.",
             "Annotate its beats, or leave the record out.",
         ) from error
-    return np.unique(np.asarray(found, np.int64))
 
 
 def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
@@ -129,10 +143,30 @@ def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
     if filtered.shape[1] < preprocessing.window:
         return _nothing(record, preprocessing, SHORT)
     x = windows.normalise(filtered, preprocessing)[None]
-    return Unlabelled(record.name, record.fs_hz, x, np.zeros(1, np.int64), "none needed", {})
+    return Unlabelled(
+        record.name,
+        record.fs_hz,
+        x,
+        np.zeros(1, np.int64),
+        "none needed",
+        skipped={},
+        quality=np.array([""]),
+    )
 
 
 def _nothing(record: Record, preprocessing: Preprocessing, reason: str) -> Unlabelled:
     x = np.zeros((0, len(preprocessing.leads), preprocessing.window), np.float32)
-    none = np.zeros(0, np.int64)
-    return Unlabelled(record.name, record.fs_hz, x, none, "none needed", {reason: 1})
+    return Unlabelled(
+        record.name,
+        record.fs_hz,
+        x,
+        np.zeros(0, np.int64),
+        "none needed",
+        skipped={reason: 1},
+        quality=np.zeros(0, np.str_),
+    )
+
+
+def _counted(reasons: NDArray[np.str_]) -> dict[str, int]:
+    """Return how often each reason occurs; "" is none."""
+    return dict(sorted(Counter(reasons[reasons != ""].tolist()).items()))

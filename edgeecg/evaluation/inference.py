@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg.data import Dataset
+from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.schema import Scores, Split
 
@@ -20,14 +21,16 @@ def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float3
     """Return the logits ``(n, classes)`` of windows ``(n, leads, samples)``, in evaluation mode."""
     training = model.training
     device = next(model.parameters()).device
+
+    def predict_batch(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Copied, because torch warns of arrays that it must not write to, such as memory maps.
+        return model(torch.from_numpy(np.array(batch)).to(device)).cpu().float().numpy()
+
     model.eval()
     with torch.no_grad():
-        parts = [
-            model(torch.from_numpy(np.array(windows[i : i + _PREDICT_BATCH])).to(device)).cpu()
-            for i in range(0, len(windows), _PREDICT_BATCH)
-        ]
+        logits = run_in_batches(predict_batch, windows, _PREDICT_BATCH)
     model.train(training)
-    return torch.cat(parts).float().numpy()
+    return logits
 
 
 def evaluate(model: nn.Module, dataset: Dataset, split: Split) -> Scores:

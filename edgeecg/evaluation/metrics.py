@@ -5,7 +5,6 @@ Intervals are bootstrap 95 % intervals over patients, see :mod:`edgeecg.statisti
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,11 +15,9 @@ from sklearn.metrics import confusion_matrix
 from edgeecg.data import Dataset, Windows
 from edgeecg.errors import EdgeECGError
 from edgeecg.evaluation import ec57, multilabel
+from edgeecg.evaluation.batches import LogitsFunction
 from edgeecg.schema import Ec57, Scores, Source, Split, Task
 from edgeecg.statistics import bootstrap, confusion
-
-LogitsFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Windows ``(n, leads, samples)`` -> logits ``(n, classes)``."""
 
 
 @dataclass(frozen=True)

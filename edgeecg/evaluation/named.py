@@ -12,6 +12,7 @@ from edgeecg.errors import DataError
 from edgeecg.evaluation import scoring
 from edgeecg.evaluation.predictions import Predictions, classify_record
 from edgeecg.evaluation.predictors import Predictor, load_predictor
+from edgeecg.evaluation.threads import limited_threads
 from edgeecg.models import load_custom
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import ClassMapName, DataSummary, Scores, Split
@@ -73,6 +74,7 @@ def evaluate(
     class_map: ClassMapName | None = None,
     min_likelihood: float | None = None,
     custom: str | None = None,
+    threads: int = 1,
     on_progress: ProgressCallback | None = None,
 ) -> Evaluation:
     """Score a model or an exported file on annotated records.
@@ -87,6 +89,7 @@ def evaluate(
         class_map: Mapping from beat symbols to classes; None for the model's own.
         min_likelihood: For PTB-XL: percent from which a statement counts; None for the model's own.
         custom: Of a custom module: its file and function, ``"path/to/model.py:build"``.
+        threads: Threads of PyTorch, or of the runtime of an exported file.
         on_progress: Called after each record that is read and each batch that is classified.
 
     Raises:
@@ -95,7 +98,7 @@ def evaluate(
         DataError: The records are missing, damaged, or have other classes than the model.
     """
     (on_progress or ignore)("loading the model", 0, 1)
-    predictor = load_predictor(model, None if custom is None else load_custom(custom))
+    predictor = load_predictor(model, None if custom is None else load_custom(custom), threads)
     request = DataRequest(
         source=None if data is None else str(data),
         task=predictor.task,
@@ -104,7 +107,8 @@ def evaluate(
         leads=leads or {},
         min_likelihood=predictor.min_likelihood if min_likelihood is None else min_likelihood,
     )
-    scores, summary = scoring.score_on_records(predictor, request, split, on_progress)
+    with limited_threads(threads):
+        scores, summary = scoring.score_on_records(predictor, request, split, on_progress)
     return Evaluation(predictor, scores, summary)
 
 
@@ -114,6 +118,7 @@ def classify(
     *,
     leads: Mapping[str, str] | None = None,
     custom: str | None = None,
+    threads: int = 1,
     on_progress: ProgressCallback | None = None,
 ) -> Classification:
     """Classify every beat, or every 12-lead record, of a folder; no annotations are needed.
@@ -123,6 +128,7 @@ def classify(
         data: Path of a folder of WFDB records, or name of a database.
         leads: The records' names of the model's leads, ``{"MLII": "II"}``.
         custom: Of a custom module: its file and function, ``"path/to/model.py:build"``.
+        threads: Threads of PyTorch, or of the runtime of an exported file.
         on_progress: Called after each record.
 
     Raises:
@@ -132,14 +138,15 @@ def classify(
     report = on_progress or ignore
     report("loading the model", 0, 1)
     path = sources.find(str(data)).folder()
-    predictor = load_predictor(model, None if custom is None else load_custom(custom))
+    predictor = load_predictor(model, None if custom is None else load_custom(custom), threads)
     names = unlabelled.names(path)
     records: list[Predictions] = []
     errors: dict[str, DataError] = {}
     for done, name in enumerate(names, start=1):
         try:
             record = unlabelled.load(path, name, predictor.preprocessing, leads or {})
-            records.append(classify_record(predictor, record))
+            with limited_threads(threads):
+                records.append(classify_record(predictor, record))
         except DataError as error:
             errors[name] = error
         report("classifying", done, len(names))

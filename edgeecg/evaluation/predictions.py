@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Predictions:
     """What a model predicts for one record.
 
     Attributes:
-        record: The windows that were classified, and where they come from.
+        record: Where the windows come from; the windows themselves are not kept.
         classes: Class names in the order of the columns.
         probability: Of each class, float64, ``(n, classes)``; where each beat has one class, the
             sum of a row is 1.
@@ -44,8 +44,12 @@ class Predictions:
         """Return a row for each window: its position, predicted classes and all probabilities."""
         record = self.record
         rows: list[dict[str, Any]] = []
-        for sample, probabilities, predicted in zip(
-            record.sample.tolist(), self.probability.tolist(), self.predicted.tolist(), strict=True
+        for sample, quality, probabilities, predicted in zip(
+            record.sample.tolist(),
+            record.quality.tolist(),
+            self.probability.tolist(),
+            self.predicted.tolist(),
+            strict=True,
         ):
             names = [name for name, is_in in zip(self.classes, predicted, strict=True) if is_in]
             position = {"sample": sample, "time_s": round(sample / record.fs_hz, 4)}
@@ -55,6 +59,7 @@ class Predictions:
                     **(position if record.peaks != "none needed" else {"record": record.name}),
                     "class": " ".join(names),
                     **{f"p_{name}": round(probability, 6) for name, probability in columns},
+                    **({"low_quality": quality} if record.stretches else {}),
                 }
             )
         return rows
@@ -70,11 +75,12 @@ def classify_record(predictor: Predictor, record: Unlabelled) -> Predictions:
         predictor: The model.
         record: Windows that were made with the predictor's preprocessing.
     """
-    classes = predictor.classes
-    if not len(record.x):
+    classes, windows = predictor.classes, record.x
+    record = replace(record, x=np.empty((0, *windows.shape[1:]), np.float32))
+    if not len(windows):
         empty = np.zeros((0, len(classes)))
         return Predictions(record, classes, empty, empty > 0)
-    logits = predictor.predict(record.x).astype(np.float64)
+    logits = predictor.predict(windows).astype(np.float64)
     if predictor.task == "records":
         probability = expit(logits)
         thresholds = predictor.thresholds

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edgeecg import models
 from edgeecg.benchmark import artifacts
 from edgeecg.errors import ArtifactError, EdgeECGError, UnknownNameError
+from edgeecg.evaluation.batches import LogitsFunction, run_in_batches
 from edgeecg.evaluation.inference import predict
-from edgeecg.evaluation.metrics import LogitsFunction
 from edgeecg.evaluation.multilabel import stored_thresholds
 from edgeecg.models import Architecture
 from edgeecg.runs import RUNS, RunFolder
@@ -62,7 +62,9 @@ class Predictor:
         return None if self.test_scores is None else stored_thresholds(self.test_scores)
 
 
-def load_predictor(name_or_path: str, custom: Architecture | None = None) -> Predictor:
+def load_predictor(
+    name_or_path: str, custom: Architecture | None = None, threads: int = 1
+) -> Predictor:
     """Load what a user named.
 
     Args:
@@ -70,6 +72,8 @@ def load_predictor(name_or_path: str, custom: Architecture | None = None) -> Pre
             model whose weights come with the package, or a run's name or folder, whose compressed
             model is taken before its baseline.
         custom: The custom module, where that is a run or weights of one.
+        threads: Threads of the runtime of an exported file. Those of PyTorch are set for the whole
+            process, see :func:`edgeecg.evaluation.threads.limited_threads`.
 
     Raises:
         UnknownNameError: It is none of these.
@@ -79,7 +83,7 @@ def load_predictor(name_or_path: str, custom: Architecture | None = None) -> Pre
     """
     path = Path(name_or_path)
     if path.suffix in _FILES:
-        return _file(path)
+        return _file(path, threads)
     if path.suffix == _WEIGHTS:
         return _pytorch(path, path.with_suffix(".json"), str(path), custom)
     if name_or_path in models.names() and (found := models.shipped(name_or_path)) is not None:
@@ -123,9 +127,9 @@ def _pytorch(
     )
 
 
-def _file(path: Path) -> Predictor:
+def _file(path: Path, threads: int) -> Predictor:
     examined = artifacts.examine(path)
-    session = examined.runtime.load(path)
+    session = examined.runtime.load(path, threads)
     manifest = artifacts.read_manifest(examined, session)
     if manifest is None:
         raise ArtifactError(
@@ -145,7 +149,7 @@ def _file(path: Path) -> Predictor:
         min_likelihood=manifest.min_likelihood,
         test_scores=manifest.test,
         card=None,
-        predict=partial(_one_by_one, session),
+        predict=partial(run_in_batches, session.run, size=1),
     )
 
 
@@ -156,12 +160,6 @@ def _check_shape(path: Path, session: Session, manifest: Artifact) -> None:
             f"It takes {tuple(session.input_shape)}, the manifest says {manifest.input_shape}.",
             "Export the file again.",
         )
-
-
-def _one_by_one(session: Session, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run windows as a device does, one at a time."""
-    rows = [session.run(np.array(windows[i : i + 1]))[0] for i in range(len(windows))]
-    return np.stack(rows)
 
 
 def _class_map(name: str) -> ClassMapName:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from edgeecg.data import DataRequest, Windows, load_dataset
 from edgeecg.errors import DataError
+from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.evaluation.predictors import Predictor
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import DataSummary, Scores, Split
 
-_CHUNK = 256
+_BATCH = 256
 
 
 def score_on_records(
@@ -48,11 +49,10 @@ def score_on_records(
         report("reading records", done, total)
 
     def predict(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        parts: list[NDArray[np.float32]] = []
-        for start in range(0, len(windows), _CHUNK):
-            parts.append(predictor.predict(windows[start : start + _CHUNK]))
-            report("classifying", min(start + _CHUNK, len(windows)), len(windows))
-        return np.concatenate(parts)
+        def on_done(done: int) -> None:
+            report("classifying", done, len(windows))
+
+        return run_in_batches(predictor.predict, windows, _BATCH, on_done)
 
     dataset = load_dataset(replace(request, score_only=True), on_record)
     if dataset.summary.source == "folder" and request.task == "beats":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgeecg import resources, runs
 from edgeecg.compression.dense import packaged
 from edgeecg.errors import UsageError
+from edgeecg.evaluation.threads import limited_threads
 from edgeecg.exporters._pipeline import OnLeftOut, export_run
 from edgeecg.models import architecture, load_custom
 from edgeecg.progress import ProgressCallback, ignore
@@ -21,6 +22,7 @@ def export(
     *,
     model: str | None = None,
     custom: str | None = None,
+    threads: int = 1,
     on_progress: ProgressCallback | None = None,
     on_data: DataCallback | None = None,
     on_left_out: OnLeftOut | None = None,
@@ -32,6 +34,7 @@ def export(
         targets: Names of targets, files of the folder ``export/``.
         model: Name of a model whose trained weights come with the package, instead of a run.
         custom: For a run of a custom module: its file and function, ``"path/to/model.py:build"``.
+        threads: Threads of PyTorch. Converted files are checked on one thread, as on a device.
         on_progress: Called with what is being done.
         on_data: Called with the data set, once it is loaded.
         on_left_out: Called with the error of a quantised baseline that is left out; without it, the
@@ -56,7 +59,8 @@ def export(
     dataset = load_records(as_trained(card), found, Listeners(on_progress, on_data))
     progress = on_progress or ignore
     progress("loading the converters", 0, 1)
-    return export_run(folder, recipes, dataset, progress, on_left_out, module)
+    with limited_threads(threads):
+        return export_run(folder, recipes, dataset, progress, on_left_out, module)
 
 
 def run_to_export(run: str | None, model: str | None) -> RunFolder:

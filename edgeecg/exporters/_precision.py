@@ -117,7 +117,7 @@ def _scope(model: nn.Module, layer: str, operations: list[_Operation]) -> str:
     are the same on both sides.
     """
     names = dict(model.named_modules())
-    if layer in names and isinstance(names[layer], (nn.Conv1d, nn.Linear)):
+    if layer in names and isinstance(names[layer], (nn.Conv1d, nn.Conv2d, nn.Linear)):
         wanted = np.sort(names[layer].get_parameter("weight").detach().numpy(), axis=None)
         for place, (name, weights) in enumerate(operations):
             if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0):

@@ -17,7 +17,7 @@ from edgeecg.runs import RunFolder
 from edgeecg.schema import DataSummary, ModelCard
 from edgeecg.training.sampling import balanced_subset
 
-_PROBE_WINDOWS = 64
+_PROBE_WINDOWS = 256
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeecg.errors import ExportError
+from edgeecg.models import lstm_states
 
 _COMPOSITE = "edgeecg.lstm."
 _CLOSED_GATE = -1e4
@@ -39,23 +40,36 @@ class _Placeholder(nn.Module):
     def __init__(self, name: str, layer: nn.LSTM) -> None:
         super().__init__()
         self.name = name
-        self.width = layer.hidden_size * (2 if layer.bidirectional else 1)
+        self.hidden, self.both = layer.hidden_size, layer.bidirectional
 
-    def forward(self, x: Tensor) -> tuple[Tensor, None]:
-        """Map ``(batch, steps, inputs)`` to ``(batch, steps, directions * hidden)``."""
+    def forward(self, x: Tensor, states: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Map ``(batch, steps, inputs)`` to ``(batch, steps, directions * hidden)``.
+
+        The final hidden states are the outputs of the last step, of the first one in the backward
+        direction. Nothing uses the cell states, which take their place in the result.
+        """
         composite: Any = StableHLOCompositeBuilder(name=_COMPOSITE + self.name)
-        placed = composite.mark_inputs(x).mean(dim=2, keepdim=True).expand(-1, -1, self.width)
-        return composite.mark_outputs(placed), None
+        width = self.hidden * (2 if self.both else 1)
+        mixed = composite.mark_inputs(x).mean(dim=2, keepdim=True).expand(-1, -1, width)
+        y: Tensor = composite.mark_outputs(mixed)
+        last = y[:, -1, : self.hidden]
+        ends = [last, y[:, 0, self.hidden :]] if self.both else [last]
+        hidden = torch.stack(ends)
+        return y, (hidden, hidden)
 
 
-def replace_lstms(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
+def replace_lstms(
+    model: nn.Module, sample_shape: tuple[int, int]
+) -> tuple[nn.Module, dict[str, nn.LSTM]]:
     """Return a copy without LSTM layers, and the layers by their name.
 
     Args:
         model: Not changed; returned itself when it has no LSTM layer.
+        sample_shape: ``(leads, samples)`` of a window.
 
     Raises:
-        ExportError: A layer is stacked, projected, without bias, or not batch-first.
+        ExportError: A layer is stacked, projected, without bias, or not batch-first; it starts from
+            other states than zero, or its final cell states are used.
     """
     layers = {name: part for name, part in model.named_modules() if isinstance(part, nn.LSTM)}
     for name, layer in layers.items():
@@ -66,10 +80,26 @@ def replace_lstms(model: nn.Module) -> tuple[nn.Module, dict[str, nn.LSTM]]:
                 "Build the module from such layers, or choose the target 'onnx'.",
             )
     if layers:
+        _check_states(model, sample_shape)
         model = copy.deepcopy(model)
     for name, layer in layers.items():
         model.set_submodule(name, _Placeholder(name, layer))
     return model, layers
+
+
+def _check_states(model: nn.Module, sample_shape: tuple[int, int]) -> None:
+    for name, states in lstm_states(model, sample_shape).items():
+        if not states.zero or states.cell_used:
+            why = (
+                "The model uses its final cell states, which the TFLite operation does not return."
+                if states.zero
+                else "The model gives it initial states that are not zero."
+            )
+            raise ExportError(
+                f"The layer '{name}' cannot be written as TFLite.",
+                why,
+                "Use its outputs or its final hidden states alone, or choose the target 'onnx'.",
+            )
 
 
 def restore_lstms(model: Any, layers: Mapping[str, nn.LSTM]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgeecg import runtimes
 from edgeecg.benchmark import parity
 from edgeecg.errors import ExportError
+from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.exporters._probe import ProbeSet
 from edgeecg.runtimes import Session
 from edgeecg.schema import ExportRecipe, Parity
@@ -40,12 +41,12 @@ def outputs(
     Returns:
         Logits, float32, ``(n, classes)``.
     """
-    rows: list[NDArray[np.float32]] = []
-    for window in x:
-        rows.append(session.run(window[np.newaxis])[0])
-        if on_done is not None and len(rows) % _REPORT_EVERY == 0:
-            on_done(len(rows))
-    return np.stack(rows)
+
+    def report(done: int) -> None:
+        if on_done is not None and done % _REPORT_EVERY == 0:
+            on_done(done)
+
+    return run_in_batches(session.run, x, 1, report)
 
 
 def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parity:

@@ -38,7 +38,7 @@ def export(
             'Set dtype = "float32", or choose format = "tflite" for int8.',
         )
     program = torch.onnx.export(
-        fold_batch_norm(model),
+        fold_batch_norm(model, sample_shape),
         (torch.zeros(1, *sample_shape),),
         dynamo=True,
         opset_version=_OPSET,

@@ -15,6 +15,7 @@ from torch import nn
 
 from edgeecg.exporters import _tensor_names, _tflite_lstm
 from edgeecg.exporters._batch_norm import fold_batch_norm
+from edgeecg.exporters._explicit_padding import ExplicitPadding
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 
 PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer")
@@ -38,8 +39,10 @@ def export(
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
     sample = torch.zeros(1, *sample_shape)
-    plain, layers = _tflite_lstm.replace_lstms(fold_batch_norm(model))
-    content: bytes = litert_torch.convert(plain, (sample,)).model_content()
+    folded = fold_batch_norm(model, sample_shape)
+    plain, layers = _tflite_lstm.replace_lstms(folded, sample_shape)
+    with ExplicitPadding():
+        content: bytes = litert_torch.convert(plain, (sample,)).model_content()
     if layers:
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
         _tflite_lstm.restore_lstms(converted, layers)

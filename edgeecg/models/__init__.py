@@ -28,6 +28,7 @@ from edgeecg.models._counting import (
     parameters,
     weighted_layers,
 )
+from edgeecg.models._lstm_states import LSTMStates, lstm_states
 from edgeecg.models._pooling import AttentionPooling
 from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
 
@@ -37,6 +38,7 @@ __all__ = [
     "Blocks",
     "CountedLayer",
     "EncoderBlock",
+    "LSTMStates",
     "PositionEncoding",
     "SelfAttention",
     "Widths",
@@ -49,6 +51,7 @@ __all__ = [
     "load",
     "load_custom",
     "load_with_card",
+    "lstm_states",
     "matrices",
     "names",
     "nonzero_parameters",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
 
 import torch
 import torch_pruning as tp
-from torch import Tensor, nn
+from torch import nn
 
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.models import Architecture, count_layers
+from edgeecg.models import Architecture, count_layers, lstm_states
 from edgeecg.pruning.channels import find_groups, prune_channels
 from edgeecg.pruning.verification import find_wrong_group, outputs_equal
 from edgeecg.schema import CompressionConfig
@@ -85,8 +83,10 @@ def _check_layers(model: nn.Module) -> None:
 def _trace(model: nn.Module, architecture: Architecture) -> None:
     """Build the dependency graph, and check that every layer with weights is in it."""
     traced = copy.deepcopy(model)
-    for name, state in _given_states(traced, architecture):
-        raise _not_prunable(name, state, "forward() gives it initial states of a fixed width.")
+    for name, states in lstm_states(model, architecture.INPUT_SHAPE).items():
+        if states.given:
+            why = "forward() gives it initial states, whose width would have to follow."
+            raise _not_prunable(name, model.get_submodule(name), why)
     try:
         example = torch.zeros(1, *architecture.INPUT_SHAPE)
         graph = tp.DependencyGraph().build_dependency(traced, example_inputs=example)
@@ -98,25 +98,6 @@ def _trace(model: nn.Module, architecture: Architecture) -> None:
             raise _not_prunable(name, layer, "The output does not depend on it.")
 
 
-def _given_states(model: nn.Module, architecture: Architecture) -> Iterator[tuple[str, nn.LSTM]]:
-    """Yield the LSTM layers that forward() gives initial states."""
-    given: list[nn.Module] = []
-
-    def record(layer: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
-        if len(inputs) > 1 or named.get("hx") is not None:
-            given.append(layer)
-
-    lstms = [each for each in model.modules() if isinstance(each, nn.LSTM)]
-    handles = [each.register_forward_pre_hook(record, with_kwargs=True) for each in lstms]
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, *architecture.INPUT_SHAPE))
-    for handle in handles:
-        handle.remove()
-    for name, layer in model.named_modules():
-        if layer in given and isinstance(layer, nn.LSTM):
-            yield name, layer
-
-
 def _check_groups(model: nn.Module, architecture: Architecture) -> None:
     """Check that removing units of each group is the same as silencing them."""
     try:
@@ -124,36 +105,16 @@ def _check_groups(model: nn.Module, architecture: Architecture) -> None:
     except EdgeECGError:
         raise
     except Exception as error:  # The module's code and torch-pruning may raise anything.
-        lstm = _with_used_states(model, architecture)
-        name, layer = ("", model) if lstm is None else lstm
-        uses = "" if lstm is None else "The logits depend on its final states. "
-        why = f"{uses}Finding what depends on them failed: {_message(error)}."
-        raise _not_prunable(name, layer, why) from error
+        states = lstm_states(model, architecture.INPUT_SHAPE)
+        used = [name for name, each in states.items() if each.hidden_used or each.cell_used]
+        name, layer = (used[0], model.get_submodule(used[0])) if used else ("", model)
+        uses = "The logits depend on its final states, and " if used else ""
+        why = f"{uses}finding what depends on them failed: {_message(error)}."
+        raise _not_prunable(name, layer, why[0].upper() + why[1:]) from error
     wrong = find_wrong_group(model, groups, architecture.INPUT_SHAPE)
     if wrong is not None:
         root = wrong.group.root
         raise _not_prunable(root, model.get_submodule(root), wrong.reason)
-
-
-def _with_used_states(model: nn.Module, architecture: Architecture) -> tuple[str, nn.Module] | None:
-    """Return an LSTM whose final states the logits depend on, or None."""
-    calls: list[tuple[nn.Module, tuple[Tensor, ...]]] = []
-
-    def record(layer: nn.Module, inputs: Any, output: Any) -> None:
-        calls.append((layer, output[1]))
-
-    lstms = [each for each in model.modules() if isinstance(each, nn.LSTM)]
-    handles = [each.register_forward_hook(record) for each in lstms]
-    logits: Tensor = model(torch.zeros(1, *architecture.INPUT_SHAPE))
-    for handle in handles:
-        handle.remove()
-    names = {module: name for name, module in model.named_modules()}
-    for layer, states in calls:
-        gradients = torch.autograd.grad(logits.sum(), states, retain_graph=True, allow_unused=True)
-        # torch's annotation leaves out the None of an unused tensor.
-        if any(each is not None for each in cast(Sequence[Tensor | None], gradients)):
-            return names[layer], layer
-    return None
 
 
 def _check_rebuilt(model: nn.Module, architecture: Architecture, config: CompressionConfig) -> None:

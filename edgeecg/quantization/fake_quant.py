@@ -82,7 +82,11 @@ class QuantizedLayer(nn.Module):
         int8: Whether the weights are rounded.
     """
 
-    def __init__(self, layer: nn.Conv1d | nn.Linear, norm: nn.BatchNorm1d | None) -> None:
+    def __init__(
+        self,
+        layer: nn.Conv1d | nn.Conv2d | nn.Linear,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d | None,
+    ) -> None:
         """Wrap a layer and the batch normalisation that is folded into it."""
         super().__init__()
         self.layer = layer
@@ -113,7 +117,8 @@ class QuantizedLayer(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             if isinstance(layer, nn.Linear):
                 return F.linear(x.float(), weight, bias)
-            return F.conv1d(
+            convolve = F.conv2d if isinstance(layer, nn.Conv2d) else F.conv1d
+            return convolve(
                 x.float(), weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
             )
 

@@ -12,6 +12,7 @@ not simulated; the targets keep both in float32.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,24 @@ class FakeQuantized:
                 f"The output of '{broken[0]}' is not a finite number on training windows.",
                 "Compress with a lower fine-tuning rate, or without --quantize.",
             )
+
+    def equals(self, model: nn.Module, sample_shape: tuple[int, int]) -> bool:
+        """Whether this copy gives the outputs of its model when nothing is rounded.
+
+        Args:
+            model: The model that it was made from.
+            sample_shape: ``(leads, samples)`` of a window.
+        """
+        x = torch.randn(2, *sample_shape, generator=torch.Generator().manual_seed(0))
+        unrounded = copy.deepcopy(self.module).eval()
+        for module in unrounded.modules():
+            if isinstance(module, QuantizedLayer):
+                module.int8 = False
+            if isinstance(module, TensorRange):
+                module.active = False
+        with torch.no_grad():
+            found, expected = unrounded(x), copy.deepcopy(model).eval()(x)
+        return torch.allclose(found, expected, rtol=0, atol=1e-3 * float(expected.abs().max()))
 
     def quantize_only(self, layer: str | None) -> None:
         """Round one layer alone, with its inputs and outputs; None rounds all layers again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,12 +14,14 @@ from torch.fx.proxy import TraceError
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.quantization.fake_quant import QuantizedLayer, TensorRange
+from edgeecg.quantization.folding import foldable_layer
 from edgeecg.schema import ExportRecipe
 
 _MOVES = frozenset(
     {
-        *("adaptive_max_pool1d", "adaptivemaxpool1d", "amax", "chunk", "contiguous", "dropout"),
-        *("expand", "flatten", "getitem", "identity", "max_pool1d", "maxpool1d", "permute"),
+        *("adaptive_max_pool1d", "adaptivemaxpool1d", "adaptive_max_pool2d", "adaptivemaxpool2d"),
+        *("amax", "chunk", "contiguous", "dropout", "expand", "flatten", "getitem", "identity"),
+        *("max_pool1d", "maxpool1d", "max_pool2d", "maxpool2d", "permute"),
         *("reshape", "squeeze", "transpose", "unflatten", "unsqueeze", "view"),
     }
 )
@@ -28,7 +30,12 @@ _MOVES = frozenset(
 _ABSENT = frozenset({"contiguous", "dropout", "identity"})
 """Those of them that are not operations of the file."""
 
-_MEANS = frozenset({"avgpool1d", "avg_pool1d", "adaptiveavgpool1d", "adaptive_avg_pool1d"})
+_MEANS = frozenset(
+    {
+        *("avgpool1d", "avg_pool1d", "adaptiveavgpool1d", "adaptive_avg_pool1d"),
+        *("avgpool2d", "avg_pool2d", "adaptiveavgpool2d", "adaptive_avg_pool2d"),
+    }
+)
 """Operations whose outputs LiteRT's kernels round to the steps of their input."""
 
 _FIXED = {
@@ -84,7 +91,8 @@ def trace(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
         raise EdgeECGError(
             f"The model {type(model).__name__} cannot be prepared for int8.",
             f"Tracing it with torch.fx failed: {message}.",
-            "Make forward() independent of the values of its input, or leave out --quantize.",
+            "Let forward() not depend on the values or the shape of its input, or leave out "
+            "--quantize.",
         ) from error
     finally:
         model.train(training)
@@ -92,19 +100,23 @@ def trace(model: nn.Module, sample_shape: tuple[int, int]) -> fx.GraphModule:
 
 
 def replace_layers(traced: fx.GraphModule) -> dict[str, QuantizedLayer]:
-    """Replace every convolution and linear layer, with the batch norm after it, by one module."""
+    """Replace every convolution and linear layer, with the batch norm after it, by one module.
+
+    A batch norm that cannot be folded (:mod:`edgeecg.quantization.folding`) stays a module.
+    """
     modules = dict(traced.named_modules())
-    calls = [str(node.target) for node in traced.graph.nodes if node.op == "call_module"]
+    nodes = [node for node in traced.graph.nodes if node.op == "call_module"]
+    calls = [str(node.target) for node in nodes]
+    norms = {foldable_layer(node, modules, calls): node for node in nodes}
     layers: dict[str, QuantizedLayer] = {}
-    for node in list(traced.graph.nodes):
-        name = str(node.target)
-        layer = modules.get(name) if node.op == "call_module" else None
-        if not isinstance(layer, (nn.Conv1d, nn.Linear)) or name in layers:
+    for node in nodes:
+        name, layer = str(node.target), modules[str(node.target)]
+        if not is_quantizable(layer) or name in layers:
             continue
-        if isinstance(layer, nn.Conv1d) and layer.padding_mode != "zeros":
-            continue
-        norm = _following_norm(node, modules) if calls.count(name) == 1 else None
-        folded = None if norm is None else cast(nn.BatchNorm1d, modules[str(norm.target)])
+        norm = norms.get(node)
+        folded = None if norm is None else modules[str(norm.target)]
+        assert isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear))
+        assert folded is None or isinstance(folded, (nn.BatchNorm1d, nn.BatchNorm2d))
         layers[name] = QuantizedLayer(layer, folded)
         traced.set_submodule(name, layers[name])
         if norm is not None:
@@ -113,14 +125,11 @@ def replace_layers(traced: fx.GraphModule) -> dict[str, QuantizedLayer]:
     return layers
 
 
-def _following_norm(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node | None:
-    """Return the batch normalisation that is the only user of a layer's output, or None."""
-    users = list(node.users)
-    if len(users) != 1 or users[0].op != "call_module":
-        return None
-    norm = modules[str(users[0].target)]
-    foldable = isinstance(norm, nn.BatchNorm1d) and norm.track_running_stats
-    return users[0] if foldable else None
+def is_quantizable(layer: nn.Module) -> bool:
+    """Whether the rounding of a layer's weights is simulated."""
+    if isinstance(layer, (nn.Conv1d, nn.Conv2d)):
+        return layer.padding_mode == "zeros"
+    return isinstance(layer, nn.Linear)
 
 
 def insert_ranges(traced: fx.GraphModule, recipe: ExportRecipe) -> dict[str, InsertedRange]:

@@ -17,11 +17,14 @@ from torch import nn
 
 from edgeecg import resources
 from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError
 from edgeecg.evaluation.inference import evaluate
+from edgeecg.models import weighted_layers
 from edgeecg.progress import ProgressCallback
 from edgeecg.pruning import masks
 from edgeecg.quantization import sensitivity
 from edgeecg.quantization.fake_quantized import FakeQuantized, prepare
+from edgeecg.quantization.graph import is_quantizable
 from edgeecg.schema import QuantizationLog, Quantize, TrainingConfig
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import Objective, Stage, Trainer, make_optimizer, training_data
@@ -77,10 +80,31 @@ class Int8Stage:
 def check_quantizable(model: nn.Module, sample_shape: tuple[int, int]) -> None:
     """Check before any training that a model can be prepared for int8.
 
+    Args:
+        model: The dense model; not changed.
+        sample_shape: ``(leads, samples)`` of a window.
+
     Raises:
-        EdgeECGError: It cannot be traced.
+        EdgeECGError: The rounding of a layer's weights is not simulated, or the model cannot be
+            traced.
     """
-    prepare(model, resources.load_target(TARGET), sample_shape)
+    for cost, _ in weighted_layers(model, sample_shape):
+        layer = model.get_submodule(cost.name)
+        if not is_quantizable(layer) and not isinstance(layer, nn.LSTM):
+            what = f"layer '{cost.name}'" if cost.name else "module"
+            raise EdgeECGError(
+                f"The {what} of the type {cost.op} cannot be prepared for int8.",
+                "Rounding of weights is simulated for convolutions that are padded with zeros and "
+                "for linear layers only.",
+                "Leave out --quantize, or build the module from such layers.",
+            )
+    quantized = prepare(model, resources.load_target(TARGET), sample_shape)
+    if not quantized.equals(model, sample_shape):
+        raise EdgeECGError(
+            f"The model {type(model).__name__} cannot be prepared for int8.",
+            "Without any rounding, its fake-quantised copy gives other outputs.",
+            "Leave out --quantize, and report this as a bug of edgeecg.",
+        )
 
 
 def prepare_int8(model: nn.Module, stage: Int8Stage) -> QuantizationLog:

@@ -2,6 +2,7 @@
 
 ``documents`` reads the run folder, ``comparison`` computes the figures as plain values,
 ``captions`` says which records they were computed on, and ``units`` formats numbers. ``tables``,
-``measured`` and ``provenance`` make the tables, ``plots`` and ``training_curves`` the figures.
-``page`` and ``terminal`` show them; ``evaluation`` has the tables of ``edgeecg evaluate``.
+``steps_table``, ``measured`` and ``provenance`` make the tables, ``plots`` and
+``training_curves`` the figures. ``page`` and ``terminal`` show them; ``evaluation`` has the tables
+of ``edgeecg evaluate``.
 """

@@ -40,7 +40,7 @@ def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
             ),
             units.count(m.n),
             notes.mark(_or_not_measured(m.peak_rss_bytes), m.memory_reason),
-            notes.mark(agreement(m.label_agreement), m.parity_reason),
+            notes.mark(agreement(m.label_agreement, m.probe_n), m.parity_reason),
         )
         for row, m in measured
     ]
@@ -60,6 +60,7 @@ def latency(documents: RunDocuments, comparison: Comparison) -> Table | None:
             "Time of the invoke call alone, after a warm-up. Peak RSS includes interpreter, "
             "runtime and model.",
             *_suites(documents),
+            *_warnings(documents),
             *_emulation_note(measured),
         ),
     )  # fmt: skip
@@ -72,6 +73,16 @@ def _or_not_measured(value: int | None) -> str:
 def _suites(documents: RunDocuments) -> list[str]:
     suites = (m.report.suite for m in documents.measurements)
     return list(dict.fromkeys(f"Suite {suite.name}: {suite.description}" for suite in suites))
+
+
+def _warnings(documents: RunDocuments) -> list[str]:
+    """Return what may have disturbed a measurement, with the bench report that says so."""
+    found = (
+        f"Warning ({m.source}): {warning}"
+        for m in documents.measurements
+        for warning in m.report.warnings
+    )
+    return list(dict.fromkeys(found))
 
 
 def _emulation_note(measured: Iterable[tuple[FileRow, MeasuredRow]]) -> tuple[str, ...]:

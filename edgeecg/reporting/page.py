@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from edgeecg.reporting import captions, measured, plots, provenance, tables, units
+from edgeecg.reporting import captions, measured, plots, provenance, steps_table, tables, units
 from edgeecg.reporting.comparison import headline
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, Headline
@@ -106,7 +106,7 @@ def sections(documents: RunDocuments, comparison: Comparison) -> list[Section]:
         Section("Measured on the device", measurement_tables, measurements),
         Section(
             "Compression",
-            _some(tables.steps(documents)),
+            _some(steps_table.steps(documents)),
             missing.get("Compression steps", "The log has no finished step."),
         ),
         Section(

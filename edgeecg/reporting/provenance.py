@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from edgeecg.reporting import captions, units
 from edgeecg.reporting.documents import Measurement, RunDocuments
 from edgeecg.reporting.tables import Row, Table
-from edgeecg.schema import DeviceState, MeasuredCosts, ModelCard, Preprocessing, Scores, Value
+from edgeecg.schema import (
+    Budget,
+    DeviceState,
+    Guard,
+    MeasuredCosts,
+    ModelCard,
+    Preprocessing,
+    Scores,
+    Value,
+)
 
 
 def tables(documents: RunDocuments) -> list[Table]:
@@ -154,28 +164,43 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _settings(documents: RunDocuments) -> list[Table]:
-    if documents.log is None:
-        return []
-    config = documents.log.config
-    training = config.training
-    return [
-        _pairs(
-            "Compression settings",
-            [
-                ("command", documents.log.command),
-                *_flat(config, leave_out=("training", "costs")),
-                ("layer costs", _layer_costs(config.costs)),
-            ],
-        ),
-        _pairs(
-            "Training settings",
-            [
-                *_flat(training, leave_out=("preprocessing", "augmentation", "leads")),
-                *((f"lead {ours}", theirs) for ours, theirs in training.leads.items()),
-                *((f"augmentation: {name}", text) for name, text in _flat(training.augmentation)),
-            ],
-        ),
-    ]
+    found = [_pairs("Training settings", _training(documents))]
+    if (log := documents.log) is not None:
+        rows: list[Row] = [
+            ("command", log.command),
+            *(("resumed with", command) for command in log.resumed),
+            *_flat(log.config, leave_out=("training", "costs")),
+            ("layer costs", _layer_costs(log.config.costs)),
+        ]
+        found.insert(0, _pairs("Compression settings", rows))
+    return found
+
+
+def _training(documents: RunDocuments) -> list[Row]:
+    """Return how the dense model was trained and the compressed one fine-tuned.
+
+    The settings are those in the cards of the models. Those in the configuration of the run do not
+    apply to a dense model that was trained before, such as one of the package.
+    """
+    tuned = _training_of(documents.model)
+    if documents.baseline is None:
+        return list(tuned.items())
+    dense = _training_of(documents.baseline)
+    rows: list[Row] = []
+    for name in dict.fromkeys([*dense, *tuned]):
+        before, after = (each.get(name, units.DASH) for each in (dense, tuned))
+        differs = f"baseline: {before}; fine-tuning: {after}"
+        rows.append((name, before if before == after else differs))
+    return rows
+
+
+def _training_of(card: ModelCard) -> dict[str, str]:
+    training = card.training
+    found = dict(_flat(training, leave_out=("preprocessing", "augmentation", "leads")))
+    # Neither is final in the settings: no name of a source means that it was chosen.
+    found |= {"data": captions.title(card.data), "seed": str(card.seed)}
+    found |= {f"lead {ours}": theirs for ours, theirs in training.leads.items()}
+    return found | {f"augmentation: {name}": text for name, text in _flat(training.augmentation)}
 
 
 def _layer_costs(costs: MeasuredCosts | None) -> str:
@@ -188,12 +213,28 @@ def _layer_costs(costs: MeasuredCosts | None) -> str:
     )
 
 
-def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[Row]:
+def _flat(value: Value, leave_out: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     return [
-        (name, "none" if each is None else units.plain(each))
-        for name, each in value.model_dump(mode="json").items()
+        (name, _setting(getattr(value, name)))
+        for name in type(value).model_fields
         if name not in leave_out
     ]
+
+
+def _setting(value: object) -> str:
+    """Return a setting as on the command line: ``energy=0.2`` for a budget, lists with commas."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_setting(each) for each in cast("Sequence[object]", value)) or "none"
+    if isinstance(value, dict):
+        pairs = cast("dict[object, object]", value).items()
+        return ", ".join(f"{key}={_setting(each)}" for key, each in pairs) or "none"
+    if isinstance(value, (Budget, Guard)):
+        return str(value)
+    if isinstance(value, Value):
+        return ", ".join(f"{name}={text}" for name, text in _flat(value))
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return "none" if value is None else units.plain(value)
+    return str(value)
 
 
 def _files(documents: RunDocuments) -> Table:

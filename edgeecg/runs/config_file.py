@@ -112,9 +112,9 @@ def _toml(value: object) -> str:
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, Value):
+    if isinstance(value, (Value, Path, str)):
         return _quoted(str(value))
-    return _quoted(value) if isinstance(value, str) else json.dumps(value)
+    return json.dumps(value)
 
 
 def _quoted(text: str) -> str:

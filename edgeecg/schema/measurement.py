@@ -18,12 +18,12 @@ class DataFile(Value):
     Attributes:
         file: File name.
         sha256: Hash of the file.
-        size_bytes: Size of the file.
+        data_bytes: Size of the file.
     """
 
     file: str
     sha256: Sha256
-    size_bytes: Count
+    data_bytes: Count
 
 
 class ArtifactRef(Value):

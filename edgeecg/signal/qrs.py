@@ -38,6 +38,8 @@ _MISSED_AFTER = 1.3
 _MISSED_THRESHOLD = 0.5
 _LEARNING_S = 2.0
 _LONGEST_GAP_S = 4.0
+_RELEARN_RATIO = 0.1
+_ANY_LEVEL_AFTER_S = 10.0
 _SMALLEST_MV = 0.001
 """Maxima below this are rounding errors or the noise of a flat lead, not beats."""
 
@@ -260,7 +262,12 @@ class _Levels:
                 peaks.append(self._accept(best))
                 self._rejected = later
         if now.at - self._last.at > gap and self._rejected:
-            self._relearn(self._rejected)
+            highest = max(one.height for one in self._rejected)
+            # Without a heartbeat there is only noise, which must not become the new level soon.
+            if highest > _RELEARN_RATIO * float(np.median(self._qrs)) or (
+                now.at - self._last.at > _ANY_LEVEL_AFTER_S * self._fs_hz
+            ):
+                self._relearn(self._rejected)
         return peaks
 
     def _accept(self, candidate: _Candidate) -> int:

@@ -49,8 +49,8 @@ def encode(x: NDArray[np.float32], seed: int) -> Features:
     """
     rng = np.random.default_rng(seed)
     leads, samples = x.shape[1:]
-    found: list[torch.Tensor] = []
-    for _ in range(KERNELS // _GROUP):
+    features = np.empty((len(x), 2 * KERNELS), np.float32)
+    for group in range(KERNELS // _GROUP):
         taps = int(rng.choice([7, 9, 11]))
         dilation = int(2 ** rng.uniform(0, math.log2((samples - 1) / (taps - 1) / 4)))
         weight = rng.normal(size=(_GROUP, leads, taps))
@@ -59,13 +59,13 @@ def encode(x: NDArray[np.float32], seed: int) -> Features:
         weight /= np.linalg.norm(weight, axis=(1, 2), keepdims=True) + 1e-6
         kernel = torch.from_numpy(weight.astype(np.float32))
         bias = torch.from_numpy(rng.uniform(-1, 1, _GROUP).astype(np.float32))
-        parts: list[torch.Tensor] = []
+        columns = slice(2 * _GROUP * group, 2 * _GROUP * (group + 1))
         for first in range(0, len(x), _BATCH):
             batch = torch.from_numpy(np.array(x[first : first + _BATCH]))
             out = F.conv1d(batch, kernel, bias, dilation=dilation)
-            parts.append(torch.cat([out.amax(dim=2), (out > 0).float().mean(dim=2)], dim=1))
-        found.append(torch.cat(parts))
-    return torch.cat(found, dim=1).numpy()
+            both = torch.cat([out.amax(dim=2), (out > 0).float().mean(dim=2)], dim=1)
+            features[first : first + len(batch), columns] = both.numpy()
+    return features
 
 
 def scale(train: Features, others: Sequence[Features]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,8 @@ from onnx import helper
 from onnx_models import external, graph_model, qdq_convolution
 from tiny_tflite import Op, T, build
 
-from edgeecg.benchmark import artifacts
-from edgeecg.runtimes import litert
-from edgeecg.schema import BenchReport
+from edgeecg.benchmark import artifacts, conditions
+from edgeecg.schema import BenchReport, DeviceState
 
 pytestmark = pytest.mark.usefixtures("small_suites")
 
@@ -80,6 +80,22 @@ def test_a_shape_for_a_fixed_input_is_refused_unless_another_file_needs_it(
     assert bench("fixed.onnx", "time.onnx", "--meter", "none", *options) == 0
     results = BenchReport.from_json(Path("o.json").read_text(), "o").results
     assert [result.input_shape for result in results] == [(1, 4, 50), (1, 4, 99)]
+
+
+def test_a_free_axis_of_a_tflite_file_needs_a_shape_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = (T((1, 1), name=name, signature=(1, -1)) for name in ("x", "y"))
+    (tmp_path / "time.tflite").write_bytes(build([x, y], [Op("RELU", [0], [1])]))
+    assert bench("time.tflite", "--meter", "none") == 2
+    assert "Its shape is 1x?: the length of axis 2 is free." in capsys.readouterr().err
+    assert bench("time.tflite", "--meter", "none", "--shape", "x=1x99", "--json", "o.json") == 0
+    (result,) = BenchReport.from_json(Path("o.json").read_text(), "o").results
+    assert result.input_shape == (1, 99)
+    # The file has the shapes of its tensors for one sample only.
+    assert result.proxy.macs is None
+    assert result.proxy.reason is not None
+    assert "has free axes" in result.proxy.reason
 
 
 def test_a_fixed_batch_is_printed_with_the_time_of_one_window(
@@ -157,17 +173,17 @@ def test_several_foreign_files_at_80_columns(
     names = [f"model-with-a-long-name-{number}.onnx" for number in range(3)]
     for name in names:
         foreign(tmp_path, name, [1, 4, 50])
-    slow = litert.peak_graph("float32")
-    assert slow is not None
-    (tmp_path / "slow.tflite").write_bytes(slow[0])
-    assert bench(*names, "slow.tflite", "--meter", "none") == 0
+    # A mean over eight million numbers takes milliseconds.
+    foreign(tmp_path, "slow.onnx", [1, 4, 2_000_000])
+    assert bench(*names, "slow.onnx", "--meter", "none") == 0
     printed = capsys.readouterr().out
     rows = {line.split()[0]: line for line in printed.splitlines() if line.strip()}
     # No name is wrapped, and each row has its unit.
     assert set(names) <= set(rows)
     assert all("µs" in rows[name] for name in names)
-    assert " ms " in rows["slow.tflite"]
-    assert "16.8 M" in rows["slow.tflite"]
+    assert "ms" in rows["slow.onnx"]
+    # MACs are the last column: 4 x 3.
+    assert all(row.split()[-1] == "12" for name, row in rows.items() if name.endswith(".onnx"))
     assert printed.count("There is no probe set") == 1
     assert "energy" not in printed.partition("Machine:")[0]
     # The report of a run has no place for foreign files.
@@ -214,6 +230,21 @@ def test_a_baseline_that_cannot_be_counted_or_has_another_batch_is_refused(
     assert "Operation 0 is Einsum" in capsys.readouterr().err
 
 
+def test_shapes_and_baseline_can_stand_in_a_configuration_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--shape", "x=1x4x99", "--baseline", "time.onnx", "--meter", "none")
+    assert bench(*options, "--print-config") == 0
+    written = capsys.readouterr().out
+    found = tomllib.loads(written)
+    assert (found["shapes"], found["baseline"]) == ({"x": [1, 4, 99]}, "time.onnx")
+    (tmp_path / "bench.toml").write_text(written)
+    foreign(tmp_path, "time.onnx", [1, 4, "time"])
+    assert bench("time.onnx", "--config", "bench.toml", "--json", "o.json") == 0
+    report = BenchReport.from_json(Path("o.json").read_text(), "o")
+    assert (report.baseline, report.results[0].input_shape) == ("time.onnx", (1, 4, 99))
+
+
 def test_a_busy_machine_is_a_warning_on_the_screen_and_in_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,3 +259,22 @@ def test_a_busy_machine_is_a_warning_on_the_screen_and_in_the_report(
     monkeypatch.setattr(psutil, "getloadavg", lambda: (1.0, 1.0, 1.0))
     assert bench("a.onnx", "--meter", "none") == 0
     assert "machine is busy" not in capsys.readouterr().out
+
+
+def test_a_p99_far_above_p50_and_throttling_are_warnings(tmp_path: Path) -> None:
+    foreign(tmp_path, "a.onnx", [1, 4, 50])
+    assert bench("a.onnx", "--meter", "none", "--json", "o.json") == 0
+    (result,) = BenchReport.from_json(Path("o.json").read_text(), "o").results
+    calm = result.device.before.model_copy(update={"load": 0.5, "throttled": False})
+    hot = calm.model_copy(update={"throttled": True})
+
+    def warned(p99_s: float, after: DeviceState) -> tuple[str, ...]:
+        device = result.device.model_copy(update={"cores": 2, "before": calm, "after": after})
+        times = result.latency.model_copy(update={"p50_s": 1e-3, "p99_s": p99_s})
+        return conditions.warnings(device, [result.model_copy(update={"latency": times})])
+
+    assert warned(4e-3, calm) == ()
+    (spread,) = warned(60e-3, calm)
+    assert "a.onnx: 60 times" in spread
+    (throttling,) = warned(4e-3, hot)
+    assert "throttling" in throttling

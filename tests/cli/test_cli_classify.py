@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wfdb
 from evaluated import write_model, write_onnx
 
 from edgeecg.cli import run
@@ -41,8 +42,8 @@ def test_every_beat_gets_a_class_and_its_probabilities(
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert found["classes"] == ["N", "S", "V"]
-    assert [r["peaks"] for r in found["records"]] == ["annotations", "xqrs"]
-    assert "detector XQRS" in captured.err
+    assert [r["peaks"] for r in found["records"]] == ["annotations", "detected"]
+    assert "from a detector" in captured.err
     assert "not a medical device" in captured.err
     for record in found["records"]:
         rows = _table(Path(f"calls/{record['record']}.csv"))
@@ -52,6 +53,26 @@ def test_every_beat_gets_a_class_and_its_probabilities(
             assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
             assert row["class"] == max(chances, key=lambda name: chances[name])
             assert float(row["time_s"]) == pytest.approx(int(row["sample"]) / 360, abs=1e-3)
+
+
+def test_stretches_of_low_quality_are_counted_and_their_beats_marked(
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    record = wfdb.rdrecord(str(mine / "b"))
+    # Noise of 1 mV from 20 s to 30 s.
+    record.p_signal[7200:10_800] += np.random.default_rng(0).normal(0, 1.0, (3600, 1))
+    keys = ("fs", "units", "sig_name", "p_signal", "fmt", "adc_gain", "baseline")
+    settings = {key: getattr(record, key) for key in keys}
+    wfdb.wrsamp("b", write_dir=str(mine), **settings)
+    assert run(["classify", "mine.safetensors", "--data", str(mine), "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    good, noisy = json.loads(captured.out)["records"]
+    assert (good["stretches"], good["low_quality"]) == (6, {})
+    assert (noisy["stretches"], noisy["low_quality"]) == (6, {"noise": 1})
+    assert "Low signal quality: 1 of 12 stretches of 10 s (noise 1)." in captured.err
+    for row in _table(Path("calls/b.csv")):
+        assert (row["low_quality"] == "noise") == (20 <= float(row["time_s"]) < 30)
 
 
 def test_an_exported_file_classifies_too(mine: Path) -> None:
@@ -106,7 +127,7 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
         predict=answer,
     )
     x = np.zeros((1, 12, 1000), np.float32)
-    record = Unlabelled("r1", 100.0, x, np.zeros(1, np.int64), "none needed", {})
+    record = Unlabelled("r1", 100.0, x, np.zeros(1, np.int64), "none needed", {}, np.array([""]))
     (row,) = classify_record(predictor, record).rows()
     assert row["record"] == "r1"
     assert row["class"] == "NORM CD"

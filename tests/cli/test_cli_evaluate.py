@@ -113,7 +113,7 @@ def test_records_get_curves_thresholds_and_intervals(
     )
     predictor = replace(predictor, predict=logits, card=None)
 
-    def load(name: str, custom: object) -> Predictor:
+    def load(name: str, custom: object, threads: int) -> Predictor:
         return predictor
 
     monkeypatch.setattr("edgeecg.evaluation.named.load_predictor", load)

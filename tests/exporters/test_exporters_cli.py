@@ -68,6 +68,7 @@ def test_json_on_standard_output_is_alone_there(
         beside = (here.artifacts / f"{manifest.name}.json").read_bytes()
         assert Artifact.from_json(beside, "beside") == manifest
     assert "synthetic" in err
+    assert "of 90" in err  # all validation windows, where there are fewer than 256
     assert err.rstrip().endswith("Next: edgeecg bench")
     table = [line for line in err.splitlines() if "artifacts/" not in line]
     assert max(len(line) for line in table) <= 80

@@ -49,7 +49,7 @@ def test_folded_weights_follow_the_formula() -> None:
         norm.bias.fill_(0.5)
     norm.running_mean = torch.tensor([1.0])
     norm.running_var = torch.tensor([3.75])
-    folded = fold_batch_norm(nn.Sequential(conv, norm).eval())
+    folded = fold_batch_norm(nn.Sequential(conv, norm).eval(), (1, 8))
     parameters = {name: value.item() for name, value in folded.state_dict().items()}
     # 4 / sqrt(3.75 + 0.25) = 2: w' = 3 * 2, b' = (5 - 1) * 2 + 0.5.
     assert parameters == {"0.weight": 6.0, "0.bias": 8.5}
@@ -60,8 +60,12 @@ def test_folding_keeps_the_outputs_and_the_given_model() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     x = torch.randn(16, 1, 256)
     with torch.no_grad():
-        torch.testing.assert_close(fold_batch_norm(model)(x), model(x), atol=1e-5, rtol=1e-5)
-    assert not any(isinstance(m, nn.BatchNorm1d) for m in fold_batch_norm(model).modules())
+        torch.testing.assert_close(
+            fold_batch_norm(model, (1, 256))(x), model(x), atol=1e-5, rtol=1e-5
+        )
+    assert not any(
+        isinstance(m, nn.BatchNorm1d) for m in fold_batch_norm(model, (1, 256)).modules()
+    )
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -71,7 +75,7 @@ def test_a_model_without_batch_norm_is_returned_unchanged() -> None:
             return x if x.sum() > 0 else -x
 
     model = Branching()
-    assert fold_batch_norm(model) is model
+    assert fold_batch_norm(model, (1, 256)) is model
 
 
 # ------------------------------------------------------------------------------------------ names

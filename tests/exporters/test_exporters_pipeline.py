@@ -17,12 +17,13 @@ from tiny_run import silent, write_model
 from torch import nn
 
 from edgeecg import files, models, resources
-from edgeecg.data import Dataset
+from edgeecg.data import Dataset, Windows
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, SchemaError, UnknownNameError
 from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.evaluation.predictors import load_predictor
 from edgeecg.exporters import _pipeline, exporter, formats
+from edgeecg.exporters._source_model import load_sources
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Artifact, ExportRecipe, ModelCard
 
@@ -298,3 +299,19 @@ def test_manifest_carries_the_filters_of_the_model_for_the_rates_of_devices(
     # The model's rate is 128 Hz.
     assert rates[360.0] == (16, 45)
     assert rates[256.0] == (1, 2)
+
+
+def test_a_file_is_compared_with_pytorch_on_256_windows(
+    run: RunFolder, toy_dataset: Dataset
+) -> None:
+    val = toy_dataset.val
+    longer = Windows(
+        np.tile(val.x, (4, 1, 1)),
+        np.tile(val.y, 4),
+        np.tile(val.record, 4),
+        np.tile(val.patient, 4),
+        np.tile(val.sample, 4),
+    )
+    for source in load_sources(run, replace(toy_dataset, val=longer)):
+        assert source.probe.x.shape == (256, 1, 256)
+        assert source.probe.logits.shape == (256, 3)

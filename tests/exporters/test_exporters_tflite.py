@@ -123,5 +123,5 @@ def test_model_that_cannot_be_traced_is_an_error_of_the_target(toy_dataset: Data
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.norm(x) if x.sum() > 0 else x
 
-    with pytest.raises(ExportError, match=r"conversion to 'onnx' failed.*TraceError"):
+    with pytest.raises(ExportError, match=r"conversion to 'onnx' failed"):
         _pipeline.convert(Branching().eval(), resources.load_target("onnx"), toy_dataset)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
-from report_run import Builder, device, joules, latency, no_energy
+from report_run import Builder, bench, device, joules, latency, no_energy
 
 from edgeecg.reporting import tables
 from edgeecg.reporting.comparison import compare
@@ -13,6 +13,9 @@ from edgeecg.reporting.documents import read
 from edgeecg.reporting.page import render
 from edgeecg.schema import (
     Breakdown,
+    Budget,
+    CompressionConfig,
+    Guard,
     LayerSeconds,
     MeasuredCosts,
     Memory,
@@ -22,6 +25,7 @@ from edgeecg.schema import (
     Reference,
     Rhythm,
     Rollback,
+    TrainingConfig,
 )
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -177,6 +181,42 @@ def test_the_rhythm_strip_and_the_training_are_in_the_provenance(full: Builder) 
     assert "augmentation: shift 4" in parsed.text
 
 
+def test_a_resumed_run_shows_its_first_command_and_every_resumption(full: Builder) -> None:
+    resumed = ("edgeecg compress --resume", "edgeecg compress --resume --threads 2")
+    log = full.log().model_copy(update={"resumed": resumed})
+    full.run.compression_log.write_text(log.to_json(), encoding="utf-8")
+    text = page(full)[1].text
+    assert "command edgeecg compress resnet1d_attn resumed with edgeecg compress --resume" in text
+    assert "resumed with edgeecg compress --resume --threads 2" in text
+
+
+def test_budgets_and_guards_are_shown_as_on_the_command_line(full: Builder) -> None:
+    log = full.log()
+    budgets = (Budget.parse("energy=0.2"), Budget.parse("size=40kB"))
+    config = CompressionConfig(budgets=budgets, guards=(Guard.parse("S:recall>=0.5"),))
+    changed = log.model_copy(update={"config": config})
+    full.run.compression_log.write_text(changed.to_json(), encoding="utf-8")
+    text = page(full)[1].text
+    assert "budgets energy=0.2, size=40000B" in text
+    assert "guards S:recall>=0.5" in text
+    assert "{" not in text.partition("Compression settings")[2]
+
+
+def test_training_settings_are_those_of_the_models_and_not_of_the_run(full: Builder) -> None:
+    # A dense model of the package: it was trained with another seed than the run, whose
+    # configuration names neither the data nor the number of epochs.
+    trained = TrainingConfig(leads={}, seed=2, epochs=60)
+    dense = full.card("baseline", training=trained, seed=2, epochs=60)
+    full.run.baseline_card.write_text(dense.to_json(), encoding="utf-8")
+    text = page(full)[1].text
+    settings = text.partition("Training settings what value")[2]
+    assert "data MIT-BIH Arrhythmia Database" in settings
+    assert "seed baseline: 2; fine-tuning: 0" in settings
+    assert "baseline: epochs, seed 60, 2" in text
+    assert "epochs baseline: 60; fine-tuning:" in settings
+    assert "data none" not in text
+
+
 def test_measured_layer_costs_are_named_and_not_spelled_out(full: Builder) -> None:
     assert "layer costs counted" in page(full)[1].text
     costs = MeasuredCosts(
@@ -235,6 +275,14 @@ def test_replayed_energy_is_marked(full: Builder) -> None:
     )
     _, parsed = page(full)
     assert "3.00 mJ (replayed)" in parsed.text
+
+
+def test_warnings_of_a_measurement_are_notes_of_its_table(full: Builder) -> None:
+    report = bench(full.result(full.manifest("baseline")), full.result(full.manifest("compressed")))
+    disturbed = report.model_copy(update={"warnings": ("The machine is busy.",)})
+    (full.run.bench / "bench.json").write_text(disturbed.to_json(), encoding="utf-8")
+    text = page(full)[1].text
+    assert text.count("Warning (bench.json): The machine is busy.") == 1
 
 
 def test_energy_that_is_not_resolved_has_no_joules(full: Builder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_run import Builder
 
-from edgeecg.reporting import tables, training_curves, units
+from edgeecg.reporting import steps_table, training_curves, units
 from edgeecg.reporting.documents import RunDocuments, read
 from edgeecg.schema import LayerSeconds, MeasuredCosts, QuantizationLog, Quantize
 
@@ -81,7 +81,7 @@ def with_layer_costs(builder: Builder) -> RunDocuments:
 
 def test_predicted_latency_has_a_column_and_a_note_with_the_board(full: Builder) -> None:
     documents = with_layer_costs(full)
-    table = tables.steps(documents)
+    table = steps_table.steps(documents)
     assert table is not None
     column = table.head.index("latency, predicted")
     shown = [row[column].removesuffix("\u00a0×") for row in table.rows]
@@ -93,7 +93,7 @@ def test_predicted_latency_has_a_column_and_a_note_with_the_board(full: Builder)
 
 
 def test_without_costs_no_latency_is_predicted(full: Builder) -> None:
-    table = tables.steps(read(full.run))
+    table = steps_table.steps(read(full.run))
     assert table is not None
     assert "latency, predicted" not in table.head
     assert all(len(row) == len(table.head) for row in table.rows)
@@ -104,13 +104,13 @@ def test_without_a_schedule_there_is_no_target(full: Builder) -> None:
     steps = tuple(step.model_copy(update={"target_sparsity": None}) for step in log.steps)
     for changed, shown in ((log, True), (log.model_copy(update={"steps": steps}), False)):
         full.run.compression_log.write_text(changed.to_json())
-        table = tables.steps(read(full.run))
+        table = steps_table.steps(read(full.run))
         assert table is not None
         assert ("target sparsity" in table.head) == shown
         assert all(len(row) == len(table.head) for row in table.rows)
 
 
 def test_the_quantisation_is_a_note_of_the_table(full: Builder) -> None:
-    table = tables.steps(quantized(full, "ptq"))
+    table = steps_table.steps(quantized(full, "ptq"))
     assert table is not None
     assert table.notes[-1].startswith("Int8 with training breaks S:recall>=0.5 (0.410)")

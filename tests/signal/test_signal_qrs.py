@@ -27,7 +27,7 @@ def _heartbeats(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """A lead with P, QRS and T waves on a wandering baseline, and its R peaks."""
     rng = np.random.default_rng(seed)
-    r_s = 0.5 + np.cumsum(rng.uniform(0.6, 1.0, int(seconds)))
+    r_s = 0.5 + np.cumsum(rng.uniform(0.6, 1.0, 2 * int(seconds)))
     r_s = r_s[r_s < seconds - 0.5]
     time_s = np.arange(round(seconds * fs_hz)) / fs_hz
     lead_mv = 0.3 * np.sin(2 * np.pi * 0.2 * time_s) + rng.normal(0, 0.01, len(time_s))
@@ -102,6 +102,13 @@ def test_beats_are_found_again_after_a_large_artefact_and_after_a_flat_stretch()
     wanted = peaks[(peaks > 4000) & (peaks < 7400) | (peaks > 10_500)]
     assert all(np.abs(found - peak).min() <= 2 for peak in wanted)
     assert not np.any((found > 7600) & (found < 8900))
+
+
+def test_noise_after_the_last_heartbeat_is_no_beat() -> None:
+    lead_mv, peaks = _heartbeats(250, 30)
+    noise = np.random.default_rng(0).normal(0, 0.01, 10 * 250)
+    found = detect(np.concatenate([lead_mv, lead_mv[-1] + noise]), 250)
+    assert len(found) == len(peaks)
 
 
 def test_a_rate_too_low_for_qrs_complexes_is_refused() -> None:
