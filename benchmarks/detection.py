@@ -49,6 +49,7 @@ from edgeecg.statistics import confusion
 RESULT = Path(__file__).resolve().parent / "results" / "detection.json"
 WINDOW_S = 0.15
 FAR_MS = 20.0
+END_TO_END = ("edgeecg", "wfdb XQRS")
 PACED = ("102", "104", "107", "217")
 Positions = NDArray[np.int64]
 Detector = Callable[[NDArray[np.float64], float], Any]
@@ -223,7 +224,8 @@ def main() -> None:
         print(title, json.dumps(rows[-1]), flush=True)
     annotated = {name: each.beats for name, each in records.items()}
     moved_annotations = {n: moved_peaks(records[n].record, each) for n, each in annotated.items()}
-    sources = {("annotations", False): annotated, ("annotations", True): moved_annotations, **found}
+    sources = {("annotations", False): annotated, ("annotations", True): moved_annotations}
+    sources |= {key: peaks for key, peaks in found.items() if key[0] in END_TO_END}
     end_to_end: list[dict[str, Any]] = []
     for (title, moved), peaks in sources.items():
         row = classified(predictor, records, peaks)

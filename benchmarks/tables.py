@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import compression_markdown as compressed
+import detection_markdown
 from summary import TABLES as COMPRESSION
 
 from edgeecg.files import write_text
@@ -227,6 +228,18 @@ def noisy(document: dict[str, Any]) -> str:
     )
 
 
+def detectors(document: dict[str, Any]) -> str:
+    """Return the Markdown table of the detectors in ``detection.json``."""
+    made = made_by(document, {document["git_revision"]})
+    return f"{detection_markdown.detectors(document)}\n\n{made}"
+
+
+def end_to_end(document: dict[str, Any]) -> str:
+    """Return the Markdown table of the classes in ``detection.json``."""
+    made = made_by(document, {document["git_revision"]})
+    return f"{detection_markdown.end_to_end(document)}\n\n{made}"
+
+
 def preparation(document: dict[str, Any]) -> str:
     """Return the sentences on ``prepare_ptbxl.json``."""
     stages = document["stages"]
@@ -309,6 +322,8 @@ TABLES: dict[str, tuple[str, tuple[str, ...], Callable[..., str]]] = {
     "measured_costs": ("Latency, predicted and measured", ("measured_costs",), measured_costs),
     "windows": ("Which window", ("window_choice",), windows),
     "noisy": ("Noise", ("robustness",), noisy),
+    "detectors": ("QRS detection", ("detection",), detectors),
+    "end_to_end": ("Classes of detected beats", ("detection",), end_to_end),
     "beats_prepared": ("MIT-BIH from the files", ("prepare_mitdb",), beats_prepared),
     "preparation": ("A full-size PTB-XL folder", ("prepare_ptbxl",), preparation),
 }

@@ -13,15 +13,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgeecg.errors import DataError
+    from edgeecg.evaluation.named import Classification
     from edgeecg.evaluation.predictions import Predictions
-    from edgeecg.evaluation.predictors import Predictor
-    from edgeecg.progress import ProgressCallback
 
 EXTRA = "compress"
 
 _SCHEMA = "edgeecg.calls/1"
-_SHOWN_ERRORS = 5
+_NAMED = 5
 
 
 def classify(
@@ -36,13 +34,16 @@ def classify(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the tables; default: calls/ here.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a record that cannot be classified.")
+    ] = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write everything as JSON; - is standard output.")
     ] = None,
 ) -> None:
     """Classify every beat, or every 12-lead record, of a folder: a table each, and a summary.
 
-    R peaks come from a record's .atr if there is one, else from a detector.
+    R peaks come from a record's .atr if it marks beats, else from a detector.
     """
     import json
 
@@ -53,55 +54,20 @@ def classify(
     with progress() as bar:
         show = shown(bar, "loading the model")
 
-        from edgeecg.data import sources
-        from edgeecg.evaluation.predictors import load_predictor
+        from edgeecg.evaluation import named
 
-        path = sources.find(data).folder()
-        predictor = load_predictor(model)
-        calls, errors = _calls(predictor, path, names, show)
-    document = _document(predictor, data, calls, errors)
-    emit_json(json_path, json.dumps(document, indent=1) + "\n")
-    written = _write(predictor, calls, out or Path("calls"))
+        found = named.classify(model, data, leads=names, strict=strict, on_progress=show)
+    emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
+    written = _write(found, out or Path("calls"))
     console = output(json_path)
-    _show(predictor, calls, errors, console)
+    _show(found, console)
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
-    example = calls[0].record.name
+    example = found.records[0].record.name
     console.print(f"Next: edgeecg data show {example} --data {data}", soft_wrap=True, markup=False)
 
 
-def _calls(
-    predictor: Predictor, path: Path, leads: dict[str, str], show: ProgressCallback
-) -> tuple[list[Predictions], dict[str, DataError]]:
-    """Return the predictions, and the error of each record that could not be read.
-
-    Raises:
-        DataError: That of the first record, when none could be classified.
-    """
-    from edgeecg.data import unlabelled
-    from edgeecg.errors import DataError
-    from edgeecg.evaluation.predictions import classify_record
-
-    names = unlabelled.names(path)
-    calls: list[Predictions] = []
-    errors: dict[str, DataError] = {}
-    for done, name in enumerate(names, start=1):
-        try:
-            calls.append(
-                classify_record(
-                    predictor, unlabelled.load(path, name, predictor.preprocessing, leads)
-                )
-            )
-        except DataError as error:
-            errors[name] = error
-        show("classifying", done, len(names))
-    if not calls:
-        raise next(iter(errors.values()))
-    return calls, errors
-
-
-def _document(
-    predictor: Predictor, data: str, calls: list[Predictions], errors: dict[str, DataError]
-) -> dict[str, Any]:
+def _document(found: Classification, data: str) -> dict[str, Any]:
+    predictor = found.predictor
     return {
         "schema": _SCHEMA,
         "model": predictor.title,
@@ -119,32 +85,33 @@ def _document(
                 "low_quality": dict(each.record.low_quality),
                 "calls": each.rows(),
             }
-            for each in calls
+            for each in found.records
         ],
-        "errors": {name: str(error) for name, error in errors.items()},
+        "errors": {name: str(error) for name, error in found.errors.items()},
+        "without_windows": _without_windows(found),
+        "without_class": _without_class(found),
     }
 
 
-def _write(predictor: Predictor, calls: list[Predictions], folder: Path) -> Path:
+def _write(found: Classification, folder: Path) -> Path:
     """Write a table of beats for each record, or one of all records; return where they are."""
     from edgeecg.evaluation.predictions import as_csv
     from edgeecg.files import write_text
 
-    if predictor.task == "records":
-        rows = [row for each in calls for row in each.rows()]
+    if found.predictor.task == "records":
+        rows = [row for each in found.records for row in each.rows()]
         write_text(folder / "records.csv", as_csv(rows))
         return folder / "records.csv"
-    for each in calls:
+    for each in found.records:
         write_text(folder / f"{each.record.name}.csv", as_csv(each.rows()))
     return folder
 
 
-def _show(
-    predictor: Predictor, calls: list[Predictions], errors: dict[str, DataError], console: Console
-) -> None:
+def _show(found: Classification, console: Console) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    predictor, records = found.predictor, found.records
     of_beats = predictor.task == "beats"
     table = Table("record", title=f"Called by {predictor.title}", box=SIMPLE_HEAD)
     for name in predictor.classes:
@@ -152,36 +119,33 @@ def _show(
     for heading in ["R peaks", "left out", "low quality"] if of_beats else ["left out"]:
         table.add_column(heading)
     if of_beats:
-        for each in calls:
+        for each in records:
             numbers = [f"{n:,}" for n in each.counts.values()]
-            peaks = each.record.peaks
             low = f"{sum(each.record.low_quality.values()):,} of {each.record.stretches:,}"
-            skipped = _counted(each.record.skipped)
-            table.add_row(each.record.name, *numbers, peaks, skipped, low)
-    total = {name: sum(each.counts[name] for each in calls) for name in predictor.classes}
-    left: dict[str, int] = {}
-    for each in calls:
-        for reason, n in each.record.skipped.items():
-            left[reason] = left.get(reason, 0) + n
+            peaks = each.record.peaks
+            table.add_row(each.record.name, *numbers, peaks, _left_out(each), low)
+    total = {name: sum(each.counts[name] for each in records) for name in predictor.classes}
+    left = Counter[str]()
+    for each in records:
+        left.update(each.record.skipped)
     numbers = [f"{n:,}" for n in total.values()]
-    table.add_row(f"all {len(calls):,}", *numbers, *[""] * of_beats, _counted(left))
+    table.add_row(f"all {len(records):,}", *numbers, *[""] * of_beats, _counted(left))
     console.print(table)
-    for line in _remarks(predictor, calls, errors):
+    for line in _remarks(found):
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _remarks(
-    predictor: Predictor, calls: list[Predictions], errors: dict[str, DataError]
-) -> list[str]:
+def _remarks(found: Classification) -> list[str]:
+    predictor, errors = found.predictor, found.errors
     lines: list[str] = []
-    if any(each.record.peaks == "detected" for each in calls):
+    if any(each.record.peaks == "detected" for each in found.records):
         lines.append(
             "R peaks of records without annotations come from a detector: what it misses "
             "is not called, and the model was trained on annotated peaks."
         )
-    stretches = sum(each.record.stretches for each in calls)
+    stretches = sum(each.record.stretches for each in found.records)
     low: Counter[str] = Counter()
-    for each in calls:
+    for each in found.records:
         low.update(each.record.low_quality)
     if low:
         lines.append(
@@ -191,12 +155,46 @@ def _remarks(
     if predictor.task == "records":
         by = "0.5" if predictor.thresholds is None else "the model's thresholds"
         lines.append(f"A record is called every class whose probability reaches {by}.")
-    for name, error in list(errors.items())[:_SHOWN_ERRORS]:
+        if silent := _without_class(found):
+            lines.append(f"No class reaches it in {_named(silent)}.")
+    names_by_reason: dict[str, list[str]] = {}
+    for name, reason in _without_windows(found).items():
+        names_by_reason.setdefault(reason, []).append(name)
+    for reason, names in names_by_reason.items():
+        lines.append(f"Nothing was classified in {_named(names)}: {reason}.")
+    for name, error in list(errors.items())[:_NAMED]:
         lines.append(f"Left out: {name}. {error}")
-    if len(errors) > _SHOWN_ERRORS:
-        lines.append(f"Left out: {len(errors) - _SHOWN_ERRORS:,} more, named by --json.")
+    if len(errors) > _NAMED:
+        lines.append(f"Left out: {len(errors) - _NAMED:,} more, named by --json.")
     lines.append("These are a program's calls, no diagnosis: this is not a medical device.")
     return lines
+
+
+def _without_windows(found: Classification) -> dict[str, str]:
+    """Return why there is nothing to classify in a record, by its name."""
+    empty = {each.record.name: each.record.why_empty for each in found.records}
+    return {name: why for name, why in empty.items() if why is not None}
+
+
+def _without_class(found: Classification) -> list[str]:
+    """Return the records that the model gives no class, although it has seen them."""
+    return [
+        each.record.name
+        for each in found.records
+        if len(each.record.sample) and not any(each.counts.values())
+    ]
+
+
+def _named(names: list[str]) -> str:
+    """Return how many records there are, and the first of their names."""
+    more = ", ..." if len(names) > _NAMED else ""
+    plural = "s" if len(names) > 1 else ""
+    return f"{len(names):,} record{plural} ({', '.join(names[:_NAMED])}{more})"
+
+
+def _left_out(each: Predictions) -> str:
+    skipped = _counted(each.record.skipped)
+    return skipped if skipped != "-" else each.record.why_empty or "-"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

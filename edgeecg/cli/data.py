@@ -10,14 +10,17 @@ import typer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
+    from rich.table import Table
 
     from edgeecg.data.inventory import Inventory
-    from edgeecg.schema import ClassMapName
+    from edgeecg.schema import ClassMapName, DataSummary
 
 EXTRA = "data"
 
 data = typer.Typer(no_args_is_help=True, help="Get ECG records, see what is in them, draw them.")
 
+_LEFT_OUT = "Left out"
+_LISTED = 20
 _TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
@@ -199,42 +202,35 @@ def _twelve(path: Path, name: str, record: str) -> Figure:
 
 
 def _show_inventory(found: Inventory, console: Console) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
     def line(label: str, text: str) -> None:
         console.print(f"[bold]{label}:[/] {escape(text)}", soft_wrap=True)
 
-    def counted(counts: dict[str, int]) -> str:
-        return ", ".join(f"{name} ({n:,})" for name, n in counts.items()) or "none"
-
     line("Folder", found.folder)
     line("Records", f"{found.records:,}, {found.annotated:,} of them annotated")
-    line("Length", f"{found.hours:,.1f} hours")
-    line("Leads", counted(found.leads))
-    line("Rates (Hz)", counted(found.rates_hz))
+    line("Length", length_text(found.hours * 3600))
+    line("Leads", _counted(found.leads))
+    line("Rates (Hz)", _counted(found.rates_hz))
     summary = found.summary
     if summary is None:
         line("Classes", f"none. {found.reason}")
     else:
-        by_fold = summary.class_map == "superclasses"
-        unit = "records" if by_fold else "beats"
-        table = Table(
-            "split", "folds" if by_fold else "records", title=f"{unit} by class", box=SIMPLE_HEAD
-        )
-        for name in summary.classes:
-            table.add_column(name, justify="right")
-        parts = (summary.train_records, summary.val_records, summary.test_records)
-        for (split, counts), names in zip(summary.beats.items(), parts, strict=True):
-            numbers = [f"{counts[name]:,}" for name in summary.classes]
-            table.add_row(split, str(len(names)), *numbers)
-        console.print(table)
+        console.print(_classes_table(summary))
         line("Class map", summary.class_map)
-        line("Left out", counted(summary.skipped))
+        line("Left out", _counted(summary.skipped))
         line("Licence", summary.licence)
         for note in summary.notes:
-            line("Note", note)
+            if not note.startswith(_LEFT_OUT):
+                line("Note", note)
+    for reason in list(found.left_out.values())[:_LISTED]:
+        line(_LEFT_OUT, reason)
+    if len(found.left_out) > _LISTED:
+        line(_LEFT_OUT, f"{len(found.left_out) - _LISTED:,} more, named by --json.")
+    if found.training is not None:
+        line("Training", f"not possible. {found.training}")
+    if fitting := _fitting(found):
+        line("Models", fitting)
     for record, remark in found.remarks.items():
         line(f"Record {record}", remark)
     if found.name == "nstdb":
@@ -242,6 +238,62 @@ def _show_inventory(found: Inventory, console: Console) -> None:
     else:
         following = "train MODEL" if summary and summary.train_records else "classify MODEL"
     console.print(f"Next: edgeecg {following} --data {found.name}", soft_wrap=True, markup=False)
+
+
+def _classes_table(summary: DataSummary) -> Table:
+    """Return a table of the beats or records of each class and split."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    unit = "records" if summary.class_map == "superclasses" else "beats"
+    parts = (summary.train_records, summary.val_records, summary.test_records)
+    by_fold = any(name.startswith("fold ") for names in parts for name in names)
+    table = Table(
+        "split", "folds" if by_fold else "records", title=f"{unit} by class", box=SIMPLE_HEAD
+    )
+    for name in summary.classes:
+        table.add_column(name, justify="right")
+    for (split, counts), names in zip(summary.beats.items(), parts, strict=True):
+        numbers = [f"{counts[name]:,}" for name in summary.classes]
+        # Records of a folder with classes are not listed by name, but counted.
+        count = names[0].partition(" ")[0] if names and names[0].endswith(" records") else None
+        table.add_row(split, count or str(len(names)), *numbers)
+    return table
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({n:,})" for name, n in counts.items()) or "none"
+
+
+def length_text(seconds: float) -> str:
+    """Return a length in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:,.1f} seconds"
+    return f"{seconds / 60:,.1f} minutes" if seconds < 7200 else f"{seconds / 3600:,.1f} hours"
+
+
+def _fitting(found: Inventory) -> str:
+    """Return which models can classify the records of a folder; empty where that is not known."""
+    from edgeecg.data import sources
+
+    if found.name in sources.names():
+        return ""
+    try:
+        from edgeecg.models import architecture, names
+    except ModuleNotFoundError:
+        # Looking at records does not need torch, and the models do.
+        return ""
+    held = {lead.upper() for lead in found.leads}
+    of_records = [name for name in names() if architecture(name).TASK == "records"]
+    of_beats = [name for name in names() if architecture(name).TASK == "beats"]
+    beats = f"{', '.join(of_beats)} (beats)"
+    if "MLII" not in held:
+        lead = next((lead for lead in found.leads if lead.upper() == "II"), None)
+        lead = lead or next(iter(found.leads), "LEAD")
+        beats = f"{', '.join(of_beats)} (beats, with --leads MLII={lead})"
+    if {lead.upper() for lead in _TWELVE} <= held:
+        return f"{', '.join(of_records)} (12-lead records); {beats}"
+    return beats
 
 
 def _size(size_bytes: int) -> str:

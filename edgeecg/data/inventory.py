@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from edgeecg.data import sources
 from edgeecg.data.locations import place
 from edgeecg.data.records import reader
-from edgeecg.data.records.listing import record_names
-from edgeecg.data.sources import Source
-from edgeecg.data.sources._folder import PTBXL_INDEX, SMALLEST_SPLIT, has_ptbxl_layout
-from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
+from edgeecg.data.records.listing import is_missing, missing_record, record_names
+from edgeecg.data.sources import Source, _challenge
+from edgeecg.data.sources._folder import has_ptbxl_layout, no_records
+from edgeecg.data.windows.dataset import DataRequest, OnRecord
 from edgeecg.errors import DataError
 from edgeecg.schema import Count, DataSummary, Task, Value
 
@@ -31,8 +32,10 @@ class Inventory(Value):
         leads: Number of records by the lead they have.
         rates_hz: Number of records by sampling rate; PTB-XL has each record at two.
         hours: Length of all records together.
-        summary: Windows, classes and splits for training, or None.
+        summary: Windows, classes and splits, or None.
         reason: Why there is no summary, or None.
+        training: Why no model can be trained on the records although they have classes, or None.
+        left_out: Why a record cannot be used, by its name.
         remarks: Peculiarities of single records, by the name of the record.
     """
 
@@ -47,7 +50,22 @@ class Inventory(Value):
     hours: float
     summary: DataSummary | None
     reason: str | None
+    training: str | None
+    left_out: dict[str, str]
     remarks: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Headers:
+    """The headers of a folder.
+
+    Attributes:
+        found: Those that can be read, with the number of records each represents.
+        left_out: Why the others cannot.
+    """
+
+    found: list[tuple[reader.RecordHeader, int]]
+    left_out: dict[str, str]
 
 
 def take(
@@ -62,29 +80,29 @@ def take(
 
     Raises:
         UnknownNameError: There is no such database or folder.
-        DataError: The database is not here, or a record of it is damaged.
+        DataError: The database is not here, or no record of it can be read.
     """
     source = sources.find(name)
     path = source.folder()
-    headers, weights = _headers(path)
+    headers = _headers(path)
     held, rates, seconds = Counter[str](), Counter[str](), 0.0
-    for header, weight in zip(headers, weights, strict=True):
+    for header, weight in headers.found:
         held.update({lead: weight for lead in dict.fromkeys(header.leads)})
         rates[f"{header.fs_hz:g}"] += weight
         seconds += weight * header.length / header.fs_hz
-    annotated = sum(header.annotated for header in headers)
-    total = len(headers)
+    annotated = sum(header.annotated for header, _ in headers.found)
+    total = len(headers.found) + len(headers.left_out)
     if has_ptbxl_layout(path):
         # Each record exists at one or two rates, and counts once.
-        total = annotated = max(weights)
-        held = Counter({lead: total for lead in headers[0].leads})
-        seconds = total * headers[0].length / headers[0].fs_hz
-    summary, reason = None, None if source.TASKS else " ".join(source.NOTES)
+        first = headers.found[0][0]
+        total = annotated = max(weight for _, weight in headers.found)
+        held = Counter({lead: total for lead in first.leads})
+        seconds = total * first.length / first.fs_hz
+    elif _challenge.has_diagnoses(path):
+        annotated = len(_challenge.diagnoses(path).codes)
+    summary, training, reason = None, None, None if source.TASKS else " ".join(source.NOTES)
     if reason is None:
-        try:
-            summary = _dataset(source, name, annotated, leads or {}, on_record).summary
-        except DataError as error:
-            reason = str(error)
+        summary, training, reason = _summary(source, name, leads or {}, on_record)
     return Inventory(
         name=name,
         folder=str(path),
@@ -95,6 +113,8 @@ def take(
         hours=seconds / 3600,
         summary=summary,
         reason=reason,
+        training=training,
+        left_out={**headers.left_out, **(summary.left_out if summary else {})},
         remarks=dict(source.REMARKS),
     )
 
@@ -129,26 +149,35 @@ def _names_of(record: str, path: Path) -> list[str]:
     return [f"{rate}/{number // 1000 * 1000:05d}/{number:05d}{end}" for rate, end in _RATES.items()]
 
 
-def _headers(path: Path) -> tuple[list[reader.RecordHeader], list[int]]:
-    """Return headers, and how many records each represents."""
-    if not has_ptbxl_layout(path):
-        names = record_names(path)
-        return [reader.describe(path, name) for name in names], [1] * len(names)
-    headers: list[reader.RecordHeader] = []
-    weights: list[int] = []
-    for rate, end in _RATES.items():
-        found = sorted(path.glob(f"{rate}/*/*{end}.hea"))
-        if found:
-            name = str(found[0].relative_to(path).with_suffix(""))
-            headers.append(reader.describe(path, name))
-            weights.append(len(found))
-    if not headers:
-        raise DataError(
-            f"There are no records in '{path}'.",
-            f"It has {PTBXL_INDEX}, but neither records100 nor records500 holds any.",
-            "Run 'edgeecg data fetch ptbxl'.",
-        )
-    return headers, weights
+def _headers(path: Path) -> _Headers:
+    """Read every header of a folder; in PTB-XL's layout, the first of each rate.
+
+    Raises:
+        DataError: There are no records, or none can be read.
+    """
+    if has_ptbxl_layout(path):
+        found: list[tuple[reader.RecordHeader, int]] = []
+        for rate, end in _RATES.items():
+            headers = sorted(path.glob(f"{rate}/*/*{end}.hea"))
+            if headers:
+                name = str(headers[0].relative_to(path).with_suffix(""))
+                found.append((reader.describe(path, name), len(headers)))
+        if not found:
+            raise no_records(path)
+        return _Headers(found, {})
+    found, left_out = [], dict[str, str]()
+    first: DataError | None = None
+    for name in record_names(path):
+        try:
+            if is_missing(path, name):
+                raise missing_record(path, name)
+            found.append((reader.describe(path, name), 1))
+        except DataError as error:
+            first = first or error
+            left_out[name] = str(error)
+    if first is not None and not found:
+        raise first
+    return _Headers(found, left_out)
 
 
 def _installed() -> Iterator[Path]:
@@ -157,27 +186,44 @@ def _installed() -> Iterator[Path]:
     yield from found or [sources.find(sources.SYNTHETIC).folder()]
 
 
-def _dataset(
-    source: Source, name: str, annotated: int, leads: Mapping[str, str], on_record: OnRecord | None
-) -> Dataset:
-    task: Task = "records" if has_ptbxl_layout(source.folder()) else "beats"
-    too_few = task == "beats" and annotated < SMALLEST_SPLIT
-    request = DataRequest(source=name, task=task, leads=leads, score_only=too_few)
-    return source.load(request, on_record)
+def _summary(
+    source: Source, name: str, leads: Mapping[str, str], on_record: OnRecord | None
+) -> tuple[DataSummary | None, str | None, str | None]:
+    """Return what the records hold, why they cannot train, and why they hold nothing."""
+    path = source.folder()
+    # Annotated beats come first: a header may state diagnoses too.
+    task: Task = source.TASKS[0]
+    if has_ptbxl_layout(path) or (not _annotated(path) and _challenge.has_diagnoses(path)):
+        task = "records"
+    request = DataRequest(source=name, task=task, leads=leads)
+    try:
+        return source.load(request, on_record).summary, None, None
+    except DataError as error:
+        training = str(error)
+    try:
+        scored = source.load(replace(request, score_only=True), on_record)
+    except DataError as error:
+        return None, None, str(error)
+    return scored.summary, training, None
+
+
+def _annotated(path: Path) -> bool:
+    return any((path / f"{name}.atr").is_file() for name in record_names(path))
 
 
 def classes_of(path: Path, name: str) -> str:
-    """Return the superclasses of a record of a folder in PTB-XL's layout, in words.
+    """Return the superclasses of a 12-lead record, in words.
 
     Args:
-        path: The folder; one of another layout has no superclasses.
+        path: The folder. Of one in another layout the classes are those of the diagnoses in the
+            record's header.
         name: Name of the record in the folder; the rate it was sampled at does not matter.
 
     Raises:
         DataError: The folder's tables are damaged.
     """
     if not has_ptbxl_layout(path):
-        return "no classes"
+        return _challenge.classes_of(path, name)
     from edgeecg.data.sources import _ptbxl_index
 
     index = _ptbxl_index.read(path, "filename_lr", 0.0)

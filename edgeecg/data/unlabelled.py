@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from edgeecg.data.records import reader
 from edgeecg.data.records.beat_classes import BEAT_SYMBOLS
-from edgeecg.data.records.listing import record_names
+from edgeecg.data.records.listing import is_missing, missing_record, record_names
 from edgeecg.data.records.reader import Record
-from edgeecg.data.sources._folder import has_ptbxl_layout
+from edgeecg.data.sources._folder import has_ptbxl_layout, no_records
 from edgeecg.data.windows.beats import SHORT, beat_windows, is_short, peaks_for
-from edgeecg.data.windows.filters import causal_filter
+from edgeecg.data.windows.left_out import ANNOTATION_OUTSIDE
+from edgeecg.data.windows.whole_records import window_mv
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 from edgeecg.signal import qrs, quality, windows
+from edgeecg.signal.windows import NAN
+
+NO_BEATS = "no beats found"
+"""Reason for records in which neither annotations nor the detector mark a beat."""
 
 Peaks = Literal["annotations", "detected", "none needed"]
 """Where the R peaks come from; detected ones from :mod:`edgeecg.signal.qrs`."""
@@ -37,7 +42,7 @@ class Unlabelled:
         sample: R peak of each window at the record's own rate, int64, ``(n,)``; 0 for a window
             that is not about a beat.
         peaks: Where the R peaks come from.
-        skipped: Beats, or the record, left out, by reason.
+        skipped: Beats, annotations, or the record, left out, by reason.
         quality: Why the signal around each window is of low quality, or "", ``(n,)``; see
             :mod:`edgeecg.signal.quality`. Always "" for a window that is not about a beat.
         stretches: Number of stretches of 10 s in the record; 0 where quality was not assessed.
@@ -54,17 +59,30 @@ class Unlabelled:
     stretches: int = 0
     low_quality: Mapping[str, int] = field(default_factory=dict[str, int])
 
+    @property
+    def why_empty(self) -> str | None:
+        """Why the record has no window, or None where it has one."""
+        if len(self.sample):
+            return None
+        reasons = [reason for reason in self.skipped if reason != ANNOTATION_OUTSIDE]
+        return ", ".join(reasons) or NO_BEATS
+
 
 def names(path: Path) -> tuple[str, ...]:
-    """Return the names of all records of a folder, annotated or not; of PTB-XL's, at 100 Hz.
+    """Return the names of all records of a folder, annotated or not.
+
+    Of a folder in PTB-XL's layout these are the records at 100 Hz, or at 500 Hz where there are
+    none at 100 Hz.
 
     Raises:
-        DataError: There are none, or the list of records names one that is missing or outside.
+        DataError: There are none, or the list of records names one outside the folder.
     """
     if not has_ptbxl_layout(path):
         return record_names(path)
-    found = sorted(path.glob("records100/*/*_lr.hea"))
-    return tuple(str(header.relative_to(path).with_suffix("")) for header in found)
+    for pattern in ("records100/*/*_lr.hea", "records500/*/*_hr.hea"):
+        if found := sorted(path.glob(pattern)):
+            return tuple(str(header.relative_to(path).with_suffix("")) for header in found)
+    raise no_records(path)
 
 
 def load(
@@ -72,7 +90,7 @@ def load(
 ) -> Unlabelled:
     """Return the windows of one record: one for each beat, or one of the whole record.
 
-    Beats are those of ``NAME.atr`` where it is there, else those detected in the first lead.
+    Beats are those of ``NAME.atr`` where it marks any, else those detected in the first lead.
 
     Args:
         path: The folder.
@@ -83,19 +101,26 @@ def load(
     Raises:
         DataError: The record is missing or damaged, or lacks a lead, or a lead is flat.
     """
-    wanted = tuple(leads.get(lead, lead) for lead in preprocessing.leads)
+    if is_missing(path, name):
+        raise missing_record(path, name)
     annotated = (path / f"{name}.atr").is_file() and preprocessing.r_index is not None
-    record = reader.read(path, name, wanted, strict=False, annotated=annotated)
+    record = reader.read(
+        path, name, preprocessing.leads, called=leads, strict=False, annotated=annotated
+    )
     if preprocessing.r_index is None:
         return _whole(record, preprocessing)
     if is_short(record, preprocessing):
         return _nothing(record, preprocessing, SHORT)
-    if annotated:
-        is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
-        beats, peaks = peaks_for(record, record.samples[is_beat], preprocessing), "annotations"
-    else:
+    is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in record.symbols], np.bool_)
+    peaks: Peaks = "annotations"
+    beats = peaks_for(record, record.samples[is_beat], preprocessing)
+    if not len(beats):
+        # No annotations, or such as mark rhythms or noise alone.
         beats, peaks = detect(record), "detected"
     made = beat_windows(record, beats, preprocessing)
+    skipped = _counted(made.reason)
+    if record.outside:
+        skipped[ANNOTATION_OUTSIDE] = record.outside
     kept = beats[made.reason == ""]
     lead_mv = record.signal_mv[0]
     low = quality.low_quality(lead_mv, beats, record.fs_hz)
@@ -105,7 +130,7 @@ def load(
         made.x,
         kept,
         peaks,
-        skipped=_counted(made.reason),
+        skipped=dict(sorted(skipped.items())),
         quality=low[quality.stretch_of(kept, len(lead_mv), record.fs_hz)],
         stretches=len(low),
         low_quality=_counted(low),
@@ -133,13 +158,9 @@ def detect(record: Record) -> NDArray[np.int64]:
 
 def _whole(record: Record, preprocessing: Preprocessing) -> Unlabelled:
     """Return the record's first ``window`` samples at the model's rate as one window."""
-    if not np.isfinite(record.signal_mv).all():
-        return _nothing(record, preprocessing, windows.NAN)
-    stream = causal_filter(preprocessing, record.fs_hz)
-    # The resampler is late by `delay`; the last value is held until it has put out everything.
-    late = -(-stream.delay * stream.down // stream.up)
-    padded = np.pad(record.signal_mv, ((0, 0), (0, late)), mode="edge")
-    filtered = stream.push(padded)[:, stream.delay :][:, : preprocessing.window]
+    filtered = window_mv(record.signal_mv, record.fs_hz, preprocessing)
+    if not np.isfinite(filtered).all():
+        return _nothing(record, preprocessing, NAN)
     if filtered.shape[1] < preprocessing.window:
         return _nothing(record, preprocessing, SHORT)
     x = windows.normalise(filtered, preprocessing)[None]

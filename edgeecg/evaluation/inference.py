@@ -23,8 +23,7 @@ def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float3
     device = next(model.parameters()).device
 
     def predict_batch(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Copied, because torch warns of arrays that it must not write to, such as memory maps.
-        return model(torch.from_numpy(np.array(batch)).to(device)).cpu().float().numpy()
+        return model(torch.from_numpy(batch).to(device)).cpu().float().numpy()
 
     model.eval()
     with torch.no_grad():

@@ -118,6 +118,7 @@ def classify(
     *,
     leads: Mapping[str, str] | None = None,
     custom: str | None = None,
+    strict: bool = False,
     threads: int = 1,
     on_progress: ProgressCallback | None = None,
 ) -> Classification:
@@ -128,12 +129,14 @@ def classify(
         data: Path of a folder of WFDB records, or name of a database.
         leads: The records' names of the model's leads, ``{"MLII": "II"}``.
         custom: Of a custom module: its file and function, ``"path/to/model.py:build"``.
+        strict: Stop at the first record that cannot be classified, in place of leaving it out.
         threads: Threads of PyTorch, or of the runtime of an exported file.
         on_progress: Called after each record.
 
     Raises:
         UnknownNameError: There is no such model, run or file, or no such folder.
-        DataError: No record could be classified: the error of the first.
+        DataError: No record could be classified: the error of the first. Or ``strict``, and one
+            could not.
     """
     report = on_progress or ignore
     report("loading the model", 0, 1)
@@ -148,6 +151,8 @@ def classify(
             with limited_threads(threads):
                 records.append(classify_record(predictor, record))
         except DataError as error:
+            if strict:
+                raise
             errors[name] = error
         report("classifying", done, len(names))
     if not records:

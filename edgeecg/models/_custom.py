@@ -134,12 +134,12 @@ class CustomArchitecture:
         try:
             logits: object = model(torch.zeros(2, *self.INPUT_SHAPE))
         except Exception as error:  # Whatever the user's code raises means the same.
-            said = " ".join(str(error).split())[:200]
+            message = " ".join(str(error).split())[:200]
             raise UsageError(
                 f"The module '{self._name}' does not take the windows.",
                 f"Given zeros of the shape (2, {self.INPUT_SHAPE[0]}, {self.INPUT_SHAPE[1]}) it "
-                f"raised {type(error).__name__}: {said}.",
-                "Mend it, or set INPUT_SHAPE = (leads, samples) in its file.",
+                f"raised {type(error).__name__}: {message}.",
+                "Correct it, or set INPUT_SHAPE = (leads, samples) in its file.",
             ) from error
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
             came = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -252,7 +252,8 @@ def _are_names(value: object) -> bool:
 def _producers(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
     """Return the layers whose outputs are the logits, but for pooling, sums and activations.
 
-    Found by walking back from the logits to the first product with weights on each path.
+    Found by following the autograd graph back from the logits, to the first product with weights on
+    each path.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, None] = {}

@@ -130,6 +130,12 @@ def _check_run(name: str, model: nn.Module, sample_shape: tuple[int, int]) -> No
             f"On batches of 1 and 3 windows it raised {_message(error)}.",
             "Correct forward(), so that it takes batches of any size.",
         ) from error
+    if not torch.isfinite(together).all():
+        raise UsageError(
+            f"The module '{name}' cannot be trained.",
+            "Its logits for random windows are not finite numbers.",
+            "Correct forward(), e.g. a logarithm or root of negative values.",
+        )
     if not _close(together, again):
         raise UsageError(
             f"The module '{name}' cannot be used.",
@@ -146,7 +152,7 @@ def _check_run(name: str, model: nn.Module, sample_shape: tuple[int, int]) -> No
 
 def _close(one: Tensor, other: Tensor) -> bool:
     largest = float(other.abs().max())
-    return torch.allclose(one, other, rtol=0, atol=_TOLERANCE * largest, equal_nan=True)
+    return torch.allclose(one, other, rtol=0, atol=_TOLERANCE * largest)
 
 
 def _what(name: str, layer: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from edgeecg.errors import SchemaError, UnknownNameError, UsageError
 from edgeecg.schema import Value
 
@@ -89,7 +91,21 @@ def configured(kind: type[_Config], defaults: Value, options: Options) -> _Confi
     try:
         return kind.from_document({**body, "schema": kind.version}, source="The configuration")
     except SchemaError as error:
-        raise UsageError("The options do not fit.", error.why, "See --help.") from error
+        raise UsageError("The options do not fit.", _why(error, options), "See --help.") from error
+
+
+def _why(error: SchemaError, options: Options) -> str:
+    """Return the faults of a configuration, each setting named as the user gave it."""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return error.why
+    faults: list[str] = []
+    for fault in cause.errors():
+        names = [str(part) for part in fault["loc"] if isinstance(part, str)]
+        faults.append(
+            f"{options.called('.'.join(names))}: {fault['msg'].removeprefix('Value error, ')}"
+        )
+    return f"{'; '.join(faults)}."
 
 
 def refuse_changes(run: str, config: Value, options: Options) -> None:

@@ -155,7 +155,8 @@ class DataSummary(Value):
         val_records: Records that every decision (stopping, pruning, thresholds) was taken on.
         test_records: Records that were looked at once, for the final score.
         beats: Beats (PTB-XL: records) per class and split, e.g. ``{"train": {"N": 1, ...}, ...}``.
-        skipped: Beats or records left out, by reason.
+        skipped: Number of beats or records left out, by reason.
+        left_out: Why a record could not be used, by its name.
         content_sha256: Hash of the record files and of the preprocessing.
         licence: Licence and citation of the records.
         notes: What a reader of any figure on these records has to know, a sentence each.
@@ -169,6 +170,7 @@ class DataSummary(Value):
     test_records: tuple[str, ...]
     beats: dict[str, dict[str, Count]]
     skipped: dict[str, Count]
+    left_out: dict[str, str] = Field(default={})
     content_sha256: Sha256
     licence: str
     notes: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """Signal quality in stretches of ten seconds: where detected beats and their classes are doubtful.
 
-The main measure is the noise between QRS complexes over the amplitude of these. On MIT-BIH the
-threshold of 0.09 marks 1 % of the stretches in which :mod:`edgeecg.signal.qrs` is right and two
-thirds of those with three or more errors; with muscle artefact added, nine tenths.
+The main measure is the noise between QRS complexes over the amplitude of these. On MIT-BIH it marks
+0.6 % of the stretches in which :mod:`edgeecg.signal.qrs` makes no error, and 70 % of those with
+three or more errors; with muscle artefact at 6 dB, 96 % of these.
 """
 
 from __future__ import annotations

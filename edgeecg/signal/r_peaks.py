@@ -5,21 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-REACH_S = 0.075
+REACH_S = 0.09
 """How far a peak may be moved, in seconds."""
 
 BASELINE_S = 0.15
 """Half of the stretch whose median is the baseline, in seconds."""
 
+_NEGATIVE_WEIGHT = 2 / 3
+"""Weight of a deviation below the baseline."""
+
 
 def recentre(
     lead_mv: NDArray[np.float64], peaks: NDArray[np.int64], fs_hz: float
 ) -> NDArray[np.int64]:
-    """Move each peak to the sample that differs most from the baseline, of either sign.
+    """Move each peak to the sample that differs most from the baseline.
 
-    The sample is looked for within 75 ms, but not beyond the middle between two peaks; the baseline
-    is the median within 150 ms. Of the annotations of MIT-BIH's training records (DS1) this moves
-    98 % by 20 ms or less.
+    A deviation below the baseline counts two thirds of one above it. The sample is looked for
+    within 90 ms, but not beyond the middle between two peaks; the baseline is the median within 150
+    ms. The numbers were chosen on the training records of MIT-BIH (DS1), where 98 % of the
+    detected beats (91 % of the ventricular ones) then lie within 20 ms of the annotation.
 
     Args:
         lead_mv: One lead without invalid samples, in millivolts, ``(samples,)``.
@@ -37,5 +41,7 @@ def recentre(
     for number, (peak, start, stop) in enumerate(zip(peaks, starts, stops, strict=True)):
         if start < stop:
             baseline_mv = np.median(lead_mv[max(peak - half, 0) : peak + half + 1])
-            moved[number] = start + np.abs(lead_mv[start:stop] - baseline_mv).argmax()
+            deviation_mv = lead_mv[start:stop] - baseline_mv
+            weighted = np.where(deviation_mv < 0, -_NEGATIVE_WEIGHT * deviation_mv, deviation_mv)
+            moved[number] = start + weighted.argmax()
     return moved

@@ -44,8 +44,9 @@ class BeatStream:
         >>> manifest = Artifact.from_json(Path("model.json").read_bytes(), "model.json")
         >>> rates = {found.record_fs_hz: found for found in manifest.filters}
         >>> stream = BeatStream(manifest.preprocessing, rates[250.0])
-        >>> for chunk_mv, peaks in front_end:
-        ...     for window in stream.push(chunk_mv, peaks):
+        >>> detector = QrsDetector(250.0)
+        >>> for chunk_mv in front_end:  # (leads, samples), as few as one sample
+        ...     for window in stream.push(chunk_mv, detector.push(chunk_mv[0])):
         ...         model.run(window.x[None])
     """
 

@@ -6,10 +6,12 @@ import csv
 import json
 from pathlib import Path
 
+import challenge_records
 import numpy as np
 import pytest
 import wfdb
 from evaluated import write_model, write_onnx
+from numpy.typing import NDArray
 
 from edgeecg.cli import run
 from edgeecg.data.sources import _synthetic_beats
@@ -59,12 +61,12 @@ def test_stretches_of_low_quality_are_counted_and_their_beats_marked(
     mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_model(Path("mine.safetensors"), model_card)
-    record = wfdb.rdrecord(str(mine / "b"))
+    signal, header = wfdb.rdsamp(str(mine / "b"))
+    assert signal is not None
     # Noise of 1 mV from 20 s to 30 s.
-    record.p_signal[7200:10_800] += np.random.default_rng(0).normal(0, 1.0, (3600, 1))
-    keys = ("fs", "units", "sig_name", "p_signal", "fmt", "adc_gain", "baseline")
-    settings = {key: getattr(record, key) for key in keys}
-    wfdb.wrsamp("b", write_dir=str(mine), **settings)
+    signal[7200:10_800] += np.random.default_rng(0).normal(0, 1.0, (3600, 1))
+    settings = {key: header[key] for key in ("fs", "units", "sig_name")}
+    wfdb.wrsamp("b", p_signal=signal, fmt=["16"] * 2, write_dir=str(mine), **settings)
     assert run(["classify", "mine.safetensors", "--data", str(mine), "--json", "-"]) == 0
     captured = capsys.readouterr()
     good, noisy = json.loads(captured.out)["records"]
@@ -93,6 +95,62 @@ def test_a_bad_record_is_named_and_the_others_go_on(
     assert "Record a" in capsys.readouterr().err
 
 
+def test_a_bad_record_stops_a_strict_run(
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    (mine / "b.dat").write_bytes(b"short")
+    assert run(["classify", "mine.safetensors", "--data", str(mine), "--strict"]) == 1
+    assert "Record b" in capsys.readouterr().err
+    assert not Path("calls").exists()
+
+
+def test_records_without_a_beat_are_counted_and_named(
+    mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(Path("mine.safetensors"), model_card)
+    drift = np.arange(7200)[:, None] / 7200 * np.ones((1, 1))
+    for name in ("quiet1", "quiet2"):
+        wfdb.wrsamp(
+            name,
+            fs=360,
+            units=["mV"],
+            sig_name=["MLII"],
+            p_signal=drift,
+            fmt=["16"],
+            write_dir=str(mine),
+        )
+    challenge_records.write(mine, "short", None, fs=360, seconds=0.5, leads=("MLII",))
+    assert run(["classify", "mine.safetensors", "--data", str(mine), "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    expected = {
+        "quiet1": "no beats found",
+        "quiet2": "no beats found",
+        "short": "record shorter than one window",
+    }
+    assert json.loads(captured.out)["without_windows"] == expected
+    assert "classified in 2 records (quiet1, quiet2): no beats found." in captured.err
+    assert "classified in 1 record (short): record shorter than one window." in captured.err
+
+
+def test_records_to_which_no_class_applies_are_counted_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        challenge_records.write(tmp_path / "ch", name, None)
+    predictor = _records_predictor(np.array([[-2.0, -2.0, -0.5]], np.float32))
+
+    def load(*_: object) -> Predictor:
+        return predictor
+
+    monkeypatch.setattr("edgeecg.evaluation.named.load_predictor", load)
+    assert run(["classify", "any", "--data", "ch", "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["without_class"] == ["a", "b"]
+    assert "No class reaches it in 2 records (a, b)." in captured.err
+
+
 def test_a_missing_lead_says_how_to_map_it(
     mine: Path, model_card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,15 +163,15 @@ def test_a_missing_lead_says_how_to_map_it(
     assert run(["classify", "mine.safetensors", *options]) == 0
 
 
-def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
-    logits = np.array([[2.0, -2.0, 0.5]], np.float32)
+def _records_predictor(logits: NDArray[np.float32]) -> Predictor:
+    """Return a model of three classes that always answers the same."""
 
-    def answer(windows: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def answer(windows: object) -> NDArray[np.float32]:
         return logits
 
     from edgeecg.data.sources import ptbxl
 
-    predictor = Predictor(
+    return Predictor(
         title="toy",
         kind="file",
         model="toy",
@@ -126,6 +184,10 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
         card=None,
         predict=answer,
     )
+
+
+def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
+    predictor = _records_predictor(np.array([[2.0, -2.0, 0.5]], np.float32))
     x = np.zeros((1, 12, 1000), np.float32)
     record = Unlabelled("r1", 100.0, x, np.zeros(1, np.int64), "none needed", {}, np.array([""]))
     (row,) = classify_record(predictor, record).rows()

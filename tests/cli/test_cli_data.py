@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import challenge_records
 import pytest
 import wfdb
 
-from edgeecg.cli import run
+from edgeecg.cli import data as data_verb, run
 from edgeecg.data import download
 from edgeecg.data.sources import _synthetic_beats
 
@@ -102,6 +103,58 @@ def test_info_of_records_that_cannot_train_says_why(
     assert "--leads MLII=II" in capsys.readouterr().out
     assert run(["data", "info", str(mine), "--leads", "MLII=II"]) == 0
     assert "beats by class" in capsys.readouterr().out
+
+
+def test_info_lists_what_would_be_left_out(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mine / "b.hea").write_text("no header\n")
+    (mine / "RECORDS").write_text("a\nb\nc\nnobody\n")
+    assert run(["data", "info", str(mine), "--json", "-"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert (found["records"], found["annotated"]) == (4, 2)
+    assert set(found["left_out"]) == {"b", "nobody"}
+    assert found["summary"]["skipped"]["record that cannot be used"] == 2
+    assert found["summary"]["test_records"] == ["a", "c"]
+    assert captured.err.count("Left out: ") == 3
+    assert "there is no 'nobody.hea'" in captured.err
+    assert "Training: not possible" in captured.err
+
+
+def test_info_without_a_readable_record_is_an_error(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for header in mine.glob("*.hea"):
+        header.write_text("no header\n")
+    assert run(["data", "info", str(mine)]) == 1
+    assert "Record a" in capsys.readouterr().err
+
+
+def test_info_of_a_challenge_folder_names_the_models_that_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, codes in (("a", "426783006"), ("b", "59118001"), ("c", "427084000")):
+        challenge_records.write(tmp_path / "ch", name, codes)
+    assert run(["data", "info", "ch"]) == 0
+    shown = capsys.readouterr().out
+    assert "Length: 30.0 seconds" in shown
+    assert "Models: conv_transformer, resnet1d_se_attn (12-lead records)" in shown
+    assert "(beats, with --leads MLII=II)" in shown
+    assert "427084000 (1)" in shown
+    assert "no superclass (1)" in shown
+    for header in Path("ch").glob("*.hea"):
+        header.write_text(header.read_text().replace("#Dx:", "#Rx:"))
+    assert run(["data", "info", "ch"]) == 0
+    shown = capsys.readouterr().out
+    assert "Length: 30.0 seconds" in shown
+    assert "resnet1d_se_attn (12-lead records)" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(10, "10.0 seconds"), (300, "5.0 minutes"), (86_400, "24.0 hours"), (119, "119.0 seconds")],
+)
+def test_a_length_has_the_unit_that_suits_it(seconds: float, expected: str) -> None:
+    assert data_verb.length_text(seconds) == expected
 
 
 @pytest.mark.parametrize("name", ["mitdb", "ptbxl", "nstdb"])

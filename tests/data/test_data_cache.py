@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from edgeecg.data import Windows
 from edgeecg.data.windows import cache
+from edgeecg.data.windows.cache import Stored
 from edgeecg.errors import DataError
 
 KEY = "ab" * 32
@@ -35,14 +36,25 @@ def _file() -> Path:
 
 def test_round_trip() -> None:
     parts = _parts()
-    cache.store(KEY, parts, {"edge": 2, "F": 1})
+    cache.store(KEY, Stored(parts, {"edge": 2, "F": 1}, {"a": "It is damaged."}))
     loaded = cache.load(KEY, 3)
     assert loaded is not None
-    assert loaded[1] == {"edge": 2, "F": 1}
+    assert loaded.skipped == {"edge": 2, "F": 1}
+    assert loaded.left_out == {"a": "It is damaged."}
     for part, beats in parts.items():
         for field in ("x", "y", "record", "sample"):
-            np.testing.assert_array_equal(getattr(loaded[0][part], field), getattr(beats, field))
-            assert getattr(loaded[0][part], field).dtype == getattr(beats, field).dtype
+            np.testing.assert_array_equal(getattr(loaded.parts[part], field), getattr(beats, field))
+            assert getattr(loaded.parts[part], field).dtype == getattr(beats, field).dtype
+
+
+def test_a_file_of_an_earlier_version_is_read() -> None:
+    cache.store(KEY, Stored(_parts(), {"edge": 2}, {}))
+    with np.load(_file()) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "left_out"}
+    np.savez(_file(), **arrays)
+    loaded = cache.load(KEY, 3)
+    assert loaded is not None
+    assert (loaded.skipped, loaded.left_out) == ({"edge": 2}, {})
 
 
 def test_what_was_never_stored_is_not_there() -> None:
@@ -55,7 +67,7 @@ def test_what_was_never_stored_is_not_there() -> None:
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
 def test_a_damaged_file_never_brings_other_windows(where: float, bit: int, cut: bool) -> None:
     parts = _parts()
-    cache.store(KEY, parts, {})
+    cache.store(KEY, Stored(parts, {}, {}))
     data = bytearray(_file().read_bytes())
     at = int(where * len(data))
     data[at] ^= 1 << bit
@@ -64,14 +76,14 @@ def test_a_damaged_file_never_brings_other_windows(where: float, bit: int, cut: 
     if loaded is not None:
         # The bit was one that the content does not depend on, such as a time stamp.
         for part, beats in parts.items():
-            np.testing.assert_array_equal(loaded[0][part].x, beats.x)
-            np.testing.assert_array_equal(loaded[0][part].y, beats.y)
+            np.testing.assert_array_equal(loaded.parts[part].x, beats.x)
+            np.testing.assert_array_equal(loaded.parts[part].y, beats.y)
 
 
-def test_a_label_out_of_range_is_not_believed() -> None:
+def test_a_label_out_of_range_is_refused() -> None:
     parts = _parts()
     parts["val"].y[2] = 3
-    cache.store(KEY, parts, {})
+    cache.store(KEY, Stored(parts, {}, {}))
     assert cache.load(KEY, 3) is None
 
 
@@ -103,4 +115,4 @@ def test_a_cache_that_cannot_be_written_says_which_variable_moves_it(
     (tmp_path / "file").touch()
     monkeypatch.setenv("EDGEECG_CACHE", str(tmp_path / "file"))
     with pytest.raises(DataError, match="EDGEECG_CACHE"):
-        cache.store(KEY, _parts(), {})
+        cache.store(KEY, Stored(_parts(), {}, {}))

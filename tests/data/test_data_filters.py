@@ -24,9 +24,16 @@ def test_the_high_pass_is_scipys_butterworth() -> None:
     np.testing.assert_allclose(made.highpass_steady_state, (-b0, b2), rtol=1e-9)
 
 
-def test_rates_without_a_simple_ratio_are_refused() -> None:
-    with pytest.raises(DataError, match=r"127\.31 Hz"):
-        design(Preprocessing(fs_hz=127.31), 360.0)
+@pytest.mark.parametrize("record_fs_hz", [249.9, 999.99, 360.001, 127.31, 5633.5119, 33.3])
+def test_any_usual_rate_has_a_ratio_of_small_whole_numbers(record_fs_hz: float) -> None:
+    made = design(Preprocessing(), record_fs_hz)
+    assert max(made.up, made.down) <= 2000
+    assert made.up / made.down == pytest.approx(128 / record_fs_hz, rel=1e-3)
+
+
+def test_rates_that_are_too_far_apart_are_refused() -> None:
+    with pytest.raises(DataError, match="resampled to 128"):
+        design(Preprocessing(), 1e6)
 
 
 def test_a_record_too_slow_for_the_high_pass_is_refused() -> None:

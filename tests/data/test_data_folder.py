@@ -131,7 +131,8 @@ def test_a_class_that_a_split_lacks_is_noted_but_no_beats_at_all_is_an_error(fiv
     name = _load(path).summary.test_records[0]
     wfdb.wrann(name, "atr", np.array([700, 1100]), symbol=["N", "N"], write_dir=str(path))
     assert "The test records hold no beat of class S, V." in _load(path).summary.notes
-    wfdb.wrann(name, "atr", np.array([700]), symbol=["+"], write_dir=str(path))
+    for other in ("a", "b", "c", "d", "e"):
+        wfdb.wrann(other, "atr", np.array([700]), symbol=["F"], write_dir=str(path))
     assert "no beat of class N, S, V" in _error(path).why
 
 
@@ -169,10 +170,41 @@ def test_no_name_escapes(parts: list[str]) -> None:
     assert path.resolve().is_relative_to(root)
 
 
-def test_a_named_record_that_is_missing(write_record: WriteRecord) -> None:
+def test_records_without_an_index_may_be_in_folders(write_record: WriteRecord) -> None:
     path = write_record("a")
-    (path / "RECORDS").write_text("a\nb\n")
-    assert "'b.hea'" in _error(path).why
+    (path / "p1" / "deep").mkdir(parents=True)
+    for suffix in (".hea", ".dat", ".atr"):
+        (path / f"a{suffix}").rename(path / "p1" / "deep" / f"a{suffix}")
+    assert record_names(path) == ("p1/deep/a",)
+    # Records of the folder itself go before those of folders in it.
+    write_record("b")
+    assert record_names(path) == ("b",)
+
+
+@pytest.mark.parametrize("line", ["p1/", "p1", "p1/a", "p1/a.hea", "  p1/a.hea  "])
+def test_an_index_may_name_folders_and_headers(write_record: WriteRecord, line: str) -> None:
+    path = write_record("a")
+    (path / "p1").mkdir()
+    for suffix in (".hea", ".dat", ".atr"):
+        (path / f"a{suffix}").rename(path / "p1" / f"a{suffix}")
+    (path / "RECORDS").write_text(f"{line}\n")
+    assert record_names(path) == ("p1/a",)
+    (path / "p1" / "RECORDS").write_text("a.hea\n")
+    assert record_names(path) == ("p1/a",)
+
+
+def test_links_in_a_circle_come_to_an_end(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    (path / "again").symlink_to(path)
+    (path / "RECORDS").write_text("a\nagain/\n")
+    assert record_names(path) == ("a",)
+
+
+def test_segments_are_no_records(write_record: WriteRecord) -> None:
+    path = write_record("a")
+    write_record("a_1")
+    (path / "a.hea").write_text("# two\na/2 2 360 4000\na_1 2000\na_1 2000\n")
+    assert record_names(path) == ("a",)
 
 
 def test_an_empty_or_missing_folder(tmp_path: Path) -> None:
@@ -293,12 +325,6 @@ def test_a_symbol_that_wfdb_does_not_know_is_counted(write_record: WriteRecord) 
     (path / "a.atr").write_bytes(words.tobytes())
     dataset = _folder.load_everything(path, DataRequest(), None)
     assert dataset.summary.skipped == {"unmapped": 2}
-
-
-def test_an_annotation_past_the_end_is_an_error(write_record: WriteRecord) -> None:
-    path = write_record("a", annotated=[700, 1100, 2000])
-    with pytest.raises(DataError, match="sample 2000; the record has 2000"):
-        _folder.load_everything(path, DataRequest(), None)
 
 
 def test_a_beat_that_is_there_twice_has_no_rhythm(write_record: WriteRecord) -> None:

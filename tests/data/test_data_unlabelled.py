@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from edgeecg.data import DataRequest, unlabelled
 from edgeecg.data.records import reader
 from edgeecg.data.sources import _folder, _synthetic_beats, ptbxl
+from edgeecg.data.unlabelled import detect
 from edgeecg.errors import DataError
 from edgeecg.schema import Preprocessing
 
@@ -56,11 +58,60 @@ def test_without_annotations_the_detector_finds_the_beats(generated: Path) -> No
     assert _share(known[4:-4], found.sample) > 0.98
 
 
+@pytest.mark.parametrize("fs", [1000, 2000, 5000])
+def test_the_detector_works_at_high_rates(generated: Path, fs: int) -> None:
+    record: Any = wfdb.rdrecord(str(generated / "s1"))
+    slow = np.arange(record.sig_len) / 360
+    fast = np.arange(round(slow[-1] * fs)) / fs
+    signal_mv = np.interp(fast, slow, record.p_signal[:, 0])[None]
+    known = np.asarray(wfdb.rdann(str(generated / "s1"), "atr").sample, np.int64)
+    at_360 = detect(reader.read(generated, "s1", ("MLII",), strict=False))
+    none = np.zeros(0, np.int64)
+    found = detect(reader.Record("fast", float(fs), signal_mv, none, ()))
+    assert _share(found * 360 // fs, known) > 0.95
+    # As many as at the rate of the record, at the same places.
+    assert abs(len(found) - len(at_360)) <= 2
+    assert _share(at_360, found * 360 // fs) > 0.95
+
+
+def test_annotations_of_the_rhythm_alone_do_not_silence_the_detector(generated: Path) -> None:
+    (generated / "s1.atr").unlink()
+    bare = unlabelled.load(generated, "s1", BEATS, {})
+    at = np.array([20, 5000])
+    notes = ["(N", "(AFIB"]
+    wfdb.wrann("s1", "atr", at, symbol=["+", "+"], aux_note=notes, write_dir=str(generated))
+    found = unlabelled.load(generated, "s1", BEATS, {})
+    assert found.peaks == "detected"
+    np.testing.assert_array_equal(found.sample, bare.sample)
+    assert len(found.sample) > 40
+
+
+def test_a_record_without_a_beat_says_so(tmp_path: Path, write_record: WriteRecord) -> None:
+    drift = 1024 + np.arange(3600)[:, None] // 10 * np.ones((1, 2), np.int64)
+    path = write_record("a", digital=drift)
+    (path / "a.atr").unlink()
+    found = unlabelled.load(path, "a", BEATS, {})
+    assert found.peaks == "detected"
+    assert (len(found.x), found.skipped) == (0, {})
+    assert found.why_empty == "no beats found"
+
+
+def test_annotations_outside_the_record_are_counted(generated: Path) -> None:
+    annotation: Any = wfdb.rdann(str(generated / "s1"), "atr")
+    at = np.append(annotation.sample, [21_600, 22_000])  # The record has 21,600 samples.
+    symbols = [*annotation.symbol, "N", "V"]
+    before = unlabelled.load(generated, "s1", BEATS, {})
+    wfdb.wrann("s1", "atr", at, symbol=symbols, write_dir=str(generated))
+    found = unlabelled.load(generated, "s1", BEATS, {})
+    assert found.skipped["annotation outside the record"] == 2
+    np.testing.assert_array_equal(found.x, before.x)
+
+
 @pytest.mark.skipif("EDGEECG_DATA" not in os.environ, reason="EDGEECG_DATA is not set")
 def test_the_detector_finds_the_beats_of_a_clean_real_record() -> None:
     whole = reader.read(Path(os.environ["EDGEECG_DATA"]) / "mitdb", "100", ("MLII",))
     minute = dataclasses.replace(whole, signal_mv=whole.signal_mv[:, : 60 * 360])
-    found = unlabelled.detect(minute)
+    found = detect(minute)
     beats = whole.samples[1:]  # The first annotation says which rhythm it is.
     known = beats[(beats > 360) & (beats < 59 * 360)]
     assert _share(found, beats) == 1.0
@@ -83,6 +134,7 @@ def test_a_short_record_gives_nothing_and_says_why(write_record: WriteRecord) ->
     found = unlabelled.load(path, "a", BEATS, {})
     assert found.x.shape == (0, 1, 256)
     assert found.skipped == {"record shorter than one window": 1}
+    assert found.why_empty == "record shorter than one window"
 
 
 def _twelve(path: Path, name: str, fs: int, seconds: float = 10) -> None:

@@ -58,3 +58,29 @@ def test_windows_of_a_read_only_memory_map_are_predicted(tmp_path: Path) -> None
     expected = model(torch.from_numpy(WINDOWS)).detach().numpy()
     np.testing.assert_allclose(predict(model, mapped), expected, rtol=1e-6, atol=1e-6)
     assert model.training
+
+
+def file_bytes() -> int:
+    """Return how much of mapped files is in the memory of this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("RssFile"))
+    return 1024 * int(line.split()[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads Linux's /proc")
+def test_a_memory_map_is_read_in_little_memory(tmp_path: Path) -> None:
+    count, samples = 100_000, 256  # 102 MB
+    with (tmp_path / "x").open("wb") as opened:
+        opened.truncate(4 * count * samples)
+    windows = np.memmap(tmp_path / "x", np.float32, "r", shape=(count, 1, samples))
+    before = file_bytes()
+    used: list[int] = []
+
+    def watched(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        used.append(file_bytes() - before)
+        return first_three(batch)
+
+    run_in_batches(watched, windows, 512)
+    assert max(used) < 20e6
+    assert not windows.any()
+    assert file_bytes() - before > 80e6  # without the release the whole file counts

@@ -307,7 +307,7 @@ def test_a_file_is_compared_with_pytorch_on_256_windows(
     val = toy_dataset.val
     longer = Windows(
         np.tile(val.x, (4, 1, 1)),
-        np.tile(val.y, 4),
+        np.tile(val.y, 4).astype(np.int64),
         np.tile(val.record, 4),
         np.tile(val.patient, 4),
         np.tile(val.sample, 4),

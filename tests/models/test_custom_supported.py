@@ -101,6 +101,10 @@ REFUSED = {
         "f=nn.Linear(4, 3))",
         "The logits of a window depend on the other windows of its batch",
     ),
+    "not finite": (
+        "def build(): return Net(lambda m, x: m.f(x[:, 0].log()), f=nn.Linear(256, 3))",
+        "are not finite numbers",
+    ),
     "a fixed batch": (
         "def build(): return Net(lambda m, x: m.f(x.reshape(2, 256)), f=nn.Linear(256, 3))",
         "On batches of 1 and 3 windows it raised RuntimeError",

@@ -8,11 +8,11 @@ classified. Which records there are: see :func:`edgeecg.data.records.listing.rec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeecg.data.records.listing import annotated_names, record_names
+from edgeecg.data.records.listing import is_missing, missing_record, no_folder, record_names
 from edgeecg.data.windows import annotated
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.data.windows.split import RecordSplit
@@ -40,7 +40,7 @@ _PATIENTS = (
     "Each record was taken for another patient; where one has several, "
     f"keep them together with {SPLIT_FILE}."
 )
-SMALLEST_SPLIT = 3
+_SMALLEST_SPLIT = 3
 """Annotated records that it takes to train: one for each split."""
 
 
@@ -86,11 +86,7 @@ class Folder:
             DataError: It does not exist.
         """
         if not self.path.is_dir():
-            raise DataError(
-                "The records were not found.",
-                f"There is no folder '{self.path}'.",
-                "Give the folder that holds the WFDB files (NAME.hea and its signal file).",
-            )
+            raise no_folder(self.path)
         return self.path
 
     def load(self, request: DataRequest, on_record: OnRecord | None) -> Dataset:
@@ -104,12 +100,37 @@ def has_ptbxl_layout(path: Path) -> bool:
     return (path / PTBXL_INDEX).is_file()
 
 
+def no_records(path: Path) -> DataError:
+    """Return the error to raise about a folder in PTB-XL's layout without records."""
+    return DataError(
+        f"There are no records in '{path}'.",
+        f"It has {PTBXL_INDEX}, but neither records100 nor records500 holds any.",
+        "Run 'edgeecg data fetch ptbxl'.",
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The records of a folder.
+
+    Attributes:
+        annotated: Those with annotations.
+        unannotated: Number of those without.
+        missing: Reason for each that ``RECORDS`` names and that is not there.
+    """
+
+    annotated: tuple[str, ...]
+    unannotated: int
+    missing: dict[str, str]
+
+
 def load(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
     """Return the windows of a folder's annotated records, split to train a model on them.
 
     The split is that of ``split.json``. Without it, the records are put in the order of a hash of
     their names: about a fifth of them test, as many validate, at least one each, the others train.
-    For whole records with classes, the folder has to have PTB-XL's layout, folds included.
+    For whole records with classes, the folder has PTB-XL's layout, folds included, or its headers
+    state diagnoses as those of the PhysioNet Challenges do.
 
     Args:
         path: The folder.
@@ -117,16 +138,22 @@ def load(path: Path, request: DataRequest, on_record: OnRecord | None) -> Datase
         on_record: Called after each record that is prepared.
 
     Raises:
-        DataError: There are fewer than three annotated records, a record is missing or damaged or
-            lacks a lead, an index leads out of the folder, or the folder has no classes for whole
-            records.
+        DataError: There are fewer than three annotated records that can be used, the request is
+            strict and a record cannot be used, an index leads out of the folder, or the folder has
+            no classes for whole records.
         SchemaError: ``split.json`` does not hold three lists of names.
     """
     if request.task == "records":
         return _labelled(path, request, on_record)
-    every, known = record_names(path), annotated_names(path)
-    split = _stated_split(path, known) or _drawn_split(path, known)
-    return _windows(path, split, len(every) - len(known), request, on_record)
+    found = _look(path)
+    stated = _stated_split(path, found.annotated)
+    if stated is not None:
+        return _windows(path, found, stated, request, on_record)
+
+    def draw(names: tuple[str, ...]) -> RecordSplit:
+        return draw_split(path, names)
+
+    return _windows(path, found, draw(found.annotated), request, on_record, draw)
 
 
 def load_everything(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
@@ -140,27 +167,37 @@ def load_everything(path: Path, request: DataRequest, on_record: OnRecord | None
     """
     if request.task == "records":
         return _labelled(path, request, on_record)
-    every, known = record_names(path), annotated_names(path)
-    if not known:
+    found = _look(path)
+    if not found.annotated:
         raise DataError(
             f"No model can be evaluated on '{path}'.",
-            f"None of its {len(every)} records has annotations (NAME.atr).",
+            f"None of its {found.unannotated} records has annotations (NAME.atr).",
             f"Annotate beats, or classify them with 'edgeecg classify MODEL --data {path}'.",
         )
     notes = (
-        f"All {len(known)} annotated records were scored; none of them may have trained the model.",
+        "Every annotated record that can be used was scored; none of them may have trained the "
+        "model.",
         _PEAKS,
     )
-    split = RecordSplit(train=(), val=(), test=known, notes=notes)
-    return _windows(path, split, len(every) - len(known), request, on_record)
+    split = RecordSplit(train=(), val=(), test=found.annotated, notes=notes)
+    return _windows(path, found, split, request, on_record)
+
+
+def _look(path: Path) -> _Found:
+    names = record_names(path)
+    missing = {name: str(missing_record(path, name)) for name in names if is_missing(path, name)}
+    there = [name for name in names if name not in missing]
+    known = tuple(name for name in there if (path / f"{name}.atr").is_file())
+    return _Found(known, len(there) - len(known), missing)
 
 
 def _windows(
     path: Path,
+    records: _Found,
     split: RecordSplit,
-    unannotated: int,
     request: DataRequest,
     on_record: OnRecord | None,
+    resplit: Callable[[tuple[str, ...]], RecordSplit] | None = None,
 ) -> Dataset:
     found = annotated.RecordSet(
         source=NAME,
@@ -168,22 +205,29 @@ def _windows(
         split=split,
         licence=LICENCE,
         leads=request.leads,
-        strict=False,
-        skipped={UNANNOTATED: unannotated} if unannotated else {},
+        complete=False,
+        resplit=resplit,
+        skipped={UNANNOTATED: records.unannotated} if records.unannotated else {},
+        left_out=records.missing,
     )
     return annotated.load(found, request, on_record)
 
 
 def _labelled(path: Path, request: DataRequest, on_record: OnRecord | None) -> Dataset:
-    if not has_ptbxl_layout(path):
-        raise DataError(
-            f"The records in '{path}' have no classes for whole records.",
-            f"There is no {PTBXL_INDEX}, which gives each record its classes and its fold.",
-            "Bring it into PTB-XL's layout, or classify records with 'edgeecg classify'.",
-        )
-    from edgeecg.data.sources import ptbxl
+    if has_ptbxl_layout(path):
+        from edgeecg.data.sources import ptbxl
 
-    return ptbxl.load_folder(path, request, on_record, source=NAME)
+        return ptbxl.load_folder(path, request, on_record, source=NAME)
+    from edgeecg.data.sources import _challenge
+
+    if _challenge.has_diagnoses(path):
+        return _challenge.load(path, request, on_record)
+    raise DataError(
+        f"The records in '{path}' have no classes for whole records.",
+        f"There is no {PTBXL_INDEX}, which gives each record its classes and its fold, "
+        "and no header has the comment '#Dx:' with SNOMED CT codes.",
+        "Bring it into PTB-XL's layout, or classify records with 'edgeecg classify'.",
+    )
 
 
 def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
@@ -211,11 +255,16 @@ def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
     return RecordSplit(parts.train, parts.val, parts.test, (*notes, _PEAKS))
 
 
-def _drawn_split(path: Path, known: tuple[str, ...]) -> RecordSplit:
-    if len(known) < SMALLEST_SPLIT:
+def draw_split(path: Path, known: tuple[str, ...]) -> RecordSplit:
+    """Return a split by the hash of the records' names: a fifth tests, as many validate.
+
+    Raises:
+        DataError: There are fewer than three records.
+    """
+    if len(known) < _SMALLEST_SPLIT:
         raise DataError(
             f"The records in '{path}' cannot train a model.",
-            f"Training, validating and testing need {SMALLEST_SPLIT} annotated records, "
+            f"Training, validating and testing need {_SMALLEST_SPLIT} annotated records, "
             f"and it has {len(known)}.",
             "Annotate more records, or evaluate a trained model: that needs one.",
         )

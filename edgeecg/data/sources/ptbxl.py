@@ -5,21 +5,25 @@ its first samples, minus one mean and over one deviation, which were taken over 
 training folds, or which a trained model brings with it.
 
 - ``_ptbxl_index.py``: the two tables.
-- ``_ptbxl_records.py``: the record files.
+- ``_labelled.py``: the record files.
 - :mod:`edgeecg.data.windows.record_cache`: the windows on disk.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeecg.data.download import Download
 from edgeecg.data.locations import installed, place
-from edgeecg.data.sources import _ptbxl_index
+from edgeecg.data.sources import _labelled, _ptbxl_index
+from edgeecg.data.sources._labelled_windows import NO_CLASS, LabelledRecords
 from edgeecg.data.sources._ptbxl_index import CLASSES, FOLDS, Index
-from edgeecg.data.sources._ptbxl_records import Preparation, check_files, windows_key
-from edgeecg.data.windows import cache, record_cache
+from edgeecg.data.windows import left_out
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.errors import DataError
 from edgeecg.schema import DataSummary, Preprocessing, Source, Split, Task
@@ -50,6 +54,7 @@ DOWNLOAD = Download(
 )
 
 _COLUMNS = {100.0: "filename_lr", 500.0: "filename_hr"}
+_FOLDER = "folder"
 _DURATION_S = 10
 _WHOLE_FROM = 21_000  # Other versions have a few records more or fewer than this one.
 _OF_A_PART = "provenance.csv"
@@ -100,26 +105,50 @@ def load_folder(
             with ``"window-zscore"``, or without any preprocessing, those of the training folds
             are computed. ``leads`` renames leads, e.g. ``{"I": "DI"}``.
         on_record: Called while records are prepared.
-        source: What the records are.
+        source: What the records are; those of ``"folder"`` need not be complete.
         licence: Licence and citation.
         notes: What a reader of a figure on these records has to know.
 
     Returns:
         Three splits by fold, whose ``x`` is a read-only memory map. Records without a superclass,
         too short ones, and ones with an invalid sample or a flat lead in the window are left out
-        and counted.
+        and counted. Of the user's folder, so are records that are missing or damaged. Records at
+        500 Hz are resampled where there are none at 100 Hz.
 
     Raises:
         DataError: A table, a record or a setting is not what it should be, a patient is in two
             splits, a split lacks a class, or the cache cannot be written to.
     """
     wanted = request.preprocessing or preprocessing()
-    index = _ptbxl_index.read(folder, _path_column(wanted), request.min_likelihood)
-    check_files(folder, index, wanted.fs_hz)
-    preparation = Preparation(folder, index, wanted, request)
-    settled, (parts, skipped) = _prepared(preparation, on_record)
+    _check_wanted(wanted)
+    complete = source != _FOLDER
+    index, fs_hz = _index(folder, wanted, request.min_likelihood)
+    missing = check_files(folder, index)
+    if complete or not _any_there(folder, index):
+        _refuse_missing(folder, index, missing, fs_hz)
+    rows_of: dict[Split, NDArray[np.int64]] = {
+        split: np.flatnonzero(np.isin(index.fold, folds)) for split, folds in FOLDS.items()
+    }
+    records = LabelledRecords(
+        folder=folder,
+        record=index.record,
+        patient=index.patient,
+        path=index.path,
+        y=index.y,
+        classes=CLASSES,
+        rows_of=rows_of,
+        tables=(folder / _ptbxl_index.DATABASE, folder / _ptbxl_index.STATEMENTS),
+        complete=complete,
+        left_out={},
+        fs_hz=fs_hz if complete else None,
+    )
+    skipped = {NO_CLASS: index.rows - len(index.path)}
+    settled, stored, key = _labelled.load(records, wanted, request, skipped, on_record)
     if source == "ptbxl":
         notes = (*_part_note(folder, index), *notes)
+    if fs_hz != wanted.fs_hz:
+        resampled = f"The records were resampled from {fs_hz:g} Hz to {wanted.fs_hz:g} Hz."
+        notes = (*notes, resampled)
     summary = DataSummary(
         source=source,
         class_map="superclasses",
@@ -127,39 +156,83 @@ def load_folder(
         train_records=_fold_names("train"),
         val_records=_fold_names("val"),
         test_records=_fold_names("test"),
-        beats={
-            split: {name: int(n) for name, n in zip(CLASSES, windows.y.sum(axis=0), strict=True)}
-            for split, windows in parts.items()
-        },
-        skipped=skipped,
-        content_sha256=windows_key(preparation.key, settled),
+        beats=_labelled.counts(stored, CLASSES),
+        skipped=stored.skipped,
+        left_out=stored.left_out,
+        content_sha256=key,
         licence=licence,
-        notes=(*notes, _likelihood_note(request.min_likelihood)),
+        notes=(
+            *notes,
+            _likelihood_note(request.min_likelihood),
+            *left_out.notes(stored.left_out),
+        ),
     )
+    parts = stored.parts
     return Dataset(parts["train"], parts["val"], parts["test"], summary, settled, "records")
 
 
-def _prepared(
-    preparation: Preparation, on_record: OnRecord | None
-) -> tuple[Preprocessing, record_cache.Stored]:
-    """Return how the windows were made, and the windows, from the cache if they are there."""
-    settled = preparation.settled()
-    if settled is not None:
-        stored = record_cache.load(windows_key(preparation.key, settled))
-        if stored is not None:
-            return settled, stored
-    settled = preparation.run(on_record)
-    stored = record_cache.load(windows_key(preparation.key, settled))
-    if stored is None:
-        raise cache.unwritable(cache.folder(), OSError("what was written is not there"))
-    return settled, stored
+def check_files(folder: Path, index: Index) -> list[Path]:
+    """Return the files that the table names and that are missing.
 
-
-def _path_column(wanted: Preprocessing) -> str:
-    """Return the column of the record paths at the rate wanted.
+    Args:
+        folder: Folder of the database.
+        index: Gives the records.
 
     Raises:
-        DataError: There are no records at that rate, or the windows are to be about a beat.
+        DataError: A link leads out of the folder.
+    """
+    root = os.path.realpath(folder)
+    parents = sorted({folder / place.parent for place in index.path})
+    paths = [folder / f"{place}{suffix}" for place in index.path for suffix in (".hea", ".dat")]
+    for path in (*parents, *(path for path in paths if path.is_symlink())):
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise DataError(
+                f"The record files in '{folder}' cannot be used.",
+                f"'{path.relative_to(folder)}' is a link out of the folder.",
+                "Put the files themselves into the folder.",
+            )
+    return [path for path in paths if not path.is_file()]
+
+
+def _refuse_missing(folder: Path, index: Index, missing: list[Path], fs_hz: float) -> None:
+    if missing:
+        rate = " --rate 500" if fs_hz == 500 else ""
+        raise DataError(
+            f"The {fs_hz:g} Hz records in '{folder}' are not complete.",
+            f"{len(missing)} of {2 * len(index.path)} files that the table names are missing, "
+            f"the first is '{missing[0].relative_to(folder)}'.",
+            f"Get them with 'edgeecg data fetch ptbxl{rate}'.",
+        )
+
+
+def _index(folder: Path, wanted: Preprocessing, min_likelihood: float) -> tuple[Index, float]:
+    """Return the records at the rate wanted, or at a higher one where there are none.
+
+    Returns:
+        The records, and their rate.
+    """
+    index = _ptbxl_index.read(folder, _COLUMNS[wanted.fs_hz], min_likelihood)
+    for fs_hz in sorted(_COLUMNS):
+        if fs_hz > wanted.fs_hz and not _any_there(folder, index):
+            try:
+                higher = _ptbxl_index.read(folder, _COLUMNS[fs_hz], min_likelihood)
+            except DataError:
+                # The table may name the records at one rate alone.
+                continue
+            if _any_there(folder, higher):
+                return higher, fs_hz
+    return index, wanted.fs_hz
+
+
+def _any_there(folder: Path, index: Index) -> bool:
+    return any((folder / f"{place}.hea").is_file() for place in index.path)
+
+
+def _check_wanted(wanted: Preprocessing) -> None:
+    """Refuse what PTB-XL does not have.
+
+    Raises:
+        DataError: There are no records at the rate wanted, or the windows are to be about a beat.
     """
     if wanted.fs_hz not in _COLUMNS:
         raise DataError(
@@ -173,7 +246,6 @@ def _path_column(wanted: Preprocessing) -> str:
             "Its records have classes as a whole, and the windows asked for are about an R peak.",
             "Set r_index to none, or choose MIT-BIH.",
         )
-    return _COLUMNS[wanted.fs_hz]
 
 
 def _fold_names(split: Split) -> tuple[str, ...]:

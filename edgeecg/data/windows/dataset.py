@@ -30,6 +30,8 @@ class DataRequest:
         min_likelihood: For PTB-XL: likelihood in percent from which a statement counts.
         score_only: A finished model is to be scored: of a folder, every annotated record goes into
             the test split, and the other splits are empty. Databases keep their splits.
+        strict: Refuse a folder with a record that cannot be used, or with annotations outside
+            their record, in place of leaving them out and counting them.
     """
 
     source: str | None = None
@@ -39,6 +41,7 @@ class DataRequest:
     leads: Mapping[str, str] = field(default_factory=dict[str, str])
     min_likelihood: float = 0.0
     score_only: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ _HALF_WIDTH = 10
 """Zero crossings of the resampler's sinc on each side, as in ``scipy.signal.resample_poly``."""
 
 _LARGEST_FACTOR = 2000
+_LARGEST_ERROR = 1e-3
+"""Largest relative error of the ratio of two rates; 2 ms in a window of two seconds."""
 
 
 def causal_filter(preprocessing: Preprocessing, record_fs_hz: float) -> CausalFilter:
@@ -43,8 +45,8 @@ def design(preprocessing: Preprocessing, record_fs_hz: float) -> FilterCoefficie
         record_fs_hz: Sampling rate of the input.
 
     Raises:
-        DataError: The record's rate is too low for the high-pass, or the two rates have no ratio
-            of small whole numbers.
+        DataError: The record's rate is too low for the high-pass, or the two rates are too far
+            apart.
     """
     ratio = _ratio(preprocessing.fs_hz, record_fs_hz)
     highpass_hz = preprocessing.highpass_hz
@@ -97,16 +99,25 @@ def scipy_section(
 
 
 def _ratio(fs_hz: float, record_fs_hz: float) -> Fraction:
-    """Return output rate over input rate in lowest terms.
+    """Return output rate over input rate in lowest terms, none of them above 2,000.
+
+    Where the exact ratio has larger terms, as 128 over 249.9 has, the nearest one without is taken.
+    Positions are mapped by the same ratio, so nothing drifts; a window is longer or shorter by less
+    than :data:`_LARGEST_ERROR` of its length.
 
     Raises:
-        DataError: One of its terms is too large.
+        DataError: No such ratio is near enough.
     """
-    ratio = Fraction(str(fs_hz)) / Fraction(str(record_fs_hz))
-    if max(ratio.numerator, ratio.denominator) > _LARGEST_FACTOR:
+    exact = Fraction(str(fs_hz)) / Fraction(str(record_fs_hz))
+    if exact <= 1:
+        ratio = exact.limit_denominator(_LARGEST_FACTOR)
+    else:
+        ratio = 1 / (1 / exact).limit_denominator(_LARGEST_FACTOR)
+    if abs(ratio / exact - 1) > _LARGEST_ERROR:
         raise DataError(
             f"A record sampled at {record_fs_hz} Hz cannot be resampled to {fs_hz} Hz.",
-            f"The ratio in lowest terms is {ratio}; neither number may be above {_LARGEST_FACTOR}.",
-            "Choose a rate with a simpler ratio to the record's, such as 128 for 360.",
+            f"No ratio of whole numbers up to {_LARGEST_FACTOR} is near enough to that of the "
+            "rates.",
+            "Choose a rate nearer to the record's.",
         )
     return ratio

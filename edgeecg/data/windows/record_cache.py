@@ -27,9 +27,6 @@ from edgeecg.data.windows.dataset import Windows
 from edgeecg.errors import EdgeECGError
 from edgeecg.schema import Split
 
-Stored = tuple[dict[Split, Windows], dict[str, int]]
-"""The windows of each split, and the counts of records left out by reason."""
-
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 _MANIFEST = "manifest.json"
@@ -40,6 +37,21 @@ _DAMAGE = (
 )
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the cache keeps for one key.
+
+    Attributes:
+        parts: Windows of each split.
+        skipped: Number of records left out, by reason.
+        left_out: Why a record could not be used, by its name.
+    """
+
+    parts: dict[Split, Windows]
+    skipped: dict[str, int]
+    left_out: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,11 @@ def load(key: str) -> Stored | None:
     try:
         manifest = json.loads((place / _MANIFEST).read_text("utf-8"))
         skipped = {str(reason): int(count) for reason, count in manifest["skipped"].items()}
-        return {split: _open(place, split, manifest[split]) for split in SPLITS}, skipped
+        left_out = {str(name): str(why) for name, why in manifest.get("left_out", {}).items()}
+        parts: dict[Split, Windows] = {
+            split: _open(place, split, manifest[split]) for split in SPLITS
+        }
+        return Stored(parts, skipped, left_out)
     except _DAMAGE as error:
         _log.warning("%s is damaged (%s) and is made again from the records", place, error)
         return None
@@ -91,7 +107,7 @@ def store(
     labels: Mapping[Split, Labels],
     rows: Callable[[Split], Iterable[NDArray[np.float32]]],
     shape: tuple[int, int],
-    skipped: Mapping[str, int],
+    omitted: tuple[Mapping[str, int], Mapping[str, str]],
 ) -> None:
     """Write the windows of all splits, whole or not at all.
 
@@ -100,12 +116,14 @@ def store(
         labels: Labels of each split.
         rows: Gives the windows of a split one after another, in the order of the labels.
         shape: Leads and samples of a window.
-        skipped: Records left out, by reason.
+        omitted: Number of records left out by reason, and why a record could not be used by its
+            name.
 
     Raises:
         DataError: The cache folder cannot be written to; or what ``rows`` raises.
     """
-    manifest: dict[str, object] = {"skipped": dict(skipped)}
+    skipped, left_out = omitted
+    manifest: dict[str, object] = {"skipped": dict(skipped), "left_out": dict(left_out)}
     with published(folder(key)) as beside:
         for split, known in labels.items():
             size = (len(known.y), *shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -30,6 +31,14 @@ class RecordSplit:
     def records(self) -> tuple[str, ...]:
         """All records: train, then val, then test."""
         return self.train + self.val + self.test
+
+    def without(self, names: Collection[str]) -> RecordSplit:
+        """Return the same split without some records."""
+
+        def kept(part: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(name for name in part if name not in names)
+
+        return RecordSplit(kept(self.train), kept(self.val), kept(self.test), self.notes)
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
