@@ -11,7 +11,7 @@ from edgeecg.compression import pipeline
 from edgeecg.compression.job import Job, Watch
 from edgeecg.costs import measured
 from edgeecg.errors import UsageError
-from edgeecg.files import write_text
+from edgeecg.files import sha256, write_text
 from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
 from edgeecg.models._custom import CustomArchitecture
 from edgeecg.progress import ProgressCallback
@@ -287,15 +287,10 @@ def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None)
     config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
     options, custom = _with_custom(options)
     if config.custom is not None and custom is None:
+        _refuse_other_file(run, config.custom)
         if on_custom is not None:
             on_custom(config.custom)
         custom = load_custom(config.custom.file)
-    if config.custom and custom and custom.origin.sha256 != config.custom.sha256:
-        raise UsageError(
-            f"The run '{run.name}' cannot go on with another module.",
-            f"'{config.custom.file}' has changed since the run was started.",
-            "Put the old file back, or start a new run.",
-        )
     _refuse_other_costs(run, config, options, architecture(config.training.model, custom))
     kept = {key: value for key, value in options.values.items() if key != "costs"}
     rate = float(kept.pop("finetune_rate", config.finetune_rate))
@@ -307,6 +302,17 @@ def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None)
         config = configured(CompressionConfig, config, changed)
         write_text(run.config, config.to_json())
     return RunPlan(run, config, custom)
+
+
+def _refuse_other_file(run: RunFolder, custom: CustomModule) -> None:
+    """Refuse to run a file that is not the one that the run was started with."""
+    path = Path(custom.file.rpartition(":")[0])
+    if path.is_file() and sha256(path) != custom.sha256:
+        raise UsageError(
+            f"The run '{run.name}' cannot go on with another module.",
+            f"'{custom.file}' has changed since the run was started.",
+            "Put the old file back, or start a new run.",
+        )
 
 
 def _costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:

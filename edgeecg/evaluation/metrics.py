@@ -80,11 +80,12 @@ def score_predictor(
         predict: Computes the logits.
         dataset: Only ``split`` is used, and ``val`` where thresholds are to be chosen.
         split: Which split is scored.
-        thresholds: Records only: thresholds chosen before; None to choose them on ``val`` here.
+        thresholds: Records only: thresholds chosen before; None to choose them on ``val`` here,
+            if it is not empty.
     """
     truth = Truth.of(dataset, split)
     logits = predict(truth.windows.x)
-    if truth.task == "records" and thresholds is None:
+    if truth.task == "records" and thresholds is None and len(dataset.val.y):
         val_logits = logits if split == "val" else predict(dataset.val.x)
         thresholds = multilabel.best_thresholds(val_logits, dataset.val.y)
     return score_truth(

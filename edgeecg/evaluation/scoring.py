@@ -15,7 +15,7 @@ from edgeecg.evaluation.predictors import Predictor
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import DataSummary, Scores, Split
 
-_BATCH = 256
+_BATCH = 128
 
 
 def score_on_records(
@@ -55,7 +55,8 @@ def score_on_records(
         return run_in_batches(predictor.predict, windows, _BATCH, on_done)
 
     dataset = load_dataset(replace(request, score_only=True), on_record)
-    if dataset.summary.source == "folder" and request.task == "beats":
+    if dataset.summary.source == "folder" and not len(dataset.split(split).y):
+        # A folder without folds has everything in the test split.
         split = "test"
     if dataset.summary.classes != predictor.classes:
         raise DataError(

@@ -101,10 +101,11 @@ def _why(error: SchemaError, options: Options) -> str:
         return error.why
     faults: list[str] = []
     for fault in cause.errors():
-        names = [str(part) for part in fault["loc"] if isinstance(part, str)]
-        faults.append(
-            f"{options.called('.'.join(names))}: {fault['msg'].removeprefix('Value error, ')}"
-        )
+        name = ".".join(part for part in fault["loc"] if isinstance(part, str))
+        shown = options.called(name)
+        if name not in shown:
+            shown = f"{shown} ({name})"
+        faults.append(f"{shown}: {fault['msg'].removeprefix('Value error, ')}")
     return f"{'; '.join(faults)}."
 
 

@@ -10,12 +10,17 @@ import pytest
 import scipy.io
 import wfdb
 from challenge_records import LEADS, write
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.loading import load_dataset
 from edgeecg.data.sources import _challenge, _snomed, ptbxl
 from edgeecg.errors import DataError
-from edgeecg.schema import DataSummary
+from edgeecg.evaluation.predictors import Predictor
+from edgeecg.evaluation.scoring import score_on_records
+from edgeecg.reporting import evaluation as report
+from edgeecg.schema import DataSummary, Split
 
 CLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 AS_IS = ptbxl.preprocessing().model_copy(
@@ -192,3 +197,31 @@ def test_the_classes_of_a_record_in_words(folder: Path) -> None:
     assert _challenge.classes_of(folder, "g1/A4") == "CD, HYP"
     assert _challenge.classes_of(folder, "A7") == "no superclass"
     assert _challenge.classes_of(folder, "A8") == "no classes"
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_model_without_thresholds_is_scored(folder: Path, split: Split) -> None:
+    def predict(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.ascontiguousarray(windows[:, :5, 100])
+
+    predictor = Predictor(
+        title="toy",
+        kind="file",
+        model="toy",
+        classes=CLASSES,
+        task="records",
+        preprocessing=AS_IS,
+        class_map="aami",
+        min_likelihood=0.0,
+        test_scores=None,
+        card=None,
+        predict=predict,
+    )
+    request = DataRequest(source=str(folder), task="records", preprocessing=AS_IS)
+    scores, summary = score_on_records(predictor, request, split, None)
+    made = load(folder)
+    truth, logits = made.test.y, made.test.x[:, :5, 100]
+    assert scores.macro_auroc == pytest.approx(roc_auc_score(truth, logits))
+    assert scores.macro_f1_at_threshold is None
+    # No validation records, so no thresholds: the tables leave them out.
+    assert report.tables(scores, summary)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,11 +22,10 @@ from edgeecg.data.sources import _labelled, _snomed, ptbxl
 from edgeecg.data.sources._folder import LICENCE, NAME, draw_split
 from edgeecg.data.sources._labelled_windows import NO_CLASS, LabelledRecords
 from edgeecg.data.sources._ptbxl_index import CLASSES
-from edgeecg.data.windows import left_out
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.data.windows.split import RecordSplit
 from edgeecg.errors import DataError
-from edgeecg.schema import DataSummary, Split
+from edgeecg.schema import Split
 
 _DIAGNOSES = re.compile(rb"^[ \t]*#[ \t]*Dx[ \t]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 _CODE = re.compile(r"\d{6,18}")
@@ -116,52 +116,51 @@ def load(path: Path, request: DataRequest, on_record: OnRecord | None) -> Datase
             "Classify the records with 'edgeecg classify'.",
         )
     split = _split(path, names, request)
-    row_of = {name: row for row, name in enumerate(names)}
-    rows_of: dict[Split, NDArray[np.int64]] = {
-        "train": np.array(sorted(row_of[name] for name in split.train), np.int64),
-        "val": np.array(sorted(row_of[name] for name in split.val), np.int64),
-        "test": np.array(sorted(row_of[name] for name in split.test), np.int64),
+    skipped = {
+        NO_CLASS: len(found.codes) - len(names),
+        "record without diagnoses": found.without,
     }
-    records = LabelledRecords(
+    records = _records(path, classes, split, found.missing)
+    loaded = _labelled.load(records, wanted, request, skipped, on_record)
+    windows = loaded.stored.parts
+    notes = (*split.notes, _MAPPING)
+    held = np.asarray(windows["test"].y.any(axis=0), np.bool_)
+    absent = [label for label, some in zip(CLASSES, held, strict=True) if not some]
+    if absent:
+        notes = (*notes, f"The test records hold none of class {', '.join(absent)}.")
+    if unmapped := found.unmapped:
+        notes = (*notes, f"Codes without a class, and their records: {_most(unmapped)}.")
+    parts: dict[Split, tuple[str, ...]] = {
+        part: (f"{len(its.y):,} records",) if len(its.y) else () for part, its in windows.items()
+    }
+    return loaded.dataset(NAME, LICENCE, notes, parts)
+
+
+def _records(
+    path: Path,
+    classes: Mapping[str, frozenset[str]],
+    split: RecordSplit,
+    missing: dict[str, str],
+) -> LabelledRecords:
+    """Return the records of a split with their classes."""
+    names = tuple(name for name, its_classes in classes.items() if its_classes)
+    row_of = {name: row for row, name in enumerate(names)}
+
+    def rows(part: tuple[str, ...]) -> NDArray[np.int64]:
+        return np.array(sorted(row_of[name] for name in part), np.int64)
+
+    return LabelledRecords(
         folder=path,
         record=np.array(names, np.str_),
         patient=np.array(names, np.str_),
         path=tuple(PurePosixPath(name) for name in names),
         y=np.array([[label in classes[name] for label in CLASSES] for name in names], np.float32),
         classes=CLASSES,
-        rows_of=rows_of,
+        rows_of={"train": rows(split.train), "val": rows(split.val), "test": rows(split.test)},
         tables=(),
         complete=False,
-        left_out=found.missing,
+        left_out=missing,
     )
-    skipped = {
-        NO_CLASS: len(found.codes) - len(names),
-        "record without diagnoses": found.without,
-    }
-    settled, stored, key = _labelled.load(records, wanted, request, skipped, on_record)
-    parts = stored.parts
-    unmapped = found.unmapped
-    notes = (*split.notes, _MAPPING)
-    absent = [label for label, n in zip(CLASSES, parts["test"].y.sum(axis=0), strict=True) if not n]
-    if absent:
-        notes = (*notes, f"The test records hold none of class {', '.join(absent)}.")
-    if unmapped:
-        notes = (*notes, f"Codes without a class, and their records: {_most(unmapped)}.")
-    summary = DataSummary(
-        source=NAME,
-        class_map="superclasses",
-        classes=CLASSES,
-        train_records=_counted(len(parts["train"].y)),
-        val_records=_counted(len(parts["val"].y)),
-        test_records=_counted(len(parts["test"].y)),
-        beats=_labelled.counts(stored, CLASSES),
-        skipped=stored.skipped,
-        left_out=stored.left_out,
-        content_sha256=key,
-        licence=LICENCE,
-        notes=(*notes, *left_out.notes(stored.left_out)),
-    )
-    return Dataset(parts["train"], parts["val"], parts["test"], summary, settled, "records")
 
 
 def _split(path: Path, names: tuple[str, ...], request: DataRequest) -> RecordSplit:
@@ -181,10 +180,6 @@ def _codes(path: Path, name: str) -> tuple[str, ...] | None:
     if found is None:
         return None
     return tuple(dict.fromkeys(_CODE.findall(found[1].decode("ascii", "replace"))))
-
-
-def _counted(records: int) -> tuple[str, ...]:
-    return (f"{records:,} records",) if records else ()
 
 
 def _most(codes: Counter[str]) -> str:

@@ -5,16 +5,79 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.data.sources._labelled_windows import LabelledRecords, WindowReader
 from edgeecg.data.windows import cache, left_out, record_cache
-from edgeecg.data.windows.dataset import DataRequest, OnRecord
+from edgeecg.data.windows.constants import Sums, with_constants
+from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.data.windows.record_cache import Labels, Stored
 from edgeecg.errors import DataError
-from edgeecg.schema import Preprocessing, Split
+from edgeecg.schema import DataSummary, Preprocessing, Source, Split
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Windows of records with classes.
+
+    Attributes:
+        preprocessing: How the windows were made.
+        stored: The windows, and what was left out.
+        key: Their key in the cache.
+        classes: Names of the classes.
+    """
+
+    preprocessing: Preprocessing
+    stored: Stored
+    key: str
+    classes: tuple[str, ...]
+
+    def dataset(
+        self,
+        source: Source,
+        licence: str,
+        notes: tuple[str, ...],
+        parts: Mapping[Split, tuple[str, ...]],
+    ) -> Dataset:
+        """Return the data set.
+
+        Args:
+            source: What the records are.
+            licence: Licence and citation.
+            notes: What a reader of a figure on these records has to know.
+            parts: Names of the records of each split, or what they are called together.
+        """
+        stored = self.stored
+        counts = {
+            part: dict(zip(self.classes, windows.y.sum(axis=0).astype(int).tolist(), strict=True))
+            for part, windows in stored.parts.items()
+        }
+        summary = DataSummary(
+            source=source,
+            class_map="superclasses",
+            classes=self.classes,
+            train_records=parts["train"],
+            val_records=parts["val"],
+            test_records=parts["test"],
+            beats={**counts},
+            skipped=stored.skipped,
+            left_out=stored.left_out,
+            content_sha256=self.key,
+            licence=licence,
+            notes=(*notes, *left_out.notes(stored.left_out)),
+        )
+        windows = stored.parts
+        return Dataset(
+            windows["train"],
+            windows["val"],
+            windows["test"],
+            summary,
+            self.preprocessing,
+            "records",
+        )
 
 
 def load(
@@ -23,8 +86,8 @@ def load(
     request: DataRequest,
     skipped: dict[str, int],
     on_record: OnRecord | None,
-) -> tuple[Preprocessing, Stored, str]:
-    """Return how the windows were made, the windows, and their key in the cache.
+) -> Loaded:
+    """Return the windows, from the cache or from the record files.
 
     Args:
         records: The records.
@@ -53,15 +116,7 @@ def load(
         left_out.refuse(records.folder, stored.left_out, stored.skipped)
     if records.complete or not request.score_only:
         _refuse_lacking(records, stored)
-    return settled, stored, _windows_key(preparation.key, settled)
-
-
-def counts(stored: Stored, classes: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """Return the number of records with each class, by split."""
-    return {
-        part: {name: int(n) for name, n in zip(classes, windows.y.sum(axis=0), strict=True)}
-        for part, windows in stored.parts.items()
-    }
+    return Loaded(settled, stored, _windows_key(preparation.key, settled), records.classes)
 
 
 def _refuse_lacking(records: LabelledRecords, stored: Stored) -> None:
@@ -131,7 +186,7 @@ class _Preparation:
         if self._wanted.normalisation == "global-zscore":
             return self._wanted
         known = record_cache.constants(self.key)
-        return _with_constants(self._wanted, known) if known else None
+        return with_constants(self._wanted, known) if known else None
 
     def any_repaired(self, left_out: Mapping[str, str]) -> bool:
         """Return whether a record that could not be used can be now; its header may be the same."""
@@ -168,7 +223,7 @@ class _Preparation:
         settled = self._wanted
         if settled.normalisation == "window-zscore":
             record_cache.store_constants(self.key, *constants)
-            settled = _with_constants(settled, constants)
+            settled = with_constants(settled, constants)
         left = len(kept)
 
         def windows(part: Split) -> Iterator[NDArray[np.float32]]:
@@ -199,7 +254,7 @@ class _Preparation:
         if self._wanted.normalisation == "global-zscore":
             training = set[int]()
         kept: list[int] = []
-        sums = _Sums()
+        sums = Sums()
         error: DataError | None = None
         for row in range(total):
             try:
@@ -226,38 +281,6 @@ class _Preparation:
         if summed:
             return self._reader.window(row)
         return np.zeros(0), self._reader.fault(row)
-
-
-class _Sums:
-    """Sums over the samples of training records, for their mean and deviation."""
-
-    def __init__(self) -> None:
-        """Start with no sample."""
-        self._count, self._first, self._second = 0, 0.0, 0.0
-
-    def add(self, window_mv: NDArray[np.float64]) -> None:
-        """Add the samples of one record."""
-        self._count += window_mv.size
-        self._first += float(window_mv.sum())
-        self._second += float(np.square(window_mv).sum())
-
-    def constants(self) -> tuple[float, float]:
-        """Return mean and deviation; no lead is flat, so this form of the variance is exact."""
-        count = max(self._count, 1)
-        mean_mv = self._first / count
-        return mean_mv, float(np.sqrt(self._second / count - mean_mv**2))
-
-
-def _with_constants(wanted: Preprocessing, constants: tuple[float, float]) -> Preprocessing:
-    """Return the preprocessing with a mean and a deviation in millivolts."""
-    mean_mv, deviation_mv = constants
-    document = wanted.to_document()
-    document |= {
-        "normalisation": "global-zscore",
-        "mean_mv": mean_mv,
-        "deviation_mv": deviation_mv,
-    }
-    return Preprocessing.from_document(document, "the training records' constants")
 
 
 def _windows_key(key: str, settled: Preprocessing) -> str:

@@ -16,17 +16,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeecg.data.download import Download
 from edgeecg.data.locations import installed, place
 from edgeecg.data.sources import _labelled, _ptbxl_index
 from edgeecg.data.sources._labelled_windows import NO_CLASS, LabelledRecords
 from edgeecg.data.sources._ptbxl_index import CLASSES, FOLDS, Index
-from edgeecg.data.windows import left_out
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.errors import DataError
-from edgeecg.schema import DataSummary, Preprocessing, Source, Split, Task
+from edgeecg.schema import Preprocessing, Source, Split, Task
 
 TITLE = "PTB-XL, folds 1-8 / 9 / 10"
 TASKS: tuple[Task, ...] = ("records",)
@@ -121,54 +119,43 @@ def load_folder(
     """
     wanted = request.preprocessing or preprocessing()
     _check_wanted(wanted)
-    complete = source != _FOLDER
     index, fs_hz = _index(folder, wanted, request.min_likelihood)
+    records = _records(folder, index, fs_hz, complete=source != _FOLDER)
+    skipped = {NO_CLASS: index.rows - len(index.path)}
+    loaded = _labelled.load(records, wanted, request, skipped, on_record)
+    if source == "ptbxl":
+        notes = (*_part_note(folder, index), *notes)
+    if fs_hz != wanted.fs_hz:
+        resampled = f"The records were resampled from {fs_hz:g} Hz to {wanted.fs_hz:g} Hz."
+        notes = (*notes, resampled)
+    parts: dict[Split, tuple[str, ...]] = {part: _fold_names(part) for part in FOLDS}
+    notes = (*notes, _likelihood_note(request.min_likelihood))
+    return loaded.dataset(source, licence, notes, parts)
+
+
+def _records(folder: Path, index: Index, fs_hz: float, *, complete: bool) -> LabelledRecords:
+    """Return the records of the folds.
+
+    Raises:
+        DataError: A link leads out of the folder, or files are missing: all of them, or any of a
+            complete database.
+    """
     missing = check_files(folder, index)
     if complete or not _any_there(folder, index):
         _refuse_missing(folder, index, missing, fs_hz)
-    rows_of: dict[Split, NDArray[np.int64]] = {
-        split: np.flatnonzero(np.isin(index.fold, folds)) for split, folds in FOLDS.items()
-    }
-    records = LabelledRecords(
+    return LabelledRecords(
         folder=folder,
         record=index.record,
         patient=index.patient,
         path=index.path,
         y=index.y,
         classes=CLASSES,
-        rows_of=rows_of,
+        rows_of={part: np.flatnonzero(np.isin(index.fold, FOLDS[part])) for part in FOLDS},
         tables=(folder / _ptbxl_index.DATABASE, folder / _ptbxl_index.STATEMENTS),
         complete=complete,
         left_out={},
         fs_hz=fs_hz if complete else None,
     )
-    skipped = {NO_CLASS: index.rows - len(index.path)}
-    settled, stored, key = _labelled.load(records, wanted, request, skipped, on_record)
-    if source == "ptbxl":
-        notes = (*_part_note(folder, index), *notes)
-    if fs_hz != wanted.fs_hz:
-        resampled = f"The records were resampled from {fs_hz:g} Hz to {wanted.fs_hz:g} Hz."
-        notes = (*notes, resampled)
-    summary = DataSummary(
-        source=source,
-        class_map="superclasses",
-        classes=CLASSES,
-        train_records=_fold_names("train"),
-        val_records=_fold_names("val"),
-        test_records=_fold_names("test"),
-        beats=_labelled.counts(stored, CLASSES),
-        skipped=stored.skipped,
-        left_out=stored.left_out,
-        content_sha256=key,
-        licence=licence,
-        notes=(
-            *notes,
-            _likelihood_note(request.min_likelihood),
-            *left_out.notes(stored.left_out),
-        ),
-    )
-    parts = stored.parts
-    return Dataset(parts["train"], parts["val"], parts["test"], summary, settled, "records")
 
 
 def check_files(folder: Path, index: Index) -> list[Path]:
