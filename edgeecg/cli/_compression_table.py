@@ -42,8 +42,12 @@ class StepTable:
         self._classes = tuple(dict.fromkeys(guarded))
 
     def add(self, event: CompressionStep | Rollback) -> None:
-        """Add a row; where no terminal shows the table, print a line."""
+        """Add a row."""
         self._events.append(event)
+
+    def report(self, event: CompressionStep | Rollback) -> None:
+        """Add the row of a step that has just ended; without a terminal, print a line, too."""
+        self.add(event)
         if not errors().is_terminal:
             errors().print(self._sentence(event), soft_wrap=True, markup=False)
 

@@ -26,6 +26,11 @@ PrintConfig = Annotated[
 ]
 """The option of verbs with a configuration class that prints the settings."""
 
+Threads = Annotated[
+    int, typer.Option(min=1, max=256, help="Threads of PyTorch, or of the runtime of a file.")
+]
+"""The option of verbs without a configuration class that run a model."""
+
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeecg.cli._options import Threads
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,6 +39,7 @@ def classify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a record that cannot be classified.")
     ] = False,
+    threads: Threads = 1,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write everything as JSON; - is standard output.")
     ] = None,
@@ -56,7 +59,9 @@ def classify(
 
         from edgeecg.evaluation import named
 
-        found = named.classify(model, data, leads=names, strict=strict, on_progress=show)
+        found = named.classify(
+            model, data, leads=names, strict=strict, threads=threads, on_progress=show
+        )
     emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
     written = _write(found, out or Path("calls"))
     console = output(json_path)

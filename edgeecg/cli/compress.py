@@ -98,7 +98,7 @@ def _perform(plan: RunPlan, console: Console) -> CompressionLog:
         listeners = Listeners(
             shown(bar, "reading records"), lambda dataset: describe(dataset, console)
         )
-        log = start.perform(plan, command_line(), table.add, listeners)
+        log = start.perform(plan, command_line(), table.report, listeners)
     cards = [
         ModelCard.from_json(path.read_bytes(), str(path))
         for path in (run.baseline_card, run.model_card)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edgeecg.cli._options import Threads
+
 if TYPE_CHECKING:
     from edgeecg.evaluation.predictors import Predictor
 
@@ -44,6 +46,10 @@ def evaluate(
             "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a folder with a record that cannot be used.")
+    ] = False,
+    threads: Threads = 1,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the scores as JSON; - is standard output.")
     ] = None,
@@ -68,6 +74,8 @@ def evaluate(
             class_map=class_map,
             min_likelihood=min_likelihood,
             custom=custom,
+            strict=strict,
+            threads=threads,
             on_progress=show,
         )
 

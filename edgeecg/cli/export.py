@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgeecg.cli._options import Threads
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -35,6 +37,7 @@ def export(
             "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
         ),
     ] = None,
+    threads: Threads = 1,
     json_path: Annotated[
         Path | None,
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
@@ -64,6 +67,7 @@ def export(
             targets,
             model=model,
             custom=custom,
+            threads=threads,
             on_progress=show,
             on_data=lambda dataset: describe(dataset, console),
             on_left_out=missing.append,

@@ -18,6 +18,7 @@ def load_dataset(
     class_map: ClassMapName = "aami",
     leads: Mapping[str, str] | None = None,
     min_likelihood: float = 0.0,
+    strict: bool = False,
     on_record: OnRecord | None = None,
 ) -> Dataset:
     """Load records and make windows of them, from the cache where they are in it.
@@ -30,6 +31,7 @@ def load_dataset(
         class_map: Mapping from beat symbols to classes.
         leads: For a folder: the records' names of the model's leads, ``{"MLII": "II"}``.
         min_likelihood: For PTB-XL: percent from which a diagnostic statement counts.
+        strict: Refuse a folder with a record that cannot be used, instead of leaving it out.
         on_record: Called as ``on_record(done, total)`` after each record that is prepared.
 
     Returns:
@@ -46,5 +48,6 @@ def load_dataset(
         class_map=class_map,
         leads=leads or {},
         min_likelihood=min_likelihood,
+        strict=strict,
     )
     return loading.load_dataset(request, on_record)

@@ -74,6 +74,7 @@ def evaluate(
     class_map: ClassMapName | None = None,
     min_likelihood: float | None = None,
     custom: str | None = None,
+    strict: bool = False,
     threads: int = 1,
     on_progress: ProgressCallback | None = None,
 ) -> Evaluation:
@@ -89,6 +90,7 @@ def evaluate(
         class_map: Mapping from beat symbols to classes; None for the model's own.
         min_likelihood: For PTB-XL: percent from which a statement counts; None for the model's own.
         custom: Of a custom module: its file and function, ``"path/to/model.py:build"``.
+        strict: Refuse a folder with a record that cannot be used, instead of leaving it out.
         threads: Threads of PyTorch, or of the runtime of an exported file.
         on_progress: Called after each record that is read and each batch that is classified.
 
@@ -106,6 +108,7 @@ def evaluate(
         class_map=class_map or predictor.class_map,
         leads=leads or {},
         min_likelihood=predictor.min_likelihood if min_likelihood is None else min_likelihood,
+        strict=strict,
     )
     with limited_threads(threads):
         scores, summary = scoring.score_on_records(predictor, request, split, on_progress)

@@ -116,6 +116,13 @@ class TrainingConfig(Value):
             le=100.0,
         ),
     ] = 0.0
+    strict: Annotated[
+        bool,
+        setting(
+            "Refuse a folder with a record that cannot be used, instead of leaving it out.",
+            option="--strict",
+        ),
+    ] = False
     preprocessing: Annotated[
         Preprocessing | None,
         setting("How leads become windows; left out: the default of the model's data."),

@@ -168,6 +168,7 @@ def load_records(
             class_map=config.class_map,
             leads=config.leads,
             min_likelihood=config.min_likelihood,
+            strict=config.strict,
         ),
         on_record=lambda done, total: progress("reading records", done, total),
     )

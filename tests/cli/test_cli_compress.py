@@ -320,3 +320,27 @@ def test_a_changed_custom_module_is_not_run_when_its_run_is_resumed(
     assert run(["compress", "--resume"]) == 2
     assert "has changed since the run was started" in " ".join(capsys.readouterr().err.split())
     assert not Path("was_run").exists()
+
+
+def test_a_step_is_one_line_where_no_terminal_shows_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = CompressionConfig(training=TrainingConfig(model="cnn1d"))
+    table = StepTable(config)
+    back = Rollback(
+        attempt=1,
+        after_step=0,
+        progress=0.2,
+        broken={"S:recall>=0.5": 0.25},
+        nonzero_parameters=1000,
+        weight_bytes=4000,
+        proxy_executed=0.75,
+        seconds=9.0,
+    )
+    table.report(back)
+    assert capsys.readouterr().err == (
+        "step rolled back: S:recall>=0.5 was 0.250; 1,000 non-zero parameters, "
+        "executed proxy 0.750, 9 s\n"
+    )
+    table.add(back)
+    assert capsys.readouterr().err == ""

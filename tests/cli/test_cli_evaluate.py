@@ -198,3 +198,20 @@ def test_wrong_usage_is_explained(
     write_onnx(Path("one.onnx"))
     assert run(["evaluate", *arguments]) == status
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_strict_and_threads_are_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[dict[str, object]] = []
+
+    def evaluate(model: str, data: str, **options: object) -> object:
+        asked.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeecg.evaluation.named.evaluate", evaluate)
+    assert run(["evaluate", "cnn1d", "--data", "x", "--strict", "--threads", "2"]) == 130
+    assert run(["evaluate", "cnn1d", "--data", "x"]) == 130
+    assert [(each["strict"], each["threads"]) for each in asked] == [(True, 2), (False, 1)]
+    capsys.readouterr()

@@ -72,4 +72,4 @@ def test_it_is_exported_and_its_files_are_scored_like_its_run(
 def test_what_was_not_named_is_not_run(edgeecg: Program, verb: tuple[str, ...]) -> None:
     said = edgeecg(*verb, status=2).stderr
     assert "net.build" in said
-    assert "--own" in said
+    assert "--custom path/to/model.py:function" in said

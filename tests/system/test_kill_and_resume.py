@@ -64,7 +64,7 @@ def test_ctrl_c_is_a_clean_message_and_resume_works(story: Path, tmp_path: Path)
     wait_until(process, tmp_path / "runs/killed/checkpoint-baseline.safetensors")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=_PATIENCE_S)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "Interrupted" in said
     assert "--resume" in said
     assert "Traceback" not in said
