@@ -107,7 +107,9 @@ def _load(path: Path, shapes: Shapes | None) -> onnx.ModelProto:
         DecodeError,
         onnx.checker.ValidationError,
         onnx.shape_inference.InferenceError,
+        LookupError,  # An element type that the package does not know.
         OSError,
+        TypeError,
         ValueError,
     ) as error:
         raise ArtifactError(

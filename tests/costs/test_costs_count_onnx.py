@@ -205,6 +205,7 @@ def test_foreign_bytes_are_refused(tmp_path: Path, content: bytes) -> None:
 
 @settings(max_examples=100, deadline=None)
 @example([(541, 8)])
+@example([(65537, 29)])
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=9))
 def test_mutated_bytes_end_in_an_answer_or_an_explained_error(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
