@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeecg.benchmark.clock import Clock
 from edgeecg.errors import MeterError
-from edgeecg.meters import Meter
+from edgeecg.meters import EnergyCounter
 from edgeecg.schema import Energy, Suite
 
 _READ_EVERY_S = 1.0
@@ -56,7 +56,7 @@ def not_measured(reason: str) -> Energy:
     )
 
 
-def measure(invoke: Callable[[], None], meter: Meter, suite: Suite, clock: Clock) -> Energy:
+def measure(invoke: Callable[[], None], meter: EnergyCounter, suite: Suite, clock: Clock) -> Energy:
     """Measure the energy of one inference with an open meter.
 
     Args:
@@ -84,7 +84,7 @@ def measure(invoke: Callable[[], None], meter: Meter, suite: Suite, clock: Clock
     return evaluate(busy, idle, meter)
 
 
-def evaluate(busy: Sequence[Window], idle: Sequence[Window], meter: Meter) -> Energy:
+def evaluate(busy: Sequence[Window], idle: Sequence[Window], meter: EnergyCounter) -> Energy:
     """Compute the energy of one inference from windows.
 
     Args:
@@ -133,7 +133,7 @@ def _interval(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tupl
 
 
 def _window(
-    meter: Meter, clock: Clock, seconds: float, invoke: Callable[[], None] | None
+    meter: EnergyCounter, clock: Clock, seconds: float, invoke: Callable[[], None] | None
 ) -> Window:
     """Run inferences, or wait, for a window; read the meter at its ends and once a second."""
     before, begun = meter.joules(), clock.now()

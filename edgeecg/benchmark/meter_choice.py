@@ -28,7 +28,7 @@ def check(name: str | None) -> None:
         PluginError: The meter belongs to another package and cannot be imported.
     """
     if name not in (None, NO_METER):
-        meters.get(name).open().close()
+        meters.open_meter(name).close()
 
 
 def candidates(profile: DeviceProfile) -> list[str]:
@@ -66,7 +66,7 @@ def measure(
     reasons: list[str] = []
     for candidate in candidates(profile) if name is None else [name]:
         try:
-            with contextlib.closing(meters.get(candidate).open()) as meter:
+            with contextlib.closing(meters.open_meter(candidate)) as meter:
                 return energy.measure(invoke, meter, suite, clock)
         except (MeterError, MissingDependencyError, PluginError) as error:
             if name is not None:

@@ -1,21 +1,28 @@
 """Energy meters: one module per meter, named after it.
 
 A meter module has a function ``open()``, which returns a :class:`Meter` or raises a MeterError that
-says why the meter cannot be used and what to do. Other packages add meters through entry points in
-the group ``edgeecg.meters``, see :mod:`edgeecg.plugins`.
+says why the meter cannot be used and what to do. There are two kinds. An :class:`EnergyCounter`
+counts joules by itself (RAPL). A :class:`PowerMeter` delivers samples of power, which
+:mod:`edgeecg.meters.recording` reads in a process of its own. Other packages add meters through
+entry points in the group ``edgeecg.meters``, see :mod:`edgeecg.plugins`.
 """
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import dataclass
 from typing import Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeecg import plugins
-from edgeecg.errors import EdgeECGError, UnknownNameError
+from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
 from edgeecg.schema import Value
 
 
-class Meter(Protocol):
-    """An open meter.
+class EnergyCounter(Protocol):
+    """An open meter that counts energy.
 
     Attributes:
         name: The module's name.
@@ -46,11 +53,74 @@ class Meter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Samples of power that a meter delivered, in the order of time.
+
+    Attributes:
+        t_s: Times at which the power was sampled, in seconds of ``time.perf_counter()`` of this
+            machine. A sample that is the mean over a period has the time of its middle.
+        watts: The power at these times.
+        lost: Number of samples that were lost or could not be read since the last call.
+        remarks: What a user should know of the values, e.g. that a reading contradicts another.
+    """
+
+    t_s: NDArray[np.float64]
+    watts: NDArray[np.float64]
+    lost: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+class PowerMeter(Protocol):
+    """An open meter that delivers samples of power.
+
+    Attributes:
+        name: The module's name.
+        zones: The parts of the machine it covers, e.g. ``("supply",)``.
+        sample_rate_hz: Rate of the samples that ``read`` delivers: at most 1000, because a meter
+            that samples faster delivers means over a millisecond.
+        replayed: Whether the values are a recording or a simulation.
+        max_watts: No sample of this meter can be larger; such samples are dropped and counted.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def zones(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def sample_rate_hz(self) -> float: ...  # noqa: D102
+    @property
+    def replayed(self) -> bool: ...  # noqa: D102
+    @property
+    def max_watts(self) -> float: ...  # noqa: D102
+
+    def read(self) -> Samples:
+        """Wait for the next samples, for a second at most, and return them.
+
+        A single reading that fails is counted in ``lost``; it is never replaced by an older one.
+
+        Raises:
+            MeterError: The meter was unplugged, or cannot be read any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the meter."""
+        ...
+
+
+Meter = EnergyCounter | PowerMeter
+
+
 class MeterModule(Protocol):
     """What ``meters/NAME.py`` offers."""
 
-    def open(self) -> Meter:
+    def open(self, where: str | None = None) -> Meter:
         """Open the meter.
+
+        Args:
+            where: Which of several, as in ``--meter NAME:WHERE``: a chip, a serial port, a network
+                address or a file. A module whose meter needs none may leave the parameter out.
 
         Raises:
             MeterError: There is no such meter here, or it may not be read.
@@ -83,7 +153,7 @@ def availability() -> list[MeterAvailability]:
     found: list[MeterAvailability] = []
     for name in names():
         try:
-            get(name).open().close()
+            open_meter(name).close()
             found.append(MeterAvailability(name=name, available=True, reason=None))
         except EdgeECGError as error:
             found.append(MeterAvailability(name=name, available=False, reason=str(error)))
@@ -105,3 +175,29 @@ def get(name: str) -> MeterModule:
     if name not in names():
         raise UnknownNameError("meter", name, [*names(), "none"])
     return cast(MeterModule, plugins.load(__name__, name))
+
+
+def open_meter(name: str) -> Meter:
+    """Open a meter by its name.
+
+    Args:
+        name: ``NAME`` or ``NAME:WHERE``, e.g. ``"ppk2:/dev/ttyACM0"``.
+
+    Raises:
+        UnknownNameError: There is no meter of this name.
+        UsageError: This meter takes no ``WHERE``.
+        MeterError: There is no such meter here, or it may not be read.
+        MissingDependencyError: Its package is not installed.
+        PluginError: The meter belongs to another package and cannot be imported.
+    """
+    plain, _, where = name.partition(":")
+    module = get(plain)
+    if not where:
+        return module.open()
+    if "where" not in inspect.signature(module.open).parameters:
+        raise UsageError(
+            f"The meter '{plain}' cannot be asked for as '{name}'.",
+            "There is only one such meter on a machine.",
+            f"Give --meter {plain}.",
+        )
+    return module.open(where)
