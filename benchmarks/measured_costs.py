@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg import models, resources
@@ -47,6 +48,7 @@ MODELS = ("resnet1d_attn", "cnn_lstm_attn", "conv_transformer")
 BUDGETS = ("latency=0.5", "latency=0.3")
 TARGET = "onnx"
 CONFIG = BenchConfig(meter=NO_METER)
+_NO_WINDOWS = np.zeros(0, np.float32)
 PACKAGES = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -111,7 +113,7 @@ def compared(name: str, folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def reduced(dense: nn.Module, name: str, costs: MeasuredCosts, asked: str) -> nn.Module:
+def reduced(dense: nn.Module, name: str, costs: MeasuredCosts | None, asked: str) -> nn.Module:
     """Cut a model to a budget in one step, as ``edgeecg compress`` searches for it."""
     config = CompressionConfig(
         training=TrainingConfig(model=name), costs=costs, budgets=(Budget.parse(asked),)
@@ -126,15 +128,22 @@ def macs(model: nn.Module, name: str) -> int:
     return sum(layer.macs for layer in layer_costs(model, models.architecture(name).INPUT_SHAPE))
 
 
-def exported(model: nn.Module, name: str, role: Role, path: Path) -> Path:
+def exported(
+    model: nn.Module,
+    name: str,
+    role: Role,
+    path: Path,
+    target: str = TARGET,
+    calibration: NDArray[np.float32] = _NO_WINDOWS,
+) -> Path:
     """Write a model as the exporter does, with its manifest, and return the path."""
-    shape, recipe = models.architecture(name), resources.load_target(TARGET)
+    shape, recipe = models.architecture(name), resources.load_target(target)
     shipped = models.shipped(name)
     assert shipped is not None
     card = shipped[1]
     with quiet():
         module = exporter(recipe.format)
-        content = module.export(model.eval(), recipe, np.zeros(0, np.float32), shape.INPUT_SHAPE)
+        content = module.export(model.eval(), recipe, calibration, shape.INPUT_SHAPE)
         write_bytes(path, content)
     layers = count(path)
     manifest = Artifact(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import torch
+
+from edgeecg.devices import cpu, detection
+from edgeecg.runs import git_revision
 
 
 def machine() -> str:
@@ -23,3 +28,26 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
         importlib.metadata.PackageNotFoundError: One of them is not installed.
     """
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def provenance(packages: Iterable[str] = ("numpy",)) -> dict[str, Any]:
+    """Return what a row of a result says of the process that measured it.
+
+    Args:
+        packages: Packages whose versions matter.
+    """
+    return {
+        "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_revision": git_revision(),
+        "machine": machine(),
+        "cpu": _cpu(),
+        "cpu_features": cpu.extensions(),
+        "load": os.getloadavg()[0],
+        "versions": versions(packages),
+    }
+
+
+def _cpu() -> str | None:
+    """Return the name of the processor, as the results of ``edgeecg bench`` have it."""
+    now = detection.state(None)
+    return detection.describe(detection.detect(), now, now).cpu

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
+
+ON_A_WORKSTATION = (
+    "Compress and export on a workstation (x86-64 Linux or a Mac), copy the .tflite or .onnx file "
+    "here, and run: edgeecg bench FILE"
+)
+"""What to do on a machine that can measure files and not make them."""
 
 
 class EdgeECGError(Exception):
@@ -78,6 +85,22 @@ class MeterError(EdgeECGError):
     """An energy meter that is absent, unreadable or not to be believed."""
 
 
+class RemoteError(EdgeECGError):
+    """A host that cannot be reached, or on which the measurement failed."""
+
+    def __init__(self, what: str, why: str, todo: str, exit_code: int = 1) -> None:
+        """Keep the exit status, too.
+
+        Args:
+            what: What failed.
+            why: The cause.
+            todo: What the user can do.
+            exit_code: The exit status that the error would have had on the host.
+        """
+        super().__init__(what, why, todo)
+        self.exit_code = exit_code
+
+
 class PluginError(EdgeECGError):
     """An extension of another package that cannot be imported."""
 
@@ -96,5 +119,52 @@ class MissingDependencyError(EdgeECGError):
         super().__init__(
             f"{purpose[0].upper()}{purpose[1:]} needs the package '{package}'.",
             "It is not installed in this environment.",
-            f"Install it with: pip install 'edgeecg[{extra}]'",
+            install_advice(package, extra),
         )
+
+
+def measures_only() -> bool:
+    """Return whether this machine can measure files, but neither compress nor export models.
+
+    That is Linux on ARM: the converter to .tflite has no packages for it, and PyTorch has none for
+    32-bit ARM.
+    """
+    import platform
+
+    return sys.platform == "linux" and platform.machine().startswith(("aarch64", "arm"))
+
+
+def install_advice(
+    package: str,
+    extra: str,
+    bits: int | None = None,
+    python: tuple[int, int] | None = None,
+) -> str:
+    """Return how to get a missing package on this machine, or what to do where there is none.
+
+    Args:
+        package: The distribution that could not be imported.
+        extra: The extra of edgeecg that installs it.
+        bits: Width of this Python; read when None.
+        python: Version of this Python; read when None.
+    """
+    bits = bits or (64 if sys.maxsize > 2**32 else 32)
+    if extra == "device" and bits == 32:
+        return _advice_32(package, python or sys.version_info[:2])
+    if extra in ("compress", "export") and measures_only():
+        if package == "onnx" and bits == 64:
+            return "Install it with: pip install onnx"
+        return ON_A_WORKSTATION
+    return f"Install it with: pip install 'edgeecg[{extra}]'"
+
+
+def _advice_32(package: str, python: tuple[int, int]) -> str:
+    """Return where to get a package of the device side for 32-bit Linux on ARM."""
+    if package == "onnxruntime":
+        return "It has no 32-bit packages: give the .tflite file, or install a 64-bit system."
+    if package == "ai-edge-litert" and python >= (3, 12):
+        return (
+            "For a 32-bit Python of version 3.12 or newer no such runtime exists: install the "
+            "64-bit Raspberry Pi OS, or one with Python 3.11 (Bookworm)."
+        )
+    return "Install it with: pip install 'edgeecg[device32]'"

@@ -54,13 +54,25 @@ def _load(kind: str, folder: str, name: str, value: type[_Document]) -> _Documen
         package = plugins.load(_group(folder), name)
         path = files(cast(ModuleType, package)) / f"{name}.toml"
         shown = f"{name}.toml of the package '{getattr(package, '__name__', package)}'"
+    return _read(path, shown, value)
+
+
+def _read(path: Traversable, shown: str, value: type[_Document]) -> _Document:
+    """Read a document, which has the name of its file.
+
+    Args:
+        path: The file.
+        shown: What messages call it.
+        value: What it holds.
+    """
+    name = Path(path.name).stem
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SchemaError(
             f"{shown} cannot be read.",
             f"The operating system reports: {error.strerror}.",
-            "Add the file to the package that announces it, or uninstall the package.",
+            "Check the name; if a package announces the file, update or uninstall the package.",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SchemaError(
@@ -94,10 +106,15 @@ def device_names() -> list[str]:
 def load_device(name: str) -> DeviceProfile:
     """Read one device profile.
 
+    Args:
+        name: Name of a device, or path of a file whose name ends in ``.toml``.
+
     Raises:
         UnknownNameError: There is no ``devices/NAME.toml``.
-        SchemaError: The file is not a device profile.
+        SchemaError: The file cannot be read, or is not a device profile.
     """
+    if name.endswith(".toml"):
+        return _read(Path(name), name, DeviceProfile)
     return _load("device", "devices", name, DeviceProfile)
 
 
@@ -126,8 +143,13 @@ def suite_names() -> list[str]:
 def load_suite(name: str) -> Suite:
     """Read one measurement suite.
 
+    Args:
+        name: Name of a suite, or path of a file whose name ends in ``.toml``.
+
     Raises:
         UnknownNameError: There is no ``benchmarks/suites/NAME.toml``.
-        SchemaError: The file is not a suite.
+        SchemaError: The file cannot be read, or is not a suite.
     """
+    if name.endswith(".toml"):
+        return _read(Path(name), name, Suite)
     return _load("suite", "benchmarks/suites", name, Suite)

@@ -61,3 +61,29 @@ def test_the_help_of_a_verb_loads_nothing_heavy(verb: str) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--bogus"], 2),
+        (["no-such-file.tflite"], 1),
+        (["--suite", "bogus"], 2),
+        (["--device", "bogus"], 2),
+        (["--meter", "bogus"], 2),
+        (["--threads", "0"], 2),
+    ],
+)
+def test_a_wrong_name_is_answered_without_loading_anything_heavy(
+    arguments: list[str], status: int
+) -> None:
+    script = (
+        "import sys\nfrom edgeecg.cli import run\n"
+        f"assert run(['bench', *{arguments!r}]) == {status}\n"
+        "heavy = {'numpy', 'rich.table', 'edgeecg.benchmark.protocol', *%r} & set(sys.modules)\n"
+        "assert not heavy, heavy\n" % (WORKSTATION,)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

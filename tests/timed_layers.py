@@ -41,7 +41,7 @@ SUITE = Suite(
     warmup_seconds=0,
     min_runs=10,
     min_seconds=0,
-    energy_windows=1,
+    energy_windows=3,
     energy_window_seconds=1,
     idle_window_seconds=1,
 )
@@ -80,7 +80,7 @@ def result(model: str = "cnn1d", file: str = "dense.onnx", **changes: Any) -> Be
     manifest = Artifact(
         name=file.partition(".")[0],
         role=changes.pop("role", "baseline"),
-        format="onnx",
+        format=changes.pop("format", "onnx"),
         dtype=changes.pop("dtype", "float32"),
         target="onnx",
         model=model,

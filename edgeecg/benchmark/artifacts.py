@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from edgeecg.benchmark.arguments import require_file
 from edgeecg.costs import number_types, onnx_file, proxy, tflite_file
 from edgeecg.costs.counting import count
 from edgeecg.costs.input_shapes import Input, Shapes, concrete
 from edgeecg.costs.layers import UncountableError
 from edgeecg.costs.number_types import NumberTypes
-from edgeecg.errors import ArtifactError, EdgeECGError, MissingDependencyError
+from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.files import sha256
 from edgeecg.runtimes import Runtime, Session, for_file
 from edgeecg.schema import (
@@ -73,12 +74,7 @@ def examine(path: Path, shapes: Shapes | None = None) -> ModelFile:
         ArtifactError: The file is corrupt, or is not the one that the manifest beside it describes.
     """
     runtime = for_file(path)
-    if not path.is_file():
-        raise EdgeECGError(
-            f"There is no file '{path}'.",
-            "Nothing lies at this path, or it is a folder.",
-            "Check the name; 'edgeecg export' writes to runs/NAME/artifacts/.",
-        )
+    require_file(path)
     digest = sha256(path)
     _check_hash(_manifest_beside(path), digest, path)
     inputs, types, data_files = _structure(path)

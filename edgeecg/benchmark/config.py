@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-from edgeecg.schema import Value
+from edgeecg.schema import Suite, Value
 from edgeecg.schema.options import setting
 
 _NO_SHAPES: dict[str, tuple[int, ...]] = {}
@@ -28,6 +28,25 @@ def _parsed(value: object) -> object:
     return found
 
 
+def _counts(value: object) -> object:
+    """Return the numbers that ``1,2,4`` or a single number means; other values unchanged."""
+    texts = [value] if isinstance(value, (str, int)) else value
+    if not isinstance(texts, Sequence):
+        return value
+    return [part for text in texts for part in str(text).split(",")]
+
+
+def _share(value: object) -> object:
+    """Return the share that a text such as ``3%`` means; other values unchanged."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        number = value.strip().removesuffix("%")
+        try:
+            return float(number) / 100
+        except ValueError:
+            raise ValueError(f"'{value}' is not of the form 3%") from None
+    return value
+
+
 class BenchConfig(Value):
     """How exported files are measured.
 
@@ -43,19 +62,51 @@ class BenchConfig(Value):
         ),
     ] = None
     threads: Annotated[
-        int, setting("Number of threads of the runtime.", option="--threads", ge=1, le=256)
-    ] = 1
+        tuple[Annotated[int, Field(ge=1, le=256)], ...],
+        BeforeValidator(_counts),
+        setting(
+            "Number of threads of the runtime; several, as 1,2,4, are measured one after another.",
+            option="--threads",
+            min_length=1,
+        ),
+    ] = (1,)
     suite: Annotated[
         str,
-        setting("Number and length of the measurements: default, or quick.", option="--suite"),
+        setting(
+            "Number and length of the measurements: default, quick, or a TOML file.",
+            option="--suite",
+        ),
     ] = "default"
     meter: Annotated[
         str | None,
         setting(
-            "Energy meter (see 'edgeecg meters'), or none; when not given, the first one that "
-            "works.",
+            "Energy meter (see 'edgeecg meters'), as NAME or NAME:WHERE, or none; when not given, "
+            "the first one of this device that works.",
             option="--meter",
         ),
+    ] = None
+    windows: Annotated[
+        int | None,
+        setting("Number of energy windows; the suite's.", option="--windows", ge=3, le=1000),
+    ] = None
+    duration: Annotated[
+        float | None,
+        setting(
+            "Length of each energy window and idle window in seconds; the suite's.",
+            option="--duration",
+            gt=0.0,
+            le=3600.0,
+        ),
+    ] = None
+    target_error: Annotated[
+        float | None,
+        setting(
+            "Run more energy windows until the 95 % interval is this narrow, e.g. 3%.",
+            option="--target-error",
+            gt=0.0,
+            lt=1.0,
+        ),
+        BeforeValidator(_share),
     ] = None
     rate_hz: Annotated[
         float | None,
@@ -80,3 +131,45 @@ class BenchConfig(Value):
             "Exported file that the proxies are relative to; measured, too.", option="--baseline"
         ),
     ] = None
+    on: Annotated[
+        str | None,
+        setting(
+            "Measure on another machine over ssh: HOST, USER@HOST, or a fleet as a TOML file.",
+            option="--on",
+        ),
+    ] = None
+    python: Annotated[
+        str | None,
+        setting(
+            "With --on: a Python there that has the packages; when not given, an environment is "
+            "made once.",
+            option="--python",
+        ),
+    ] = None
+    wheels: Annotated[
+        Path | None,
+        setting(
+            "With --on: folder with the packages' wheels, for a host without internet.",
+            option="--wheels",
+        ),
+    ] = None
+
+    def applied_to(self, suite: Suite) -> Suite:
+        """Return a suite with the number and the length of windows that were asked for.
+
+        Raises:
+            SchemaError: The suite does not allow them.
+        """
+        asked = {
+            "energy_windows": self.windows,
+            "energy_window_seconds": self.duration,
+            "idle_window_seconds": self.duration,
+        }
+        changes = {key: value for key, value in asked.items() if value is not None}
+        if not changes:
+            return suite
+        # It is another protocol, and must not go under the name of the published one.
+        changed = ", ".join(f"{key} = {value:g}" for key, value in changes.items())
+        description = f"As {suite.name}, with {changed}."
+        body = {**suite.model_dump(), **changes, "name": "custom", "description": description}
+        return Suite.from_document(body, source="The suite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,9 @@ from edgeecg.benchmark import artifacts, latency, layers, memory, meter_choice, 
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.benchmark.latency import Stopwatch
+from edgeecg.devices import detection
 from edgeecg.progress import ProgressCallback
 from edgeecg.runtimes import Profile, Session
 from edgeecg.schema import (
@@ -47,6 +50,11 @@ class Steps:
             self.on_step(what, self.done, self.total)
         self.done += 1
 
+    def detail(self, what: str) -> None:
+        """Report what the current step is doing."""
+        if self.on_step is not None:
+            self.on_step(what, self.done - 1, self.total)
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -58,6 +66,9 @@ class Setup:
         profile: The device.
         clock: The source of time.
         steps: The progress.
+        threads: Number of threads of the runtime.
+        meter: The energy meter, or ``"none"``.
+        why_no_meter: What a result says when there is none.
     """
 
     config: BenchConfig
@@ -65,6 +76,9 @@ class Setup:
     profile: DeviceProfile
     clock: Clock
     steps: Steps
+    threads: int
+    meter: str
+    why_no_meter: str
 
 
 @dataclass(frozen=True)
@@ -96,8 +110,8 @@ def load(file: ModelFile, setup: Setup) -> LoadedFile:
         SchemaError: Its manifest is damaged.
     """
     setup.steps.start(f"{file.path.name}: memory")
-    used = memory.probe(file.path, setup.config.threads, file.shapes)
-    session = file.runtime.load(file.path, setup.config.threads, shapes=file.shapes)
+    used = memory.probe(file.path, setup.threads, file.shapes)
+    session = file.runtime.load(file.path, setup.threads, shapes=file.shapes)
     watch = Stopwatch(session, setup.clock)
     watch.first()
     setup.steps.start(f"{file.path.name}: parity")
@@ -120,42 +134,81 @@ def load(file: ModelFile, setup: Setup) -> LoadedFile:
 
 def profile(loaded: LoadedFile, setup: Setup) -> Profile:
     """Time the operations of a file with the profiler of its runtime."""
-    file, threads = loaded.file, setup.config.threads
+    file, threads = loaded.file, setup.threads
     setup.steps.start(f"{file.path.name}: layers")
     x, runs = _noise(loaded.watch.session), min(setup.suite.min_runs, layers.RUNS)
     return file.runtime.profile(file.path, x, threads, runs, file.shapes)
 
 
-def duty_cycle(loaded: LoadedFile, setup: Setup, cpu: int | None) -> tuple[Latency, ...]:
-    """Time a file at the rate that was asked for, with spinning on and off.
+@dataclass(frozen=True)
+class DutyCycle:
+    """A file at a fixed rate, with spinning on and off where the runtime has that option.
+
+    Attributes:
+        latencies: Times of the runs, one for each setting of spinning.
+        energies: Energies of one period, as many; empty without a meter.
+    """
+
+    latencies: tuple[Latency, ...] = ()
+    energies: tuple[Energy, ...] = ()
+
+
+def duty_cycle(loaded: LoadedFile, setup: Setup, cpu: int | None) -> DutyCycle:
+    """Time a file at the rate that was asked for, and measure the energy of a period.
 
     Raises:
         UsageError: One run takes longer than the period.
     """
-    file, config = loaded.file, setup.config
-    if config.rate_hz is None:
-        return ()
-    setup.steps.start(f"{file.path.name}: at {config.rate_hz:g} per second")
-    measured: list[Latency] = []
+    file, rate = loaded.file, setup.config.rate_hz
+    if rate is None:
+        return DutyCycle()
+    name = f"{file.path.name}: at {rate:g} per second"
+    setup.steps.start(name)
+    latencies: list[Latency] = []
+    energies: list[Energy] = []
     for spin in (True, False) if file.runtime.SPIN_SWITCH else (None,):
         load = functools.partial(
-            file.runtime.load, file.path, config.threads, spin, shapes=file.shapes
+            file.runtime.load, file.path, setup.threads, spin, shapes=file.shapes
         )
-        watch, cpu_s = latency.at_rate(load, config.rate_hz, setup.suite, setup.clock)
-        measured.append(watch.latency(config.threads, cpu, config.rate_hz, spin, cpu_s))
-    return tuple(measured)
+        watch, cpu_s = latency.at_rate(load, rate, setup.suite, setup.clock)
+        latencies.append(watch.latency(setup.threads, cpu, rate, spin, cpu_s))
+        if setup.meter not in (meter_choice.NO_METER, meter_choice.EXTERNAL):
+            paced = latency.Paced(watch.session.invoke, 1.0 / rate, setup.clock)
+            energies.append(_measured(paced, name, setup, cpu).energy)
+    return DutyCycle(tuple(latencies), tuple(energies))
 
 
-def energy(loaded: LoadedFile, setup: Setup) -> Energy:
+def energy(loaded: LoadedFile, setup: Setup, cpu: int | None) -> MeasuredEnergy:
     """Measure the energy of one run of a file.
 
-    Raises:
-        MeterError: The meter that was asked for by name fails.
+    Args:
+        loaded: The file.
+        setup: The meter and the windows.
+        cpu: The processor that this thread is bound to, or None.
     """
-    setup.steps.start(f"{loaded.file.path.name}: energy")
-    return meter_choice.measure(
-        loaded.watch.session.invoke, setup.config.meter, setup.profile, setup.suite, setup.clock
+    name = loaded.file.path.name
+    setup.steps.start(f"{name}: energy")
+    return _measured(loaded.watch.session.invoke, name, setup, cpu)
+
+
+def _measured(
+    invoke: Callable[[], None], name: str, setup: Setup, cpu: int | None
+) -> MeasuredEnergy:
+    plan = WindowPlan(
+        invoke=invoke,
+        suite=setup.suite,
+        clock=setup.clock,
+        target_error=setup.config.target_error,
+        disturbance=functools.partial(_disturbance, cpu),
+        on_window=lambda what: setup.steps.detail(f"{name}: {what}"),
+        cpu=cpu,
     )
+    return meter_choice.measure(setup.meter, setup.why_no_meter, plan)
+
+
+def _disturbance(cpu: int | None) -> str | None:
+    """Return why the window that has just ended is not valid, or None."""
+    return "the processor throttled." if detection.state(cpu).throttled else None
 
 
 def _noise(session: Session) -> NDArray[np.float32]:

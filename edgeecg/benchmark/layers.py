@@ -38,3 +38,16 @@ def normalised(profile: Profile, median_s: float) -> tuple[tuple[LayerTime, ...]
         for operation in profile.operations
     )
     return found, whole
+
+
+def unexplained(profile: Profile, median_s: float) -> float | None:
+    """Return the fraction of a run that no operation accounts for, or None without operations.
+
+    Args:
+        profile: The profile of the file.
+        median_s: Median latency without a profiler, for a profile without the time of a whole run.
+    """
+    whole = profile.whole_s or median_s
+    if not profile.operations or not whole:
+        return None
+    return 1.0 - sum(operation.seconds for operation in profile.operations) / whole

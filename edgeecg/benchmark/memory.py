@@ -82,8 +82,7 @@ def probe(path: Path, threads: int, shapes: Shapes | None = None) -> tuple[int, 
             *_refused(path, f"{_RUNS} runs took more than {_TIMEOUT_S} s")
         ) from error
     if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-        raise ArtifactError(*_refused(path, f"it crashed the process ({name})"))
+        raise ArtifactError(*_crashed(path, signal.Signals(-done.returncode)))
     try:
         answer = json.loads(done.stdout.strip().rpartition("\n")[2])
     except ValueError as error:
@@ -95,6 +94,18 @@ def probe(path: Path, threads: int, shapes: Shapes | None = None) -> tuple[int, 
     if "error" in answer:
         raise ArtifactError(*answer["error"])
     return (answer["peak"], answer["model"]) if answer else None
+
+
+def _crashed(path: Path, cause: signal.Signals) -> tuple[str, str, str]:
+    if cause is not signal.SIGILL:
+        return _refused(path, f"it crashed the process ({cause.name})")
+    return (
+        f"{path} cannot be run on this processor.",
+        "The runtime executed an instruction that this processor lacks (SIGILL); nothing is wrong "
+        "with the file.",
+        "Run 'edgeecg doctor', which loads every runtime, and install another version of the one "
+        "that fails, or measure on another machine.",
+    )
 
 
 def _refused(path: Path, cause: str) -> tuple[str, str, str]:

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 
 from edgeecg import meters
-from edgeecg.benchmark import energy
-from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark import energy, energy_measurement
+from edgeecg.benchmark.arguments import EXTERNAL as EXTERNAL, NO_METER as NO_METER
+from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.errors import MeterError, MissingDependencyError, PluginError
-from edgeecg.schema import DeviceProfile, Energy, Suite
+from edgeecg.schema import DeviceProfile
 
-NO_METER = "none"
-"""The name with which no energy is measured."""
+_BESIDE = (
+    "The windows were run, and their times are in the result; the energy is measured by a meter "
+    "beside the device."
+)
+
+
+def is_beside(name: str | None) -> bool:
+    """Return whether a meter is plugged into a computer beside the device.
+
+    Args:
+        name: What ``--meter`` gives; it is no such meter when None, ``"none"`` or ``"external"``.
+
+    Raises:
+        UnknownNameError: There is no meter of this name.
+    """
+    return name not in (None, NO_METER, EXTERNAL) and meters.is_beside(name)
 
 
 def check(name: str | None) -> None:
     """Open a meter that was asked for by name once, so that a meter that fails is an error at once.
 
     Args:
-        name: Name of the meter; nothing is checked for None and ``"none"``.
+        name: Name of the meter; nothing is checked for None, ``"none"`` and ``"external"``.
 
     Raises:
         UnknownNameError: There is no meter of this name.
+        UsageError: It takes no place, and one was given.
         MeterError: The meter does not work.
         MissingDependencyError: The meter's package is not installed.
         PluginError: The meter belongs to another package and cannot be imported.
     """
-    if name not in (None, NO_METER):
+    if name not in (None, NO_METER, EXTERNAL):
         meters.open_meter(name).close()
 
 
@@ -40,36 +55,45 @@ def candidates(profile: DeviceProfile) -> list[str]:
     return list(dict.fromkeys([*profile.meters, *meters.external_names()]))
 
 
-def measure(
-    invoke: Callable[[], None],
-    name: str | None,
-    profile: DeviceProfile,
-    suite: Suite,
-    clock: Clock,
-) -> Energy:
-    """Measure the energy of one inference, or say why it was not measured.
+def chosen(name: str | None, profile: DeviceProfile) -> tuple[str, str]:
+    """Return the meter to measure with, and why the others are not used.
 
     Args:
-        invoke: Runs one inference.
-        name: Name of the meter, ``"none"``, or None for the first candidate that works.
+        name: Name of the meter, or None for the first candidate that works.
         profile: The device.
-        suite: Number and length of the energy windows.
-        clock: The source of time.
 
-    Raises:
-        MeterError: The meter that was asked for by name fails.
-        MissingDependencyError: Its package is not installed.
-        PluginError: It belongs to another package and cannot be imported.
+    Returns:
+        The meter's name, which is ``"none"`` when no candidate works, and the reasons of all those
+        that do not work, followed by the profile's advice.
     """
-    if name == NO_METER:
-        return energy.not_measured("Switched off with --meter none.")
+    if name is not None:
+        return name, "Switched off with --meter none."
     reasons: list[str] = []
-    for candidate in candidates(profile) if name is None else [name]:
+    for candidate in candidates(profile):
         try:
-            with contextlib.closing(meters.open_meter(candidate)) as meter:
-                return energy.measure(invoke, meter, suite, clock)
+            with contextlib.closing(meters.open_meter(candidate)):
+                return candidate, ""
         except (MeterError, MissingDependencyError, PluginError) as error:
-            if name is not None:
-                raise
             reasons.append(f"{error.what} {error.why} {error.todo}")
-    return energy.not_measured(" ".join([*reasons, profile.no_meter]))
+    return NO_METER, " ".join([*reasons, profile.no_meter])
+
+
+def measure(meter: str, why_none: str, plan: WindowPlan) -> MeasuredEnergy:
+    """Measure the energy of one inference, or say why it was not measured.
+
+    A meter that worked when it was chosen and fails now costs the energy and not the other results.
+
+    Args:
+        meter: What :func:`chosen` returned.
+        why_none: The reason for ``"none"``.
+        plan: The windows.
+    """
+    if meter == NO_METER:
+        return MeasuredEnergy(energy.not_measured(why_none), ())
+    if meter == EXTERNAL:
+        return energy_measurement.without_meter(plan, _BESIDE)
+    try:
+        return energy_measurement.measure(meter, plan)
+    except (MeterError, MissingDependencyError) as error:
+        reason = f"{error.what} {error.why} {error.todo}"
+        return MeasuredEnergy(energy.not_measured(reason), ())

@@ -23,7 +23,9 @@ from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.file_steps import LoadedFile, Setup, Steps
+from edgeecg.benchmark.energy_measurement import MeasuredEnergy
+from edgeecg.benchmark.file_steps import DutyCycle, LoadedFile, Setup, Steps
+from edgeecg.costs import calibration
 from edgeecg.costs.input_shapes import contradiction
 from edgeecg.devices import detection
 from edgeecg.errors import UnknownNameError, UsageError
@@ -32,11 +34,10 @@ from edgeecg.runtimes import Profile
 from edgeecg.schema import (
     BenchReport,
     BenchResult,
+    CalibratedEstimate,
     CostTotals,
     DeviceInfo,
     DType,
-    Energy,
-    Latency,
 )
 
 _ROUNDS = 5
@@ -65,8 +66,8 @@ class _Measured:
     """What was measured of one file after its latency."""
 
     profile: Profile
-    duty_cycle: tuple[Latency, ...]
-    energy: Energy
+    duty_cycle: DutyCycle
+    energy: MeasuredEnergy
 
 
 def measure(
@@ -102,37 +103,49 @@ def measure(
         EdgeECGError: A file does not exist.
     """
     config = config or BenchConfig()
-    suite = resources.load_suite(config.suite)
+    suite = config.applied_to(resources.load_suite(config.suite))
     profile = resources.load_device(config.device) if config.device else detection.detect()
     meter_choice.check(config.meter)
+    meter, why_no_meter = meter_choice.chosen(config.meter, profile)
     examined = [artifacts.examine(path, config.shapes) for path in _paths(files, config)]
     _check_shapes(examined, config)
     baseline = _baseline_costs(examined, config)
-    steps = Steps(len(examined) * (4 + _ROUNDS + (config.rate_hz is not None)), on_step)
-    setup = Setup(config, suite, profile, clock or Clock(), steps)
-    with latency.undisturbed(config.threads) as cpu:
+    each = 4 + _ROUNDS + (config.rate_hz is not None)
+    steps = Steps(len(config.threads) * len(examined) * each, on_step)
+    results: list[BenchResult] = []
+    for threads in config.threads:
+        setup = Setup(config, suite, profile, clock or Clock(), steps, threads, meter, why_no_meter)
+        results += _measure_all(examined, setup, baseline)
+    return BenchReport(
+        results=tuple(results),
+        suite=suite,
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        edgeecg_version=__version__,
+        baseline=None if config.baseline is None else str(config.baseline),
+        warnings=conditions.of_results(results),
+    )
+
+
+def _measure_all(
+    examined: list[ModelFile], setup: Setup, baseline: CostTotals | None
+) -> list[BenchResult]:
+    """Measure all files with one number of threads."""
+    with latency.undisturbed(setup.threads) as cpu:
         before = detection.state(cpu)
         loaded = [file_steps.load(file, setup) for file in examined]
         _time(loaded, setup)
         profiles = [file_steps.profile(each, setup) for each in loaded]
         kernels = _reference_kernels(loaded, setup)
         duty_cycles = [file_steps.duty_cycle(each, setup, cpu) for each in loaded]
-        energies = [file_steps.energy(each, setup) for each in loaded]
+        energies = [file_steps.energy(each, setup, cpu) for each in loaded]
         after = detection.state(cpu)
-    common = _Common(detection.describe(profile, before, after), cpu, kernels, baseline)
+    device = detection.describe(setup.profile, before, after, cpu)
+    common = _Common(device, cpu, kernels, baseline)
     measured = map(_Measured, profiles, duty_cycles, energies)
-    results = tuple(
+    return [
         _result(each, found, setup, common) for each, found in zip(loaded, measured, strict=True)
-    )
-    return BenchReport(
-        results=results,
-        suite=suite,
-        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command,
-        edgeecg_version=__version__,
-        baseline=None if config.baseline is None else str(config.baseline),
-        warnings=conditions.warnings(common.device, results),
-    )
+    ]
 
 
 def _paths(files: Sequence[Path], config: BenchConfig) -> list[Path]:
@@ -188,7 +201,7 @@ def _baseline_costs(examined: list[ModelFile], config: BenchConfig) -> CostTotal
 
 def _result(loaded: LoadedFile, measured: _Measured, setup: Setup, common: _Common) -> BenchResult:
     file, manifest, reference = loaded.file, loaded.manifest, loaded.reference
-    timed = loaded.watch.latency(setup.config.threads, common.cpu)
+    timed = loaded.watch.latency(setup.threads, common.cpu)
     operations, profiled_s = layers.normalised(measured.profile, timed.p50_s)
     costs = artifacts.costs(file, manifest)
     return BenchResult(
@@ -198,21 +211,35 @@ def _result(loaded: LoadedFile, measured: _Measured, setup: Setup, common: _Comm
         input_shape=loaded.watch.session.input_shape,
         p50_per_window_s=timed.p50_s / file.batch,
         latency=timed,
-        duty_cycle=measured.duty_cycle,
+        duty_cycle=measured.duty_cycle.latencies,
+        duty_energy=measured.duty_cycle.energies,
         breakdown=breakdown.split(
             timed.p50_s,
             costs.macs if costs else None,
             reference.dtype,
             common.kernels[reference.format],
         ),
-        energy=measured.energy,
+        energy=measured.energy.energy,
+        energy_windows=measured.energy.windows,
         proxy=artifacts.relative_proxy(file, manifest, setup.profile.coefficients, common.baseline),
+        calibrated=_calibrated(loaded, setup),
         memory=loaded.memory,
         parity=loaded.parity,
         layers=operations,
         layers_profiled_s=profiled_s,
         layers_reason=None if operations else measured.profile.reason or _TOO_SHORT,
+        layers_method=measured.profile.method if operations else None,
+        layers_unexplained=layers.unexplained(measured.profile, timed.p50_s),
     )
+
+
+def _calibrated(loaded: LoadedFile, setup: Setup) -> CalibratedEstimate | None:
+    """Return what the calibration of the device predicts; None for a device without one."""
+    found, file, manifest = setup.profile.calibration, loaded.file, loaded.manifest
+    if found is None:
+        return None
+    layers = file.layers if file.layers is not None or manifest is None else manifest.layers
+    return calibration.estimate(layers, file.runtime.version(), setup.threads, found)
 
 
 def _time(loaded: list[LoadedFile], setup: Setup) -> None:
@@ -238,6 +265,6 @@ def _reference_kernels(loaded: list[LoadedFile], setup: Setup) -> dict[str, Refe
             *(layer.dtype for layer in counted if layer.macs),
         }
     return {
-        name: breakdown.reference_kernels(runtime, wanted[name], setup.config.threads, setup.clock)
+        name: breakdown.reference_kernels(runtime, wanted[name], setup.threads, setup.clock)
         for name, runtime in runtimes.items()
     }

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeecg.benchmark import run_artifacts
+from edgeecg.benchmark import protocol, remote, run_artifacts
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.protocol import measure
 from edgeecg.errors import UsageError
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs.config_file import read_options
@@ -24,7 +23,7 @@ def bench(
     on_progress: ProgressCallback | None = None,
     **options: Any,
 ) -> BenchReport:
-    """Measure latency, energy, memory and parity of exported files on this machine.
+    """Measure latency, energy, memory and parity of exported files on this machine, or on others.
 
     Files of a run folder have their results stored there, for ``edgeecg.report``.
 
@@ -34,7 +33,7 @@ def bench(
         config: TOML file with settings; keyword arguments override it.
         on_progress: Called at the start of each step.
         **options: Fields of :class:`edgeecg.benchmark.config.BenchConfig`, e.g.
-            ``suite="quick"``, ``meter="none"``.
+            ``suite="quick"``, ``meter="none"``, ``on="pi@raspberrypi.local"``.
 
     Returns:
         One result per file.
@@ -44,6 +43,7 @@ def bench(
             have.
         ArtifactError: A file is corrupt, or is not the one its manifest describes.
         MeterError: The meter that was asked for by name does not work.
+        RemoteError: A machine that ``on`` names cannot be reached, or the measurement failed there.
         EdgeECGError: A file or run does not exist.
     """
     asked = keyword_options(options, BenchConfig.model_fields)
@@ -56,6 +56,31 @@ def bench(
     report = measure(to_measure(named, run), settings, command=command, on_step=on_progress)
     run_artifacts.store(report)
     return report
+
+
+def measure(
+    files: Sequence[Path],
+    config: BenchConfig,
+    *,
+    command: str = "",
+    on_step: ProgressCallback | None = None,
+) -> BenchReport:
+    """Measure exported files on the machine, or the machines, that the settings name.
+
+    See :func:`edgeecg.benchmark.protocol.measure` and :func:`edgeecg.benchmark.remote.measure`.
+
+    Raises:
+        UsageError: A setting of another machine is given without one.
+    """
+    if config.on is not None:
+        return remote.measure(files, config, command=command, on_step=on_step)
+    if config.python is not None or config.wheels is not None:
+        raise UsageError(
+            "--python and --wheels do not fit this measurement.",
+            "They are for another machine, and none is named.",
+            "Name it with --on HOST, or leave them out.",
+        )
+    return protocol.measure(files, config, command=command, on_step=on_step)
 
 
 def to_measure(files: Sequence[str | Path], run: str | None) -> list[Path]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from edgeecg import runs
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, measures_only
 from edgeecg.files import write_text
 from edgeecg.runs import RunFolder
 from edgeecg.schema import BenchReport
@@ -26,33 +27,35 @@ def exported_files(run: str | None = None) -> list[Path]:
         raise EdgeECGError(
             f"The run '{folder.path}' has no exported files.",
             f"There is no .tflite or .onnx file in '{folder.artifacts}'.",
-            "Run 'edgeecg export --target tflite' first.",
+            ON_A_WORKSTATION if measures_only() else "Run 'edgeecg export --target tflite' first.",
         )
     return found
 
 
 def store(report: BenchReport) -> list[Path]:
-    """Write the results of every run's files into that run's folder.
+    """Write the results of every run's files into that run's folder, a file for each host.
 
     Args:
         report: What was measured. Files that lie in no run folder are left out.
 
     Returns:
-        The files that were written: one for each run.
+        The files that were written: one for each run and host.
 
     Raises:
         EdgeECGError: A file cannot be written.
     """
-    by_run: dict[RunFolder, list[int]] = {}
+    by_run: dict[tuple[RunFolder, str | None], list[int]] = {}
     for index, result in enumerate(report.results):
         folder = _run_folder(Path(result.artifact.file))
         if folder is not None:
-            by_run.setdefault(folder, []).append(index)
+            by_run.setdefault((folder, result.host), []).append(index)
     written: list[Path] = []
-    for folder, indices in by_run.items():
+    for (folder, host), indices in by_run.items():
         results = tuple(report.results[index] for index in indices)
         stamp = report.created_utc.partition("+")[0].replace("-", "").replace(":", "")
-        path = folder.bench / f"{results[0].device.name}-{stamp}Z.json"
+        # Two hosts of a fleet may be of one kind.
+        place = "" if host is None else "-" + re.sub(r"[^\w.@-]", "_", host)
+        path = folder.bench / f"{results[0].device.name}{place}-{stamp}Z.json"
         write_text(path, report.model_copy(update={"results": results}).to_json())
         written.append(path)
     return written

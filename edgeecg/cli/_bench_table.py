@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from edgeecg.cli import _energy_table
+from edgeecg.cli._figures import ABSENT, Column, Row, plain, ratio, show as show_figures
 from edgeecg.reporting import units
-from edgeecg.schema import BenchReport, BenchResult, Energy
+from edgeecg.reporting.prediction import predictions
+from edgeecg.schema import BenchReport, BenchResult, Energy, Latency
 
-_ABSENT = "-"
 _MAX_NAMES = 3
-
-
-@dataclass(frozen=True)
-class _Column:
-    """One column; it is left out when it has no figure for any file.
-
-    Attributes:
-        heading: Its heading.
-        cell: Returns the cell of a file.
-    """
-
-    heading: str
-    cell: Callable[[BenchResult], str]
+# The nominal voltage of a lithium-ion cell.
+_CELL_V = 3.7
 
 
 def show(report: BenchReport, console: Console) -> None:
@@ -38,32 +26,32 @@ def show(report: BenchReport, console: Console) -> None:
         report: What was measured.
         console: Where to print.
     """
-    table = Table(title=_title(report), box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    # The names may use all the space that the figures leave.
-    table.add_column("file", overflow="fold")
-    names = _names(report.results)
-    columns = [
-        column
-        for column in _columns(report)
-        if any(column.cell(result) != _ABSENT for result in report.results)
+    names = _names_on_every_host(report.results)
+    rows = [
+        Row(name, result, prediction)
+        for name, result, prediction in zip(names, report.results, predictions(report), strict=True)
     ]
-    for column in columns:
-        table.add_column(column.heading, justify="right", no_wrap=True)
-    for name, result in zip(names, report.results, strict=True):
-        table.add_row(name, *(column.cell(result) for column in columns))
-    console.print(table)
+    show_figures(_title(report), rows, _columns(report), console)
+    show_figures("Proxy against measurement, relative to the baseline", rows, _PROXY, console)
+    _energy_table.show(rows, console)
     for warning in report.warnings:
         console.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
     for line in _remarks(report):
         console.print(line, soft_wrap=True, markup=False)
+    for host in report.failed_hosts:
+        text = f"Not measured on {host.host}: {host.what} {host.why} {host.todo}"
+        console.print(text, style="red", soft_wrap=True, markup=False)
 
 
 def _title(report: BenchReport) -> str:
     first = report.results[0]
     models = dict.fromkeys(r.artifact.manifest.model for r in report.results if r.artifact.manifest)
     count = first.latency.threads
-    words = [f"{', '.join(models) or 'Bench'} on {first.device.name}"]
-    words.append("1 thread" if count == 1 else f"{count} threads")
+    hosts = _hosts(report)
+    place = first.device.name if len(hosts) == 1 else f"{len(hosts)} hosts"
+    words = [f"{', '.join(models) or 'Bench'} on {place}"]
+    if all(result.latency.threads == count for result in report.results):
+        words.append("1 thread" if count == 1 else f"{count} threads")
     if report.suite.name != "default":
         words.append(f"suite {report.suite.name}")
     if first.device.emulated:
@@ -73,30 +61,47 @@ def _title(report: BenchReport) -> str:
     return ", ".join(words)
 
 
-def _columns(report: BenchReport) -> list[_Column]:
-    baseline = next((r for r in report.results if _is(r, report.baseline)), None)
-
-    def ratio(result: BenchResult) -> str:
-        if baseline is None or not baseline.latency.p50_s:
-            return _ABSENT
-        return f"{result.latency.p50_s / baseline.latency.p50_s:.3f}"
-
+def _columns(report: BenchReport) -> list[Column]:
+    several = len(_hosts(report)) > 1
+    threads = {result.latency.threads for result in report.results}
     return [
-        _Column("size", lambda r: _plain(units.size(r.artifact.size_bytes))),
-        _Column("p50", lambda r: _plain(units.seconds(r.latency.p50_s))),
-        _Column("p90", lambda r: _plain(units.seconds(r.latency.p90_s))),
-        _Column("p99", lambda r: _plain(units.seconds(r.latency.p99_s))),
-        _Column("p50\nratio", ratio),
-        _Column("MACs", _macs),
-        _Column("proxy\nideal", lambda r: _fraction(r.proxy.ideal)),
-        _Column("proxy\nexec.", lambda r: _fraction(r.proxy.executed)),
-        _Column("energy\nper run", lambda r: _energy(r.energy)),
-        _Column("same\nlabels", _labels),
+        Column("host", lambda row: (several and row.result.host) or ABSENT),
+        Column("device", lambda row: row.result.device.name if several else ABSENT),
+        Column(
+            "threads",
+            lambda row: str(row.result.latency.threads) if len(threads) > 1 else ABSENT,
+        ),
+        Column("size", lambda row: plain(units.size(row.result.artifact.size_bytes))),
+        Column("MACs", lambda row: _macs(row.result)),
+        Column("first", lambda row: plain(units.seconds(row.result.latency.first_s))),
+        Column("p50", lambda row: plain(units.seconds(row.result.latency.p50_s))),
+        Column("p90", lambda row: plain(units.seconds(row.result.latency.p90_s))),
+        Column("p99", lambda row: plain(units.seconds(row.result.latency.p99_s))),
+        Column("same\nlabels", lambda row: _labels(row.result)),
     ]
 
 
-def _is(result: BenchResult, path: str | None) -> bool:
-    return path is not None and Path(result.artifact.file).absolute() == Path(path).absolute()
+_PROXY = (
+    Column("proxy\nideal", lambda row: ratio(row.result.proxy.ideal)),
+    Column("proxy\nexecuted", lambda row: ratio(row.result.proxy.executed)),
+    Column("measured\np50", lambda row: ratio(row.prediction.latency_ratio)),
+    Column("p50 ÷\nproxy", lambda row: ratio(row.prediction.latency_over_proxy)),
+    Column("measured\nnet energy", lambda row: ratio(row.prediction.energy_ratio)),
+    Column("energy ÷\nproxy", lambda row: ratio(row.prediction.energy_over_proxy)),
+)
+
+
+def _hosts(report: BenchReport) -> list[str | None]:
+    return list(dict.fromkeys(result.host for result in report.results))
+
+
+def _names_on_every_host(results: Sequence[BenchResult]) -> list[str]:
+    """Return the names of the files, equal ones for one file on several hosts."""
+    by_host: dict[str | None, list[BenchResult]] = {}
+    for result in results:
+        by_host.setdefault(result.host, []).append(result)
+    names = {host: iter(_names(group)) for host, group in by_host.items()}
+    return [next(names[result.host]) for result in results]
 
 
 def _names(results: Sequence[BenchResult]) -> list[str]:
@@ -135,47 +140,32 @@ def _types(result: BenchResult) -> str:
     return f"{artifact.dtype} weights, {activations} activations"
 
 
-def _plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")
-
-
 def _macs(result: BenchResult) -> str:
     if result.proxy.macs is None:
-        return _ABSENT
+        return ABSENT
     # "23.5 MMACs" without the unit, which is in the heading.
-    return _plain(units.macs(result.proxy.macs)).removesuffix("MACs").strip()
-
-
-def _fraction(value: float | None) -> str:
-    return _ABSENT if value is None else f"{value:.3f}"
-
-
-def _energy(energy: Energy) -> str:
-    if energy.tier == "not measured":
-        return _ABSENT
-    if energy.tier != "measured" or energy.net_j is None:
-        return energy.tier.replace(" ", "\n", 1)
-    replayed = "\nreplayed" if energy.replayed else ""
-    return _plain(units.joules(energy.net_j)) + replayed
+    return plain(units.macs(result.proxy.macs)).removesuffix("MACs").strip()
 
 
 def _labels(result: BenchResult) -> str:
     agreement = result.parity.label_agreement
-    return _ABSENT if agreement is None else f"{100 * agreement:.3g} %"
+    return ABSENT if agreement is None else f"{100 * agreement:.3g} %"
 
 
 def _remarks(report: BenchReport) -> list[str]:
     """Return what the columns cannot say, a line each; equal reasons once."""
-    results, device = report.results, report.results[0].device
+    results = report.results
     lines: list[str] = []
     if any(result.proxy.executed is not None for result in results):
         named = report.baseline and Path(report.baseline).name
         base = named or "the dense float32 baseline"
-        lines.append(f"Proxy: a count relative to {base}, not joules.")
+        lines.append(
+            f"Proxy: a count relative to {base}, not joules; ÷ proxy: the measured ratio over it, "
+            "1 where it predicted exactly."
+        )
     if any(result.energy.tier == "measured" for result in results):
-        lines.append("Energy: net, median.")
-    runtimes = ", ".join(dict.fromkeys(result.runtime for result in results))
-    lines.append(f"Machine: {device.cpu or device.machine}; {runtimes}.")
+        lines.append("Energy: net is without the idle power; median of the windows.")
+    lines += _machines(report)
     if results[0].latency.pinned_cpu is None:
         lines.append("Not pinned to a processor.")
     if report.suite.name != "default":
@@ -187,6 +177,21 @@ def _remarks(report: BenchReport) -> list[str]:
     lines += _reasons("Parity", results, lambda r: r.parity.reason)
     lines += _reasons("Memory", results, lambda r: r.memory.reason)
     return lines + _duty_cycles(results)
+
+
+def _machines(report: BenchReport) -> list[str]:
+    """Return a line for each machine: its processor, its runtimes and its clock."""
+    lines: list[str] = []
+    for host in _hosts(report):
+        results = [result for result in report.results if result.host == host]
+        device, clock = results[0].device, results[0].host_clock
+        runtimes = ", ".join(dict.fromkeys(result.runtime for result in results))
+        name = "Machine" if host is None else f"Machine {host}"
+        lines.append(f"{name}: {device.cpu or device.machine}; {runtimes}.")
+        if clock is not None:
+            uncertainty = plain(units.seconds(clock.uncertainty_s))
+            lines.append(f"Clock of {host}: known here within {uncertainty}.")
+    return lines
 
 
 def _energy_reason(result: BenchResult) -> str | None:
@@ -203,7 +208,7 @@ def _batches(results: Sequence[BenchResult]) -> list[str]:
             lines.append(
                 f"Batch: {Path(result.artifact.file).name} takes an input of "
                 f"{'x'.join(map(str, shape))}, which is {shape[0]} windows; all figures are of one "
-                f"run. p50 per window: {_plain(units.seconds(window_s))}."
+                f"run. p50 per window: {plain(units.seconds(window_s))}."
             )
     return lines
 
@@ -237,11 +242,26 @@ def _reasons(
 def _duty_cycles(results: Sequence[BenchResult]) -> list[str]:
     lines: list[str] = []
     for result in results:
-        for duty in result.duty_cycle:
+        for k, duty in enumerate(result.duty_cycle):
             spin = "" if duty.spin is None else f", spin {'on' if duty.spin else 'off'}"
+            energy = result.duty_energy[k] if result.duty_energy else None
             lines.append(
                 f"At {duty.rate_hz:g}/s{spin}: {Path(result.artifact.file).name} p50 "
-                f"{_plain(units.seconds(duty.p50_s))}, processor "
-                f"{_plain(units.seconds(duty.cpu_s or 0.0))} per run."
+                f"{plain(units.seconds(duty.p50_s))}, processor "
+                f"{plain(units.seconds(duty.cpu_s or 0.0))} per run{_average(duty, energy)}."
             )
     return lines
+
+
+def _average(duty: Latency, energy: Energy | None) -> str:
+    """Return the average power at a fixed rate, and the current that a battery delivers."""
+    if energy is None:
+        return ""
+    if energy.gross_j is None:
+        return f", energy {energy.tier}: {energy.reason}"
+    average_w = energy.gross_j * (duty.rate_hz or 0.0)
+    net = plain(units.joules(energy.net_j)) if energy.tier == "measured" else "not resolved"
+    return (
+        f", average power {plain(units.watts(average_w))} ({1e3 * average_w / _CELL_V:.3g} mA at "
+        f"{_CELL_V} V), of which net per run {net}"
+    )

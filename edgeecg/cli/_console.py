@@ -6,13 +6,16 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LINE_SECONDS = 30.0
 """Where no terminal shows a progress bar, long work prints a line this often."""
@@ -35,6 +38,14 @@ def output(json_path: Path | None) -> Console:
 
 def progress() -> Progress:
     """Return a progress bar on standard error that is silent when that is not a terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     console = errors()
     return Progress(
         TextColumn("{task.description}"),
@@ -100,11 +111,13 @@ def emit_json(json_path: Path | None, text: str) -> None:
 
 
 def show_error(error: EdgeECGError) -> None:
-    """Print what failed, why, and what to do, a line each."""
+    """Print what failed, why, and what to do, a line each, and the notes that it was given."""
     console = errors()
     console.print(f"[bold red]Error:[/] {_escaped(error.what)}", soft_wrap=True)
     console.print(f"  Why:   {_escaped(error.why)}", soft_wrap=True)
     console.print(f"  To do: {_escaped(error.todo)}", soft_wrap=True)
+    for note in getattr(error, "__notes__", ()):
+        console.print(f"  Note:  {_escaped(note)}", soft_wrap=True)
 
 
 def _escaped(text: str) -> str:

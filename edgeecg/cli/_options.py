@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from edgeecg.runs.options import Options, given
@@ -116,6 +117,9 @@ def _annotation(field: FieldInfo) -> Any:
     assert flag is not None  # Only options come here.
     text = field.description or ""
     kind = _kind(field.annotation)
+    if kind in (int, float) and any(isinstance(each, BeforeValidator) for each in field.metadata):
+        # The class itself parses what the command line gives, e.g. 3%.
+        kind = str
     if get_origin(kind) is Literal:
         # The class checks the choice, so that all faults of a command line are named at once.
         choices = [str(each) for each in get_args(kind)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +32,8 @@ def bench(
         Path | None, typer.Option("--json", help="Write the report; - is standard output.")
     ] = None,
 ) -> None:
-    """Measure latency, energy, memory and parity of exported files on this machine."""
-    from edgeecg.benchmark import run_artifacts
-    from edgeecg.benchmark.protocol import measure
-    from edgeecg.benchmark.run import to_measure
-    from edgeecg.cli import _bench_table
-    from edgeecg.cli._console import command_line, emit_json, output, progress, shown
+    """Measure latency, energy, memory and parity of exported files, here or on another machine."""
+    from edgeecg.benchmark import arguments
     from edgeecg.runs.config_file import read_options, written
     from edgeecg.runs.options import configured
 
@@ -46,7 +44,18 @@ def bench(
     if print_config:
         sys.stdout.write(written(config, "Settings of 'edgeecg bench --config FILE'"))
         return
-    with progress() as bar:
+    arguments.check(() if run else files or (), config)
+    # What is imported from here on takes seconds on a small board.
+    from edgeecg.benchmark import run_artifacts
+    from edgeecg.benchmark.run import measure, to_measure
+    from edgeecg.cli import _bench_table, _instruction_table
+    from edgeecg.cli._console import command_line, emit_json, output, progress, shown
+    from edgeecg.devices.emulator.cores import is_emulated
+
+    if is_emulated(config.device):
+        _instruction_table.count(to_measure(files or (), run), config, json_path)
+        return
+    with progress() as bar, _telling_what_is_kept():
         report = measure(
             to_measure(files or (), run),
             config,
@@ -63,6 +72,19 @@ def bench(
     exported = any(result.artifact.manifest is not None for result in report.results)
     if exported:
         console.print(_next(json_path, bool(stored)), soft_wrap=True)
+    if report.failed_hosts:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _telling_what_is_kept() -> Generator[None]:
+    """After Ctrl-C, print what the work has noted, such as where the meter's samples are."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        for note in getattr(stop, "__notes__", ()):
+            sys.stderr.write(f"\n{note}")
+        raise
 
 
 def _next(json_path: Path | None, stored: bool) -> str:

@@ -1,8 +1,9 @@
 """Measured layer costs: predicting the latency of a pruned model from that of the dense one.
 
 The file of the dense model was profiled operation by operation. An operation that multiplies
-belongs to the layer it is named after; every other one (activations, norms, additions, softmax,
-reshapes) belongs to the last layer before it in the order of execution. The latency of a pruned
+belongs to its layer (:mod:`edgeecg.costs.attribution`); every other one (activations, norms,
+additions, softmax, reshapes) belongs to the last layer before it in the order of execution. Or the
+device was calibrated, and the seconds are predicted from MACs and bytes. The latency of a pruned
 model is then predicted as
 
     t = fixed + sum over its layers of  own * MACs / dense MACs + after * bytes / dense bytes
@@ -16,11 +17,13 @@ this is a prediction, and 'edgeecg bench' on the file of the pruned model is the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
 
+from edgeecg import resources
+from edgeecg.costs import calibration
+from edgeecg.costs.attribution import attribute
 from edgeecg.errors import UsageError
 from edgeecg.schema import (
     Artifact,
@@ -32,21 +35,11 @@ from edgeecg.schema import (
     MeasuredCosts,
 )
 
-_NUMBER = re.compile(r":\d+$")
 HOW = (
-    "Export the dense model with 'edgeecg export MODEL --target onnx', and give what "
-    "'edgeecg bench FILE-baseline-onnx.onnx --json costs.json' writes on the board."
+    "Export the dense model with 'edgeecg export MODEL --target tflite', and give what "
+    "'edgeecg bench MODEL-baseline-tflite.tflite --json costs.json' writes on the board."
 )
 """What a user does to get layer costs."""
-
-
-def module_of(node: str) -> str:
-    """Return the module that a node of an ONNX file is named after, or an empty string.
-
-    Args:
-        node: Name of the node, in a file that edgeecg exported.
-    """
-    return _NUMBER.sub("", node).partition("/")[0]
 
 
 def layer_seconds(layer: LayerCost, costs: MeasuredCosts) -> float:
@@ -94,7 +87,8 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
 
     Args:
         path: The report. If it has the results of several files, that of the dense float32 file of
-            this model is used.
+            this model is used. A device profile (``NAME.toml``) with a calibration gives predicted
+            costs instead.
         model: Name of the architecture.
         dense: Every layer of its dense model.
 
@@ -111,15 +105,16 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
             f"The operating system reports: {error.strerror}.",
             HOW,
         ) from error
+    if path.suffix == ".toml":
+        return _calibrated(path, sha256(content).hexdigest(), model, dense)
     report = BenchReport.from_json(content, str(path))
     result, manifest = _dense(report, model)
-    nodes = {layer.name: layer.macs for layer in manifest.layers}
-    counted: dict[str, int] = {}
-    for node, macs in nodes.items():
-        counted[module_of(node)] = counted.get(module_of(node), 0) + macs
-    _compare(counted, dense)
+    found = attribute(manifest.layers, dense, manifest.format)
+    _compare(found.macs, dense)
     names = {layer.name for layer in dense}
-    fixed, own, after = _attributed(result.layers, nodes, names)
+    layer_of = {node: layer for node, layer in found.layers.items() if layer in names}
+    nodes = {node.name for node in manifest.layers}
+    fixed, own, after = _attributed(result.layers, nodes, layer_of)
     missing = sorted(names - set(own))
     if missing:
         raise _refused(
@@ -148,6 +143,42 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
         fixed_s=call + part * fixed,
         artifact_sha256=result.artifact.sha256,
         bench_sha256=sha256(content).hexdigest(),
+    )
+
+
+def _calibrated(path: Path, digest: str, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
+    """Return the costs that the calibration of a device predicts for the layers of a model."""
+    profile = resources.load_device(str(path))
+    found = profile.calibration
+    if found is None:
+        raise _refused(
+            f"The device profile '{path}' has no calibration.",
+            "Write one with 'edgeecg calibrate NAME.toml' on the board.",
+        )
+    reason = calibration.uncalibrated(dense, found)
+    if reason is not None:
+        raise _refused(reason, HOW)
+    fitted = found.seconds
+    return MeasuredCosts(
+        model=model,
+        device=profile.name,
+        emulated=found.emulated,
+        runtime=found.runtime,
+        threads=found.threads,
+        layers={
+            layer.name: LayerSeconds(
+                # The weights of a layer shrink with its multiplications.
+                own_s=fitted.per_mac[layer.dtype] * layer.macs
+                + fitted.per_byte * layer.weight_bytes,
+                after_s=fitted.per_byte * layer.activation_bytes,
+                macs=layer.macs,
+                activation_bytes=layer.activation_bytes,
+            )
+            for layer in dense
+        },
+        fixed_s=fitted.fixed,
+        artifact_sha256=digest,
+        bench_sha256=digest,
     )
 
 
@@ -200,14 +231,14 @@ def _compare(measured: Mapping[str, int], dense: Sequence[LayerCost]) -> None:
 
 
 def _attributed(
-    operations: Sequence[LayerTime], nodes: Mapping[str, int], layers: set[str]
+    operations: Sequence[LayerTime], nodes: Set[str], layer_of: Mapping[str, str]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Assign the seconds of every operation to a layer.
 
     Args:
         operations: The operations in the order of execution.
-        nodes: MACs of every node of the file.
-        layers: Names of the model's layers.
+        nodes: Names of all nodes of the file.
+        layer_of: Layers, by the names of the nodes that multiply.
 
     Returns:
         The seconds before the first layer; by layer, those of the layer itself; by layer, those of
@@ -217,9 +248,8 @@ def _attributed(
     own: dict[str, float] = {}
     after: dict[str, float] = {}
     for operation in operations:
-        node = _node(operation.name, nodes)
-        layer = module_of(node) if nodes.get(node) else ""
-        if layer in layers:
+        layer = layer_of.get(_node(operation.name, nodes))
+        if layer is not None:
             own[layer] = own.get(layer, 0.0) + operation.seconds
             last = layer
         elif last:
@@ -229,7 +259,7 @@ def _attributed(
     return before, own, after
 
 
-def _node(operation: str, nodes: Mapping[str, int]) -> str:
+def _node(operation: str, nodes: Set[str]) -> str:
     """Return the node that an operation was made from, or an empty string when unknown.
 
     ONNX Runtime names a fused operation after its first node, a slash, and the kind of fusion.

@@ -4,53 +4,79 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
+import re
+import struct
+import time
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
 from edgeecg import resources
+from edgeecg.devices import _kernel_files, cpu as processor, throttling
 from edgeecg.errors import UsageError
-from edgeecg.schema import DeviceInfo, DeviceProfile, DeviceState
+from edgeecg.schema import DetectRule, DeviceInfo, DeviceProfile, DeviceState
 
 ROOT = Path("/")
 _CPUFREQ = "sys/devices/system/cpu/cpu{cpu}/cpufreq"
+_BUSY_S = 0.05
 
 
-def detect(root: Path = ROOT, machine: str | None = None) -> DeviceProfile:
+def detect(
+    root: Path = ROOT, machine: str | None = None, system: str | None = None
+) -> DeviceProfile:
     """Return the profile of this machine: the one with the most specific rule that matches.
 
     Args:
         root: Root of the file system.
         machine: ``platform.machine()`` when None.
+        system: ``platform.system()`` when None.
 
     Raises:
         UsageError: No profile matches; the message lists the known ones.
     """
     kind, model = machine or platform.machine(), board_model(root)
+    here = _Machine(kind, model, processor.extensions(root) or (), system or platform.system())
     profiles = resources.usable_devices()
-    matching = [profile for profile in profiles if _matches(profile, kind, model)]
-    if not matching:
+    found = [(rank, each) for each in profiles if (rank := _rank(each.detect, here)) is not None]
+    if not found:
         known = ", ".join(profile.name for profile in profiles if profile.detect is not None)
         raise UsageError(
             "This machine is not one of the known devices.",
             f"It is a '{kind}'{f' ({model})' if model else ''}; the known devices are: {known}.",
             "Name the most similar one with --device, or add one file to devices/.",
         )
-    return max(matching, key=_specificity)
+    return max(found, key=lambda ranked: ranked[0])[1]
 
 
-def _matches(profile: DeviceProfile, machine: str, model: str | None) -> bool:
-    rule = profile.detect
-    if rule is None or machine not in rule.machine:
-        return False
-    return rule.model_contains is None or rule.model_contains in (model or "")
+@dataclass(frozen=True)
+class _Machine:
+    """What the rules of the profiles look at."""
+
+    machine: str
+    model: str | None
+    cpu_features: tuple[str, ...]
+    system: str
 
 
-def _specificity(profile: DeviceProfile) -> int:
-    rule = profile.detect
-    return len(rule.model_contains or "") if rule is not None else -1
+def _rank(rule: DetectRule | None, here: _Machine) -> tuple[int, int, int] | None:
+    """Return how specific a rule is that matches this machine, or None if it does not match."""
+    if rule is None or here.machine not in rule.machine:
+        return None
+    texts = [text for text in rule.model_contains if _has_words(here.model or "", text)]
+    features = set(rule.cpu_features) & set(here.cpu_features)
+    if (rule.model_contains and not texts) or (rule.cpu_features and not features):
+        return None
+    if rule.system not in (None, here.system):
+        return None
+    return max(map(len, texts), default=0), len(features), rule.system is not None
+
+
+def _has_words(model: str, text: str) -> bool:
+    """Return whether a text is in a model's name and neither end of it is within a word."""
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", model) is not None
 
 
 def board_model(root: Path = ROOT) -> str | None:
@@ -61,8 +87,13 @@ def board_model(root: Path = ROOT) -> str | None:
     Args:
         root: Root of the file system.
     """
-    text = _text(root / "proc/device-tree/model")
-    return text.strip("\0 \n") if text else _cpuinfo(root, "Model")
+    tree = _kernel_files.text(root / "proc/device-tree/model")
+    return tree or _kernel_files.cpuinfo(root).get("Model")
+
+
+def userland_bits() -> Literal[32, 64]:
+    """Return the width of this Python: a 64-bit kernel also runs a 32-bit one."""
+    return 64 if struct.calcsize("P") == 8 else 32
 
 
 def emulated(root: Path = ROOT, machine: str | None = None) -> bool:
@@ -87,52 +118,89 @@ def emulated(root: Path = ROOT, machine: str | None = None) -> bool:
         return False
 
 
-def state(cpu: int | None, root: Path = ROOT) -> DeviceState:
+def state(cpu: int | None, root: Path = ROOT, busy_s: float = _BUSY_S) -> DeviceState:
     """Read what could make two measurements differ.
 
     Args:
-        cpu: The processor that measures; None means the first.
+        cpu: The processor that measures, to which the calling thread is bound; None means the
+            first.
         root: Root of the file system, for what psutil does not read.
+        busy_s: Seconds that the processor works before its frequency is read, because an idle one
+            lowers it.
     """
     # psutil does not read the governor.
-    governor = _text(root / _CPUFREQ.format(cpu=cpu or 0) / "scaling_governor")
+    governor = _kernel_files.text(root / _CPUFREQ.format(cpu=cpu or 0) / "scaling_governor")
+    if cpu is not None:
+        _work(busy_s)
+    frequency = _frequency_hz(cpu or 0, root)
+    firmware = throttling.read()
+    swap_used, swapped = _swap()
     return DeviceState(
-        governor=governor.strip() if governor else None,
-        frequency_hz=_frequency_hz(cpu or 0, root),
+        governor=governor or None,
+        frequency_hz=frequency,
         temperature_c=_temperature_c(),
-        throttled=_throttled(),
+        throttled=None if firmware is None else bool(firmware.now),
         load=psutil.getloadavg()[0],
+        throttle_now=None if firmware is None else firmware.now,
+        throttle_since_boot=None if firmware is None else firmware.since_boot,
+        throttle_events=throttling.events(root),
+        swap_used_bytes=swap_used,
+        swapped_bytes=swapped,
     )
 
 
-def describe(profile: DeviceProfile, before: DeviceState, after: DeviceState) -> DeviceInfo:
+def describe(
+    profile: DeviceProfile,
+    before: DeviceState,
+    after: DeviceState,
+    cpu: int | None = None,
+    root: Path = ROOT,
+) -> DeviceInfo:
     """Return the description of this machine that a result carries.
 
     Args:
         profile: The device profile of this machine.
         before: Its state before the measurement.
         after: Its state after the measurement.
+        cpu: The processor that measured; None means the first.
+        root: Root of the file system, for what psutil does not read.
     """
+    board, features = board_model(root), processor.extensions(root)
+    # psutil has no name of the processor, and platform.processor() is empty on most Linux.
+    name = _kernel_files.cpuinfo(root).get("model name") or board or platform.processor()
+    maximum = _kernel_files.number(root / _CPUFREQ.format(cpu=cpu or 0) / "cpuinfo_max_freq")
     return DeviceInfo(
         name=profile.name,
-        emulated=emulated(),
+        emulated=emulated(root),
         machine=platform.machine(),
-        # psutil has no name of the processor, and platform.processor() is empty on most Linux.
-        cpu=_cpuinfo(ROOT, "model name") or board_model() or platform.processor() or None,
+        cpu=name or None,
         cores=psutil.cpu_count(logical=True) or 1,
         memory_bytes=psutil.virtual_memory().total,
         system=platform.platform(),
         python=platform.python_version(),
         before=before,
         after=after,
+        board=board,
+        core=processor.core(root),
+        cpu_features=features,
+        int8_dot_product=processor.has_int8_dot_product(features),
+        max_frequency_hz=maximum * 1e3 if maximum else None,
+        userland_bits=userland_bits(),
     )
+
+
+def _work(seconds: float) -> None:
+    """Keep the processor busy."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
 
 
 def _frequency_hz(cpu: int, root: Path) -> float | None:
     """Return the current frequency of one core, or None."""
     # psutil lists frequency policies, and several cores may share one: it cannot tell the frequency
     # of a given core where its list is shorter than the list of cores.
-    kilohertz = _number(root / _CPUFREQ.format(cpu=cpu) / "scaling_cur_freq")
+    kilohertz = _kernel_files.number(root / _CPUFREQ.format(cpu=cpu) / "scaling_cur_freq")
     if kilohertz is not None:
         return kilohertz * 1e3
     try:
@@ -151,38 +219,13 @@ def _temperature_c() -> float | None:
     return max(found, default=None)
 
 
-def _throttled() -> bool | None:
-    """Ask a Raspberry Pi's firmware whether it throttles now (bits 0 to 3 of get_throttled)."""
-    command = shutil.which("vcgencmd")
-    if command is None:
-        return None
+def _swap() -> tuple[int | None, int | None]:
+    """Return the swap in use and what was moved to and from it since boot, in bytes."""
     try:
-        done = subprocess.run(
-            [command, "get_throttled"], capture_output=True, text=True, timeout=5, check=True
-        )
-        return bool(int(done.stdout.strip().partition("=")[2], 16) & 0xF)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-
-
-def _cpuinfo(root: Path, key: str) -> str | None:
-    for line in (_text(root / "proc/cpuinfo") or "").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == key:
-            return value.strip()
-    return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-
-
-def _number(path: Path) -> float | None:
-    text = _text(path)
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+        with warnings.catch_warnings():
+            # psutil warns where /proc/vmstat may not be read, as in some containers.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            swap = psutil.swap_memory()
+    except (OSError, RuntimeError, ValueError):
+        return None, None
+    return swap.used, swap.sin + swap.sout

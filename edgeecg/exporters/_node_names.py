@@ -17,7 +17,7 @@ def name_nodes(model: onnx.ModelProto) -> None:
     A node that multiplies has the name of its module (``blocks.0.conv1``). Any other has its
     operation after a slash (``blocks.0/Relu``), as has a product that the outermost module computes
     itself (``/MatMul``). Names that occur again are numbered (``blocks.0.attention:2``).
-    :func:`edgeecg.costs.measured.module_of` parses such names.
+    :func:`edgeecg.costs.attribution.module_of` parses such names.
 
     Args:
         model: The exporter's model, with its metadata; changed in place.

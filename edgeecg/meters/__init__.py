@@ -3,7 +3,7 @@
 A meter module has a function ``open()``, which returns a :class:`Meter` or raises a MeterError that
 says why the meter cannot be used and what to do. There are two kinds. An :class:`EnergyCounter`
 counts joules by itself (RAPL). A :class:`PowerMeter` delivers samples of power, which
-:mod:`edgeecg.meters.recording` reads in a process of its own. Other packages add meters through
+:mod:`edgeecg.benchmark.recording` reads in a process of its own. Other packages add meters through
 entry points in the group ``edgeecg.meters``, see :mod:`edgeecg.plugins`.
 """
 
@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Protocol, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, cast
 
 from edgeecg import plugins
 from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
 from edgeecg.schema import Value
+
+if TYPE_CHECKING:
+    # Listing the meters must be fast on a small board, where the import of numpy takes seconds.
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class EnergyCounter(Protocol):
@@ -81,6 +83,8 @@ class PowerMeter(Protocol):
             that samples faster delivers means over a millisecond.
         replayed: Whether the values are a recording or a simulation.
         max_watts: No sample of this meter can be larger; such samples are dropped and counted.
+
+    A meter whose readings have a step that matters also has ``resolution_w``, this step in watts.
     """
 
     @property
@@ -113,7 +117,12 @@ Meter = EnergyCounter | PowerMeter
 
 
 class MeterModule(Protocol):
-    """What ``meters/NAME.py`` offers."""
+    """What ``meters/NAME.py`` offers.
+
+    A module whose meter delivers samples also has ``SAMPLED = True``: its meter is opened in a
+    process of its own. A module whose meter is not part of the device, but plugged into a computer
+    beside it, also has ``BESIDE = True``.
+    """
 
     def open(self, where: str | None = None) -> Meter:
         """Open the meter.
@@ -172,9 +181,18 @@ def get(name: str) -> MeterModule:
         UnknownNameError: There is no meter of this name.
         PluginError: The meter belongs to another package and cannot be imported.
     """
+    require(name)
+    return cast(MeterModule, plugins.load(__name__, name))
+
+
+def require(name: str) -> None:
+    """Check that there is a meter of this name, without importing it.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
     if name not in names():
         raise UnknownNameError("meter", name, [*names(), "none"])
-    return cast(MeterModule, plugins.load(__name__, name))
 
 
 def open_meter(name: str) -> Meter:
@@ -201,3 +219,21 @@ def open_meter(name: str) -> Meter:
             f"Give --meter {plain}.",
         )
     return module.open(where)
+
+
+def delivers_samples(name: str) -> bool:
+    """Return whether a meter delivers samples of power, and does not count energy.
+
+    Args:
+        name: ``NAME`` or ``NAME:WHERE``.
+    """
+    return bool(getattr(get(name.partition(":")[0]), "SAMPLED", False))
+
+
+def is_beside(name: str) -> bool:
+    """Return whether a meter is plugged into a computer beside the device.
+
+    Args:
+        name: ``NAME`` or ``NAME:WHERE``.
+    """
+    return bool(getattr(get(name.partition(":")[0]), "BESIDE", False))

@@ -168,6 +168,7 @@ def _measured(measurement: Measurement, documents: RunDocuments) -> MeasuredRow:
         max_abs_diff=result.parity.max_abs_diff,
         label_agreement=result.parity.label_agreement,
         parity_reason=result.parity.reason,
+        calibrated=result.calibrated,
     )
 
 

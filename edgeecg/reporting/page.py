@@ -7,7 +7,16 @@ from pathlib import Path
 
 import jinja2
 
-from edgeecg.reporting import captions, measured, plots, provenance, steps_table, tables, units
+from edgeecg.reporting import (
+    calibrated,
+    captions,
+    measured,
+    plots,
+    provenance,
+    steps_table,
+    tables,
+    units,
+)
 from edgeecg.reporting.comparison import headline
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, Headline
@@ -91,6 +100,7 @@ def sections(documents: RunDocuments, comparison: Comparison) -> list[Section]:
     measurements = missing.get("Measurements", "No exported file yet, so nothing to measure.")
     measurement_tables = _some(
         measured.proxy_vs_measured(documents, comparison),
+        calibrated.predictions(documents, comparison),
         measured.latency(documents, comparison),
         measured.energy(documents, comparison),
         measured.breakdown(documents),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edgeecg.schema import DType, Energy, Format, Role, Source, Task, Value
+from edgeecg.schema import CalibratedEstimate, DType, Energy, Format, Role, Source, Task, Value
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class MeasuredRow(Value):
         energy: The energy of one inference, or why there is none.
         proxy_ideal: Ideal proxy relative to the baseline, with this device's coefficients, or None.
         proxy_executed: Executed proxy relative to the baseline, or None.
+        calibrated: What the calibration of the device profile predicts; None without one.
         latency_ratio: p50 relative to the baseline's float32 file in the same setup, or None.
         energy_ratio: Net energy relative to that file's, by the same meter, or None.
         latency_over_proxy: ``latency_ratio / proxy_executed``; 1 when the proxy predicted the
@@ -157,6 +158,7 @@ class MeasuredRow(Value):
     max_abs_diff: float | None
     label_agreement: float | None
     parity_reason: str | None
+    calibrated: CalibratedEstimate | None = None
 
 
 class FileRow(Value):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, UsageError, measures_only
 
 RUNS = Path("runs")
 
@@ -158,7 +158,9 @@ def newest(runs: Path = RUNS) -> RunFolder:
         raise EdgeECGError(
             f"There is no finished run in '{runs}/'.",
             "This verb works on what 'edgeecg compress' left there.",
-            "Run 'edgeecg compress' first (or 'edgeecg compress --resume' to finish one).",
+            ON_A_WORKSTATION
+            if measures_only()
+            else "Run 'edgeecg compress' first (or 'edgeecg compress --resume' to finish one).",
         )
     return max(finished, key=lambda run: run.model_card.stat().st_mtime_ns)
 

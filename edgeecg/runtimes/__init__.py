@@ -42,10 +42,15 @@ class Profile:
     Attributes:
         operations: The operations in the order of execution; empty if unknown.
         reason: Why they are unknown and what to do, or None.
+        method: How they were timed, e.g. ``"LiteRT profiler"``; None if unknown.
+        whole_s: Time of a whole run in the same session; None when there is no such time, as where
+            every operation was timed alone.
     """
 
     operations: tuple[Operation, ...]
     reason: str | None
+    method: str | None = None
+    whole_s: float | None = None
 
 
 class Session(Protocol):

@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -117,6 +117,16 @@ def load(
         MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
     """
     del spin
+    return LiteRTSession(path, _interpreter(path, threads, shapes))
+
+
+def _interpreter(path: Path, threads: int, shapes: Shapes | None = None) -> _Interpreter:
+    """Return an interpreter of a file, with allocated tensors.
+
+    Raises:
+        ArtifactError: The interpreter does not accept the file.
+        MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
+    """
     module, _ = _installed()
     interpreter_class = cast(_InterpreterClass, importlib.import_module(module).Interpreter)
     with _captured_stderr() as captured:
@@ -127,7 +137,7 @@ def load(
                 if shape is not None and list(shape) != list(detail["shape"]):
                     interpreter.resize_tensor_input(detail["index"], list(shape))
             interpreter.allocate_tensors()
-            return LiteRTSession(path, interpreter)
+            return interpreter
         except (ValueError, RuntimeError, TypeError, KeyError, IndexError) as error:
             cause = " ".join(f"{error} {captured()}".split())[:300]
     raise ArtifactError(
@@ -144,13 +154,54 @@ def profile(
     runs: int,
     shapes: Shapes | None = None,
 ) -> Profile:
-    """Return a profile without operations: LiteRT has no profiler."""
-    del path, x, threads, runs, shapes
-    return Profile(
-        (),
-        "LiteRT's Python interpreter has no profiler, and XNNPACK runs a whole graph as one "
-        "operation. Measure the .onnx file of the same model.",
-    )
+    """Time the operations of a file with LiteRT's profiler, or else each as a file of its own.
+
+    Args:
+        path: The file.
+        x: The input, of the file's input shape.
+        threads: Number of threads.
+        runs: Number of runs to profile.
+        shapes: Shapes of the inputs that have free axes.
+
+    Returns:
+        The profile; empty, with the reason, with tflite-runtime, which has neither a profiler nor
+        the schema of the format, and for free axes, which the operations alone do not have.
+
+    Raises:
+        ArtifactError: The runtime does not accept the file.
+        MissingDependencyError: Neither LiteRT nor tflite-runtime is installed.
+    """
+    if _installed()[1] != "litert":
+        return Profile(
+            (), "tflite-runtime has no profiler. Measure on a machine with ai-edge-litert."
+        )
+    if any((shapes or {}).get(t.name, t.shape) != t.shape for t in tflite_file.read(path).inputs):
+        return Profile((), "The operations of a file with free axes cannot be timed.")
+    from edgeecg.runtimes import _litert_layers
+    from edgeecg.runtimes._litert_profiler import ProfilerError
+
+    given = _quantised(x, _interpreter(path, threads).get_input_details()[0])
+    try:
+        return _litert_layers.with_profiler(path, given, threads, runs)
+    except ProfilerError as error:
+        found = _litert_layers.one_by_one(path, lambda file: _ready(file, threads), runs)
+        if found.operations:
+            return found
+        return Profile((), f"{error}. {found.reason}")
+
+
+def _ready(path: Path, threads: int) -> Callable[[], None]:
+    """Load a file, set its inputs to noise, integers other than int8 to zeros."""
+    interpreter = _interpreter(path, threads)
+    noise = np.random.default_rng(0)
+    for detail in interpreter.get_input_details():
+        shape, dtype = tuple(detail["shape"]), np.dtype(detail["dtype"])
+        values = noise.standard_normal(shape) if dtype.kind == "f" else np.zeros(shape)
+        if dtype.itemsize == 1 and dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            values = noise.integers(limits.min, limits.max, shape, endpoint=True)
+        interpreter.set_tensor(detail["index"], values.astype(dtype))
+    return interpreter.invoke
 
 
 def version() -> str:
@@ -184,6 +235,19 @@ def peak_graph(dtype: str) -> tuple[bytes, int] | None:
     from edgeecg.runtimes import _tflite_graphs
 
     return _tflite_graphs.fully_connected(quantised=dtype == "int8")
+
+
+def ladder() -> Iterator[tuple[str, bytes]]:
+    """Yield small files of increasing size with their names, for a calibration.
+
+    Raises:
+        MissingDependencyError: LiteRT is not installed, and tflite-runtime cannot build files.
+    """
+    if _installed()[1] != "litert":
+        raise MissingDependencyError("ai-edge-litert", "device", "a calibration")
+    from edgeecg.runtimes import _tflite_graphs
+
+    yield from _tflite_graphs.ladder()
 
 
 def _installed() -> tuple[str, str]:

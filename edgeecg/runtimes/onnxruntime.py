@@ -150,8 +150,12 @@ def profile(
         session.run(x)
         for _ in range(runs):
             session.invoke()
-        found = _onnx_profile.operations(session.end_profiling())
-    return Profile(found, None if found else "The file has no operations.")
+        written = session.end_profiling()
+        found = _onnx_profile.operations(written)
+        whole_s = _onnx_profile.whole_s(written)
+    if not found:
+        return Profile((), "The file has no operations.")
+    return Profile(found, None, "ONNX Runtime profiler", whole_s)
 
 
 def _options(threads: int) -> Any:

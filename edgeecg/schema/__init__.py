@@ -16,6 +16,13 @@ if TYPE_CHECKING:
         Baseline as Baseline,
         Parity as Parity,
     )
+    from edgeecg.schema.calibration import (
+        CalibratedEstimate as CalibratedEstimate,
+        Calibration as Calibration,
+        CalibrationGraph as CalibrationGraph,
+        CalibrationReport as CalibrationReport,
+        FittedCosts as FittedCosts,
+    )
     from edgeecg.schema.compression import (
         CompressionConfig as CompressionConfig,
         CompressionLog as CompressionLog,
@@ -44,10 +51,25 @@ if TYPE_CHECKING:
         DetectRule as DetectRule,
         DeviceProfile as DeviceProfile,
         ExportRecipe as ExportRecipe,
+        Processor as Processor,
         Suite as Suite,
+    )
+    from edgeecg.schema.energy import (
+        Energy as Energy,
+        EnergyWindow as EnergyWindow,
     )
     from edgeecg.schema.filters import (
         FilterCoefficients as FilterCoefficients,
+    )
+    from edgeecg.schema.findings import (
+        Finding as Finding,
+    )
+    from edgeecg.schema.instructions import (
+        EmulatorImage as EmulatorImage,
+        InstructionReport as InstructionReport,
+        InstructionResult as InstructionResult,
+        Instructions as Instructions,
+        OperationInstructions as OperationInstructions,
     )
     from edgeecg.schema.measured_costs import (
         LayerSeconds as LayerSeconds,
@@ -61,7 +83,6 @@ if TYPE_CHECKING:
         DataFile as DataFile,
         DeviceInfo as DeviceInfo,
         DeviceState as DeviceState,
-        Energy as Energy,
         Latency as Latency,
         LayerTime as LayerTime,
         Memory as Memory,
@@ -73,6 +94,12 @@ if TYPE_CHECKING:
     from edgeecg.schema.quantization import (
         QuantizationLog as QuantizationLog,
         Quantize as Quantize,
+    )
+    from edgeecg.schema.remote import (
+        Fleet as Fleet,
+        Host as Host,
+        HostClock as HostClock,
+        HostFailure as HostFailure,
     )
     from edgeecg.schema.scores import (
         ClassScore as ClassScore,
@@ -103,17 +130,23 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "artifacts": "Artifact Baseline Parity",
+    "calibration": "CalibratedEstimate Calibration CalibrationGraph CalibrationReport FittedCosts",
     "compression": "CompressionConfig CompressionLog CompressionStep CustomModule Rollback",
     "constraints": "Budget BudgetKind Guard",
     "costs": "CostTotals LayerCost Proxy ProxyCoefficients",
     "data": "DataSummary Preprocessing Reference Rhythm",
-    "documents": "DetectRule DeviceProfile ExportRecipe Suite",
+    "documents": "DetectRule DeviceProfile ExportRecipe Processor Suite",
+    "energy": "Energy EnergyWindow",
     "filters": "FilterCoefficients",
+    "findings": "Finding",
+    "instructions": "EmulatorImage InstructionReport InstructionResult Instructions "
+    "OperationInstructions",
     "measured_costs": "LayerSeconds MeasuredCosts",
     "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile DeviceInfo DeviceState "
-    "Energy Latency LayerTime Memory",
+    "Latency LayerTime Memory",
     "models": "ModelCard ModelSummary",
     "quantization": "QuantizationLog Quantize",
+    "remote": "Fleet Host HostClock HostFailure",
     "scores": "ClassScore Ec57 Interval Scores",
     "training": "Augmentation TrainingConfig",
     "value": "ClassMapName Count DType Format Fraction MANIFEST_KEY Positive Role Seconds Sha256 "

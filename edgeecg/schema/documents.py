@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from edgeecg.schema.calibration import Calibration
 from edgeecg.schema.costs import ProxyCoefficients
 from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Value
 
@@ -44,12 +45,56 @@ class DetectRule(Value):
     """How a board is recognised: all given conditions must hold.
 
     Attributes:
-        machine: Accepted values of ``platform.machine()``.
-        model_contains: Text in ``/proc/device-tree/model``, or in ``Model`` of ``/proc/cpuinfo``.
+        machine: Accepted values of ``platform.machine()``. A 32-bit userland on a 64-bit kernel has
+            the kernel's: list both.
+        model_contains: Texts of which one is in ``/proc/device-tree/model``, or in ``Model`` of
+            ``/proc/cpuinfo``, as whole words: ``Raspberry Pi 4`` is not in ``Raspberry Pi 400``.
+        cpu_features: Processor features of which the machine has at least one; names as in
+            ``/proc/cpuinfo``.
+        system: ``platform.system()``, e.g. ``"Darwin"``; None for every system.
     """
 
     machine: tuple[str, ...]
-    model_contains: str | None = None
+    model_contains: tuple[str, ...] = ()
+    cpu_features: tuple[str, ...] = ()
+    system: str | None = None
+
+    @field_validator("model_contains", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, str) else value
+
+
+class Processor(Value):
+    """The processor of a board, from documents; None for what differs or is not published.
+
+    Attributes:
+        core: Name of its cores, e.g. ``"Cortex-A76"``.
+        count: Number of cores.
+        clock_hz: Highest clock of a core.
+        macs_per_cycle: Most multiply-accumulates that one core can do in a cycle, by dtype. What a
+            runtime reaches is less.
+        source: Where ``macs_per_cycle`` comes from, or None.
+        reason: Why something is unknown, or None.
+    """
+
+    core: str
+    count: Annotated[int, Field(ge=1)] | None = None
+    clock_hz: Positive | None = None
+    macs_per_cycle: dict[DType, Positive] = Field(default_factory=dict)
+    source: str | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.macs_per_cycle and not self.source:
+            raise ValueError("macs_per_cycle needs a source")
+        known = self.count and self.clock_hz and set(self.macs_per_cycle) == set(get_args(DType))
+        if not known and not self.reason:
+            raise ValueError("what is unknown of a processor needs a reason")
+        return self
 
 
 class DeviceProfile(Value):
@@ -59,18 +104,35 @@ class DeviceProfile(Value):
         name: The file's stem; what ``--device`` takes.
         title: Full name of the board.
         detect: How the board is recognised; None for a board that does not run Python.
+        processor: What is published about its processor, or None.
+        memory_bytes: The memory sizes it is sold with; empty where they differ too much to list.
+        flash_bytes: Memory for programs and weights of a microcontroller, or None.
         meters: Energy meters to try, in this order; names of ``edgeecg/meters``.
-        no_meter: Message for the user when none of them works.
+        rails: Labels of the channels of a power sensor on the board that together are the board or
+            module, without overlaps; empty when the meter has no such choice.
+        external_meters: Meters that can measure in the board's supply, best first; names of
+            ``edgeecg/meters``.
+        no_meter: Message for the user when none of ``meters`` works.
+        to_buy: What to buy to measure the energy of this board, or why nothing need be bought.
         coefficients: Coefficients of the proxy.
+        calibration: Costs that ``edgeecg calibrate`` fitted to measurements on this device, or
+            None.
         notes: What to know before measuring on the board.
     """
 
     name: str
     title: str
     detect: DetectRule | None = None
+    processor: Processor | None = None
+    memory_bytes: tuple[Count, ...] = ()
+    flash_bytes: Count | None = None
     meters: tuple[str, ...] = ()
+    rails: tuple[str, ...] = ()
+    external_meters: tuple[str, ...] = ()
     no_meter: str
+    to_buy: str = ""
     coefficients: ProxyCoefficients = ProxyCoefficients()
+    calibration: Calibration | None = None
     notes: str = ""
 
 
@@ -84,7 +146,7 @@ class Suite(Value):
         warmup_seconds: Shortest warm-up.
         min_runs: Smallest number of timed runs.
         min_seconds: Shortest timed period.
-        energy_windows: Number of energy windows.
+        energy_windows: Number of energy windows; fewer than 3 have no interval.
         energy_window_seconds: Length of one energy window.
         idle_window_seconds: Length of the idle windows before, between and after them.
     """
@@ -95,6 +157,6 @@ class Suite(Value):
     warmup_seconds: Seconds
     min_runs: Annotated[int, Field(ge=10)]
     min_seconds: Seconds
-    energy_windows: Annotated[int, Field(ge=1)]
+    energy_windows: Annotated[int, Field(ge=3)]
     energy_window_seconds: Positive
     idle_window_seconds: Positive

@@ -41,8 +41,9 @@ class MeasuredCosts(Value):
         layers: Seconds by the layer's name in the PyTorch model.
         fixed_s: Seconds that do not depend on pruning: the call of the runtime, and the operations
             before the first layer.
-        artifact_sha256: Hash of the exported file that was measured.
-        bench_sha256: Hash of the bench report that the seconds were read from.
+        artifact_sha256: Hash of the exported file that was measured, or of the device profile whose
+            calibration predicted the seconds.
+        bench_sha256: Hash of the bench report or device profile that the seconds were read from.
     """
 
     model: str

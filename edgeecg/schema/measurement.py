@@ -7,8 +7,11 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from edgeecg.schema.artifacts import Artifact, Parity
+from edgeecg.schema.calibration import CalibratedEstimate
 from edgeecg.schema.costs import Proxy
 from edgeecg.schema.documents import Suite
+from edgeecg.schema.energy import Energy, EnergyWindow
+from edgeecg.schema.remote import HostClock, HostFailure
 from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Sha256, Value
 
 
@@ -57,10 +60,17 @@ class DeviceState(Value):
 
     Attributes:
         governor: CPU frequency governor.
-        frequency_hz: Current frequency of the core that measures.
+        frequency_hz: Frequency of the core that measures, while it works.
         temperature_c: Temperature of the hottest sensor, degrees Celsius.
-        throttled: Whether the firmware reports throttling (Raspberry Pi).
+        throttled: Whether the firmware reports throttling now (Raspberry Pi).
         load: One-minute load average.
+        throttle_now: What the firmware reports now (Raspberry Pi): ``"undervoltage"``,
+            ``"frequency capped"``, ``"throttled"``, ``"soft temperature limit"``.
+        throttle_since_boot: What of these it has reported at any time since boot.
+        throttle_events: Number of times that the processor was slowed down by its temperature since
+            boot (x86).
+        swap_used_bytes: Swap in use.
+        swapped_bytes: Bytes moved to and from swap since boot.
     """
 
     governor: str | None
@@ -68,6 +78,12 @@ class DeviceState(Value):
     temperature_c: float | None
     throttled: bool | None
     load: float | None
+    # Results of earlier versions do not have the keys below.
+    throttle_now: tuple[str, ...] | None = None
+    throttle_since_boot: tuple[str, ...] | None = None
+    throttle_events: Count | None = None
+    swap_used_bytes: Count | None = None
+    swapped_bytes: Count | None = None
 
 
 class DeviceInfo(Value):
@@ -84,6 +100,14 @@ class DeviceInfo(Value):
         python: Python version.
         before: State before the measurement.
         after: State after it.
+        board: Name of the board, or None.
+        core: Name of its cores (ARM), e.g. ``"Cortex-A76"``, or None.
+        cpu_features: Vector and matrix extensions of the processor, as ``/proc/cpuinfo`` names
+            them; None if unknown.
+        int8_dot_product: Whether it has instructions that add up products of int8 numbers, without
+            which int8 files are hardly faster than float32 ones; None if unknown.
+        max_frequency_hz: Highest frequency of the core that measures, or None.
+        userland_bits: 32 or 64: the width of this Python, which may differ from the kernel's.
     """
 
     name: str
@@ -96,6 +120,13 @@ class DeviceInfo(Value):
     python: str
     before: DeviceState
     after: DeviceState
+    # Results of earlier versions do not have the keys below.
+    board: str | None = None
+    core: str | None = None
+    cpu_features: tuple[str, ...] | None = None
+    int8_dot_product: bool | None = None
+    max_frequency_hz: Positive | None = None
+    userland_bits: Literal[32, 64] | None = None
 
 
 class Latency(Value):
@@ -156,51 +187,6 @@ class Breakdown(Value):
     reason: str | None = None
 
 
-class Energy(Value):
-    """Energy of one inference, or why there is none.
-
-    Attributes:
-        tier: ``"measured"``, ``"not resolved"`` (below twice the detection limit), or
-            ``"not measured"``.
-        meter: Name of the meter, or None.
-        reason: Why it is not measured or not resolved; None when measured.
-        gross_j: Median energy per inference, including the idle power, or None.
-        net_j: Median energy per inference, without the idle power, or None.
-        ci95_j: Bootstrap 95 % interval of ``net_j``, or None.
-        idle_w: Mean idle power, or None.
-        detection_limit_j: Smallest net energy per inference that can be detected, or None.
-        windows: Number of windows.
-        inferences: Inferences in all windows.
-        zones: What the meter covered, e.g. ``("package-0",)``.
-        sample_rate_hz: Rate at which the meter delivers new values, or None.
-        replayed: Whether the values of the meter were a recording or a simulation.
-    """
-
-    tier: Literal["measured", "not measured", "not resolved"]
-    meter: str | None
-    reason: str | None
-    gross_j: float | None
-    net_j: float | None
-    ci95_j: tuple[float, float] | None
-    idle_w: float | None = None
-    detection_limit_j: float | None = None
-    windows: Count = 0
-    inferences: Count = 0
-    zones: tuple[str, ...] = ()
-    sample_rate_hz: float | None = None
-    replayed: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.tier == "not measured" and (self.gross_j is not None or self.net_j is not None):
-            raise ValueError("energy that was not measured cannot have joules")
-        if self.tier == "measured" and (self.net_j is None or self.meter is None):
-            raise ValueError("measured energy needs joules and a meter")
-        if self.tier != "measured" and not self.reason:
-            raise ValueError(f"energy that is {self.tier} needs a reason")
-        return self
-
-
 class Memory(Value):
     """Memory of a separate process that loads and runs the file.
 
@@ -244,15 +230,28 @@ class BenchResult(Value):
             of the input; None in results of earlier versions.
         latency: Time of one inference.
         duty_cycle: Latency at a fixed rate, with spinning on and off; empty unless asked for.
+        duty_energy: Energy of one period, for each of ``duty_cycle``; its net energy is what the
+            inference and spinning threads add to the idle power. Empty without a meter.
         breakdown: Parts of the median latency.
         energy: Energy of one inference, or why there is none.
+        energy_windows: The windows that the energy was measured in, or could be measured in with a
+            meter beside the device.
         proxy: Costs counted from the file, relative to the baseline.
+        calibrated: Time and energy as predicted by the calibration of the device profile; None for
+            a profile without one.
         memory: Memory of the process that runs the file.
         parity: Agreement with the outputs of PyTorch.
         layers: Time of every operation, in the order of execution; empty if unknown.
         layers_profiled_s: Sum of the operations in the profile, before they were scaled to the
             median; None if unknown.
         layers_reason: Why the times of the operations are unknown, or None.
+        layers_method: How the operations were timed, e.g. ``"LiteRT profiler"``; None if unknown.
+        layers_unexplained: Fraction of the time of a whole run that no operation accounts for;
+            negative where the operations took longer than the whole, which fuses some of them. None
+            if unknown.
+        host: The host that ``--on`` named, as ssh takes it; None for a measurement without it.
+        host_clock: Its clock against that of the machine with the meter; None where the meter is
+            not beside the device.
     """
 
     artifact: ArtifactRef
@@ -262,15 +261,22 @@ class BenchResult(Value):
     p50_per_window_s: Seconds | None = None
     latency: Latency
     duty_cycle: tuple[Latency, ...] = ()
+    duty_energy: tuple[Energy, ...] = ()
     breakdown: Breakdown
     energy: Energy
+    energy_windows: tuple[EnergyWindow, ...] = ()
     proxy: Proxy
+    calibrated: CalibratedEstimate | None = None
     memory: Memory
     parity: Parity
     layers: tuple[LayerTime, ...] = ()
     layers_profiled_s: Positive | None = None
     # Results of earlier versions do not have this key.
     layers_reason: str | None = "The layers were not measured; measure the file again."
+    layers_method: str | None = None
+    layers_unexplained: float | None = None
+    host: str | None = None
+    host_clock: HostClock | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -292,6 +298,7 @@ class BenchReport(Value):
         edgeecg_version: Version of this package.
         baseline: The file that all proxies are relative to, when the user named one.
         warnings: What may have disturbed the measurement, a sentence each.
+        failed_hosts: Those of several hosts that could not be measured on.
     """
 
     version: ClassVar[str] = "edgeecg.bench/1"
@@ -303,3 +310,4 @@ class BenchReport(Value):
     edgeecg_version: str
     baseline: str | None = None
     warnings: tuple[str, ...] = ()
+    failed_hosts: tuple[HostFailure, ...] = ()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from bench_command import write_suites
+from fake_ssh import FakeSsh, install
 from onnx import TensorProto, helper, numpy_helper
 from simulated_time import SimulatedTime
 
@@ -132,3 +134,11 @@ def small_suites(monkeypatch: pytest.MonkeyPatch, suite: Suite, tmp_path: Path) 
     monkeypatch.setattr(breakdown, "_RUNS", 10)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeSsh:
+    """Reach this machine under every host name, from an empty folder with two suites."""
+    monkeypatch.chdir(tmp_path)
+    write_suites()
+    return install(monkeypatch, tmp_path / "ssh")

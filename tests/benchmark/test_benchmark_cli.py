@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from bench_command import bench
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, plugins, resources
-from edgeecg.benchmark import energy, layers, meter_choice, protocol
+from edgeecg.benchmark import energy_measurement, layers, meter_choice, protocol
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.errors import MeterError, PluginError, UsageError
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
-from edgeecg.schema import BenchReport, Suite
+from edgeecg.schema import BenchReport
 
 pytestmark = pytest.mark.usefixtures("small_suites")
 
@@ -95,24 +97,24 @@ def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: 
     assert len(list((tmp_path / "runs/toy/bench").glob("*.json"))) == 1
 
 
-def test_operations_add_up_to_the_median_and_tflite_says_why_it_has_none(
-    tmp_path: Path,
-) -> None:
+def test_operations_add_up_to_the_median_with_their_method(tmp_path: Path) -> None:
     for module, name in ((onnxruntime, "peak.onnx"), (litert, "peak.tflite")):
         built = module.peak_graph("float32")
         assert built is not None
         (tmp_path / name).write_bytes(built[0])
     out = tmp_path / "out.json"
     assert bench("peak.onnx", "peak.tflite", "--json", out, "--meter", "none") == 0
-    known, unknown = BenchReport.from_json(out.read_text(), "out").results
-    assert [layer.op for layer in known.layers] == ["MatMul"]
-    assert sum(layer.seconds for layer in known.layers) == pytest.approx(known.latency.p50_s)
-    assert known.layers[0].share == 1
-    assert known.layers_profiled_s is not None
-    assert known.layers_reason is None
-    assert (unknown.layers, unknown.layers_profiled_s) == ((), None)
-    assert unknown.layers_reason is not None
-    assert ".onnx" in unknown.layers_reason
+    with_onnx, with_litert = BenchReport.from_json(out.read_text(), "out").results
+    assert [layer.op for layer in with_onnx.layers] == ["MatMul"]
+    assert with_onnx.layers_method == "ONNX Runtime profiler"
+    assert with_litert.layers_method in ("LiteRT profiler", "one file per operation")
+    for found in (with_onnx, with_litert):
+        assert sum(layer.seconds for layer in found.layers) == pytest.approx(found.latency.p50_s)
+        assert found.layers[0].share == 1
+        assert found.layers_profiled_s is not None
+        assert found.layers_reason is None
+        assert found.layers_unexplained is not None
+        assert abs(found.layers_unexplained) < 0.5
 
 
 def test_a_profile_is_scaled_to_the_median() -> None:
@@ -125,6 +127,14 @@ def test_a_profile_is_scaled_to_the_median() -> None:
     ]
     # What is over before the profiler's clock moves on has no share of anything.
     assert layers.normalised(Profile((Operation("a", "Conv", 0.0),), None), 2e-4) == ((), None)
+
+
+def test_what_the_operations_leave_unexplained_is_a_fraction_of_the_whole() -> None:
+    operations = (Operation("a", "Conv", 3e-4), Operation("b", "Relu", 1e-4))
+    assert layers.unexplained(Profile(operations, None, whole_s=5e-4), 1.0) == pytest.approx(0.2)
+    # Operations that were timed alone are compared with the median; they may exceed it.
+    assert layers.unexplained(Profile(operations, None), 2e-4) == pytest.approx(-1.0)
+    assert layers.unexplained(Profile((), "None."), 2e-4) is None
 
 
 def test_a_rate_is_measured_with_spinning_on_and_off(
@@ -236,12 +246,12 @@ def test_a_working_meter_measures_and_is_closed(
         return StandIn(meter)
 
     monkeypatch.setattr(meters, "get", working)
-    real = energy.measure
+    real = energy_measurement.measure
 
-    def simulated(invoke: Any, opened: Any, used: Suite, clock: Any) -> Any:
-        return real(lambda: time.pass_by(0.01), opened, used, time.clock())
+    def simulated(name: str, plan: WindowPlan) -> MeasuredEnergy:
+        return real(name, replace(plan, invoke=lambda: time.pass_by(0.01), clock=time.clock()))
 
-    monkeypatch.setattr(energy, "measure", simulated)
+    monkeypatch.setattr(energy_measurement, "measure", simulated)
     (result,) = protocol.measure([exported("a")], config("steady")).results
     # A meter that shows the same 2 W whether it works or not resolves nothing.
     assert result.energy.tier == "not resolved"

@@ -175,6 +175,19 @@ def test_a_file_that_crashes_the_process_is_an_error_here(
         memory.probe(exported("a"), threads=1)
 
 
+def test_an_instruction_that_the_processor_lacks_is_not_blamed_on_the_file(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -ILL $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(ArtifactError, match="instruction that this processor lacks") as caught:
+        memory.probe(exported("a"), threads=1)
+    assert "corrupt" not in str(caught.value)
+    assert "edgeecg doctor" in caught.value.todo
+
+
 def test_a_process_that_prints_no_answer_is_an_error(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -137,7 +137,7 @@ def test_what_stays_whatever_is_cut_is_out_of_reach(dense: nn.Module, tmp_path: 
 def test_a_budget_of_latency_without_costs_says_how_to_get_them() -> None:
     with pytest.raises(UsageError, match="needs the seconds") as caught:
         planned(asked(None, "latency=0.3"))
-    assert "edgeecg export MODEL --target onnx" in caught.value.todo
+    assert "edgeecg export MODEL --target tflite" in caught.value.todo
     assert "--costs" in caught.value.todo
 
 

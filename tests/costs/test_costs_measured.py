@@ -17,7 +17,7 @@ from edgeecg.schema import BenchReport, BenchResult, LayerCost, LayerTime
 SILENT: dict[str, Any] = {
     "layers": (),
     "layers_profiled_s": None,
-    "layers_reason": "LiteRT has no profiler. Measure the .onnx file.",
+    "layers_reason": "The runtime has no profiler. Measure another file.",
 }
 LAYERS = ("features.0", "features.4", "features.8", "dense", "head")
 
@@ -135,14 +135,18 @@ def earlier_names() -> BenchResult:
 @pytest.mark.parametrize(
     ("results", "why", "todo"),
     [
-        ([result("bilstm")], "The report is about 'bilstm', and 'cnn1d' will be", "--target onnx"),
+        (
+            [result("bilstm")],
+            "The report is about 'bilstm', and 'cnn1d' will be",
+            "--target tflite",
+        ),
         (
             [other_shape()],
             "'dense' has 131,072 MACs in the model and 65,536 in the measured file",
             "",
         ),
         ([earlier_names()], "does not exist in the measured file", "earlier version"),
-        ([result(**SILENT)], "has no layer seconds. LiteRT has no profiler", "--json"),
+        ([result(**SILENT)], "has no layer seconds. The runtime has no profiler", "--json"),
         ([result(role="compressed")], "none of which is dense and float32", "baseline"),
         ([result(dtype="int8")], "none of which is dense and float32", "baseline"),
         (

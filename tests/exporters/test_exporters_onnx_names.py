@@ -13,7 +13,7 @@ from timed_layers import dense_layers, result, timed, written
 from torch import nn
 
 from edgeecg import resources, runtimes
-from edgeecg.costs import measured
+from edgeecg.costs import attribution, measured
 from edgeecg.costs.counting import count
 from edgeecg.exporters import exporter, quiet
 from edgeecg.models import architecture, build, names
@@ -34,7 +34,7 @@ def macs_by_module(layers: tuple[LayerCost, ...]) -> dict[str, int]:
     found: dict[str, int] = {}
     for layer in layers:
         if layer.macs:
-            module = measured.module_of(layer.name)
+            module = attribution.module_of(layer.name)
             found[module] = found.get(module, 0) + layer.macs
     return found
 

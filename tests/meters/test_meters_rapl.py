@@ -176,6 +176,28 @@ def test_counters_that_a_container_masks_name_the_container(machine: Machine, na
     assert "systempaths=unconfined" in caught.value.todo
 
 
+def test_no_file_stays_open(machine: Machine) -> None:
+    machine.zone("intel-rapl:0", "package-0", watts=10)
+    meter = machine.open()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        machine.sleep(0.1)
+        meter.joules()
+    meter.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_counter_in_microjoules_is_not_taken_for_millijoules(machine: Machine) -> None:
+    machine.zone("intel-rapl:0", "package-0", watts=0)
+    counter = machine.root / "intel-rapl:0/energy_uj"
+    meter = rapl.RaplMeter(
+        [rapl._Zone("package-0", machine.root / "intel-rapl:0")],  # pyright: ignore[reportPrivateUsage]
+        clock=lambda: 0.0,
+    )
+    counter.write_text("3000000\n")
+    assert meter.joules() == pytest.approx(3.0)
+
+
 def test_without_powercap_the_error_names_an_external_meter(tmp_path: Path) -> None:
     with pytest.raises(MeterError) as caught:
         rapl.open(tmp_path / "powercap")

@@ -1,0 +1,205 @@
+"""Calibrating a device: measuring small graphs on it and fitting what an operation costs."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edgeecg import resources
+from edgeecg.benchmark import latency, meter_choice
+from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark.energy_measurement import WindowPlan
+from edgeecg.benchmark.latency import Stopwatch
+from edgeecg.costs import calibration, proxy
+from edgeecg.costs.calibration import Measured
+from edgeecg.costs.counting import count
+from edgeecg.devices import detection
+from edgeecg.progress import ProgressCallback
+from edgeecg.runtimes import Runtime, get
+from edgeecg.schema import (
+    Calibration,
+    CalibrationGraph,
+    CalibrationReport,
+    CostTotals,
+    DeviceProfile,
+    Energy,
+    FittedCosts,
+    Suite,
+)
+
+_ROUNDS = 3
+
+
+class CalibratedRuntime(Runtime, Protocol):
+    """A runtime that can build graphs to calibrate with."""
+
+    def ladder(self) -> Iterator[tuple[str, bytes]]:
+        """Yield files of increasing size with their names."""
+        ...
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """How a device is calibrated.
+
+    Attributes:
+        device: Device profile to extend; the one of this machine when None.
+        threads: Number of threads of the runtime.
+        suite: Number and length of the measurements.
+        meter: Energy meter; the first one that works when None, none for ``"none"``.
+    """
+
+    device: str | None = None
+    threads: int = 1
+    suite: str = "quick"
+    meter: str | None = None
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """One measured graph."""
+
+    name: str
+    costs: CostTotals
+    seconds: float
+    energy: Energy
+
+
+def calibrate(
+    config: CalibrationConfig,
+    *,
+    runtime: CalibratedRuntime | None = None,
+    clock: Clock | None = None,
+    on_step: ProgressCallback | None = None,
+) -> tuple[DeviceProfile, CalibrationReport]:
+    """Measure small graphs on this device and fit time and energy to their operations.
+
+    Args:
+        config: How to measure.
+        runtime: The runtime; LiteRT when None.
+        clock: The source of time; the machine's clock when None.
+        on_step: Called before each graph with its name, its number and how many there are.
+
+    Returns:
+        The device profile with its calibration, and the measurements with what a fit without each
+        of them predicts. Without a meter, or where it does not resolve the energy of the graphs,
+        the time alone is fitted.
+
+    Raises:
+        UsageError: The device is not recognised.
+        UnknownNameError: There is no such device, suite or meter.
+        MeterError: The meter that was asked for by name does not work.
+        MissingDependencyError: LiteRT is not installed.
+    """
+    made: CalibratedRuntime = _litert() if runtime is None else runtime
+    profile = resources.load_device(config.device) if config.device else detection.detect()
+    suite = resources.load_suite(config.suite)
+    meter_choice.check(config.meter)
+    meter, why_none = meter_choice.chosen(config.meter, profile)
+    ladder = list(made.ladder())
+    graphs: list[_Graph] = []
+    with latency.undisturbed(config.threads) as cpu, tempfile.TemporaryDirectory() as folder:
+        before = detection.state(cpu)
+        for number, (name, content) in enumerate(ladder):
+            if on_step is not None:
+                on_step(name, number, len(ladder))
+            path = Path(folder) / f"graph.{made.FORMAT}"
+            path.write_bytes(content)
+            watch = Stopwatch(made.load(path, config.threads), clock or Clock())
+            _time(watch, suite)
+            plan = WindowPlan(watch.session.invoke, suite, watch.clock, cpu=cpu)
+            graphs.append(
+                _Graph(
+                    name=name,
+                    costs=proxy.totals(count(path)),
+                    seconds=float(np.median(watch.samples_ns)) * 1e-9,
+                    energy=meter_choice.measure(meter, why_none, plan).energy,
+                )
+            )
+        described = detection.describe(profile, before, detection.state(cpu))
+    facts = _Facts(made.version(), config.threads, described.cpu, described.emulated)
+    report = _fitted(graphs, profile.name, facts)
+    if described.emulated:
+        warning = "The device is emulated: its times are not those of the board."
+        report = report.model_copy(update={"warnings": (warning,)})
+    return profile.model_copy(update={"calibration": report.calibration}), report
+
+
+def _litert() -> CalibratedRuntime:
+    runtime = get("litert")
+    return runtime  # pyright: ignore[reportReturnType] - a module with the function ladder.
+
+
+def _time(watch: Stopwatch, suite: Suite) -> None:
+    watch.warm_up(suite.warmup_runs, suite.warmup_seconds)
+    for _ in range(_ROUNDS):
+        watch.collect(suite.min_runs // _ROUNDS, suite.min_seconds / _ROUNDS / 4)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a calibration says of its measurements."""
+
+    runtime: str
+    threads: int
+    cpu: str | None
+    emulated: bool
+
+
+def _fitted(graphs: list[_Graph], device: str, facts: _Facts) -> CalibrationReport:
+    seconds, predicted_s = calibration.fit([_measured(each, each.seconds) for each in graphs])
+    joules, predicted_j, reason = _energy(graphs)
+    meters = {each.energy.meter for each in graphs if each.energy.meter}
+    return CalibrationReport(
+        device=device,
+        calibration=Calibration(
+            runtime=facts.runtime,
+            threads=facts.threads,
+            cpu=facts.cpu,
+            emulated=facts.emulated,
+            created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            meter=next(iter(meters), None) if joules is not None else None,
+            seconds=seconds,
+            joules=joules,
+            reason=reason,
+        ),
+        graphs=tuple(
+            CalibrationGraph(
+                name=each.name,
+                macs=each.costs.macs,
+                moved_bytes=calibration.moved_bytes(each.costs),
+                seconds=each.seconds,
+                predicted_s=predicted_s[number],
+                energy=each.energy,
+                predicted_j=predicted_j.get(each.name),
+            )
+            for number, each in enumerate(graphs)
+        ),
+    )
+
+
+def _measured(graph: _Graph, value: float) -> Measured:
+    return Measured(graph.costs.macs, calibration.moved_bytes(graph.costs), value)
+
+
+def _energy(graphs: list[_Graph]) -> tuple[FittedCosts | None, dict[str, float], str | None]:
+    """Return the fitted energy and its predictions by graph, or why there is none."""
+    resolved = [each for each in graphs if each.energy.tier == "measured" and each.energy.net_j]
+    reasons = [each.energy.reason for each in graphs if each.energy.reason]
+    kinds = [{kind for each in few for kind in each.costs.macs} for few in (graphs, resolved)]
+    if kinds[0] != kinds[1]:
+        return None, {}, reasons[0] if reasons else "No energy was measured."
+    with contextlib.suppress(ValueError):
+        points = [_measured(each, each.energy.net_j or 0.0) for each in resolved]
+        joules, predicted = calibration.fit(points)
+        names = [each.name for each in resolved]
+        return joules, dict(zip(names, predicted, strict=True)), None
+    why = f"The energy of {len(resolved)} of {len(graphs)} graphs was resolved. "
+    return None, {}, why + " ".join(reasons[:1])

@@ -1,0 +1,144 @@
+"""The energy of an inference from a trace that an instrument exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.benchmark import power_energy, trace_file, trace_windows
+from edgeecg.benchmark.recording import PowerTrace
+from edgeecg.benchmark.trace_columns import Kind, quantity
+from edgeecg.benchmark.trace_file import TraceFile, TraceOptions
+from edgeecg.benchmark.trace_windows import TraceConfig
+from edgeecg.errors import DataError, UsageError
+from edgeecg.schema import Energy, EnergyWindow
+
+# Time that a processor needs to be at its idle power again, and the part of a rest it may take.
+_SETTLE_S, _SETTLE_SHARE = 0.05, 1 / 8
+_GAP_PERIODS = 5.0
+_FEWEST_REST_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class TraceResult:
+    """What was found in a trace.
+
+    Attributes:
+        energy: The energy of an inference.
+        windows: Idle and busy windows in turn.
+        file: The samples.
+        threshold: The threshold, in amperes or watts as its unit says; None with a marker.
+    """
+
+    energy: Energy
+    windows: tuple[EnergyWindow, ...]
+    file: TraceFile
+    threshold: tuple[Kind, float] | None
+
+
+def energy_of_trace(path: str | Path, config: TraceConfig) -> TraceResult:
+    """Compute the energy of one inference from a trace.
+
+    The periods in which the marker is high, or the threshold is reached, are the busy windows; what
+    lies between them is idle. A busy window at the very begin or end of the trace is left out,
+    because the recording may have cut it.
+
+    Args:
+        path: The CSV file.
+        config: What its windows are.
+
+    Returns:
+        The energy, with the same statistics as ``edgeecg bench``, and the windows.
+
+    Raises:
+        UsageError: Marker and threshold are both given, or an option does not fit the file.
+        DataError: The file cannot be used, has no busy windows between idle ones, or has too few
+            samples in a rest.
+    """
+    if config.marker is not None and config.threshold is not None:
+        raise UsageError(
+            "--marker and --threshold cannot be used together.",
+            "Both say when the device is busy.",
+            "Give one of them.",
+        )
+    voltage = None
+    if config.voltage is not None:
+        voltage = quantity(config.voltage, ["voltage"], "--voltage")[1]
+    threshold = None
+    if config.threshold is not None:
+        threshold = quantity(config.threshold, ["current", "power"], "--threshold")
+    marker = (config.marker or "") if threshold is None else None
+    file = trace_file.read(Path(path), TraceOptions(marker, voltage, config.columns))
+    busy = file.marker
+    if busy is None or threshold is not None:
+        busy = _above(file, threshold or ("power", 0.0))
+    windows, remarks = trace_windows.find(Path(path), file.t_s, busy, config)
+    _check_rests(Path(path), file, windows)
+    energy = _energy(file, windows, remarks)
+    return TraceResult(energy, windows, file, threshold)
+
+
+def _above(file: TraceFile, threshold: tuple[Kind, float]) -> NDArray[np.bool_]:
+    kind, value = threshold
+    if kind == "power":
+        return file.watts >= value
+    if file.amperes is None:
+        raise UsageError(
+            "The threshold is a current, and the trace has none.",
+            f"Its power is in '{file.source[0]}'.",
+            "Give the threshold as a power, e.g. --threshold 20mW.",
+        )
+    return file.amperes >= value
+
+
+def _check_rests(path: Path, file: TraceFile, windows: tuple[EnergyWindow, ...]) -> None:
+    period = float(np.median(np.diff(file.t_s)))
+    shortest = min(each.ended_s - each.begun_s for each in windows if not each.inferences)
+    if shortest < _FEWEST_REST_SAMPLES * period:
+        raise DataError(
+            f"A rest of {path} is too short.",
+            f"It is {shortest:.3g} s long, and the samples are {period:.3g} s apart; at least "
+            f"{_FEWEST_REST_SAMPLES} are needed to know the idle power.",
+            "Join inferences to longer windows with --merge, or record with longer pauses.",
+        )
+
+
+def _energy(file: TraceFile, windows: tuple[EnergyWindow, ...], remarks: list[str]) -> Energy:
+    period = float(np.median(np.diff(file.t_s)))
+    trace = PowerTrace(
+        meter="trace",
+        zones=file.source,
+        sample_rate_hz=1.0 / period,
+        replayed=False,
+        t_s=file.t_s,
+        watts=file.watts,
+        dropped=file.dropped,
+        remarks=(*file.remarks, *remarks),
+    )
+    rests = [each.ended_s - each.begun_s for each in windows if not each.inferences]
+    return power_energy.from_trace(
+        windows,
+        trace,
+        disturbed=_gaps(file.t_s, windows, period),
+        settle_s=min(_SETTLE_S, _SETTLE_SHARE * min(rests)),
+    )
+
+
+def _gaps(
+    t_s: NDArray[np.float64], windows: tuple[EnergyWindow, ...], period: float
+) -> list[str | None]:
+    """Return for every busy window the gap in it or in the halves of the rests next to it."""
+    steps = np.diff(t_s)
+    gaps = np.flatnonzero(steps > _GAP_PERIODS * period)
+    found: list[str | None] = []
+    for before, window, after in zip(windows, windows[1:], windows[2:], strict=False):
+        if not window.inferences:
+            continue
+        begun = (before.begun_s + before.ended_s) / 2
+        ended = (after.begun_s + after.ended_s) / 2
+        inside = [float(steps[gap]) for gap in gaps if t_s[gap] < ended and t_s[gap + 1] > begun]
+        found.append(f"the trace has no sample for {max(inside):.2g} s." if inside else None)
+    return found

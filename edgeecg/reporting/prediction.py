@@ -1,0 +1,88 @@
+"""How well the proxy predicted what was measured, for the results of one report.
+
+A ratio is that of a file to its reference: the file that the user named as the baseline, or else
+the dense float32 file of the same model and format, measured in the same call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeecg.schema import BenchReport, BenchResult
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Measured ratios of one file to its reference, and the proxy beside them.
+
+    Attributes:
+        latency_ratio: Median latency over that of the reference; None without a reference.
+        energy_ratio: Net energy over that of the reference; None unless both are measured with the
+            same meter.
+        proxy: The executed proxy, or None.
+    """
+
+    latency_ratio: float | None
+    energy_ratio: float | None
+    proxy: float | None
+
+    @property
+    def latency_over_proxy(self) -> float | None:
+        """The measured latency ratio over the proxy: 1 where the proxy predicted it exactly."""
+        return _quotient(self.latency_ratio, self.proxy)
+
+    @property
+    def energy_over_proxy(self) -> float | None:
+        """The measured energy ratio over the proxy."""
+        return _quotient(self.energy_ratio, self.proxy)
+
+
+def predictions(report: BenchReport) -> list[Prediction]:
+    """Return the ratios of every result of a report, in its order."""
+    return [_prediction(result, _reference(result, report)) for result in report.results]
+
+
+def _prediction(result: BenchResult, reference: BenchResult | None) -> Prediction:
+    if reference is None:
+        return Prediction(None, None, result.proxy.executed)
+    latency = _quotient(result.latency.p50_s, reference.latency.p50_s)
+    return Prediction(latency, _energy_ratio(result, reference), result.proxy.executed)
+
+
+def _energy_ratio(result: BenchResult, reference: BenchResult) -> float | None:
+    energy, base = result.energy, reference.energy
+    if energy.tier != "measured" or base.tier != "measured":
+        return None
+    if (energy.meter, energy.zones) != (base.meter, base.zones):
+        return None
+    return _quotient(energy.net_j, base.net_j)
+
+
+def _reference(result: BenchResult, report: BenchReport) -> BenchResult | None:
+    """Return the measurement that a result is compared with, or None when there is none."""
+    beside = [
+        each
+        for each in report.results
+        if (each.host, each.device.name, each.latency.threads)
+        == (result.host, result.device.name, result.latency.threads)
+    ]
+    if report.baseline is not None:
+        named = Path(report.baseline).absolute()
+        return next((each for each in beside if Path(each.artifact.file).absolute() == named), None)
+    manifest = result.artifact.manifest
+    if manifest is None:
+        return None
+    for each in beside:
+        other = each.artifact.manifest
+        if (
+            other is not None
+            and (other.role, other.dtype) == ("baseline", "float32")
+            and (other.model, other.format) == (manifest.model, manifest.format)
+        ):
+            return each
+    return None
+
+
+def _quotient(value: float | None, by: float | None) -> float | None:
+    return None if value is None or not by else value / by

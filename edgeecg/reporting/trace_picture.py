@@ -1,0 +1,89 @@
+"""A picture of a power trace and the windows that were found in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.benchmark.trace import TraceResult
+from edgeecg.errors import MissingDependencyError, UsageError
+from edgeecg.files import replacing
+from edgeecg.reporting import units
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = (".png", ".svg", ".pdf")
+"""Suffixes of the files that can be written."""
+
+_BINS = 4000
+_LABELLED = 40
+
+
+def draw(found: TraceResult, path: Path) -> None:
+    """Draw power over time, with the busy windows shaded.
+
+    Args:
+        found: The trace.
+        path: The file to write; its suffix is one of :data:`FORMATS`.
+
+    Raises:
+        UsageError: The suffix is another one.
+        MissingDependencyError: matplotlib is not installed.
+        EdgeECGError: The file cannot be written.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(
+            f"The picture '{path}' cannot be drawn.",
+            f"Its suffix is '{path.suffix}'; {', '.join(FORMATS)} can be written.",
+            "Give e.g. --picture trace.png.",
+        )
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError("matplotlib", "report", "drawing the picture") from error
+    canvas = Figure(figsize=(10, 4), layout="constrained")
+    axes = canvas.subplots()
+    _paint(axes, found)
+    with replacing(path) as beside:
+        canvas.savefig(beside, format=path.suffix.lower()[1:])
+
+
+def _paint(axes: Axes, found: TraceResult) -> None:
+    t_s, low, high = _envelope(found.file.t_s, found.file.watts)
+    axes.fill_between(t_s, low * 1e3, high * 1e3, linewidth=0.6, color="tab:blue", step=None)
+    # Room for the numbers of the windows above the highest power.
+    axes.margins(y=0.15)
+    busy = [window for window in found.windows if window.inferences]
+    for number, window in enumerate(busy, start=1):
+        axes.axvspan(window.begun_s, window.ended_s, color="tab:orange", alpha=0.25, linewidth=0)
+        if len(busy) <= _LABELLED:
+            middle = (window.begun_s + window.ended_s) / 2
+            axes.annotate(
+                f"{number}\n{window.inferences}×",
+                (middle, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                fontsize=7,
+            )
+    if found.threshold is not None and found.threshold[0] == "power":
+        axes.axhline(found.threshold[1] * 1e3, color="tab:red", linewidth=0.8, linestyle="--")
+    net = found.energy.net_j
+    figure = units.joules(net) + " net per inference" if net is not None else "not measured"
+    axes.set_title(f"{len(busy)} busy windows: {figure}", fontsize=10)
+    axes.set_xlabel("time in s")
+    axes.set_ylabel("power in mW")
+
+
+def _envelope(
+    t_s: NDArray[np.float64], watts: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return times with the smallest and the largest power, few enough to draw."""
+    if t_s.size <= _BINS:
+        return t_s, watts, watts
+    starts = np.linspace(0, t_s.size, _BINS, endpoint=False).astype(np.int64)
+    return t_s[starts], np.minimum.reduceat(watts, starts), np.maximum.reduceat(watts, starts)

@@ -1,0 +1,124 @@
+"""Costs of a device that were fitted to measurements on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from edgeecg.schema.energy import Energy
+from edgeecg.schema.value import Count, DType, Positive, Seconds, Value
+
+NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+class FittedCosts(Value):
+    """Coefficients of ``fixed + per_mac[dtype] * MACs + per_byte * bytes`` of one inference.
+
+    The bytes are those of weights and activations, as counted from the file.
+
+    Attributes:
+        fixed: What an inference costs without an operation, in seconds or joules.
+        per_mac: Cost of one multiply-accumulate, by dtype.
+        per_byte: Cost of one byte of weights or activations.
+        error: Median relative error of graphs that were left out of the fit, one at a time.
+        worst_error: Largest such error.
+        graphs: Number of graphs.
+    """
+
+    fixed: NonNegative
+    per_mac: dict[DType, NonNegative]
+    per_byte: NonNegative
+    error: NonNegative
+    worst_error: NonNegative
+    graphs: Count
+
+
+class Calibration(Value):
+    """What was fitted on one device; the table ``[calibration]`` of a device profile.
+
+    Attributes:
+        runtime: Runtime name and version.
+        threads: Number of threads of the runtime.
+        cpu: Name of the processor, or None.
+        emulated: Whether the device is emulated. Such times are not those of the board.
+        created_utc: Time of the measurement, ISO 8601.
+        meter: The meter, or None where the energy was not measured.
+        seconds: Seconds of an inference.
+        joules: Net joules of an inference, or None.
+        reason: Why there are no joules, or None.
+    """
+
+    runtime: str
+    threads: Annotated[int, Field(ge=1)] = 1
+    cpu: str | None = None
+    emulated: bool = False
+    created_utc: str
+    meter: str | None = None
+    seconds: FittedCosts
+    joules: FittedCosts | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.joules is None) != (self.reason is not None):
+            raise ValueError("a calibration needs joules, or a reason why there are none")
+        return self
+
+
+class CalibratedEstimate(Value):
+    """Time and energy of a file as predicted by the calibration of its device.
+
+    Attributes:
+        seconds: Seconds of an inference, or None.
+        seconds_error: Relative error of such a prediction, from graphs left out of the fit.
+        net_j: Net joules of an inference, or None.
+        net_j_error: Relative error of that prediction.
+        reason: Why something is None, or None.
+    """
+
+    seconds: Seconds | None = None
+    seconds_error: NonNegative | None = None
+    net_j: NonNegative | None = None
+    net_j_error: NonNegative | None = None
+    reason: str | None = None
+
+
+class CalibrationGraph(Value):
+    """One graph of a calibration.
+
+    Attributes:
+        name: Its operations and sizes.
+        macs: Its MACs by dtype.
+        moved_bytes: Its bytes of weights and activations.
+        seconds: Median time of a run.
+        predicted_s: The time that the fit without this graph predicts.
+        energy: Energy of a run.
+        predicted_j: The net joules that the fit without this graph predicts, or None.
+    """
+
+    name: str
+    macs: dict[DType, Count]
+    moved_bytes: Count
+    seconds: Positive
+    predicted_s: Seconds
+    energy: Energy
+    predicted_j: float | None = None
+
+
+class CalibrationReport(Value):
+    """What ``edgeecg calibrate`` writes with ``--json``.
+
+    Attributes:
+        device: Name of the device profile that was extended.
+        calibration: What was fitted.
+        graphs: The measurements.
+        warnings: What may have disturbed them, a sentence each.
+    """
+
+    version: ClassVar[str] = "edgeecg.calibration/1"
+
+    device: str
+    calibration: Calibration
+    graphs: tuple[CalibrationGraph, ...]
+    warnings: tuple[str, ...] = ()
