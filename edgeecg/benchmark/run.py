@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeecg.benchmark import protocol, remote, run_artifacts
+from edgeecg.benchmark import bundle, protocol, remote, run_artifacts
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.errors import UsageError
 from edgeecg.progress import ProgressCallback
@@ -28,7 +28,7 @@ def bench(
     Files of a run folder have their results stored there, for ``edgeecg.report``.
 
     Args:
-        files: Exported files; without any, all of a run.
+        files: Exported files or bundles of them; without any, all of a run.
         run: Name or path of the run; None for the newest.
         config: TOML file with settings; keyword arguments override it.
         on_progress: Called at the start of each step.
@@ -67,11 +67,22 @@ def measure(
 ) -> BenchReport:
     """Measure exported files on the machine, or the machines, that the settings name.
 
+    A bundle (``edgeecg export --bundle``) stands for the files in it.
+
     See :func:`edgeecg.benchmark.protocol.measure` and :func:`edgeecg.benchmark.remote.measure`.
 
     Raises:
         UsageError: A setting of another machine is given without one.
+        EdgeECGError: A bundle is damaged.
     """
+    with bundle.unpacked(files) as names:
+        report = _measured(list(names), config, command, on_step)
+    return bundle.named(report, names)
+
+
+def _measured(
+    files: Sequence[Path], config: BenchConfig, command: str, on_step: ProgressCallback | None
+) -> BenchReport:
     if config.on is not None:
         return remote.measure(files, config, command=command, on_step=on_step)
     if config.python is not None or config.wheels is not None:

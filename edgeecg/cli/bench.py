@@ -21,7 +21,9 @@ def bench(
     options: list[dict[str, Any]],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Exported files; without any, all artifacts of the newest run."),
+        typer.Argument(
+            help="Exported files or bundles; without any, all artifacts of the newest run."
+        ),
     ] = None,
     run: Annotated[
         str | None, typer.Option(metavar="NAME", help="Run whose artifacts are measured.")

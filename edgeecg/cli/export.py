@@ -38,6 +38,14 @@ def export(
         ),
     ] = None,
     threads: Threads = 1,
+    bundle_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle",
+            metavar="FILE.zip",
+            help="Also write one zip file with all that a device needs for 'edgeecg bench'.",
+        ),
+    ] = None,
     json_path: Annotated[
         Path | None,
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
@@ -73,6 +81,10 @@ def export(
             on_left_out=missing.append,
         )
 
+    if bundle_path is not None:
+        from edgeecg.benchmark import bundle
+
+        bundle.pack([folder.artifacts / (each.file or "") for each in artifacts], bundle_path)
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
     console.print(_table(artifacts))
     for line in _budget_lines(folder, artifacts):
@@ -81,6 +93,9 @@ def export(
         console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
     for error in missing:
         console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
+    if bundle_path is not None:
+        console.print(f"Next, on the device: edgeecg bench {bundle_path.name}", soft_wrap=True)
+        return
     given = "" if folder.finished else f" {folder.artifacts / (artifacts[0].file or '')}"
     console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
 

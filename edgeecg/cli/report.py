@@ -18,7 +18,7 @@ def report(
         list[Path] | None,
         typer.Option(
             "--bench",
-            help="Bench file to use instead of the run's own; may be given more than once.",
+            help="Bench file besides the run's own, e.g. of a board; may be given more than once.",
         ),
     ] = None,
     html: Annotated[

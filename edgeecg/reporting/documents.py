@@ -142,8 +142,8 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
 
     Args:
         run: The run folder.
-        bench_files: Bench reports to use instead of those in the run folder, e.g. reports that
-            were copied from a board.
+        bench_files: Bench reports besides those in the run folder, e.g. reports that were copied
+            from a board.
 
     Raises:
         SchemaError: A document is damaged or is something else; the message names the file.
@@ -155,9 +155,7 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         if card is not None:
             _check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
-    reports = [
-        (path, _load(path, BenchReport)) for path in (list(bench_files) or run.bench_files())
-    ]
+    reports = [(path, _load(path, BenchReport)) for path in (*run.bench_files(), *bench_files)]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
         name=run.path.resolve().name,

@@ -23,7 +23,7 @@ def report(
 
     Args:
         run: Name or path of a run; None for the newest.
-        bench: Bench reports to use instead of the run's own.
+        bench: Bench reports besides the run's own, e.g. of a board.
         html: Where the page is written; None for ``report.html`` in the run folder.
 
     Returns:

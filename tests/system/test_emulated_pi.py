@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import emulated_ssh
 import pytest
 from emulated_pi import (
     ARM64,
@@ -183,6 +184,31 @@ def test_the_report_sets_joules_beside_the_proxy(
     page = (story / "pi.html").read_text()
     assert "raspberry-pi-5 (emulated)" in page
     assert "pi5_pmic" in page
+
+
+def test_bench_on_it_over_ssh(
+    pi: EmulatedPi, story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (reason := emulated_ssh.missing()) is not None:
+        pytest.skip(reason)
+    pi.board = PI_4
+    file = story / f"runs/small/artifacts/{FILES[1]}.tflite"
+    with emulated_ssh.server(pi, tmp_path / "ssh") as ssh:
+        monkeypatch.setenv("EDGEECG_SSH", ssh)
+        options = ("--on", emulated_ssh.HOST, "--python", f"{ENVIRONMENT}/bin/python")
+        out = tmp_path / "out.json"
+        run_in(tmp_path)("bench", str(file), *options, "--suite", "quick", "--json", str(out))
+        running = subprocess.run(
+            [*ssh.split(), emulated_ssh.HOST, "pgrep -c python || true"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+    (result,) = json.loads(out.read_text())["results"]
+    assert result["device"]["name"] == "raspberry-pi-4"
+    check(result, "hwmon")
+    assert running.stdout.strip() == "0"
 
 
 def test_a_damaged_file_is_an_error_there_too(pi: EmulatedPi) -> None:

@@ -1,0 +1,143 @@
+"""One zip file with everything that a device needs to measure the files of a run.
+
+It holds the exported files, and beside each its manifest, its probe windows and its data files. No
+code is in it, and none is run from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zipfile
+from collections.abc import Generator, Sequence
+from pathlib import Path, PurePosixPath
+
+from edgeecg.benchmark.file_set import files_of
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.files import replacing
+from edgeecg.schema import BenchReport
+
+SUFFIX = ".zip"
+
+_FORMATS = (".tflite", ".onnx")
+# Exported ECG classifiers are a few megabytes; a damaged or hostile archive unpacks to any size.
+_LARGEST_BYTES = 2_000_000_000
+
+
+def pack(files: Sequence[Path], bundle: Path) -> None:
+    """Write a bundle.
+
+    Args:
+        files: Exported files; their names must differ.
+        bundle: The zip file.
+
+    Raises:
+        UsageError: The bundle's name does not end in ``.zip``, or two files have one name.
+        EdgeECGError: A file does not exist, or the bundle cannot be written.
+    """
+    if bundle.suffix != SUFFIX:
+        raise UsageError(
+            f"'{bundle}' cannot be a bundle.",
+            "A bundle is a zip file, and 'edgeecg bench' recognises it by its name.",
+            f"Give a name that ends in .zip, e.g. {bundle.stem}.zip.",
+        )
+    members = list(dict.fromkeys(member for path in files for member in files_of(path)))
+    names = [member.name for member in members]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            "The files cannot be put into one bundle.",
+            "Two of them have the same name.",
+            "Make a bundle of each.",
+        )
+    with (
+        replacing(bundle) as target,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for member in members:
+            archive.write(member, member.name)
+
+
+@contextlib.contextmanager
+def unpacked(files: Sequence[Path]) -> Generator[dict[Path, str]]:
+    """Unpack the bundles among some files into a temporary folder while the block runs.
+
+    Args:
+        files: Exported files and bundles.
+
+    Yields:
+        The exported files, and what each is called: its path, or ``BUNDLE/NAME``.
+
+    Raises:
+        EdgeECGError: A bundle is damaged, or holds no exported file.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeecg-bundle-") as folder:
+        found: dict[Path, str] = {}
+        for number, path in enumerate(files):
+            if path.suffix != SUFFIX:
+                found[path] = str(path)
+                continue
+            inside = Path(folder) / str(number)
+            inside.mkdir()
+            _unpack(path, inside)
+            found |= {
+                each: f"{path.name}/{each.name}"
+                for each in sorted(inside.iterdir())
+                if each.suffix in _FORMATS
+            }
+        yield found
+
+
+def named(report: BenchReport, names: dict[Path, str]) -> BenchReport:
+    """Return a report that names the files as :func:`unpacked` calls them.
+
+    Args:
+        report: A report of unpacked files.
+        names: What each file is called.
+    """
+    called = {str(path): name for path, name in names.items()}
+    results = tuple(
+        result.model_copy(
+            update={
+                "artifact": result.artifact.model_copy(
+                    update={"file": called.get(result.artifact.file, result.artifact.file)}
+                )
+            }
+        )
+        for result in report.results
+    )
+    return report.model_copy(update={"results": results})
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check(path, members)
+            archive.extractall(folder)
+    except FileNotFoundError as error:
+        raise EdgeECGError(
+            f"There is no file '{path}'.",
+            "Nothing lies at this path.",
+            "Check the name; 'edgeecg export --bundle NAME.zip' writes one.",
+        ) from error
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise _refused(path, f"It cannot be unpacked: {error}.") from error
+
+
+def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
+    for member in members:
+        plain = PurePosixPath(member.filename)
+        if member.is_dir() or len(plain.parts) != 1 or "\\" in member.filename:
+            raise _refused(path, f"It holds '{member.filename}', which is not a plain file name.")
+    if sum(member.file_size for member in members) > _LARGEST_BYTES:
+        raise _refused(path, f"It unpacks to more than {_LARGEST_BYTES / 1e9:g} GB.")
+    if not any(PurePosixPath(member.filename).suffix in _FORMATS for member in members):
+        raise _refused(path, "It holds no .tflite or .onnx file.")
+
+
+def _refused(path: Path, why: str) -> EdgeECGError:
+    return EdgeECGError(
+        f"'{path}' is no bundle of exported files.",
+        why,
+        "Make it with 'edgeecg export --bundle NAME.zip', and copy it again.",
+    )
