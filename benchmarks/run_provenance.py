@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from edgeecg.devices import cpu, detection
+from edgeecg.devices import cpu
 from edgeecg.runs import git_revision
 
 
@@ -40,14 +40,9 @@ def provenance(packages: Iterable[str] = ("numpy",)) -> dict[str, Any]:
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "git_revision": git_revision(),
         "machine": machine(),
-        "cpu": _cpu(),
+        "cpu": cpu.name(),
         "cpu_features": cpu.extensions(),
         "load": os.getloadavg()[0],
         "versions": versions(packages),
     }
 
-
-def _cpu() -> str | None:
-    """Return the name of the processor, as the results of ``edgeecg bench`` have it."""
-    now = detection.state(None)
-    return detection.describe(detection.detect(), now, now).cpu

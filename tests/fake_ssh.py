@@ -105,6 +105,10 @@ class FakeSsh:
         home = str(self.home)
         return [p for p in psutil.process_iter() if _home_of(p) == home]
 
+    def commands(self) -> list[str]:
+        """Return what runs on the host."""
+        return [" ".join(_words_of(process)) for process in self.running()]
+
     def left(self, seconds: float = 15.0) -> list[str]:
         """Return the processes and working files that are left when the host has had some time."""
         end = time.monotonic() + seconds
@@ -114,7 +118,7 @@ class FakeSsh:
 
     def _left(self) -> list[str]:
         files = [path.name for path in self.cache.glob("work-*")]
-        return files + [" ".join(_words_of(process)) for process in self.running()]
+        return files + self.commands()
 
 
 def _home_of(process: psutil.Process) -> str | None:

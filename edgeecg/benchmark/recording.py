@@ -81,7 +81,12 @@ class _State:
 
 
 class Recorder:
-    """A recording that is going on; :func:`recording` starts it."""
+    """A recording that is going on; :func:`recording` starts it.
+
+    Attributes:
+        path: The file with the samples.
+        pid: Process identifier of the process that reads the meter.
+    """
 
     def __init__(self, process: subprocess.Popen[str], path: Path, facts: dict[str, Any]) -> None:
         """Follow what the process tells.
@@ -92,6 +97,7 @@ class Recorder:
             facts: Name, zones, rate and so on of the meter.
         """
         self.path = path
+        self.pid = process.pid
         self._process = process
         self._state = _State(facts)
         self._reader = threading.Thread(target=self._follow, daemon=True)

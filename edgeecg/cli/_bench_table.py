@@ -86,9 +86,16 @@ _PROXY = (
     Column("proxy\nexecuted", lambda row: ratio(row.result.proxy.executed)),
     Column("measured\np50", lambda row: ratio(row.prediction.latency_ratio)),
     Column("p50 ÷\nproxy", lambda row: ratio(row.prediction.latency_over_proxy)),
+    Column("p50 ÷\ncalibrated", lambda row: ratio(_over_calibrated(row.result))),
     Column("measured\nnet energy", lambda row: ratio(row.prediction.energy_ratio)),
     Column("energy ÷\nproxy", lambda row: ratio(row.prediction.energy_over_proxy)),
 )
+
+
+def _over_calibrated(result: BenchResult) -> float | None:
+    """Return the median latency over what the calibration of the device predicts."""
+    predicted = None if result.calibrated is None else result.calibrated.seconds
+    return result.latency.p50_s / predicted if predicted else None
 
 
 def _hosts(report: BenchReport) -> list[str | None]:
@@ -176,6 +183,7 @@ def _remarks(report: BenchReport) -> list[str]:
     lines += _reasons("Proxy", results, lambda r: r.proxy.reason)
     lines += _reasons("Parity", results, lambda r: r.parity.reason)
     lines += _reasons("Memory", results, lambda r: r.memory.reason)
+    lines += _reasons("Calibration", results, lambda r: r.calibrated and r.calibrated.reason)
     return lines + _duty_cycles(results)
 
 

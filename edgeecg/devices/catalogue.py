@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 from edgeecg import resources
-from edgeecg.devices import _kernel_files, cpu, detection
+from edgeecg.devices import cpu, detection
 from edgeecg.errors import PluginError, SchemaError, UsageError
 from edgeecg.schema import DeviceProfile, Value
 
@@ -74,6 +74,6 @@ def _row(profile: DeviceProfile, here: bool) -> Device:
         "cores": psutil.cpu_count(logical=True) or row.cores,
         "memory_bytes": (psutil.virtual_memory().total,),
     }
-    name = _kernel_files.cpuinfo(cpu.ROOT).get("model name")
+    name = cpu.name()
     found["core"] = cpu.core() or name or row.core
     return row.model_copy(update=found)

@@ -47,6 +47,17 @@ _CORES = {
 }
 
 
+def name(root: Path = ROOT) -> str | None:
+    """Return the name of the processor (x86), or None where the kernel does not give one.
+
+    psutil does not read it, and ``platform.processor()`` is empty on most Linux.
+
+    Args:
+        root: Root of the file system.
+    """
+    return _kernel_files.cpuinfo(root).get("model name")
+
+
 def extensions(root: Path = ROOT) -> tuple[str, ...] | None:
     """Return the vector and matrix extensions of the processor, or None if they are unknown.
 

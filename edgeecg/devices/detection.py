@@ -166,14 +166,12 @@ def describe(
         root: Root of the file system, for what psutil does not read.
     """
     board, features = board_model(root), processor.extensions(root)
-    # psutil has no name of the processor, and platform.processor() is empty on most Linux.
-    name = _kernel_files.cpuinfo(root).get("model name") or board or platform.processor()
     maximum = _kernel_files.number(root / _CPUFREQ.format(cpu=cpu or 0) / "cpuinfo_max_freq")
     return DeviceInfo(
         name=profile.name,
         emulated=emulated(root),
         machine=platform.machine(),
-        cpu=name or None,
+        cpu=processor.name(root) or board or platform.processor() or None,
         cores=psutil.cpu_count(logical=True) or 1,
         memory_bytes=psutil.virtual_memory().total,
         system=platform.platform(),

@@ -31,9 +31,11 @@ class PolledMeter(ABC):
         sample_rate_hz: Rate of the samples.
         replayed: Always False.
         max_watts: No sample can be larger.
+        resolution_w: Step of the readings; 0 where it is finer than their noise.
     """
 
     replayed = False
+    resolution_w = 0.0
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ _COMPARED = 10
 _CONTRADICTION = 0.05
 # The power register of an INA226 has steps of 25 mW.
 _POWER_STEP_W = 0.025
+_CURRENT_STEP_A = 1e-3
 # Channels with these labels are the supply of all others (NVIDIA Jetson).
 _TOTALS = frozenset({"VDD_IN", "VIN_SYS_5V0"})
 _UNCHANGED_S = 10.0
@@ -57,7 +58,8 @@ class HwmonMeter(PolledMeter):
         begun = time.perf_counter()
         try:
             for channel in channels:
-                channel.volts()
+                # The kernel gives whole milliamperes.
+                self.resolution_w += channel.volts() * _CURRENT_STEP_A
                 channel.amperes()
         except ReadingError as error:
             raise _unreadable(chip, error) from error

@@ -33,6 +33,7 @@ _TIMEOUT_S = 0.8
 _MAX_ANSWER_BYTES = 65_536
 # 16 A at 250 V.
 _MAX_WATTS = 4000.0
+_STEP_W = 0.1
 _UNCHANGED_S = 15.0
 _ADDRESS = re.compile(r"(?:http://)?([A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?)(?:/(\d)?)?")
 
@@ -61,6 +62,7 @@ class ShellyMeter(PolledMeter):
             key: Key of the power in the status.
         """
         super().__init__("shelly", (zone,), _RATE_HZ, _MAX_WATTS, poll_hz=_POLL_HZ)
+        self.resolution_w = _STEP_W
         self._url = url
         self._key = key
         self._last: dict[str, Any] | None = None

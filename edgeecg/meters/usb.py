@@ -80,6 +80,8 @@ class UmMeter(PolledMeter):
                         "connected to the meter.",
                     ) from error
         super().__init__("usb", (f"{self._model.name} output",), _RATE_HZ, self._model.max_watts)
+        # At the 5 V of USB.
+        self.resolution_w = 5.0 * self._model.amperes_step
 
     def take(self) -> tuple[float, float]:
         """Ask for one record."""

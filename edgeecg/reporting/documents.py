@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from edgeecg.schema import (
     BenchReport,
     BenchResult,
     CompressionLog,
+    InstructionReport,
     ModelCard,
     QuantizationLog,
     Scores,
@@ -155,7 +157,9 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         if card is not None:
             _check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
-    reports = [(path, _load(path, BenchReport)) for path in (*run.bench_files(), *bench_files)]
+    given = (*run.bench_files(), *bench_files)
+    counts = [path for path in given if _holds_instructions(path)]
+    reports = [(path, _load(path, BenchReport)) for path in given if path not in counts]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
         name=run.path.resolve().name,
@@ -165,8 +169,22 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         quantization=_load_if_there(run.quantization, QuantizationLog),
         exported=tuple(exported),
         measurements=tuple(measurements),
-        left_out=(*stale, *foreign),
+        left_out=(*stale, *foreign, *map(_counted, counts)),
     )
+
+
+def _holds_instructions(path: Path) -> bool:
+    """Return whether a file has counts of an emulated core; False if it cannot be read."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("schema") == InstructionReport.version
+
+
+def _counted(path: Path) -> Remark:
+    text = "instructions that were counted on an emulated core; they are not times, see its JSON"
+    return Remark(path.name, text)
 
 
 def _load(path: Path, value: type[_Document]) -> _Document:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -21,20 +22,25 @@ from edgeecg.schema import BenchReport, Host
 Exported = Callable[[str], Path]
 
 
-def started(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(*arguments: object) -> Generator[subprocess.Popen[str]]:
+    """Run the program while the block runs, and end it in any case."""
+    with subprocess.Popen(
         [sys.executable, "-m", "edgeecg", "bench", *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 def measuring(ssh: FakeSsh, hosts: int = 1) -> None:
     """Wait until the host measures."""
     end = time.monotonic() + 60.0
     while time.monotonic() < end:
-        names = [" ".join(process.cmdline()) for process in ssh.running()]
-        if sum("remote_worker" in name for name in names) >= hosts:
+        if sum("remote_worker" in words for words in ssh.commands()) >= hosts:
             return
         time.sleep(0.1)
     pytest.fail("the host did not begin to measure")
@@ -45,10 +51,10 @@ def test_ctrl_c_here_leaves_nothing_there(ssh: FakeSsh, exported: Exported, seve
     Path("fleet.toml").write_text("[[hosts]]\nhost = 'one'\n[[hosts]]\nhost = 'two'\n")
     where = "fleet.toml" if several else "pi"
     options = ("--python", sys.executable, "--suite", "long.toml", "--meter", "external")
-    program = started(exported("a"), "--on", where, *options)
-    measuring(ssh, 2 if several else 1)
-    program.send_signal(signal.SIGINT)
-    _, told = program.communicate(timeout=60)
+    with started(exported("a"), "--on", where, *options) as program:
+        measuring(ssh, 2 if several else 1)
+        program.send_signal(signal.SIGINT)
+        _, told = program.communicate(timeout=60)
     assert program.returncode == 130
     assert "Traceback" not in told
     assert not ssh.left()
@@ -56,10 +62,8 @@ def test_ctrl_c_here_leaves_nothing_there(ssh: FakeSsh, exported: Exported, seve
 
 def test_a_killed_program_leaves_nothing_there(ssh: FakeSsh, exported: Exported) -> None:
     options = ("--python", sys.executable, "--suite", "long.toml", "--meter", "external")
-    program = started(exported("a"), "--on", "pi", *options)
-    measuring(ssh)
-    program.kill()
-    program.communicate()
+    with started(exported("a"), "--on", "pi", *options):
+        measuring(ssh)
     assert not ssh.left()
 
 

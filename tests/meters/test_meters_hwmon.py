@@ -285,3 +285,8 @@ def test_reading_costs_little(chips: Chips) -> None:
     begun, cpu = time.perf_counter(), time.process_time()
     collect(meter, 1.0)
     assert time.process_time() - cpu < 0.05 * (time.perf_counter() - begun)
+
+
+def test_the_step_of_the_readings_is_a_milliampere_at_the_bus_voltage(chips: Chips) -> None:
+    chips.ina219()
+    assert chips.open().resolution_w == pytest.approx(5.0e-3)

@@ -30,6 +30,7 @@ def counts(story: Path) -> dict[str, list[dict[str, Any]]]:
     for label in ("cortex-a76", "cortex-a76 again", "cortex-a72"):
         device = f"emulated:{label.removesuffix(' again')}"
         printed = edgeecg("bench", *files, "--device", device, "--json", "-").stdout
+        (story / "counts.json").write_text(printed)
         found[label] = json.loads(printed)["results"]
     return found
 
@@ -76,3 +77,13 @@ def test_dot_products_make_int8_cheaper(counts: dict[str, list[dict[str, Any]]])
         counts[core][1]["instructions"]["per_inference"] for core in ("cortex-a72", "cortex-a76")
     )
     assert with_dotprod < 0.8 * without
+
+
+def test_the_report_says_that_counts_are_no_times(
+    counts: dict[str, list[dict[str, Any]]], story: Path
+) -> None:
+    options = ("--run", "small", "--bench", "counts.json", "--html", "counts.html")
+    run_in(story)("report", *options)
+    page = (story / "counts.html").read_text()
+    assert "counts.json" in page
+    assert "instructions that were counted on an emulated core" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,14 @@ class Server:
                     found.append(each)
             except (psutil.Error, OSError):
                 continue
+        return found
+
+    def commands(self) -> list[str]:
+        """Return what runs on the host for edgeecg."""
+        found: list[str] = []
+        for each in self.agents():
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(each.cmdline()))
         return found
 
     def left(self) -> list[str]:
@@ -283,35 +292,41 @@ def test_a_full_disk_is_explained(server: Server, folder: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def started(folder: Path, server: Server, *options: str) -> subprocess.Popen[str]:
-    """Start a long measurement, and return when it runs."""
-    program = subprocess.Popen(
+@contextlib.contextmanager
+def started(folder: Path, server: Server, *options: str) -> Generator[subprocess.Popen[str]]:
+    """Start a long measurement, wait until it runs, and end it in any case."""
+    with subprocess.Popen(
         command("bench", "a b.onnx", "--on", "board", "--suite", "long.toml", *HERE, *options),
         cwd=folder,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    end = time.monotonic() + 60.0
-    while not any("remote_worker" in " ".join(p.cmdline()) for p in server.agents()):
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    return program
+    ) as program:
+        try:
+            end = time.monotonic() + 60.0
+            while not any("remote_worker" in words for words in server.commands()):
+                assert time.monotonic() < end
+                time.sleep(0.2)
+            yield program
+        finally:
+            program.kill()
 
 
 def test_ctrl_c_here_stops_it_there(server: Server, folder: Path) -> None:
-    program = started(folder, server, "--meter", "external")
-    program.send_signal(signal.SIGINT)
-    program.communicate(timeout=60)
+    with started(folder, server, "--meter", "external") as program:
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
     assert program.returncode == 130
     assert not server.left()
 
 
 def test_a_lost_connection_stops_both_sides(server: Server, folder: Path) -> None:
-    program = started(folder, server, "--meter", "external")
-    for each in psutil.Process(server.process.pid).children(recursive=True):
-        if each.name() == "sshd" and "@" in " ".join(each.cmdline()):
-            each.kill()
-    _, told = program.communicate(timeout=60)
+    with started(folder, server, "--meter", "external") as program:
+        for each in psutil.Process(server.process.pid).children(recursive=True):
+            # Those of other sessions may be ending just now.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if each.name() == "sshd" and "@" in " ".join(each.cmdline()):
+                    each.kill()
+        _, told = program.communicate(timeout=60)
     assert program.returncode == 1
     assert "The connection to board was lost" in told
     assert not server.left()
