@@ -1,5 +1,6 @@
 # make demo   the whole path on synthetic records: train, compress, export, bench, report
-# make test   the fast tests          make check   style, types, walls
+# make test   the fast tests          make check   style, types, imports, documentation
+# make docs   the documentation, in build/docs
 # make clean  remove what these made, except runs/
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check system clean
+.PHONY: demo test check docs system clean
 
 # One environment, in two layers: what the program needs, and what its tests need on top.
 # --no-compile halves the time of the installation; Python compiles what it imports, once, for
@@ -15,22 +16,34 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 
+# Models are converted on x86-64 and macOS: litert-converter has no wheel for Linux on ARM. There,
+# what measures is installed and tested, and the demo measures a run that is shipped.
+ifneq ($(filter Linux-aarch64 Linux-armv%,$(shell uname -s)-$(shell uname -m)),)
+PROGRAM := device,data,report
+TOOLS := device,data,report,meters,tools
+TESTS := tests/meters tests/devices
+else
+PROGRAM := all
+TOOLS := dev
+TESTS := tests
+endif
+
 $(VENV)/.all: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "edgeecg needs Python 3.11 to 3.13; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) -e '.[all]'
+	$(INSTALL) -e '.[$(PROGRAM)]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.all
-	$(INSTALL) -e '.[dev]'
+	$(INSTALL) -e '.[$(TOOLS)]'
 	touch $@
 
 demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile --cov=edgeecg --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile --cov=edgeecg --cov-report=term:skip-covered $(TESTS)
 
 system: $(VENV)/.dev
 	$(BIN)/python -m pytest -m system
@@ -40,6 +53,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(MAKE) docs
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache

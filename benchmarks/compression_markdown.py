@@ -1,4 +1,4 @@
-"""The compression tables as Markdown, the seed document's figures beside ours.
+"""The compression tables as Markdown, the reference study's figures beside ours.
 
 ``tables.py`` calls them.
 """
@@ -10,7 +10,7 @@ from typing import Any
 Row = dict[str, Any]
 Document = dict[str, Any]
 
-SEED_IV = {
+REFERENCE_IV = {
     "cnn1d": "79.5 %, 0.610",
     "bilstm": "79.4 %, 0.45",
     "cnn_lstm_attn": "47.6 %, 0.638",
@@ -18,9 +18,9 @@ SEED_IV = {
     "resnet1d_se_attn": "47.8 %, 0.874",
     "conv_transformer": "31.2 %, 0.890",
 }
-SEED_V = ("0.915 / 0.671", "0.920 / 0.650", "0.917 / 0.648", "0.904 / 0.637", "0.860 / 0.543")
-SEED_VI = ("0.906 / 0.700", "0.894 / 0.690", "0.887 / 0.688", "0.885 / 0.682", "0.884 / 0.685")
-SEED_VIII = {
+REFERENCE_V = ("0.915 / 0.671", "0.920 / 0.650", "0.917 / 0.648", "0.904 / 0.637", "0.860 / 0.543")
+REFERENCE_VI = ("0.906 / 0.700", "0.894 / 0.690", "0.887 / 0.688", "0.885 / 0.682", "0.884 / 0.685")
+REFERENCE_VIII = {
     "resnet1d_attn: L1, distilled": "0.648 at 0.49",
     "resnet1d_attn: energy-aware, distilled": "0.626 at 0.39",
     "conv_transformer: L1, distilled": "0.885 at 0.99",
@@ -78,12 +78,12 @@ def table_iv(document: Document) -> str:
         f"| `{row['model']}` | {row['parameters_before'] / 1000:.1f} k "
         f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['sparsity']:.1%} "
         f"| {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} | {_lost(row)} "
-        f"| {SEED_IV[row['model']]} |"
+        f"| {REFERENCE_IV[row['model']]} |"
         for row in document["rows"]
     ]
     head = (
         "model | parameters | not zero | sparsity | dense | pruned | lost "
-        "| seed document: sparsity, score"
+        "| reference study: sparsity, score"
     )
     notes = "Single weights zeroed by magnitude, five steps, distilled."
     return _table(head, rows, notes, document)
@@ -95,12 +95,12 @@ def table_v(document: Document) -> str:
         f"| {row['label']}, step {row['step']} | {row['sparsity']:.1%} "
         f"| {_spread(row, 'accuracy')} | {_spread(row)} | {row['recall']['S']:.3f} "
         f"| {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {SEED_V[row['step'] - 1]} |"
+        f"| {REFERENCE_V[row['step'] - 1]} |"
         for row in document["rows"]
     ]
     head = (
-        "what goes | sparsity | accuracy | macro-F1 | recall S | proxy ideal | proxy executed "
-        "| seed document: accuracy / macro-F1"
+        "removed | sparsity | accuracy | macro-F1 | recall S | proxy ideal | proxy executed "
+        "| reference study: accuracy / macro-F1"
     )
     dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
     notes = f"The dense model's macro-F1 is {dense:.3f}. Energy-aware, distilled, 8 % a step."
@@ -113,12 +113,12 @@ def table_vi(document: Document) -> str:
     rows = [
         f"| {row['step']} | {row['sparsity']:.1%} | {_spread(row)} | {_spread(row, 'macro_f1')} "
         f"| {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {SEED_VI[row['step'] - 1]} |"
+        f"| {REFERENCE_VI[row['step'] - 1]} |"
         for row in document["rows"]
     ]
     head = (
         "step | sparsity | AUROC | macro-F1 | proxy ideal | proxy executed "
-        "| seed document: AUROC / macro-F1"
+        "| reference study: AUROC / macro-F1"
     )
     dense = document["rows"][0]["baseline_mean"] if rows else float("nan")
     notes = f"The dense model's AUROC is {dense:.3f}. Single weights, energy-aware, distilled."
@@ -130,17 +130,17 @@ def table_viii(document: Document) -> str:
     rows = [
         f"| {row['label']} | {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} "
         f"| {_lost(row)} | {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {SEED_VIII.get(row['label'], '-')} |"
+        f"| {REFERENCE_VIII.get(row['label'], '-')} |"
         for row in document["rows"]
     ]
     head = (
         "method | dense | compressed | lost | proxy ideal | proxy executed "
-        "| seed document: score at proxy"
+        "| reference study: score at proxy"
     )
     notes = (
-        "Single weights unless channels or blocks are named. The seed's proxy counts zeros as "
+        "Single weights unless channels or blocks are named. Its proxy counts zeros as "
         "free, as our ideal one does. int8: score of the exported file. Single weights of "
-        "`conv_transformer`: the seed document's two rows only."
+        "`conv_transformer`: the reference study's two rows only."
     )
     return _table(head, rows, notes, document)
 
@@ -169,13 +169,37 @@ def structured(document: Document) -> str:
 
 
 def _in_words(document: Document) -> str:
-    """Return ours beside what the seed document says of ResNet1D in its summary."""
+    """Return ours beside what the reference study says of ResNet1D in its summary."""
     found = [row for row in document["rows"] if row["label"] == "resnet1d_attn"]
     return "".join(
-        " The seed document says of ResNet1D: about 75 % fewer FLOPs and about 86 % less energy "
+        " The reference study says of ResNet1D: about 75 % fewer FLOPs and about 86 % less energy "
         f"proxy. Here `resnet1d_attn` has {100 * (1 - row['macs_ratio']):.0f} % fewer and "
         f"{100 * (1 - row['proxy_executed']):.0f} % less, both executed."
         for row in found
+    )
+
+
+def gained(document: Document) -> str:
+    """Return the smaller models in short, for the README."""
+    rows = [
+        f"| `{row['model']}`{row['label'].removeprefix(row['model'])} | {row['macs_ratio']:.2f} × "
+        f"| {row['bytes_ratio']:.2f} × | {row['latency_ratio']:.2f} × "
+        f"| {_NAMES[row['score']]} {row['baseline_mean']:.3f} | {_spread(row)} |"
+        for row in document["rows"]
+        if row["bytes_ratio"] is not None and row["latency_ratio"] is not None
+    ]
+    head = "model | MACs | file | p50, measured | dense | compressed"
+    first, *others = head.split(" | ")
+    return "\n".join(
+        [
+            f"| {first} | {' | '.join(others)} |",
+            "|".join(["", "---", *["--:"] * len(others), ""]),
+            *rows,
+            "",
+            "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, both "
+            "files in one `bench` call on x86-64. Scores on test patients, three seeds, mean ± "
+            "standard deviation.",
+        ]
     )
 
 
@@ -212,9 +236,9 @@ def torch_pruning_compared(document: Document) -> str:
     ]
     head = "pruner | MACs | parameters | dense macro-F1 | compressed | lost"
     notes = (
-        "Same dense models, budget of MACs (0.15), steps, fine-tuning and seeds; only what goes is "
-        "chosen apart. torch-pruning leaves the last stage of `resnet1d_attn` whole. Differences "
-        "within a deviation are ties."
+        "Same dense models, budget of MACs (0.15), steps, fine-tuning and seeds; only the choice "
+        "of what is removed differs. torch-pruning leaves the last stage of `resnet1d_attn` whole. "
+        "Differences within a deviation are ties."
     )
     return _table(head, rows, notes, document)
 

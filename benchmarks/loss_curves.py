@@ -1,4 +1,4 @@
-"""The seed document's last figure: training loss after each pruning step, ``resnet1d_attn``.
+"""The reference study's last figure: training loss after each pruning step, ``resnet1d_attn``.
 
 Drawn from the cells of Table V that are in ``results/cells/`` into ``results/loss_curves.png``::
 

@@ -1,4 +1,4 @@
-"""How the shipped beat models stand noise: DS2 with muscle artefact and baseline wander.
+"""Robustness of the shipped beat models to noise: DS2 with muscle artefact and baseline wander.
 
 Noise of the test halves of the noise records (training may use the other halves) is added to the
 raw signal at 24, 18, 12, 6 and 0 dB as PhysioNet's ``nst`` defines the ratio; then everything runs

@@ -45,4 +45,3 @@ def provenance(packages: Iterable[str] = ("numpy",)) -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "versions": versions(packages),
     }
-

@@ -1,4 +1,4 @@
-"""Table IV: pruning by magnitude alone (L1), all six models, at the seed document's sparsities.
+"""Table IV: pruning by magnitude alone (L1), all six models, at the reference study's sparsities.
 
 Single weights are zeroed, five steps, fine-tuned with distillation::
 

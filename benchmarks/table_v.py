@@ -1,6 +1,6 @@
 """Table V: energy-aware pruning of ``resnet1d_attn`` in five steps to 40 %, scored at each.
 
-Single weights are zeroed as in the seed document, 8 % more in each step::
+Single weights are zeroed as in the reference study, 8 % more in each step::
 
     EDGEECG_DATA=../shared/data python benchmarks/table_v.py [--minutes 50]
 """

@@ -1,7 +1,7 @@
 """Table VIII: what each part of the method adds.
 
 ``resnet1d_attn`` at the sparsity that Table IV gives it, one thing changed in each row.
-``conv_transformer`` at 40 %, in the two rows that the seed document has of it: a run takes three
+``conv_transformer`` at 40 %, in the two rows that the reference study has of it: a run takes three
 times as long. The last rows of each are the structured models of ``structured.py``::
 
     EDGEECG_DATA=../shared/data python benchmarks/table_viii.py [--minutes 50]

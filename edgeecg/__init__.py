@@ -10,7 +10,7 @@ The functions below are the public API. Each returns what the command of the sam
 and what to do. They are loaded when they are first used, so that ``import edgeecg`` is quick.
 
 ``bench``, ``report`` and ``load_run`` need no PyTorch: a device can use them. The other functions
-need the extras that README.md names.
+need the extras that docs/index.md names.
 """
 
 from __future__ import annotations

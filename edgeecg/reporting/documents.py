@@ -151,15 +151,15 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         SchemaError: A document is damaged or is something else; the message names the file.
         EdgeECGError: A document cannot be opened.
     """
-    model = _load(run.model_card, ModelCard)
+    model = load(run.model_card, ModelCard)
     baseline = _load_if_there(run.baseline_card, ModelCard)
     for path, card in ((run.model_card, model), (run.baseline_card, baseline)):
         if card is not None:
-            _check_scores(path, (card.val, card.test), card.classes)
+            check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
     given = (*run.bench_files(), *bench_files)
     counts = [path for path in given if _holds_instructions(path)]
-    reports = [(path, _load(path, BenchReport)) for path in given if path not in counts]
+    reports = [(path, load(path, BenchReport)) for path in given if path not in counts]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
         name=run.path.resolve().name,
@@ -187,7 +187,17 @@ def _counted(path: Path) -> Remark:
     return Remark(path.name, text)
 
 
-def _load(path: Path, value: type[_Document]) -> _Document:
+def load(path: Path, value: type[_Document]) -> _Document:
+    """Read a JSON document.
+
+    Args:
+        path: The file.
+        value: What it should hold.
+
+    Raises:
+        SchemaError: It is damaged or is something else.
+        EdgeECGError: It cannot be opened.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -209,10 +219,20 @@ def _load(path: Path, value: type[_Document]) -> _Document:
 
 
 def _load_if_there(path: Path, value: type[_Document]) -> _Document | None:
-    return _load(path, value) if path.exists() else None
+    return load(path, value) if path.exists() else None
 
 
-def _check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]) -> None:
+def check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]) -> None:
+    """Check that scores are of these classes.
+
+    Args:
+        path: The file with the scores.
+        scores: The scores.
+        classes: Names of the classes.
+
+    Raises:
+        SchemaError: The classes or the sizes of the confusion matrices are others.
+    """
     n = len(classes)
     for each in scores:
         if each.task == "records" and tuple(each.per_class) != classes:
@@ -259,7 +279,7 @@ def _exported(
 
 
 def _describe(path: Path) -> Exported:
-    manifest = _load(path, Artifact)
+    manifest = load(path, Artifact)
     if manifest.file is None or manifest.sha256 is None or manifest.size_bytes is None:
         raise SchemaError(
             f"{path} does not describe a file.",
@@ -272,7 +292,7 @@ def _describe(path: Path) -> Exported:
             f"Its 'file' is a path: {manifest.file!r}.",
             "Export the file again.",
         )
-    _check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
+    check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
     return Exported(manifest, manifest.file, manifest.sha256, manifest.size_bytes)
 
 

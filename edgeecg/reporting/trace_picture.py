@@ -9,15 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.benchmark.trace import TraceResult
-from edgeecg.errors import MissingDependencyError, UsageError
-from edgeecg.files import replacing
-from edgeecg.reporting import units
+from edgeecg.reporting import picture_file, units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FORMATS = (".png", ".svg", ".pdf")
-"""Suffixes of the files that can be written."""
 
 _BINS = 4000
 _LABELLED = 40
@@ -28,28 +23,14 @@ def draw(found: TraceResult, path: Path) -> None:
 
     Args:
         found: The trace.
-        path: The file to write; its suffix is one of :data:`FORMATS`.
+        path: The file to write; its suffix is one of :data:`picture_file.FORMATS`.
 
     Raises:
         UsageError: The suffix is another one.
         MissingDependencyError: matplotlib is not installed.
         EdgeECGError: The file cannot be written.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(
-            f"The picture '{path}' cannot be drawn.",
-            f"Its suffix is '{path.suffix}'; {', '.join(FORMATS)} can be written.",
-            "Give e.g. --picture trace.png.",
-        )
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError("matplotlib", "report", "drawing the picture") from error
-    canvas = Figure(figsize=(10, 4), layout="constrained")
-    axes = canvas.subplots()
-    _paint(axes, found)
-    with replacing(path) as beside:
-        canvas.savefig(beside, format=path.suffix.lower()[1:])
+    picture_file.write(path, (10, 4), lambda axes: _paint(axes, found))
 
 
 def _paint(axes: Axes, found: TraceResult) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeecg.schema import Scores
 from edgeecg.statistics import bootstrap, confusion
@@ -45,19 +47,47 @@ def macro_f1_change(before: Scores, after: Scores) -> Change:
         The difference; without an interval where the two were not scored on the same beats, or on
         fewer than five records.
     """
-    value = after.macro_f1 - before.macro_f1
+    return score_change(before, after, after.macro_f1 - before.macro_f1, confusion.macro_f1)
+
+
+def score_change(
+    before: Scores,
+    after: Scores,
+    value: float,
+    statistic: Callable[[confusion.Counts], NDArray[np.float64]],
+) -> Change:
+    """Return how much a score changed, with a paired bootstrap interval over records.
+
+    The same draws of records serve both models, because both were scored on the same beats.
+
+    Args:
+        before: Scores of the first model.
+        after: Scores of the second model on the same records.
+        value: The change of the score itself: second minus first.
+        statistic: Returns the score of confusion matrices ``(..., classes, classes)``, as
+            ``(...)``; NaN where the matrices have no such score.
+
+    Returns:
+        The difference; without an interval where the two were not scored on the same beats, or on
+        fewer than five records.
+    """
     if before.data != after.data or before.split != after.split or before.n != after.n:
         return Change(value, None, "The two were not scored on the same beats.")
     if before.records.keys() != after.records.keys():
         return Change(value, None, "The two were not scored on the same records.")
+    if not before.records:
+        return Change(value, None, "The scores do not contain the results for single records.")
     if len(before.records) < _FEWEST_RECORDS:
         return Change(value, None, f"Fewer than {_FEWEST_RECORDS} records are too few to resample.")
     first, second = confusion.stacked(before), confusion.stacked(after)
     if not np.array_equal(first.sum(axis=-1), second.sum(axis=-1)):
         return Change(value, None, "The two were not scored on the same beats.")
     draws = bootstrap.draw_counts(len(first))
-    resampled = [confusion.macro_f1(np.tensordot(draws, each, 1)) for each in (first, second)]
-    return Change(value, bootstrap.interval(resampled[1] - resampled[0]))
+    resampled = [statistic(np.tensordot(draws, each, 1)) for each in (first, second)]
+    differences = resampled[1] - resampled[0]
+    if np.isnan(differences).all():
+        return Change(value, None, "No record has a beat of the class.")
+    return Change(value, bootstrap.interval(differences))
 
 
 def macro_auroc_change(before: Scores, after: Scores) -> Change | None:

@@ -73,6 +73,32 @@ def macro_f1(matrices: Counts) -> npt.NDArray[np.float64]:
     return f1(matrices).mean(axis=-1)
 
 
+def recall(matrices: Counts) -> npt.NDArray[np.float64]:
+    """Return the recall TP / (TP + FN) of each class.
+
+    Args:
+        matrices: ``(..., classes, classes)``.
+
+    Returns:
+        ``(..., classes)``; NaN for a class without beats.
+    """
+    hits, beats = np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-1)
+    return np.where(beats > 0, hits / np.maximum(beats, 1), np.nan)
+
+
+def precision(matrices: Counts) -> npt.NDArray[np.float64]:
+    """Return the precision TP / (TP + FP) of each class.
+
+    Args:
+        matrices: ``(..., classes, classes)``.
+
+    Returns:
+        ``(..., classes)``; 0 for a class that was never predicted, as in scikit-learn.
+    """
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return hits / np.maximum(matrices.sum(axis=-2), 1)
+
+
 def score_of_counts(hits: int, support: int, predicted: int) -> ClassScore:
     """Return Se, +P and F1 of one class; 0 where there is nothing to divide by.
 

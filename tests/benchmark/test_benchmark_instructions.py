@@ -93,7 +93,10 @@ def test_the_program_in_the_machine_runs_the_files_of_the_job(
     job = tmp_path / "job.json"
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\x18\0\0\0TFL3" + b"\0" * 64)
-    jobs = [{"path": str(path), "shapes": {}, "task": "beats", "operations": True} for path in (broken, model)]
+    jobs = [
+        {"path": str(path), "shapes": {}, "task": "beats", "operations": True}
+        for path in (broken, model)
+    ]
     job.write_text(json.dumps(jobs))
     monkeypatch.setattr(guest, "JOB", job)
     assert x.shape == (4, 4)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,12 @@ class Board:
 PI_4 = Board(
     "Raspberry Pi 4 Model B Rev 1.4", "cortex-a72", "0xd08", "fp asimd evtstrm crc32 cpuid"
 )
+PI_4_32_BIT = Board(
+    "Raspberry Pi 4 Model B Rev 1.4",
+    "cortex-a15",
+    "0xd08",
+    "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae evtstrm crc32",
+)
 PI_5 = Board(
     "Raspberry Pi 5 Model B Rev 1.0",
     "cortex-a76",
@@ -157,24 +163,67 @@ def register(architecture: Architecture) -> None:
 def packages_root(architecture: Architecture) -> Path:
     """Return the folder with the unpacked packages, which is made if it is not in the cache."""
     names = (*PACKAGES, *architecture.more)
-    key = hashlib.sha256(json.dumps([RECIPE, architecture.debian, names]).encode()).hexdigest()[:12]
-    target = cache() / f"{architecture.debian}-{key}"
-    if target.is_dir():
-        return target
-    cache().mkdir(parents=True, exist_ok=True)
-    # It is renamed when it is whole, so that no part of one is ever taken for it.
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache()) as folder:
-        root = Path(folder) / "root"
-        root.mkdir()
-        root.chmod(0o755)
-        apt = Apt(Path(folder) / "apt", architecture.debian)
+
+    def make(work: Path) -> Path:
+        root = work / "root"
+        root.mkdir(mode=0o755)
+        apt = Apt(work / "apt", architecture.debian)
         apt.update()
         unpack(apt.download(names), root)
         _configure(root)
-        for older in cache().glob(f"{architecture.debian}-*"):
+        return root
+
+    return kept(architecture.debian, [RECIPE, *names], make)
+
+
+def kept(name: str, recipe: Sequence[object], make: Callable[[Path], Path]) -> Path:
+    """Return a folder of the cache, which is made if it is not there.
+
+    Args:
+        name: Its name; older ones of this name are removed.
+        recipe: What it depends on; another recipe gives another folder.
+        make: Makes it in a temporary folder and returns where. It gets its name when it is whole,
+            so that no part of one is ever taken for it.
+    """
+    key = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
+    target = cache() / f"{name}-{key}"
+    if target.is_dir():
+        return target
+    cache().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache()) as folder:
+        made = make(Path(folder))
+        for older in cache().glob(f"{name}-*"):
             shutil.rmtree(older)
-        root.rename(target)
+        made.rename(target)
     return target
+
+
+def downloaded_wheels(
+    name: str, platforms: Sequence[str], requirements: Mapping[str, bool]
+) -> Path:
+    """Return a folder with wheels for another machine, which are downloaded once.
+
+    Args:
+        name: Name of the folder.
+        platforms: Platforms in the names of the wheels, the preferred one first.
+        requirements: What to download, and whether with what it depends on.
+    """
+    root = Path(__file__).parents[2]
+    pins = [(root / each).read_text() for each in ("constraints.txt", "pyproject.toml")]
+
+    def make(work: Path) -> Path:
+        options = [part for each in platforms for part in ("--platform", each)]
+        options += ["--only-binary", ":all:", "--python-version", "3.11"]
+        options += ["-c", str(root / "constraints.txt"), "-d", str(work / "wheels")]
+        for requirement, dependencies in requirements.items():
+            more = [] if dependencies else ["--no-deps"]
+            command = [sys.executable, "-m", "pip", "download", "-q", *options, *more, requirement]
+            subprocess.run(command, check=True, timeout=900)
+        for own in (work / "wheels").glob("edgeecg-*"):
+            own.unlink()
+        return work / "wheels"
+
+    return kept(name, [*pins, *platforms, [Path(each).name for each in requirements]], make)
 
 
 def cache() -> Path:
@@ -196,6 +245,12 @@ def _configure(root: Path) -> None:
     for link, program in (("usr/bin/awk", "mawk"), ("usr/bin/which", "which.debianutils")):
         if not (root / link).exists():
             (root / link).symlink_to(program)
+    # Of several libraries with one interface, a script of the packages chooses.
+    for library in root.glob("usr/lib/*/*/*.so.3"):
+        if library.parent.name in ("blas", "lapack"):
+            library.parent.with_name(library.name).symlink_to(
+                f"{library.parent.name}/{library.name}"
+            )
     vcgencmd = root / "usr/bin/vcgencmd"
     vcgencmd.write_text(VCGENCMD)
     vcgencmd.chmod(0o755)

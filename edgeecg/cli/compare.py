@@ -1,0 +1,134 @@
+"""``edgeecg compare``: what differs between results by more than their uncertainty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgeecg.reporting.difference_rows import Differences
+
+EXTRA = "device"
+
+
+def compare(
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B [C...]",
+            help="Runs, or JSON files of 'bench' or 'evaluate'; A is the reference. NAME#LABEL is "
+            "one of several results.",
+        ),
+    ],
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1 if it is true, e.g. 'p50 > 1.05x' or 'recall.S < -0.02'; may be "
+            "repeated.",
+        ),
+    ] = None,
+    fail_on_ties: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-ties", help="A condition can fail on a change within its interval, too."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Compare other devices, test sets and so on, too."),
+    ] = False,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output."),
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the comparison; - is standard output.")
+    ] = None,
+) -> None:
+    """Compare results with those of a reference, and fail on regressions.
+
+    A difference is called one only where it is outside its interval: for scores by a paired
+    bootstrap over records, for latency by rounds of the measurement. Exit status: 0 fine, 1 a
+    condition failed, 2 wrong usage, or a quantity that is missing or may not be compared.
+    """
+    from edgeecg.cli._console import emit_json, errors, output
+    from edgeecg.errors import UsageError
+    from edgeecg.reporting import difference_tables, differences
+
+    if len(results) < 2:
+        raise UsageError(
+            "There is nothing to compare.",
+            "Two results at least are needed: the reference, and what is compared with it.",
+            "Run e.g.: edgeecg compare main.json branch.json",
+        )
+    both = Path("-") in (markdown, json_path)
+    if markdown == json_path == Path("-"):
+        raise UsageError(
+            "Standard output cannot hold both documents.",
+            "'--json' and '--markdown' both name it.",
+            "Write one of them to a file.",
+        )
+    found = differences.compare(
+        *results, fail_if=fail_if or (), fail_on_ties=fail_on_ties, force=force
+    )
+    emit_json(json_path, found.to_json())
+    emit_json(markdown, difference_tables.markdown(found))
+    console = output(Path("-") if both else None)
+    _show(found, console)
+    _explain(found, errors())
+    unknown = [each for each in found.conditions if each.outcome == "unknown"]
+    if unknown or (found.refused and not fail_if):
+        raise typer.Exit(2)
+    if found.failed:
+        raise typer.Exit(1)
+    console.print(_next(results, found, markdown), soft_wrap=True, markup=False)
+
+
+def _show(found: Differences, console: Console) -> None:
+    from edgeecg.reporting import difference_tables
+    from edgeecg.reporting.terminal import print_table
+
+    for table in difference_tables.tables(found):
+        print_table(table, console)
+
+
+def _explain(found: Differences, console: Console) -> None:
+    """Print the outcome of every condition, and what was refused, on standard error."""
+    from edgeecg.reporting import difference_tables, units
+
+    styles = {"failed": "bold red", "unknown": "bold red", "tie": "yellow", "passed": "green"}
+    for result in found.conditions:
+        console.print(
+            units.printable(difference_tables.outcome(result)),
+            style=styles[result.outcome],
+            soft_wrap=True,
+            markup=False,
+        )
+    for pair, change in found.refused:
+        console.print(
+            units.printable(
+                f"Not compared: {change.quantity} of {pair.after}, {pair.after_label} against "
+                f"{pair.before}, {pair.before_label}. {change.reason}"
+            ),
+            style="red",
+            soft_wrap=True,
+            markup=False,
+        )
+    if found.refused:
+        console.print("Compare results of equal setups, or give --force.", markup=False)
+
+
+def _next(results: list[str], found: Differences, markdown: Path | None) -> str:
+    import shlex
+
+    named = shlex.join(["edgeecg", "compare", *results])
+    if not found.conditions:
+        return f"Next: {named} --fail-if 'p50 > 1.05x'"
+    if markdown is None:
+        return f"Next: the same command with --markdown -, for a pull request: {named}"
+    return "Next: edgeecg report"

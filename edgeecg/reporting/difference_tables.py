@@ -1,0 +1,142 @@
+"""The tables of ``edgeecg compare``, for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgeecg.reporting import units
+from edgeecg.reporting.difference_rows import (
+    ComparedPair,
+    ConditionResult,
+    Differences,
+    QuantityChange,
+)
+from edgeecg.reporting.tables import Notes, Row, Table
+
+_NAMES = {
+    "macro_f1": "macro-F1",
+    "macro_auroc": "macro AUROC",
+    "macro_auprc": "macro AUPRC",
+    "macs": "MACs",
+    "proxy_executed": "proxy, executed",
+    "proxy_ideal": "proxy, ideal",
+    "energy": "net energy",
+    "auroc": "AUROC",
+}
+_MARKDOWN = {ord(mark): f"\\{mark}" for mark in "\\`*_[]<>|&~#"}
+_OUTCOMES = {"failed": "Failed", "passed": "Passed", "tie": "Not failed", "unknown": "Not checked"}
+
+
+def tables(found: Differences) -> list[Table]:
+    """Return one table for each pair of results."""
+    return [_table(pair) for pair in found.pairs]
+
+
+def _table(pair: ComparedPair) -> Table:
+    notes = Notes()
+    rows = tuple(_row(change, notes) for change in pair.changes)
+    bases = dict.fromkeys(each.basis for each in pair.changes if each.basis)
+    return Table(
+        title=f"B against A: {pair.after_label}",
+        data="",
+        head=("", "A", "B", "change", "95 % interval", "B is"),
+        rows=rows,
+        notes=(
+            f"A: {pair.before}, {pair.before_label}",
+            f"B: {pair.after}, {pair.after_label}",
+            *notes.lines(),
+            *(f"Interval of {basis}." for basis in bases),
+            *pair.notes,
+        ),
+    )
+
+
+def _row(change: QuantityChange, notes: Notes) -> Row:
+    kind, _, class_name = change.quantity.partition(".")
+    name = _NAMES.get(kind, kind)
+    verdict = notes.mark(change.verdict, change.reason)
+    if change.forced:
+        verdict = f"{verdict}, forced"
+    return (
+        f"{name} of {class_name}" if class_name else name,
+        _value(change.before, change),
+        _value(change.after, change),
+        _difference(change),
+        _interval(change),
+        verdict,
+    )
+
+
+def _value(value: float | None, change: QuantityChange) -> str:
+    if value is None:
+        return "not measured" if change.unit in ("s", "J", "instructions") else units.DASH
+    shown = {
+        "score": units.fraction,
+        "s": units.seconds,
+        "J": units.joules,
+        "proxy": units.significant,
+    }.get(change.unit)
+    if shown is not None:
+        return shown(value)
+    whole = {"B": units.size, "MACs": units.macs}.get(change.unit, units.count)
+    return whole(round(value))
+
+
+def _difference(change: QuantityChange) -> str:
+    if change.difference is None:
+        return units.DASH
+    if change.unit == "score":
+        return units.change(change.difference)
+    return units.DASH if change.ratio is None else units.ratio(change.ratio)
+
+
+def _interval(change: QuantityChange) -> str:
+    if change.ci95 is None:
+        return "exact" if change.exact and change.difference is not None else units.DASH
+    if change.unit == "score":
+        return units.interval(change.ci95)
+    low, high = change.ci95
+    return f"[{units.significant(low)}, {units.significant(high)}]"
+
+
+def outcome(result: ConditionResult) -> str:
+    """Return the outcome of a condition as a line.
+
+    Args:
+        result: The outcome.
+    """
+    return (
+        f"{_OUTCOMES[result.outcome]}: '{result.condition}' of {result.after} "
+        f"against {result.before}: {result.text}"
+    )
+
+
+def markdown(found: Differences) -> str:
+    """Return the comparison as Markdown, e.g. for a comment on a pull request.
+
+    Args:
+        found: The comparison.
+    """
+    lines: list[str] = []
+    if found.conditions:
+        lines += [f"- {_escaped(outcome(result))}" for result in found.conditions]
+        lines.append("")
+    for table in tables(found):
+        lines += [f"### {_escaped(table.caption)}", "", *_markdown_rows(table), ""]
+        lines += [f"- {_escaped(note)}" for note in table.notes]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_rows(table: Table) -> list[str]:
+    rule = ["---", *["---:"] * (len(table.head) - 1)]
+    return [_line(table.head), _line(rule, escape=False), *(_line(row) for row in table.rows)]
+
+
+def _line(cells: Sequence[str], escape: bool = True) -> str:
+    return f"| {' | '.join(_escaped(cell) if escape else cell for cell in cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is: no cells, links, emphasis or HTML."""
+    return units.printable(text).translate(_MARKDOWN)

@@ -1,0 +1,121 @@
+"""Comparing the results of runs, bench reports and evaluations: what ``edgeecg compare`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgeecg.errors import UsageError
+from edgeecg.reporting import fail_if as conditions_of, named_results, quantities
+from edgeecg.reporting.difference_rows import ComparedPair, Differences
+from edgeecg.reporting.subjects import Subject
+
+_FORCED = "Compared by request although they are not alike"
+
+
+def compare(
+    before: str | Path,
+    after: str | Path,
+    *others: str | Path,
+    fail_if: Sequence[str] = (),
+    fail_on_ties: bool = False,
+    force: bool = False,
+) -> Differences:
+    """Compare results with those of a reference, and call a difference one only where it is.
+
+    A difference of a score is one where its paired bootstrap interval over records leaves out
+    zero; of a latency, where an interval over the rounds of the measurement leaves out 1; of an
+    energy, where the interval of both measurements does. Everything else is a tie.
+
+    Args:
+        before: The reference: the name or folder of a run, or a JSON file that ``bench --json`` or
+            ``evaluate --json`` wrote; with ``#LABEL`` after it, one of its results.
+        after: What is compared with it.
+        others: More of these.
+        fail_if: Conditions such as ``"p50 > 1.05x"`` or ``"recall.S < -0.02"``.
+        fail_on_ties: Whether a condition can fail on values whose interval contains no change.
+        force: Compare results of different devices, test sets and so on, too.
+
+    Returns:
+        The quantities of every pair of results, and the outcome of every condition.
+
+    Raises:
+        UsageError: A condition cannot be parsed, or the sources have no result in common.
+        SchemaError: A document is damaged or is something else.
+        EdgeECGError: There is no such run or file, or it cannot be read.
+    """
+    conditions = [conditions_of.parse(text) for text in fail_if]
+    names = [str(each) for each in (before, after, *others)]
+    read = [named_results.read(name) for name in names]
+    pairs = [
+        _compared(*pair, force) for other in read[1:] for pair in _pairs(read[0], other, names[0])
+    ]
+    results = conditions_of.check(conditions, pairs, fail_on_ties)
+    return Differences(
+        pairs=tuple(pairs),
+        conditions=tuple(results),
+        failed=any(each.outcome == "failed" for each in results),
+    )
+
+
+def _pairs(
+    first: Sequence[Subject], second: Sequence[Subject], reference: str
+) -> list[tuple[Subject, Subject]]:
+    """Return what is compared with what: equal labels in equal setups.
+
+    Where no setup of a label is equal, its first results are compared, and what may not be
+    compared is refused then. Two sources with one label each are compared whatever those are.
+    """
+    labels = [list(dict.fromkeys(each.label for each in source)) for source in (first, second)]
+    single = len(labels[0]) == len(labels[1]) == 1
+    found: list[tuple[Subject, Subject]] = []
+    for label in labels[0]:
+        here = [each for each in first if each.label == label]
+        there = [each for each in second if single or each.label == label]
+        alike = [(one, two) for one in here for two in there if one.setup == two.setup]
+        found += _once(alike) or [(here[0], there[0])] if there else []
+    if not found:
+        raise UsageError(
+            f"'{reference}' and '{second[0].source}' have no result in common.",
+            f"The first has {', '.join(labels[0])}; the second has {', '.join(labels[1])}.",
+            "Name one result of each after a '#', "
+            f"e.g. '{reference}#{first[0].label.replace(' ', '-')}'.",
+        )
+    return found
+
+
+def _once(pairs: Sequence[tuple[Subject, Subject]]) -> list[tuple[Subject, Subject]]:
+    """Return the first pair of every setup."""
+    first: dict[tuple[str | None, ...], tuple[Subject, Subject]] = {}
+    for pair in pairs:
+        first.setdefault(pair[0].setup, pair)
+    return list(first.values())
+
+
+def _compared(before: Subject, after: Subject, force: bool) -> ComparedPair:
+    changes = quantities.changes_of(before, after, force)
+    forced = dict.fromkeys(each.forced for each in changes if each.forced)
+    return ComparedPair(
+        before=before.source,
+        before_label=before.label,
+        after=after.source,
+        after_label=after.label,
+        changes=changes,
+        notes=(
+            *(f"{_FORCED}: {reason[0].lower()}{reason[1:]}" for reason in forced),
+            *_notes("A", before),
+            *_notes("B", after),
+        ),
+    )
+
+
+def _notes(name: str, subject: Subject) -> list[str]:
+    """Return what a reader of the figures of one result should know."""
+    found: list[str] = []
+    if subject.scores is not None and subject.scores.data == "synthetic":
+        found.append(f"{name}: synthetic records; the scores say nothing about patients.")
+    if subject.result is not None and subject.result.device.emulated:
+        found.append(f"{name}: an emulated device; the times are not those of the board.")
+    if subject.report is not None:
+        found += [f"{name}, a warning of the measurement: {w}" for w in subject.report.warnings]
+    return found
