@@ -80,7 +80,7 @@ METERS = (
         100.0,
         5.0 * 20.0 / 2**16 * _HALF_STEP / math.sqrt(10_000),
         0.0,
-        "16 bits over ±10 A, means of 10,000 samples (user's guide); no noise stated",
+        "assumed to have 16 bits over ±10 A; edgeecg reads means of 10,000 samples",
     ),
     MeterSheet(
         "ppk2",
@@ -88,7 +88,7 @@ METERS = (
         1000.0,
         5.0 * 1e-3 * _HALF_STEP / math.sqrt(100),
         0.0,
-        "1 mA in its largest range, means of 100 samples (product page); no noise stated",
+        "1 mA in its largest range (Nordic); edgeecg takes means of 100 samples; no noise stated",
     ),
     MeterSheet(
         "rapl",

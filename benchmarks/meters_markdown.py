@@ -80,7 +80,9 @@ def limits_in_short(rows: Rows) -> str:
     Args:
         rows: The rows of ``meter_limits.jsonl``.
     """
-    lines = ["| instrument | `--meter` | quiet device | usual device |", "|---|---|--:|--:|"]
+    low, high = sorted({row["fluctuation_w"] for row in rows})
+    heads = f"{low * 1e3:g} mW | {high * 1e3:g} mW"
+    lines = [f"| instrument | `--meter` | {heads} |", "|---|---|--:|--:|"]
     for quiet, usual in _pairs([row for row in rows if row["meter"] in _OF_A_PI]):
         figures = " | ".join(_milliwatts(row["measured_from_w"]) for row in (quiet, usual))
         lines.append(f"| {quiet['instrument']} | `{quiet['meter']}` | {figures} |")
@@ -126,7 +128,7 @@ def _pairs(rows: Rows) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 def _milliwatts(watts: float | None) -> str:
     if watts is None:
         return "-"
-    return f"{watts * 1e3:.0f} mW" if watts >= 0.01 else f"{watts * 1e3:.1f} mW"
+    return f"{watts * 1e3:.0f} mW" if watts >= 0.00995 else f"{watts * 1e3:.1f} mW"
 
 
 def _percent(share: float | None) -> str:

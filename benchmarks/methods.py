@@ -1,4 +1,4 @@
-"""Energy-aware, L1 and random choice of what is removed, at the same executed proxy, all six models.
+"""Energy-aware, L1 and random choice of removed parts, at the same executed proxy, all six models.
 
 The energy-aware rows are the float32 models of ``structured.py``; the others differ in the method
 alone::

@@ -9,8 +9,8 @@ The functions below are the public API. Each returns what the command of the sam
 ``--json``, prints nothing, and raises :class:`edgeecg.errors.EdgeECGError` with what failed, why,
 and what to do. They are loaded when they are first used, so that ``import edgeecg`` is quick.
 
-``bench``, ``report`` and ``load_run`` need no PyTorch: a device can use them. The other functions
-need the extras that docs/index.md names.
+``battery``, ``bench``, ``compare``, ``report`` and ``load_run`` need no PyTorch: a device can use
+them. The other functions need the extras that docs/index.md names.
 """
 
 from __future__ import annotations
@@ -26,14 +26,18 @@ if TYPE_CHECKING:
     from edgeecg.data.named import load_dataset
     from edgeecg.evaluation.named import classify, evaluate
     from edgeecg.exporters import export
+    from edgeecg.reporting.battery_life import battery
+    from edgeecg.reporting.differences import compare
     from edgeecg.reporting.run import report
     from edgeecg.runs.results import load_run
     from edgeecg.training.start import train
 
 __all__ = [
     "__version__",
+    "battery",
     "bench",
     "classify",
+    "compare",
     "compress",
     "evaluate",
     "export",
@@ -44,8 +48,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "battery": "reporting.battery_life",
     "bench": "benchmark.run",
     "classify": "evaluation.named",
+    "compare": "reporting.differences",
     "compress": "compression.start",
     "evaluate": "evaluation.named",
     "export": "exporters",

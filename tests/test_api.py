@@ -47,8 +47,8 @@ def test_every_function_is_typed_and_documented(name: str) -> None:
 
 def test_there_is_no_other_name() -> None:
     assert [
-        *("bench", "classify", "compress", "evaluate", "export", "load_dataset", "load_run"),
-        *("report", "train"),
+        *("battery", "bench", "classify", "compare", "compress", "evaluate", "export"),
+        *("load_dataset", "load_run", "report", "train"),
     ] == FUNCTIONS
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         edgeecg.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

@@ -105,7 +105,11 @@ def named(report: BenchReport, names: dict[Path, str]) -> BenchReport:
         )
         for result in report.results
     )
-    return report.model_copy(update={"results": results})
+    failed = tuple(
+        each.model_copy(update={"file": called.get(each.file, each.file)})
+        for each in report.failed_files
+    )
+    return report.model_copy(update={"results": results, "failed_files": failed})
 
 
 def _unpack(path: Path, folder: Path) -> None:

@@ -103,6 +103,7 @@ def measure(
             "warnings": tuple(
                 f"{_called(host)}: {text}" for host, report in reports for text in report.warnings
             ),
+            "failed_files": tuple(each for _, report in reports for each in report.failed_files),
             "failed_hosts": tuple(failed),
         }
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from edgeecg import resources
 from edgeecg._version import __version__
@@ -28,7 +29,7 @@ from edgeecg.benchmark.file_steps import DutyCycle, LoadedFile, Setup, Steps
 from edgeecg.costs import calibration
 from edgeecg.costs.input_shapes import contradiction
 from edgeecg.devices import detection
-from edgeecg.errors import UnknownNameError, UsageError
+from edgeecg.errors import ArtifactError, UnknownNameError, UsageError
 from edgeecg.progress import ProgressCallback
 from edgeecg.runtimes import Profile
 from edgeecg.schema import (
@@ -38,7 +39,11 @@ from edgeecg.schema import (
     CostTotals,
     DeviceInfo,
     DType,
+    FileFailure,
 )
+
+_Item = TypeVar("_Item", Path, ModelFile)
+_Done = TypeVar("_Done")
 
 _ROUNDS = 5
 _TOO_SHORT = "Every operation is shorter than the resolution of the profiler's clock."
@@ -70,6 +75,45 @@ class _Measured:
     energy: MeasuredEnergy
 
 
+@dataclass
+class _Usable:
+    """Keeps count of the files that can be measured: one that cannot must not cost the others.
+
+    Attributes:
+        paths: All files.
+        baseline: The file without which the others cannot be compared, or None.
+        failed: Those that cannot be measured, with the reason.
+    """
+
+    paths: list[Path]
+    baseline: Path | None
+    failed: dict[Path, FileFailure] = field(default_factory=dict[Path, FileFailure])
+
+    def each(self, items: Sequence[_Item], work: Callable[[_Item], _Done]) -> list[_Done]:
+        """Do something with each file, and leave out those that are damaged or cannot be run.
+
+        Args:
+            items: Files.
+            work: What to do.
+
+        Raises:
+            ArtifactError: It is the baseline, or no file is left.
+        """
+        done: list[_Done] = []
+        for item in items:
+            path = item if isinstance(item, Path) else item.path
+            try:
+                done.append(work(item))
+            except ArtifactError as error:
+                last = len(self.failed) + 1 == len(self.paths)
+                if last or (self.baseline is not None and _same(path, self.baseline)):
+                    raise
+                self.failed[path] = FileFailure(
+                    file=str(path), what=error.what, why=error.why, todo=error.todo
+                )
+        return done
+
+
 def measure(
     files: Sequence[Path],
     config: BenchConfig | None = None,
@@ -98,7 +142,8 @@ def measure(
         UsageError: No file was given, no runtime runs a file, the shape of an input is unknown, the
             device is not recognised, the baseline cannot be used, or the rate cannot be kept.
         UnknownNameError: There is no such device profile, suite, meter or input.
-        ArtifactError: A file is corrupt, or is not the one its manifest describes.
+        ArtifactError: The only file, or the baseline, is corrupt or is not the one its manifest
+            describes. Such a file among others is left out.
         MeterError: The meter that was asked for by name does not work.
         EdgeECGError: A file does not exist.
     """
@@ -107,15 +152,17 @@ def measure(
     profile = resources.load_device(config.device) if config.device else detection.detect()
     meter_choice.check(config.meter)
     meter, why_no_meter = meter_choice.chosen(config.meter, profile)
-    examined = [artifacts.examine(path, config.shapes) for path in _paths(files, config)]
+    usable = _Usable(_paths(files, config), config.baseline)
+    examined = usable.each(usable.paths, lambda path: artifacts.examine(path, config.shapes))
     _check_shapes(examined, config)
     baseline = _baseline_costs(examined, config)
     each = 4 + _ROUNDS + (config.rate_hz is not None)
     steps = Steps(len(config.threads) * len(examined) * each, on_step)
     results: list[BenchResult] = []
     for threads in config.threads:
+        examined = [file for file in examined if file.path not in usable.failed]
         setup = Setup(config, suite, profile, clock or Clock(), steps, threads, meter, why_no_meter)
-        results += _measure_all(examined, setup, baseline)
+        results += _measure_all(examined, setup, baseline, usable)
     return BenchReport(
         results=tuple(results),
         suite=suite,
@@ -124,16 +171,17 @@ def measure(
         edgeecg_version=__version__,
         baseline=None if config.baseline is None else str(config.baseline),
         warnings=conditions.of_results(results),
+        failed_files=tuple(usable.failed.values()),
     )
 
 
 def _measure_all(
-    examined: list[ModelFile], setup: Setup, baseline: CostTotals | None
+    examined: list[ModelFile], setup: Setup, baseline: CostTotals | None, usable: _Usable
 ) -> list[BenchResult]:
     """Measure all files with one number of threads."""
     with latency.undisturbed(setup.threads) as cpu:
         before = detection.state(cpu)
-        loaded = [file_steps.load(file, setup) for file in examined]
+        loaded = usable.each(examined, lambda file: file_steps.load(file, setup))
         _time(loaded, setup)
         profiles = [file_steps.profile(each, setup) for each in loaded]
         kernels = _reference_kernels(loaded, setup)

@@ -38,6 +38,9 @@ def show(report: BenchReport, console: Console) -> None:
         console.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
     for line in _remarks(report):
         console.print(line, soft_wrap=True, markup=False)
+    for file in report.failed_files:
+        text = f"Not measured, {file.file}: {file.what} {file.why} {file.todo}"
+        console.print(text, style="red", soft_wrap=True, markup=False)
     for host in report.failed_hosts:
         text = f"Not measured on {host.host}: {host.what} {host.why} {host.todo}"
         console.print(text, style="red", soft_wrap=True, markup=False)

@@ -74,7 +74,7 @@ def bench(
     exported = any(result.artifact.manifest is not None for result in report.results)
     if exported:
         console.print(_next(json_path, bool(stored)), soft_wrap=True)
-    if report.failed_hosts:
+    if report.failed_files or report.failed_hosts:
         raise typer.Exit(1)
 
 

@@ -14,7 +14,7 @@ from edgeecg.reporting.difference_rows import ComparedPair, ConditionResult, Qua
 from edgeecg.reporting.quantities import CLASS_SCORES, COSTS, SCORES
 
 _FORM = re.compile(
-    r"\s*(?P<quantity>[^<>=]*?)\s*(?P<sign>>=|<=|>|<)\s*"
+    r"\s*(?P<quantity>[^<>=\s][^<>=]*?)\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<relative>[xX×]?)\s*",
     re.ASCII,
 )

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         DataFile as DataFile,
         DeviceInfo as DeviceInfo,
         DeviceState as DeviceState,
+        FileFailure as FileFailure,
         Latency as Latency,
         LayerTime as LayerTime,
         Memory as Memory,
@@ -143,7 +144,7 @@ _NAMES = {
     "OperationInstructions",
     "measured_costs": "LayerSeconds MeasuredCosts",
     "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile DeviceInfo DeviceState "
-    "Latency LayerTime Memory",
+    "FileFailure Latency LayerTime Memory",
     "models": "ModelCard ModelSummary",
     "quantization": "QuantizationLog Quantize",
     "remote": "Fleet Host HostClock HostFailure",

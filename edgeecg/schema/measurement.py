@@ -287,6 +287,22 @@ class BenchResult(Value):
         return self
 
 
+class FileFailure(Value):
+    """A file of several that could not be measured.
+
+    Attributes:
+        file: File name as given.
+        what: What failed.
+        why: The cause.
+        todo: What to do.
+    """
+
+    file: str
+    what: str
+    why: str
+    todo: str
+
+
 class BenchReport(Value):
     """What ``edgeecg bench`` writes.
 
@@ -298,6 +314,7 @@ class BenchReport(Value):
         edgeecg_version: Version of this package.
         baseline: The file that all proxies are relative to, when the user named one.
         warnings: What may have disturbed the measurement, a sentence each.
+        failed_files: Those of several files that could not be measured.
         failed_hosts: Those of several hosts that could not be measured on.
     """
 
@@ -310,4 +327,5 @@ class BenchReport(Value):
     edgeecg_version: str
     baseline: str | None = None
     warnings: tuple[str, ...] = ()
+    failed_files: tuple[FileFailure, ...] = ()
     failed_hosts: tuple[HostFailure, ...] = ()

@@ -307,3 +307,56 @@ def test_a_meter_of_another_package_that_cannot_be_imported_is_a_reason(
     assert "The extension 'bench_supply'" in result.energy.reason
     with pytest.raises(PluginError, match="bench_supply"):
         protocol.measure([path], config("bench_supply"))
+
+
+def test_a_damaged_file_costs_its_own_row_and_no_other(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, cut = exported("a"), tmp_path / "cut.onnx"
+    cut.write_bytes(good.read_bytes()[:100])
+    out = tmp_path / "out.json"
+    threads = ("--threads", "1,2")
+    assert bench(cut, good, "--json", out, "--meter", "none", *threads) == 1
+    report = BenchReport.from_json(out.read_text(), "out.json")
+    assert [result.artifact.file for result in report.results] == [str(good)] * 2
+    assert [result.latency.threads for result in report.results] == [1, 2]
+    (failure,) = report.failed_files
+    assert failure.file == str(cut)
+    assert f"Not measured, {cut}" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_damaged_baseline_is_an_error(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(exported("a").read_bytes()[:100])
+    assert bench(exported("a"), "--baseline", cut, "--meter", "none") == 1
+    assert "cut.onnx" in capsys.readouterr().err
+
+
+def test_windows_of_another_length_are_another_suite(exported: Exported, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    options = ("--windows", "7", "--duration", "3", "--target-error", "3%", "--meter", "none")
+    assert bench(exported("a"), "--json", out, *options) == 0
+    suite = BenchReport.from_json(out.read_text(), "out.json").suite
+    assert suite.name == "custom"
+    assert (suite.energy_windows, suite.energy_window_seconds) == (7, 3.0)
+    assert suite.idle_window_seconds == 3.0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--threads", "1,x", "threads"),
+        ("--threads", "0", "threads"),
+        ("--windows", "2", "windows"),
+        ("--duration", "0", "duration"),
+        ("--target-error", "3 percent", "target"),
+        ("--target-error", "300%", "target"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(
+    option: str, value: str, words: str, exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(exported("a"), option, value) == 2
+    assert words in capsys.readouterr().err
