@@ -13,6 +13,7 @@ from ptbxl_copies import digital_of, error_of, load, rewrite, window_of
 
 from edgeecg.data.records import format16
 from edgeecg.data.sources import _synthetic_ptbxl
+from edgeecg.data.windows import record_cache
 from edgeecg.errors import DataError
 
 
@@ -90,3 +91,25 @@ def test_a_changed_record_is_noticed(folder: Path) -> None:
     deviation_mv = second.preprocessing.deviation_mv
     assert deviation_mv != first.preprocessing.deviation_mv
     np.testing.assert_array_equal(window_of(second, 5), window_of(second, 6))
+
+
+def test_a_folder_that_another_process_has_published_meanwhile_is_not_removed(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "records"
+    with record_cache.published(place) as slower:
+        (slower / "mine").touch()
+        with record_cache.published(place) as quicker:
+            (quicker / "theirs").touch()
+        reading = (place / "theirs").stat().st_ino
+    assert [path.name for path in place.iterdir()] == ["theirs"]
+    assert (place / "theirs").stat().st_ino == reading
+
+
+def test_a_folder_that_was_there_before_is_replaced(tmp_path: Path) -> None:
+    place = tmp_path / "records"
+    place.mkdir()
+    (place / "stale").touch()
+    with record_cache.published(place) as beside:
+        (beside / "new").touch()
+    assert [path.name for path in place.iterdir()] == ["new"]

@@ -9,9 +9,6 @@ Figures on these records show that the program works, and say nothing about pati
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +22,8 @@ from edgeecg.data.sources import _mcsharry
 from edgeecg.data.sources._mcsharry import ANGLES_RAD, HEIGHTS, WIDTHS_RAD, Waves
 from edgeecg.data.windows import annotated, cache
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
+from edgeecg.data.windows.record_cache import published
 from edgeecg.data.windows.split import RecordSplit
-from edgeecg.errors import EdgeECGError
 
 VERSION = 1
 """To be raised whenever the same seed would give other records."""
@@ -76,29 +73,10 @@ def folder(seed: int = SEED) -> Path:
     """
     place = cache.folder() / f"synthetic-{VERSION}-{seed}"
     if not _whole(place):
-        try:
-            _publish(place, seed)
-        except (OSError, EdgeECGError) as error:
-            raise cache.unwritable(place.parent, error) from error
+        with published(place) as beside:
+            generate(beside, seed)
+            (beside / _STAMP).write_text(_content(beside), encoding="utf-8")
     return place
-
-
-def _publish(place: Path, seed: int) -> None:
-    """Generate beside ``place`` and move there, so that nobody meets half a set of records."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as name:
-        beside = Path(name) / place.name
-        beside.mkdir()
-        generate(beside, seed)
-        files.write_text(beside / _STAMP, _content(beside))
-        if place.exists():
-            shutil.rmtree(place)
-        try:
-            os.replace(beside, place)
-        except OSError:
-            # Another process may have been quicker; its records are the same.
-            if not _whole(place):
-                raise
 
 
 def _content(place: Path) -> str:

@@ -144,28 +144,42 @@ def store(
 def published(place: Path) -> Generator[Path]:
     """Yield a folder beside ``place`` to fill; on success it takes ``place``'s place.
 
+    Where another process was quicker, its folder stays, because it may be in use already.
+
     Args:
         place: A folder in the cache, which is replaced when it is there.
 
     Raises:
         DataError: The cache folder cannot be written to; ``place`` is as it was.
     """
+    before = _identity(place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as name:
             beside = Path(name) / place.name
             beside.mkdir()
             yield beside
-            if place.exists():
+            now = _identity(place)
+            if now is not None and now != before:
+                return
+            if now is not None:
                 shutil.rmtree(place)
             try:
                 os.replace(beside, place)
             except OSError:
-                # Another process may have been quicker; what it made is the same.
+                # Another process may have been quicker since; what it made is the same.
                 if not place.is_dir():
                     raise
     except OSError as error:
         raise cache.unwritable(place.parent, error) from error
+
+
+def _identity(place: Path) -> int | None:
+    """Return what tells a folder from a later one of the same name; None when there is none."""
+    try:
+        return place.stat().st_ino
+    except OSError:
+        return None
 
 
 def constants(key: str) -> tuple[float, float] | None:
