@@ -36,9 +36,8 @@ def on_files(files: Files, config: Any) -> Files:
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
-    for picture in ("loss_curves.png", "report.png"):
-        path = ROOT / "benchmarks" / "results" / picture
-        files.append(File.generated(config, f"images/{picture}", abs_src_path=str(path)))
+    figure = ROOT / "benchmarks" / "results" / "loss_curves.png"
+    files.append(File.generated(config, "images/loss_curves.png", abs_src_path=str(figure)))
     return files
 
 

@@ -49,9 +49,10 @@ class PowerCurve:
         self._back = np.flatnonzero(steps <= 0.0)
         pieces = steps * (self._watts[1:] + self._watts[:-1]) / 2
         self._joules = np.concatenate([[0.0], np.cumsum(pieces)])
-        self._stale = _stale(self._t, self._watts)
         self._error = trace.error
         self.resolution_w = _undithered(self._watts, trace.resolution_w)
+        # Readings in steps that are coarser than the noise repeat without being stale.
+        self._stale = [] if self.resolution_w else _stale(self._t, self._watts)
 
     def joules(self, begun_s: float, ended_s: float) -> float:
         """Return the energy of a period.

@@ -109,18 +109,12 @@ def _explain(found: Differences, console: Console) -> None:
             soft_wrap=True,
             markup=False,
         )
-    for pair, change in found.refused:
-        console.print(
-            units.printable(
-                f"Not compared: {change.quantity} of {pair.after}, {pair.after_label} against "
-                f"{pair.before}, {pair.before_label}. {change.reason}"
-            ),
-            style="red",
-            soft_wrap=True,
-            markup=False,
-        )
+    for line in difference_tables.refusals(found):
+        console.print(units.printable(line), style="red", soft_wrap=True, markup=False)
     if found.refused:
-        console.print("Compare results of equal setups, or give --force.", markup=False)
+        console.print(
+            "To do: compare results of equal setups and test sets, or give --force.", markup=False
+        )
 
 
 def _next(results: list[str], found: Differences, markdown: Path | None) -> str:

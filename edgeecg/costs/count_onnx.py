@@ -9,10 +9,10 @@ its other operand is dequantised, too. Other fusions of a runtime are not taken 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,32 @@ _ZERO_POINTS = {"QLinearConv": 5, "QLinearMatMul": 5, "ConvInteger": 3, "MatMulI
 _Array = NDArray[np.generic]
 
 
+class Node(Protocol):
+    """What is needed of an operation; ``onnx.NodeProto`` has it."""
+
+    @property
+    def op_type(self) -> str:
+        """Kind of operation, e.g. ``"Conv"``."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name, which may be empty."""
+        ...
+
+    @property
+    def input(self) -> Sequence[str]:
+        """Names of its inputs; empty for an absent one."""
+        ...
+
+    @property
+    def output(self) -> Sequence[str]:
+        """Names of its outputs."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Facts:
+class Facts:
     """What is known of the tensors of a graph.
 
     Attributes:
@@ -54,6 +78,7 @@ class _Facts:
     dequantised: Mapping[str, tuple[_Array, _Array] | None]
 
     def nbytes(self, name: str) -> int:
+        """Return the size of a tensor in bytes."""
         return math.prod(self.shapes[name]) * self.item_bytes[name]
 
 
@@ -81,7 +106,7 @@ def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
     layers = [node for node in model.graph.node if node.op_type != "Constant"]
     try:
         facts = _facts(model.graph)
-        return tuple(_cost(path, index, node, facts) for index, node in enumerate(layers))
+        return tuple(cost(path, index, node, facts) for index, node in enumerate(layers))
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UncountableError(
             path.name, f"A tensor has no known shape, or not the one it needs ({error})."
@@ -119,7 +144,7 @@ def _load(path: Path, shapes: Shapes | None) -> onnx.ModelProto:
         ) from error
 
 
-def _facts(graph: onnx.GraphProto) -> _Facts:
+def _facts(graph: onnx.GraphProto) -> Facts:
     import onnx
 
     constants = _onnx_shapes.constants(graph)
@@ -129,24 +154,49 @@ def _facts(graph: onnx.GraphProto) -> _Facts:
         kind = value.type.tensor_type.elem_type
         if kind and value.name not in item_bytes:
             item_bytes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
-    dequantised = {
+    return Facts(shapes, item_bytes, constants, dequantised(graph.node, constants))
+
+
+def dequantised(
+    nodes: Iterable[Node], constants: Mapping[str, _Array]
+) -> dict[str, tuple[_Array, _Array] | None]:
+    """Return what every DequantizeLinear dequantises; see :attr:`Facts.dequantised`.
+
+    Args:
+        nodes: The operations of a graph.
+        constants: Values of its constants.
+    """
+    return {
         node.output[0]: (constants[node.input[0]], _zero_point(node, 2, constants))
         if node.input[0] in constants
         else None
-        for node in graph.node
+        for node in nodes
         if node.op_type == "DequantizeLinear"
     }
-    return _Facts(shapes, item_bytes, constants, dequantised)
 
 
-def _zero_point(node: onnx.NodeProto, place: int | None, constants: Mapping[str, _Array]) -> _Array:
+def _zero_point(node: Node, place: int | None, constants: Mapping[str, _Array]) -> _Array:
     """Return the stored value that represents 0 (per-channel weights are symmetric: it is 0)."""
     name = node.input[place] if place is not None and place < len(node.input) else ""
     values = np.unique(constants[name]) if name in constants else np.zeros(1)
     return values[0] if values.size == 1 else np.zeros(())
 
 
-def _cost(path: Path, index: int, node: onnx.NodeProto, facts: _Facts) -> LayerCost:
+def cost(path: Path, index: int, node: Node, facts: Facts) -> LayerCost:
+    """Count one operation.
+
+    Args:
+        path: The file, for error messages.
+        index: Place of the operation in the order of execution.
+        node: The operation.
+        facts: What is known of its tensors.
+
+    Raises:
+        UncountableError: Its MACs cannot be counted from the file.
+        KeyError: The shape of one of its tensors is unknown.
+        ValueError, IndexError, TypeError, ZeroDivisionError: A tensor does not have the shape that
+            the operation needs.
+    """
     if node.op_type in _UNCOUNTABLE:
         raise UncountableError(path.name, f"Operation {index} is {node.op_type}.")
     multiplies = node.op_type in _MACS
@@ -171,12 +221,12 @@ def _cost(path: Path, index: int, node: onnx.NodeProto, facts: _Facts) -> LayerC
     )
 
 
-def _unpacks(name: str, facts: _Facts) -> bool:
+def _unpacks(name: str, facts: Facts) -> bool:
     """Return whether a tensor is a dequantised constant."""
     return facts.dequantised.get(name) is not None
 
 
-def _constants(node: onnx.NodeProto, facts: _Facts) -> list[tuple[_Array, _Array]]:
+def _constants(node: Node, facts: Facts) -> list[tuple[_Array, _Array]]:
     """Return the constant inputs of an operation as they are stored, with their zero points."""
     # The inputs of a recurrent layer from the fifth on are lengths and states, not weights, even
     # when they are constant; its bias (directions, 2 * gates * hidden) is not a matrix.
@@ -193,7 +243,7 @@ def _constants(node: onnx.NodeProto, facts: _Facts) -> list[tuple[_Array, _Array
 
 
 def _dtype(
-    node: onnx.NodeProto, moving: list[str], weights: list[tuple[_Array, _Array]], facts: _Facts
+    node: Node, moving: list[str], weights: list[tuple[_Array, _Array]], facts: Facts
 ) -> DType:
     """Return the type in which an operation multiplies."""
     if node.op_type in _ZERO_POINTS:
@@ -203,39 +253,39 @@ def _dtype(
     return "int8" if node.op_type in _MACS and stored_int8 and taken_int8 else "float32"
 
 
-def _convolution(node: onnx.NodeProto, facts: _Facts) -> int:
+def _convolution(node: Node, facts: Facts) -> int:
     # Weights (out channels, in channels per group, *kernel).
     return math.prod(facts.shapes[node.output[0]]) * math.prod(facts.shapes[node.input[1]][1:])
 
 
-def _quantised_convolution(node: onnx.NodeProto, facts: _Facts) -> int:
+def _quantised_convolution(node: Node, facts: Facts) -> int:
     # The weights are the fourth input.
     return math.prod(facts.shapes[node.output[0]]) * math.prod(facts.shapes[node.input[3]][1:])
 
 
-def _transposed(node: onnx.NodeProto, facts: _Facts) -> int:
+def _transposed(node: Node, facts: Facts) -> int:
     # Weights (in channels, out channels per group, *kernel).
     return math.prod(facts.shapes[node.input[0]]) * math.prod(facts.shapes[node.input[1]][1:])
 
 
-def _gemm(node: onnx.NodeProto, facts: _Facts) -> int:
+def _gemm(node: Node, facts: Facts) -> int:
     # A (m, k) or its transpose, output (m, n).
     rows, columns = facts.shapes[node.output[0]]
     return math.prod(facts.shapes[node.input[0]]) * columns if rows else 0
 
 
-def _matrix_product(node: onnx.NodeProto, facts: _Facts) -> int:
+def _matrix_product(node: Node, facts: Facts) -> int:
     return math.prod(facts.shapes[node.output[0]]) * facts.shapes[node.input[0]][-1]
 
 
-def _recurrent(node: onnx.NodeProto, facts: _Facts) -> int:
+def _recurrent(node: Node, facts: Facts) -> int:
     # X (steps, batch, in), W (directions, gates * hidden, in), R (directions, gates * hidden,
     # hidden): both matrices are applied once per step and batch row.
     steps, batch, _ = facts.shapes[node.input[0]]
     return steps * batch * sum(math.prod(facts.shapes[node.input[i]]) for i in (1, 2))
 
 
-_MACS: dict[str, Callable[[onnx.NodeProto, _Facts], int]] = {
+_MACS: dict[str, Callable[[Node, Facts], int]] = {
     "Conv": _convolution,
     "ConvInteger": _convolution,
     "QLinearConv": _quantised_convolution,

@@ -102,10 +102,20 @@ def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
         if (shapes or {}).get(tensor.name, tensor.shape) != tensor.shape:
             # The file has the shapes of all other tensors for this shape of the input only.
             raise UncountableError(path.name, f"Its input '{tensor.name}' has free axes.")
-    return tuple(_cost(path, index, layer) for index, layer in enumerate(graph.operators))
+    return tuple(cost(path, index, layer) for index, layer in enumerate(graph.operators))
 
 
-def _cost(path: Path, index: int, layer: Operator) -> LayerCost:
+def cost(path: Path, index: int, layer: Operator) -> LayerCost:
+    """Count one operation.
+
+    Args:
+        path: The file, for error messages.
+        index: Place of the operation in the order of execution.
+        layer: The operation.
+
+    Raises:
+        UncountableError: Its MACs cannot be counted from the file.
+    """
     if layer.op in _UNCOUNTABLE or layer.op.startswith("BUILTIN_"):
         raise UncountableError(path.name, f"Operation {index} is {layer.op}.")
     try:

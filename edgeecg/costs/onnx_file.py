@@ -33,10 +33,12 @@ class Constant:
     Attributes:
         shape: Sizes of its axes.
         type: TensorProto.DataType: 1 is float32, 2 is uint8, 3 is int8.
+        message: The TensorProto itself, from which :mod:`edgeecg.costs.onnx_values` reads values.
     """
 
     shape: tuple[int, ...]
     type: int
+    message: memoryview = field(default=memoryview(b""), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,15 @@ class Node:
         op: Kind of operation, e.g. ``"Conv"``.
         inputs: Names of its inputs; empty for an absent one.
         outputs: Names of its outputs.
+        name: Its name, which may be empty.
+        domain: Where the operation is defined; empty for ONNX itself.
     """
 
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    name: str = ""
+    domain: str = ""
 
 
 @dataclass
@@ -63,12 +69,18 @@ class Graph:
         nodes: Operations in the order of execution.
         constants: Constants by name.
         locations: Names of all data files, including those of subgraphs and attributes.
+        outputs: Names of its outputs.
+        described: Type and shape of the tensors that the file describes, by name.
     """
 
     inputs: tuple[Input, ...] = ()
     nodes: list[Node] = field(default_factory=list[Node])
     constants: dict[str, Constant] = field(default_factory=dict[str, Constant])
     locations: set[str] = field(default_factory=set[str])
+    outputs: list[str] = field(default_factory=list[str])
+    described: dict[str, tuple[int, tuple[int | str, ...]]] = field(
+        default_factory=dict[str, tuple[int, tuple[int | str, ...]]]
+    )
 
 
 def read(path: Path) -> Graph:
@@ -84,11 +96,38 @@ def read(path: Path) -> Graph:
             raise DamagedError(f"it has {len(graphs)} graphs")
         return _graph(graphs[0], 0)
     except DamagedError as error:
-        raise ArtifactError(
-            f"{path} is not a sound ONNX file.",
-            f"While reading its structure: {error}.",
-            "It is truncated, corrupt or of another format; export or copy it again.",
-        ) from error
+        raise not_onnx(path, error) from error
+
+
+def metadata(path: Path, name: str) -> str | None:
+    """Return the text that a ``.onnx`` file has under a metadata name, or None.
+
+    Raises:
+        ArtifactError: The file is not an ONNX model.
+    """
+    try:
+        for each, value in fields(memoryview(path.read_bytes())):
+            if each == 14:
+                entry = {key: text(part) for key, part in fields(content(value))}
+                if entry.get(1) == name:
+                    return entry.get(2)
+    except DamagedError as error:
+        raise not_onnx(path, error) from error
+    return None
+
+
+def not_onnx(path: Path, error: Exception) -> ArtifactError:
+    """Return the error for a damaged file.
+
+    Args:
+        path: The file.
+        error: What was found.
+    """
+    return ArtifactError(
+        f"{path} is not a sound ONNX file.",
+        f"While reading its structure: {error}.",
+        "It is truncated, corrupt or of another format; export or copy it again.",
+    )
 
 
 def data_files(path: Path, graph: Graph) -> list[Path]:
@@ -133,6 +172,15 @@ def _graph(message: memoryview, depth: int) -> Graph:
             graph.constants[name] = constant
         elif each == 11:
             inputs.append(_input(content(value)))
+        if each in (11, 12, 13):
+            described = _input(content(value))
+            kind = submessage(submessage(content(value), 2), 1)
+            code = next((number(part) for key, part in fields(kind) if key == 1), 0)
+            # Without a shape field nothing is known; an empty one is a single number.
+            if code and any(key == 2 for key, _ in fields(kind)):
+                graph.described[described.name] = (code, described.shape)
+            if each == 12:
+                graph.outputs.append(described.name)
     # Before version 4 of the format, constants are inputs, too.
     graph.inputs = tuple(each for each in inputs if each.name not in graph.constants)
     return graph
@@ -141,19 +189,23 @@ def _graph(message: memoryview, depth: int) -> Graph:
 def _node(message: memoryview, graph: Graph, depth: int) -> Node:
     inputs: list[str] = []
     outputs: list[str] = []
-    op, constant = "", None
+    op, name, domain, constant = "", "", "", None
     for each, value in fields(message):
         if each == 1:
             inputs.append(text(value))
         elif each == 2:
             outputs.append(text(value))
+        elif each == 3:
+            name = text(value)
         elif each == 4:
             op = text(value)
+        elif each == 7:
+            domain = text(value)
         elif each == 5:
             constant = _attribute(content(value), graph, depth) or constant
     if op == "Constant" and constant is not None and outputs:
         graph.constants[outputs[0]] = constant
-    return Node(op, tuple(inputs), tuple(outputs))
+    return Node(op, tuple(inputs), tuple(outputs), name, domain)
 
 
 def _attribute(message: memoryview, graph: Graph, depth: int) -> Constant | None:
@@ -186,7 +238,7 @@ def _tensor(message: memoryview, graph: Graph) -> tuple[str, Constant]:
         raise DamagedError(f"the tensor '{name}' does not name its data file")
     if external and location is not None:
         graph.locations.add(location)
-    return name, Constant(tuple(shape), kind)
+    return name, Constant(tuple(shape), kind, message)
 
 
 def _input(message: memoryview) -> Input:

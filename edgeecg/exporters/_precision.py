@@ -45,7 +45,7 @@ _Operation = tuple[str, NDArray[np.float32]]
 def quantizer_recipe(
     recipe: ExportRecipe, recurrent: Sequence[str], float_layers: Sequence[str]
 ) -> recipe_manager.RecipeManager:
-    """Return the quantiser's recipe: int8 weights and activations, except for what stays float32.
+    """Return the quantiser's recipe: what is quantised to int8, and what stays float32.
 
     Args:
         recipe: ``float_ops`` and ``float_modules`` are kept in float32.
@@ -65,7 +65,10 @@ def quantizer_recipe(
         )
     made = recipe_manager.RecipeManager()
     every = qtyping.TFLOperationName.ALL_SUPPORTED
-    made.add_static_config(".*", every, 8, 8)
+    if recipe.activation_dtype == "float32":
+        made.add_dynamic_config(".*", every, 8)
+    else:
+        made.add_static_config(".*", every, 8, 8)
     kept = [(".*", qtyping.TFLOperationName(name)) for name in ("INPUT", "OUTPUT")]
     kept += [(".*", qtyping.TFLOperationName(name)) for name in recipe.float_ops]
     for module in recipe.float_modules:

@@ -13,6 +13,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 from torch import nn
 
+from edgeecg.errors import ExportError
 from edgeecg.exporters import _tensor_names, _tflite_lstm
 from edgeecg.exporters._batch_norm import fold_batch_norm
 from edgeecg.exporters._explicit_padding import ExplicitPadding
@@ -34,8 +35,9 @@ def export(
     """Convert a model to TFLite; see :class:`edgeecg.exporters.Exporter`.
 
     Raises:
-        ExportError: An LSTM layer is of a kind that cannot be written, or a layer that is to
-            stay in float32 was not found in the file.
+        ExportError: An LSTM layer is of a kind that cannot be written, a layer that is to stay in
+            float32 was not found in the file, or only weights are to be quantised and the model has
+            LSTM layers.
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
     sample = torch.zeros(1, *sample_shape)
@@ -47,7 +49,9 @@ def export(
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
         _tflite_lstm.restore_lstms(converted, layers)
         content = _packed(converted)
-    if recipe.dtype == "int8":
+    if recipe.dtype == "int8" and recipe.activation_dtype == "float32":
+        content = _quantize_weights(content, plain, recipe, list(layers))
+    elif recipe.dtype == "int8":
         content = _quantize(content, plain, recipe, calibration, list(layers))
     graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
     _tensor_names.shorten(graph)
@@ -128,6 +132,28 @@ def _quantize(
     quantizer = Quantizer(content, manager.get_quantization_recipe())
     ranges = _with_nonzero_width(calibrator.get_model_qsvs())
     result: Any = quantizer.quantize(ranges, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _quantize_weights(
+    content: bytes, plain: nn.Module, recipe: ExportRecipe, recurrent: Sequence[str]
+) -> bytes:
+    """Quantise the weights to int8, except for what the recipe keeps in float32."""
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    from edgeecg.exporters import _precision
+
+    if recurrent:
+        raise ExportError(
+            f"The target '{recipe.name}' cannot be exported.",
+            f"The quantiser leaves the weights of LSTM layers ({', '.join(recurrent)}) in float32, "
+            "so that the file would be about as large and as fast as that of the target tflite.",
+            "Choose --target tflite or onnx, or compress the model to make it smaller.",
+        )
+    kept = _precision.layer_scopes(content, plain, recipe.float_layers)
+    manager = _precision.quantizer_recipe(recipe, recurrent, kept)
+    quantizer = Quantizer(content, manager.get_quantization_recipe())
+    result: Any = quantizer.quantize(enable_progress_report=False)
     return bytes(result.quantized_model)
 
 

@@ -54,7 +54,9 @@ def _table(pair: ComparedPair) -> Table:
 def _row(change: QuantityChange, notes: Notes) -> Row:
     kind, _, class_name = change.quantity.partition(".")
     name = _NAMES.get(kind, kind)
-    verdict = notes.mark(change.verdict, change.reason)
+    verdict = "refused" if change.refused else change.verdict
+    verdict = units.DASH if verdict == "not compared" else verdict
+    verdict = notes.mark(verdict, change.reason)
     if change.forced:
         verdict = f"{verdict}, forced"
     return (
@@ -109,6 +111,22 @@ def outcome(result: ConditionResult) -> str:
         f"{_OUTCOMES[result.outcome]}: '{result.condition}' of {result.after} "
         f"against {result.before}: {result.text}"
     )
+
+
+def refusals(found: Differences) -> list[str]:
+    """Return a line for each reason why quantities of a pair were refused.
+
+    Args:
+        found: The comparison.
+    """
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for pair, change in found.refused:
+        which = f"{pair.after}, {pair.after_label} against {pair.before}, {pair.before_label}"
+        grouped.setdefault((which, change.reason or ""), []).append(change.quantity)
+    return [
+        f"Refused: {', '.join(names)} of {which}. {reason}"
+        for (which, reason), names in grouped.items()
+    ]
 
 
 def markdown(found: Differences) -> str:

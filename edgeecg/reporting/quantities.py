@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeecg.reporting import comparable, intervals
 from edgeecg.reporting.difference_rows import QuantityChange, Verdict
 from edgeecg.reporting.subjects import Subject
-from edgeecg.schema import Energy, Scores
+from edgeecg.schema import BenchResult, Energy, Scores
 from edgeecg.statistics import changes, confusion
 
 SCORES = ("macro_f1", "accuracy", "macro_auroc", "macro_auprc")
@@ -28,17 +28,16 @@ COSTS = (
 )
 """What an inference or a file costs; less is better."""
 
-_PAIRED_SCORES = (
-    "scores: paired bootstrap over records, 2000 resamples, percentile interval; the same draws "
-    "for both"
-)
+_ROUNDING = 1e-6
+
+_PAIRED_SCORES = "scores: paired bootstrap over records, 2000 resamples, percentile interval"
 _PAIRED_ROUNDS = (
     "p50: timed in turn in one call; Student's t over the differences of the log medians of five "
     "rounds"
 )
 _SEPARATE_ROUNDS = (
-    "p50: timed in separate calls; Welch's t over the log medians of five rounds each, without "
-    "what may have changed on the machine between the calls"
+    "p50: timed in separate calls; Welch's t over the log medians of five rounds each, widened for "
+    "a median that varies by {:.0%} from call to call (standard deviation)"
 )
 _ENERGY = "energy: from the 95 % intervals of both energies (Zou and Donner, 2008)"
 _COUNTS = "instructions: two counts of one file agree within 0.5 %"
@@ -120,9 +119,23 @@ def _score_interval(before: Scores, after: Scores, name: str) -> _Interval:
     statistic = _statistic(before, name)
     if statistic is None:
         return None, "The scores do not contain the outputs for single records."
+    if not all(_consistent(each, name, statistic) for each in (before, after)):
+        return None, "The score is not that of the records' confusion matrices."
     # Only the interval is used: the values are those of the documents.
     found = changes.score_change(before, after, 0.0, statistic)
     return found.ci95, found.reason
+
+
+def _consistent(
+    scores: Scores,
+    name: str,
+    statistic: Callable[[confusion.Counts], NDArray[np.float64]],
+) -> bool:
+    """Return whether a score is that of the matrices that its interval is computed from."""
+    if not scores.records:
+        return True
+    counted = np.nan_to_num(statistic(confusion.stacked(scores).sum(axis=0)))
+    return abs(float(counted) - (_score(scores, name) or 0.0)) <= _ROUNDING
 
 
 def _statistic(
@@ -166,16 +179,27 @@ def _latency(before: Subject, after: Subject, force: bool) -> QuantityChange | N
     )
     if first is None or second is None:
         return _change(quantity, force, None, None)
-    paired = before.report == after.report
+    spread = None if before.report == after.report else _call_spread(first, second)
     one, other = first.latency, second.latency
 
     def interval() -> _Interval:
         ratio = other.p50_s / one.p50_s if one.p50_s else 0.0
-        found = intervals.latency_ratio(one.samples_s, other.samples_s, ratio, paired)
+        found = intervals.latency_ratio(one.samples_s, other.samples_s, ratio, spread)
         reason = "There are too few timed runs for an interval, or a median is zero."
         return found, None if found else reason
 
-    return _change(quantity, force, interval, _PAIRED_ROUNDS if paired else _SEPARATE_ROUNDS)
+    basis = _PAIRED_ROUNDS if spread is None else _SEPARATE_ROUNDS.format(spread)
+    return _change(quantity, force, interval, basis)
+
+
+def _call_spread(*results: BenchResult) -> float:
+    """Return how much a median is taken to vary from call to call; more on a busy machine."""
+    loads = [
+        (state.load or 0.0) / max(each.device.cores, 1)
+        for each in results
+        for state in (each.device.before, each.device.after)
+    ]
+    return intervals.BUSY_SPREAD if max(loads) > 1 else intervals.QUIET_SPREAD
 
 
 def _energy(before: Subject, after: Subject, force: bool) -> QuantityChange | None:

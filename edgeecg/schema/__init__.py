@@ -64,6 +64,14 @@ if TYPE_CHECKING:
     from edgeecg.schema.findings import (
         Finding as Finding,
     )
+    from edgeecg.schema.inspection import (
+        InspectedOperation as InspectedOperation,
+        InspectedTensor as InspectedTensor,
+        Inspection as Inspection,
+        QuantizationSummary as QuantizationSummary,
+        SlowKind as SlowKind,
+        SlowOperations as SlowOperations,
+    )
     from edgeecg.schema.instructions import (
         EmulatorImage as EmulatorImage,
         InstructionReport as InstructionReport,
@@ -140,6 +148,8 @@ _NAMES = {
     "energy": "Energy EnergyWindow",
     "filters": "FilterCoefficients",
     "findings": "Finding",
+    "inspection": "InspectedOperation InspectedTensor Inspection QuantizationSummary SlowKind "
+    "SlowOperations",
     "instructions": "EmulatorImage InstructionReport InstructionResult Instructions "
     "OperationInstructions",
     "measured_costs": "LayerSeconds MeasuredCosts",

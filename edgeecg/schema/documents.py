@@ -18,6 +18,9 @@ class ExportRecipe(Value):
         name: The file's stem; what ``--target`` takes.
         format: File format; the name of the module of ``edgeecg/exporters`` that writes it.
         dtype: Type the weights are stored and multiplied in.
+        activation_dtype: Type of the activations in the file; None for that of the weights. With
+            float32 activations and int8 weights, the kernels of the runtime quantise the
+            activations of each run themselves (dynamic-range quantisation).
         description: One line for ``--help`` and error messages.
         calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
         float_ops: Operations kept in float32 by a quantised target.
@@ -32,6 +35,7 @@ class ExportRecipe(Value):
     name: str
     format: Format
     dtype: DType
+    activation_dtype: DType | None = None
     description: str
     calibration_windows: Count = 0
     float_ops: tuple[str, ...] = ()

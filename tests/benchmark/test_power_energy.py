@@ -119,6 +119,16 @@ def test_a_value_that_stays_while_others_change_is_stale() -> None:
         PowerCurve(replace(trace, watts=watts)).joules(30.0, 40.0)
 
 
+def test_readings_in_coarse_steps_repeat_without_being_stale() -> None:
+    # Steps of 5 mW, and a tenth of that as noise: most readings are equal, a few are a step off.
+    quiet = steady(100.0, 0.0005)
+    coarse = replace(quiet, watts=np.round(quiet.watts / 0.005 + 0.3) * 0.005, resolution_w=0.005)
+    found = from_trace(WINDOWS, coarse)
+    assert found.tier == "measured"
+    assert found.invalid == ()
+    assert found.net_j == pytest.approx(0.1, rel=0.01)
+
+
 def test_a_meter_that_always_shows_the_same_is_not_resolved() -> None:
     trace = steady(100.0)
     found = from_trace(WINDOWS, replace(trace, watts=np.full(trace.t_s.size, 3.2)))

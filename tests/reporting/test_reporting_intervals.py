@@ -25,7 +25,7 @@ SECOND = (1.20, 1.26, 1.18, 1.19, 1.21)
 def test_rounds_of_one_call_are_compared_round_by_round() -> None:
     differences = np.log(SECOND) - np.log(FIRST)
     width = stats.t.ppf(0.975, 4) * stats.sem(differences)
-    found = latency_ratio(rounds(*FIRST), rounds(*SECOND), 1.2, paired=True)
+    found = latency_ratio(rounds(*FIRST), rounds(*SECOND), 1.2, None)
     assert found == pytest.approx((1.2 * math.exp(-width), 1.2 * math.exp(width)), rel=1e-3)
 
 
@@ -35,18 +35,24 @@ def test_rounds_of_separate_calls_are_independent() -> None:
     parts = [each.var(ddof=1) / 5 for each in (a, b)]
     degrees = sum(parts) ** 2 / sum(part**2 / 4 for part in parts)
     width = stats.t.ppf(0.975, math.floor(degrees)) * math.hypot(stats.sem(a), stats.sem(b))
-    found = latency_ratio(rounds(*FIRST), rounds(*SECOND), 1.2, paired=False)
+    found = latency_ratio(rounds(*FIRST), rounds(*SECOND), 1.2, 0.0)
     assert found == pytest.approx((1.2 * math.exp(-width), 1.2 * math.exp(width)), rel=1e-3)
 
 
 def test_a_drift_that_both_share_cancels_only_in_one_call() -> None:
     drift = (1.0, 1.3, 1.6, 1.9, 2.2)
     slower = tuple(1.1 * each for each in drift)
-    paired = latency_ratio(rounds(*drift), rounds(*slower), 1.1, paired=True)
-    separate = latency_ratio(rounds(*drift), rounds(*slower), 1.1, paired=False)
+    paired = latency_ratio(rounds(*drift), rounds(*slower), 1.1, None)
+    separate = latency_ratio(rounds(*drift), rounds(*slower), 1.1, 0.0)
     assert paired == pytest.approx((1.1, 1.1))
     assert separate is not None
     assert separate[0] < 1 < separate[1]
+
+
+def test_the_variation_from_call_to_call_widens_the_interval() -> None:
+    # 1.96 * sqrt(2 * 0.02^2) = 0.055437.
+    found = latency_ratio([1.0] * 50, [1.2] * 50, 1.2, 0.02)
+    assert found == pytest.approx((1.2 * math.exp(-0.055437), 1.2 * math.exp(0.055437)), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -55,20 +61,20 @@ def test_a_drift_that_both_share_cancels_only_in_one_call() -> None:
 def test_too_few_runs_or_a_median_of_zero_has_no_interval(
     before: list[float], after: list[float]
 ) -> None:
-    assert latency_ratio(before, after, 1.0, paired=False) is None
+    assert latency_ratio(before, after, 1.0, 0.02) is None
 
 
 @given(
     st.lists(st.floats(1e-9, 1e3), min_size=10, max_size=60),
     st.lists(st.floats(1e-9, 1e3), min_size=10, max_size=60),
-    st.booleans(),
+    st.sampled_from([None, 0.0, 0.04]),
 )
 def test_the_ratio_lies_in_its_interval(
-    before: list[float], after: list[float], paired: bool
+    before: list[float], after: list[float], spread: float | None
 ) -> None:
     ratio = float(np.median(after) / np.median(before))
     try:
-        found = latency_ratio(before, after, ratio, paired)
+        found = latency_ratio(before, after, ratio, spread)
     except OverflowError:
         return
     assert found is not None
