@@ -5,4 +5,7 @@
 ``steps_table``, ``measured`` and ``provenance`` make the tables, ``plots`` and
 ``training_curves`` the figures. ``page`` and ``terminal`` show them; ``evaluation`` has the tables
 of ``edgeecg evaluate``.
+
+``differences`` compares results of several runs or documents and ``fail_if`` checks conditions on
+them; ``battery_life`` computes days of battery.
 """

@@ -157,7 +157,9 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         if card is not None:
             check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
-    given = (*run.bench_files(), *bench_files)
+    # A file of the run's own may be named, too.
+    named = (*run.bench_files(), *bench_files)
+    given = tuple({path.resolve(): path for path in named}.values())
     counts = [path for path in given if _holds_instructions(path)]
     reports = [(path, load(path, BenchReport)) for path in given if path not in counts]
     measurements, foreign = _measurements(reports, exported)

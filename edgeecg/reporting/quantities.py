@@ -33,11 +33,12 @@ _ROUNDING = 1e-6
 _PAIRED_SCORES = "scores: paired bootstrap over records, 2000 resamples, percentile interval"
 _PAIRED_ROUNDS = (
     "p50: timed in turn in one call; Student's t over the differences of the log medians of five "
-    "rounds"
+    "rounds, and 40 ns from load to load"
 )
 _SEPARATE_ROUNDS = (
     "p50: timed in separate calls; Welch's t over the log medians of five rounds each, widened for "
-    "a median that varies by {:.0%} from call to call (standard deviation)"
+    "a median that varies by {:.0%} from call to call and 40 ns from load to load (standard "
+    "deviations)"
 )
 _ENERGY = "energy: from the 95 % intervals of both energies (Zou and Donner, 2008)"
 _COUNTS = "instructions: two counts of one file agree within 0.5 %"

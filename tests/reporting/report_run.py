@@ -337,6 +337,11 @@ class Builder:
         path.write_text(manifest.to_json(), encoding="utf-8")
         return manifest
 
+    def forget_measurements(self) -> None:
+        """Remove the bench reports that the run has."""
+        for path in self.run.bench_files():
+            path.unlink()
+
     def write_bench(
         self, *results: BenchResult, name: str = "bench", created: str = "2026-01-02T03:04:05+00:00"
     ) -> Path:

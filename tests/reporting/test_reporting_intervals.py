@@ -55,6 +55,17 @@ def test_the_variation_from_call_to_call_widens_the_interval() -> None:
     assert found == pytest.approx((1.2 * math.exp(-0.055437), 1.2 * math.exp(0.055437)), rel=1e-5)
 
 
+def test_files_of_a_few_microseconds_are_hardly_told_apart() -> None:
+    # 1.96 * sqrt((0.04 / 1)^2 + (0.04 / 1.1)^2) = 0.105954, and log(1.1) = 0.0953.
+    found = latency_ratio([1e-6] * 50, [1.1e-6] * 50, 1.1, None)
+    assert found == pytest.approx((1.1 * math.exp(-0.105954), 1.1 * math.exp(0.105954)), rel=1e-5)
+    assert found is not None
+    assert found[0] < 1 < found[1]
+    longer = latency_ratio([1e-4] * 50, [1.1e-4] * 50, 1.1, None)
+    assert longer is not None
+    assert longer[0] > 1
+
+
 @pytest.mark.parametrize(
     ("before", "after"), [([1.0] * 9, [1.0] * 50), ([], []), ([0.0] * 50, [1.0] * 50)]
 )
@@ -65,8 +76,8 @@ def test_too_few_runs_or_a_median_of_zero_has_no_interval(
 
 
 @given(
-    st.lists(st.floats(1e-9, 1e3), min_size=10, max_size=60),
-    st.lists(st.floats(1e-9, 1e3), min_size=10, max_size=60),
+    st.lists(st.floats(1e-6, 1e3), min_size=10, max_size=60),
+    st.lists(st.floats(1e-6, 1e3), min_size=10, max_size=60),
     st.sampled_from([None, 0.0, 0.04]),
 )
 def test_the_ratio_lies_in_its_interval(

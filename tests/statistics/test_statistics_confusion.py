@@ -14,6 +14,8 @@ from edgeecg.statistics.confusion import (
     dominant_records,
     f1,
     macro_f1,
+    precision,
+    recall,
     without_record,
 )
 
@@ -94,3 +96,10 @@ def test_a_class_without_a_dominant_record_is_not_scored_twice(beats: tuple[int,
 def test_scores_without_matrices_of_records_have_no_dominant_record() -> None:
     found = scores(records_with_s(100, 10, 6)).model_copy(update={"records": {}})
     assert dominant_records(found) == ()
+
+
+def test_recall_and_precision_of_every_class_by_hand() -> None:
+    # The last class has no beats and the second was never predicted.
+    matrix = np.array([[6, 0, 2], [3, 0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(recall(matrix), [6 / 8, 0, np.nan])
+    np.testing.assert_allclose(precision(matrix), [6 / 9, 0, 0])
