@@ -216,7 +216,7 @@ def _dtype(file: ModelFile, manifest: Artifact | None) -> DType:
     For a ``.tflite`` file it is the type of the weights that are multiplied most often. A ``.onnx``
     file is treated alike whether or not the package onnx, which counts it, is installed.
     """
-    if file.path.suffix == ".onnx":
+    if file.path.suffix == ".onnx" or file.types.weights == "float16":
         return file.types.weights
     if file.layers is not None and any(layer.macs for layer in file.layers):
         by_type = proxy.totals(file.layers).macs

@@ -26,7 +26,9 @@ def export(
     ] = None,
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="What to make; give it again for more. Default: tflite."),
+        typer.Option(
+            "--target", help="What to make, or all; give it again for more. Default: tflite."
+        ),
     ] = None,
     run: Annotated[
         str | None, typer.Option("--run", help="Name or folder of a run; default: the newest.")
@@ -58,6 +60,9 @@ def export(
     from edgeecg.cli._console import emit_json, output, progress, shown
 
     targets = target or ["tflite"]
+    every = "all" in targets
+    if every:
+        targets = resources.target_names()
     # What can be wrong is found before the slow imports.
     for name in targets:
         resources.load_target(name)
@@ -79,6 +84,7 @@ def export(
             on_progress=show,
             on_data=lambda dataset: describe(dataset, console),
             on_left_out=missing.append,
+            keep_going=every,
         )
 
     if bundle_path is not None:

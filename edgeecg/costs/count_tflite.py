@@ -3,12 +3,17 @@
 MACs are counted for convolutions, fully connected layers, matrix products and sequence LSTM / RNN.
 Every other operation (pooling, MEAN, SUM, MUL, softmax, ...) counts 0 MACs and only the bytes it
 moves. Fusions that a delegate makes at run time are not taken into account.
+
+LiteRT converts float16 weights to float32 when it loads the file, and multiplies in float32 (in
+float16 only if the file asks for it and the processor can). Such weights count as float32, as they
+are read in every inference; their conversion counts nothing.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +21,7 @@ import numpy as np
 from edgeecg.costs import tflite_file
 from edgeecg.costs.input_shapes import Shapes
 from edgeecg.costs.layers import UncountableError, nonzero_fraction
-from edgeecg.costs.tflite_file import Operator, Tensor
+from edgeecg.costs.tflite_file import Graph, Operator, Tensor
 from edgeecg.schema import DType, LayerCost
 
 # Their multiplications are in another graph, in custom code, or in options that are not read here.
@@ -97,12 +102,38 @@ def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
         ArtifactError: The file is not a sound TFLite file.
         UncountableError: It has an operation whose MACs cannot be counted from the file.
     """
-    graph = tflite_file.read(path)
+    graph = read(path)
     for tensor in graph.inputs:
         if (shapes or {}).get(tensor.name, tensor.shape) != tensor.shape:
             # The file has the shapes of all other tensors for this shape of the input only.
             raise UncountableError(path.name, f"Its input '{tensor.name}' has free axes.")
     return tuple(cost(path, index, layer) for index, layer in enumerate(graph.operators))
+
+
+def read(path: Path) -> Graph:
+    """Read the graph of a file as it is executed: stored float16 weights are float32 constants.
+
+    Raises:
+        ArtifactError: The file is not a sound TFLite file.
+    """
+    graph = tflite_file.read(path)
+    unpacked: dict[int, Tensor] = {}
+    for layer in graph.operators:
+        source = layer.inputs[0] if layer.inputs else None
+        if tflite_file.unpacks(layer) and source is not None and source.data is not None:
+            made, data = layer.outputs[0], source.data.astype(np.float32)
+            unpacked[id(made)] = replace(made, data=data, constant=True, nbytes=data.nbytes)
+    if not unpacked:
+        return graph
+    operators = [
+        Operator(
+            layer.op,
+            tuple(None if each is None else unpacked.get(id(each), each) for each in layer.inputs),
+            tuple(unpacked.get(id(each), each) for each in layer.outputs),
+        )
+        for layer in graph.operators
+    ]
+    return Graph(graph.inputs, graph.outputs, tuple(operators))
 
 
 def cost(path: Path, index: int, layer: Operator) -> LayerCost:
@@ -124,7 +155,9 @@ def cost(path: Path, index: int, layer: Operator) -> LayerCost:
         raise UncountableError(
             path.name, f"The tensors of operation {index}, {layer.op}, do not have its shape."
         ) from error
-    constants = _constants(layer)
+    # Constants that are computed from constants, when the file is loaded.
+    once = bool(layer.outputs) and all(tensor.constant for tensor in layer.outputs)
+    constants = [] if once else _constants(layer)
     kernels = [t for t in constants if t.type not in _NOT_WEIGHTS]
     # A constant vector of a float layer is its bias; zeros in it save no multiplication.
     weights = [t for t in kernels if len(t.shape) > 1] if layer.op in _MACS else []
@@ -139,7 +172,7 @@ def cost(path: Path, index: int, layer: Operator) -> LayerCost:
             (t.data, _zero(t)) for t in weights if t.data is not None
         ),
         weight_bytes=sum(t.nbytes for t in kernels + biases),
-        activation_bytes=sum(t.nbytes for t in [*moving, *layer.outputs]),
+        activation_bytes=0 if once else sum(t.nbytes for t in [*moving, *layer.outputs]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeecg.costs import count_tflite, tflite_file
+from edgeecg.costs import count_tflite
 from edgeecg.costs.file_graph import FileGraph, FileOperation
 from edgeecg.costs.input_shapes import Shapes
 from edgeecg.costs.layers import UncountableError
@@ -22,7 +22,7 @@ def read(path: Path, shapes: Shapes) -> FileGraph:
     Raises:
         ArtifactError: The file is not a sound TFLite file.
     """
-    graph = tflite_file.read(path)
+    graph = count_tflite.read(path)
     # Names may be given twice; the reader makes one object for each tensor.
     places: dict[int, int] = {}
     tensors: list[InspectedTensor] = []

@@ -85,8 +85,16 @@ def of_tflite(graph: tflite_file.Graph) -> NumberTypes:
         graph: The graph of the file.
     """
     found: Counter[tuple[DType, DType]] = Counter()
+    stored = {
+        id(operator.outputs[0]): operator.inputs[0]
+        for operator in graph.operators
+        if tflite_file.unpacks(operator)
+    }
     for operator in graph.operators:
+        if id(operator.outputs[0] if operator.outputs else None) in stored:
+            continue
         present = [tensor for tensor in operator.inputs if tensor is not None]
+        present = [stored.get(id(tensor)) or tensor for tensor in present]
         moving = [tensor for tensor in present if not tensor.constant]
         for weights in present:
             if weights.constant and len(weights.shape) > 1 and moving:
@@ -96,6 +104,8 @@ def of_tflite(graph: tflite_file.Graph) -> NumberTypes:
 
 
 def _tflite_type(tensor: tflite_file.Tensor) -> DType:
+    if tensor.type == "FLOAT16":
+        return "float16"
     return "int8" if tensor.type in _TFLITE_INT8 else "float32"
 
 

@@ -118,6 +118,24 @@ class Graph:
     operators: tuple[Operator, ...]
 
 
+def unpacks(operator: Operator) -> bool:
+    """Return whether an operation converts stored float16 weights to float32.
+
+    LiteRT does this once, when it loads the file or in the first run.
+
+    Args:
+        operator: The operation.
+    """
+    source = operator.inputs[0] if operator.inputs else None
+    return (
+        operator.op == "DEQUANTIZE"
+        and len(operator.outputs) == 1
+        and source is not None
+        and source.constant
+        and source.type == "FLOAT16"
+    )
+
+
 class _DamagedError(Exception):
     """An offset, a length or an index points outside the file."""
 

@@ -26,6 +26,7 @@ def export(
     on_progress: ProgressCallback | None = None,
     on_data: DataCallback | None = None,
     on_left_out: OnLeftOut | None = None,
+    keep_going: bool = False,
 ) -> list[Artifact]:
     """Export the models of a run to each target, and check every file against PyTorch.
 
@@ -39,6 +40,8 @@ def export(
         on_data: Called with the data set, once it is loaded.
         on_left_out: Called with the error of a quantised baseline that is left out; without it, the
             error is raised.
+        keep_going: Call ``on_left_out`` for every file that is refused, and go on with the next,
+            unless not a single file can be written.
 
     Returns:
         The manifests of the files, which lie in the run folder under ``artifacts/``.
@@ -60,7 +63,7 @@ def export(
     progress = on_progress or ignore
     progress("loading the converters", 0, 1)
     with limited_threads(threads):
-        return export_run(folder, recipes, dataset, progress, on_left_out, module)
+        return export_run(folder, recipes, dataset, progress, on_left_out, module, keep_going)
 
 
 def run_to_export(run: str | None, model: str | None) -> RunFolder:

@@ -70,6 +70,7 @@ def export_run(
     progress: ProgressCallback,
     on_left_out: OnLeftOut | None = None,
     custom: Architecture | None = None,
+    keep_going: bool = False,
 ) -> list[Artifact]:
     """Export the baseline and, where there is one, the compressed model of a run to each target.
 
@@ -84,6 +85,8 @@ def export_run(
         progress: Called while the files are made.
         on_left_out: Called when a baseline is left out; None raises the error instead.
         custom: The custom module, where the run is of one.
+        keep_going: Call ``on_left_out`` for every file that is refused, and go on with the next,
+            unless not a single file can be written.
 
     Returns:
         The manifests of the files written, baseline first within each target.
@@ -97,6 +100,7 @@ def export_run(
     sources = load_sources(run, dataset, custom)
     baseline = sources[0]
     floats: dict[Format, bytes] = {}
+    refused: ExportError | None = None
     artifacts: list[Artifact] = []
     for recipe in recipes:
         if recipe.format not in floats:
@@ -107,17 +111,21 @@ def export_run(
         dense = Baseline(weights_sha256=baseline.card.weights_sha256, costs=costs)
         job = ExportJob(run, recipe, dense, dataset, progress)
         for source in sources:
-            if source is baseline and recipe.dtype == "float32":
-                content = floats[recipe.format]
-            else:
-                progress(f"converting the {source.card.role} model to {recipe.name}", 0, 1)
-                content = convert(source.model, _kept_in_float(recipe, source, run), dataset)
             try:
+                if source is baseline and recipe.dtype == "float32":
+                    content = floats[recipe.format]
+                else:
+                    progress(f"converting the {source.card.role} model to {recipe.name}", 0, 1)
+                    content = convert(source.model, _kept_in_float(recipe, source, run), dataset)
                 artifacts.append(verify_and_publish(job, source, content))
             except ExportError as error:
-                if on_left_out is None or source is sources[-1] or recipe.dtype == "float32":
+                needed = source is sources[-1] or recipe.dtype == "float32"
+                if on_left_out is None or (needed and not keep_going):
                     raise
                 on_left_out(error)
+                refused = error
+    if refused is not None and not artifacts:
+        raise refused
     return artifacts
 
 
@@ -237,7 +245,8 @@ def _scores(job: ExportJob, card: ModelCard, path: Path, name: str) -> Scores:
 
 
 def _in_float32(recipe: ExportRecipe) -> ExportRecipe:
-    return recipe.model_copy(update={"dtype": "float32", "calibration_windows": 0, "float_ops": ()})
+    changes = {"dtype": "float32", "activation_dtype": None, "calibration_windows": 0}
+    return recipe.model_copy(update={**changes, "float_ops": ()})
 
 
 def _kept_in_float(recipe: ExportRecipe, source: SourceModel, run: RunFolder) -> ExportRecipe:
@@ -249,7 +258,7 @@ def _kept_in_float(recipe: ExportRecipe, source: SourceModel, run: RunFolder) ->
     if source.card.role != "compressed" or not run.quantization.is_file():
         return recipe
     log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
-    if log.kept == "none" and recipe.dtype != "float32":
+    if log.kept == "none" and recipe.dtype == "int8":
         raise ExportError(
             f"The compressed model of '{run.name}' is not exported to '{recipe.name}'.",
             log.remark,

@@ -45,7 +45,7 @@ _Operation = tuple[str, NDArray[np.float32]]
 def quantizer_recipe(
     recipe: ExportRecipe, recurrent: Sequence[str], float_layers: Sequence[str]
 ) -> recipe_manager.RecipeManager:
-    """Return the quantiser's recipe: what is quantised to int8, and what stays float32.
+    """Return the quantiser's recipe: which operations it changes, and how.
 
     Args:
         recipe: ``float_ops`` and ``float_modules`` are kept in float32.
@@ -65,7 +65,10 @@ def quantizer_recipe(
         )
     made = recipe_manager.RecipeManager()
     every = qtyping.TFLOperationName.ALL_SUPPORTED
-    if recipe.activation_dtype == "float32":
+    if recipe.dtype == "float16":
+        for kind in _WEIGHTED:
+            made.add_weight_only_config(".*", kind, 16, algorithm_key=AlgorithmName.FLOAT_CASTING)
+    elif recipe.activation_dtype == "float32":
         made.add_dynamic_config(".*", every, 8)
     else:
         made.add_static_config(".*", every, 8, 8)

@@ -49,8 +49,9 @@ def export(
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
         _tflite_lstm.restore_lstms(converted, layers)
         content = _packed(converted)
-    if recipe.dtype == "int8" and recipe.activation_dtype == "float32":
-        content = _quantize_weights(content, plain, recipe, list(layers))
+    by_kernels = recipe.dtype == "int8" and recipe.activation_dtype == "float32"
+    if recipe.dtype == "float16" or by_kernels:
+        content = _compress_weights(content, plain, recipe, list(layers))
     elif recipe.dtype == "int8":
         content = _quantize(content, plain, recipe, calibration, list(layers))
     graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
@@ -135,10 +136,10 @@ def _quantize(
     return bytes(result.quantized_model)
 
 
-def _quantize_weights(
+def _compress_weights(
     content: bytes, plain: nn.Module, recipe: ExportRecipe, recurrent: Sequence[str]
 ) -> bytes:
-    """Quantise the weights to int8, except for what the recipe keeps in float32."""
+    """Store the weights in the type of the recipe, except for what the recipe keeps in float32."""
     from ai_edge_quantizer.quantizer import Quantizer
 
     from edgeecg.exporters import _precision
@@ -147,7 +148,7 @@ def _quantize_weights(
         raise ExportError(
             f"The target '{recipe.name}' cannot be exported.",
             f"The quantiser leaves the weights of LSTM layers ({', '.join(recurrent)}) in float32, "
-            "so that the file would be about as large and as fast as that of the target tflite.",
+            "so that the file would be about as large as that of the target tflite.",
             "Choose --target tflite or onnx, or compress the model to make it smaller.",
         )
     kept = _precision.layer_scopes(content, plain, recipe.float_layers)

@@ -60,7 +60,7 @@ class Artifact(Value):
         name: Stem of the file, e.g. ``resnet1d_attn-compressed-tflite-int8``.
         role: Dense baseline or compressed model.
         format: File format.
-        dtype: Type the weights are stored and multiplied in.
+        dtype: Type the weights are stored in; ``layers`` has the type they are multiplied in.
         target: Export target, one of ``export/``.
         model: Architecture.
         run: Name of the run folder it came from.

@@ -62,9 +62,10 @@ class ProxyCoefficients(Value):
         source: Where the figures come from.
     """
 
-    # int8 multiplies accumulate in int32 (0.2 + 0.1); fp32 is 3.7 + 0.9. Memory: 1 MB SRAM for the
-    # weights (100 pJ per 64 bit), 32 KB for the activations (20 pJ per 64 bit).
-    mac_pj: dict[DType, Positive] = Field(default={"float32": 4.6, "int8": 0.3})
+    # int8 multiplies accumulate in int32 (0.2 + 0.1); fp32 is 3.7 + 0.9, fp16 is 1.1 + 0.4.
+    # Memory: 1 MB SRAM for the weights (100 pJ per 64 bit), 32 KB for the activations (20 pJ per
+    # 64 bit).
+    mac_pj: dict[DType, Positive] = Field(default={"float32": 4.6, "int8": 0.3, "float16": 1.5})
     weight_byte_pj: Positive = 12.5
     activation_byte_pj: Positive = 2.5
     source: str = "Horowitz, ISSCC 2014, 45 nm"

@@ -315,3 +315,22 @@ def test_a_file_is_compared_with_pytorch_on_256_windows(
     for source in load_sources(run, replace(toy_dataset, val=longer)):
         assert source.probe.x.shape == (256, 1, 256)
         assert source.probe.logits.shape == (256, 3)
+
+
+def test_a_refused_target_is_reported_and_the_next_is_exported(
+    run: RunFolder,
+    toy_dataset: Dataset,
+    converted: ExportRecipe,
+) -> None:
+    # No converted file agrees to this degree.
+    strict = converted.model_copy(update={"name": "strict", "max_abs_diff": 1e-30})
+    refused: list[ExportError] = []
+    run.model_weights.unlink()
+    run.model_card.unlink()
+    found = _pipeline.export_run(
+        run, [strict, converted], toy_dataset, silent, refused.append, keep_going=True
+    )
+    assert [each.target for each in found] == ["onnx"]
+    assert ["strict" in error.what for error in refused] == [True]
+    with pytest.raises(ExportError, match="strict"):
+        _pipeline.export_run(run, [strict], toy_dataset, silent, refused.append, keep_going=True)
