@@ -98,6 +98,7 @@ def limits_in_short(rows: Rows) -> str:
 
 def _what(rows: Rows) -> str:
     low, high = sorted({row["fluctuation_w"] for row in rows})
+    missing = any(row["measured_from_w"] is None for row in rows)
     return (
         "SIMULATED from data sheets, no instrument was tried. Net power in mW, which at "
         f"{rows[0]['inferences_per_s']:,.0f} inferences a second is the energy of one in µJ. "
@@ -106,9 +107,8 @@ def _what(rows: Rows) -> str:
         "runs are tier `measured`. Quiet device: its power at rest fluctuates slowly by "
         f"{low * 1e3:g} mW; "
         f"usual device: by {high * 1e3:g} mW, both assumed. Suite `default`, "
-        f"{rows[0]['runs']} runs of each. -: not so many are measured at any power, because "
-        "readings with a step that is larger than their noise repeat one value, as stale ones "
-        "do. The gain error of a meter scales all its figures and is not in the table."
+        f"{rows[0]['runs']} runs of each. {'-: at no power that was tried. ' if missing else ''}"
+        "The gain error of a meter scales all its figures and is not in the table."
     )
 
 

@@ -62,7 +62,11 @@ def measure(monkeypatch: pytest.MonkeyPatch, suite: Suite) -> Measure:
             meter.time.pass_by(seconds)
             meter.spent_j += joules
 
-        monkeypatch.setattr(meters, "get", lambda _: Module)
+        def get(name: str) -> type[Module]:
+            del name
+            return Module
+
+        monkeypatch.setattr(meters, "get", get)
         arguments: dict[str, object] = {"suite": suite, **plan}
         whole = WindowPlan(invoke=inference, clock=meter.time.clock(), **arguments)  # pyright: ignore[reportArgumentType]
         return energy_measurement.measure("simulated", whole).energy
