@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -24,6 +25,12 @@ settings.register_profile("edgeecg", deadline=None)
 settings.load_profile("edgeecg")
 
 _SKIPPED: list[str] = []
+
+
+def pytest_configure() -> None:
+    """Make Ctrl-C work in the programs that tests start: a background job is born without it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
