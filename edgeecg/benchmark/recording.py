@@ -71,7 +71,7 @@ class PowerTrace:
 
 @dataclass
 class _State:
-    """What the recording process has told so far."""
+    """What the recording process has reported so far."""
 
     facts: dict[str, Any]
     lost: int = 0
