@@ -153,7 +153,7 @@ def test_compress_takes_its_costs(
     assert log["steps"][-1]["latency_predicted"] <= 0.7 + 1e-6
 
 
-@pytest.mark.xfail(strict=False, reason="Failed once in random order; the cause is not known yet.")
+@pytest.mark.xfail(strict=False, reason="Passes alone; failed once in random order, cause unknown.")
 def test_the_report_sets_joules_beside_the_proxy(
     on_pi_5: tuple[dict[str, Any], str], pi: EmulatedPi, story: Path
 ) -> None:
