@@ -146,7 +146,8 @@ def sampling_row(rate_hz: float) -> dict[str, Any]:
             time.sleep(_RECORDED_S)
             after = process.cpu_times()
             length = time.perf_counter() - begun
-    used = after.user + after.system - before.user - before.system
+    # Each difference by itself, so that equal readings give exactly zero.
+    used = (after.user - before.user) + (after.system - before.system)
     return {
         "what": f"share of a core that recording {rate_hz:g} samples a second takes",
         "share": used / length,
