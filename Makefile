@@ -1,6 +1,7 @@
 # make demo   the whole path on synthetic records: train, compress, export, bench, report
 # make test   the fast tests          make check   style, types, imports, documentation
 # make docs   the documentation, in build/docs
+# make benchmarks   every experiment of benchmarks/ at toy size
 # make clean  remove what these made, except runs/
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check docs system clean
+.PHONY: demo test check docs benchmarks system clean
 
 # One environment, in two layers: what the program needs, and what its tests need on top.
 # --no-compile halves the time of the installation; Python compiles what it imports, once, for
@@ -44,6 +45,10 @@ demo: $(VENV)/.all
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile --cov=edgeecg --cov-report=term:skip-covered $(TESTS)
+
+# Every experiment at toy size, on synthetic records, so that none stops working unnoticed.
+benchmarks: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py --all --quick
 
 system: $(VENV)/.dev
 	$(BIN)/python -m pytest -m system

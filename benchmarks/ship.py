@@ -1,8 +1,8 @@
 """Put trained weights into the package: of each model the seed that validates best, in half size.
 
-Reads the runs of ``baselines.py`` and writes ``edgeecg/models/weights/NAME.safetensors`` and
-``NAME.json``. The choice never looks at test records; the test scores on the card are those of the
-half-precision weights that are shipped::
+Reads the runs of ``experiments/baselines.toml`` and writes
+``edgeecg/models/weights/NAME.safetensors`` and ``NAME.json``. The choice never looks at test
+records; the test scores on the card are those of the half-precision weights that are shipped::
 
     EDGEECG_DATA=../shared/data python benchmarks/ship.py
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from baselines import SEEDS, card_of, run_of
+from harness.dense_models import card_of, run_of
 from safetensors.torch import save
 
 from edgeecg.data import DataRequest, Dataset, load_dataset
@@ -25,6 +25,7 @@ from edgeecg.models import architecture, load, names
 from edgeecg.schema import ModelCard
 from edgeecg.training.cards import make_card
 
+SEEDS = (0, 1, 2)
 WEIGHTS = Path(__file__).resolve().parents[1] / "edgeecg" / "models" / "weights"
 LIMITS = {
     "beats": (
@@ -35,7 +36,8 @@ LIMITS = {
     ),
     "records": (
         "Trained on a part of PTB-XL, 2,279 records; more records would make it better.",
-        "Scored on 321 records: the intervals are wide, and differences inside them are ties.",
+        "Scored on 321 records: the intervals are wide, and differences inside them are not "
+        "resolved.",
     ),
 }
 

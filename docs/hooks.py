@@ -1,12 +1,14 @@
 """Pages of the documentation that are generated when the site is built.
 
-``cli.md`` comes from the command line itself, ``results.md`` from ``benchmarks/RESULTS.md`` and
-``contributing.md`` from ``CONTRIBUTING.md``. MkDocs calls :func:`on_files` and
-:func:`on_page_markdown`, see ``hooks`` in ``mkdocs.yml``.
+``cli.md`` comes from the command line itself, ``results.md`` from ``benchmarks/RESULTS.md``,
+``contributing.md`` from ``CONTRIBUTING.md`` and ``notebook.md`` from ``examples/notebook.ipynb``,
+with the outputs that are stored in it. MkDocs calls :func:`on_files` and :func:`on_page_markdown`,
+see ``hooks`` in ``mkdocs.yml``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ _MOVED = {
     "../benchmarks/RESULTS.md": "results.md",
     "../CONTRIBUTING.md": "contributing.md",
     "../README.md": "index.md",
+    "examples/notebook.ipynb": "notebook.md",
 }
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
@@ -33,6 +36,7 @@ def on_files(files: Files, config: Any) -> Files:
         "cli.md": command_line(),
         "results.md": _read("benchmarks/RESULTS.md").replace("](results/", "](images/"),
         "contributing.md": _read("CONTRIBUTING.md").replace("](docs/", "]("),
+        "notebook.md": notebook(json.loads(_read("docs/examples/notebook.ipynb"))),
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
@@ -44,6 +48,34 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Let links to files of the repository lead to their pages of the site."""
     return _LINK.sub(lambda m: f"]({_MOVED.get(m[1], m[1])}{m[2] or ''})", markdown)
+
+
+def notebook(document: dict[str, Any]) -> str:
+    """Return a notebook as a page: its text, its code, and the stored outputs.
+
+    Args:
+        document: A notebook of format 4, see https://nbformat.readthedocs.io.
+    """
+    parts: list[str] = []
+    for cell in document["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(text)
+            continue
+        parts.append(f"```python\n{text}\n```")
+        parts += [shown for output in cell["outputs"] if (shown := _output(output))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _output(output: dict[str, Any]) -> str:
+    """Return one output of a cell: a picture, printed text, or nothing for warnings."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        return f"![Figure](data:image/png;base64,{''.join(data['image/png']).strip()})"
+    if output.get("name") == "stderr":
+        return ""
+    text = "".join(output.get("text", data.get("text/plain", "")))
+    return f"```text\n{text.rstrip()}\n```" if text.strip() else ""
 
 
 def command_line() -> str:

@@ -9,8 +9,9 @@ The functions below are the public API. Each returns what the command of the sam
 ``--json``, prints nothing, and raises :class:`edgeecg.errors.EdgeECGError` with what failed, why,
 and what to do. They are loaded when they are first used, so that ``import edgeecg`` is quick.
 
-``battery``, ``bench``, ``compare``, ``report`` and ``load_run`` need no PyTorch: a device can use
-them. The other functions need the extras that docs/index.md names.
+``battery``, ``bench``, ``calibrate``, ``compare``, ``count_instructions``, ``report``, ``trace``
+and ``load_run`` need no PyTorch: a device can use them. The other functions need the extras that
+docs/index.md names.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING
 from edgeecg._version import __version__
 
 if TYPE_CHECKING:
-    from edgeecg.benchmark.run import bench
+    from edgeecg.benchmark.calibration import calibrate
+    from edgeecg.benchmark.run import bench, count_instructions
+    from edgeecg.benchmark.trace import trace
     from edgeecg.compression.start import compress
     from edgeecg.data.named import load_dataset
     from edgeecg.evaluation.named import classify, evaluate
@@ -31,33 +34,42 @@ if TYPE_CHECKING:
     from edgeecg.reporting.run import report
     from edgeecg.runs.results import load_run
     from edgeecg.training.start import train
+    from edgeecg.tuning.search import search
 
 __all__ = [
     "__version__",
     "battery",
     "bench",
+    "calibrate",
     "classify",
     "compare",
     "compress",
+    "count_instructions",
     "evaluate",
     "export",
     "load_dataset",
     "load_run",
     "report",
+    "search",
+    "trace",
     "train",
 ]
 
 _MODULES = {
     "battery": "reporting.battery_life",
     "bench": "benchmark.run",
+    "calibrate": "benchmark.calibration",
     "classify": "evaluation.named",
     "compare": "reporting.differences",
     "compress": "compression.start",
+    "count_instructions": "benchmark.run",
     "evaluate": "evaluation.named",
     "export": "exporters",
     "load_dataset": "data.named",
     "load_run": "runs.results",
     "report": "reporting.run",
+    "search": "tuning.search",
+    "trace": "benchmark.trace",
     "train": "training.start",
 }
 

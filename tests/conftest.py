@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+import toy_records
 from hypothesis import settings
 
 from edgeecg.data import Dataset, Windows
@@ -46,57 +47,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         print("\nSkipped in CI, and so failed:", *_SKIPPED, sep="\n  ")
 
 
-CLASSES = ("N", "S", "V")
-
-
-def _toy_beats(records: tuple[str, ...], beats: int, seed: int) -> Windows:
-    """Windows that a small network tells apart at once: three shapes in noise."""
-    rng = np.random.default_rng(seed)
-    y = rng.choice(3, size=beats, p=[0.7, 0.1, 0.2])
-    time = np.linspace(-1, 1, 256)
-    shapes = np.stack(
-        [
-            np.exp(-((time / 0.05) ** 2)),
-            np.exp(-(((time + 0.3) / 0.05) ** 2)),
-            -np.exp(-((time / 0.3) ** 2)),
-        ]
-    )
-    x = shapes[y] + 0.3 * rng.standard_normal((beats, 256))
-    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
-    record = np.asarray(records)[np.arange(beats) % len(records)]
-    return Windows(
-        x=x[:, None, :].astype(np.float32),
-        y=y.astype(np.int64),
-        record=record,
-        patient=record,
-        sample=np.arange(beats, dtype=np.int64) * 300,
-    )
-
-
 @pytest.fixture(scope="session")
 def toy_dataset() -> Dataset:
     """A few hundred learnable windows with the interface of real ones."""
-    parts = {
-        "train": _toy_beats(("a", "b"), 300, 1),
-        "val": _toy_beats(("c",), 90, 2),
-        "test": _toy_beats(("d", "e"), 120, 3),
-    }
-    summary = DataSummary(
-        source="synthetic",
-        class_map="aami",
-        classes=CLASSES,
-        train_records=("a", "b"),
-        val_records=("c",),
-        test_records=("d", "e"),
-        beats={
-            name: {c: int((part.y == i).sum()) for i, c in enumerate(CLASSES)}
-            for name, part in parts.items()
-        },
-        skipped={},
-        content_sha256="0" * 64,
-        licence="made for tests",
-    )
-    return Dataset(parts["train"], parts["val"], parts["test"], summary, Preprocessing())
+    return toy_records.dataset()
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +122,9 @@ def model_card(toy_dataset: Dataset) -> ModelCard:
         n=3,
         accuracy=1.0,
         macro_f1=1.0,
-        per_class={c: ClassScore(recall=1, precision=1, f1=1, support=1) for c in CLASSES},
+        per_class={
+            c: ClassScore(recall=1, precision=1, f1=1, support=1) for c in toy_records.CLASSES
+        },
         confusion=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     )
     return ModelCard(
@@ -178,7 +134,7 @@ def model_card(toy_dataset: Dataset) -> ModelCard:
         parameters=188_035,
         nonzero_parameters=188_035,
         macs=4_710_784,
-        classes=CLASSES,
+        classes=toy_records.CLASSES,
         preprocessing=Preprocessing(),
         data=toy_dataset.summary,
         training=TrainingConfig(model="cnn1d"),

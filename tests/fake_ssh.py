@@ -84,7 +84,7 @@ class FakeSsh:
         script = f"#!/bin/sh\n{pip}\n{python}\n"
         made = (
             "import pathlib, sys\n"
-            "path = pathlib.Path(sys.argv[-1]) / 'bin' / 'python'\n"
+            "path = pathlib.Path(sys.argv[1]) / 'bin' / 'python'\n"
             f"path.parent.mkdir(parents=True)\npath.write_text({script!r})\npath.chmod(0o755)\n"
         )
         (folder / "__init__.py").touch()

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import edgeecg
+from edgeecg import resources
 from edgeecg.data import Dataset
 from edgeecg.errors import UnknownNameError, UsageError
-from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Rollback
+from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Rollback, Suite
 
 FUNCTIONS = sorted(set(edgeecg.__all__) - {"__version__"})
 
@@ -47,8 +48,9 @@ def test_every_function_is_typed_and_documented(name: str) -> None:
 
 def test_there_is_no_other_name() -> None:
     assert [
-        *("battery", "bench", "classify", "compare", "compress", "evaluate", "export"),
-        *("load_dataset", "load_run", "report", "train"),
+        *("battery", "bench", "calibrate", "classify", "compare", "compress"),
+        *("count_instructions", "evaluate", "export", "load_dataset", "load_run", "report"),
+        *("search", "trace", "train"),
     ] == FUNCTIONS
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         edgeecg.trian  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
@@ -109,3 +111,58 @@ def test_what_cannot_be_is_an_exception_and_leaves_nothing(
     with pytest.raises(UnknownNameError):
         edgeecg.load_dataset("no-such-database")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_trace_gives_the_energy_of_an_inference(tmp_path: Path) -> None:
+    # 3 mW above idle for a fifth of a second: 600 uJ, for 20 inferences.
+    lines = ["t_s,watts,D0"]
+    for k in range(2200):
+        busy = 200 <= k % 400 < 400 and k < 2000
+        lines.append(f"{k / 1000},{0.004 if busy else 0.001 + 1e-7 * (k % 7)},{int(busy)}")
+    path = tmp_path / "trace.csv"
+    path.write_text("\n".join(lines))
+    assert edgeecg.trace(path, inferences=20, merge_s="1ms").net_j == pytest.approx(30e-6, rel=0.01)
+    with pytest.raises(UsageError, match="number of inferences"):
+        edgeecg.trace(path)
+    with pytest.raises(UnknownNameError, match="inferences"):
+        edgeecg.trace(path, inference=20)
+
+
+def test_a_device_is_calibrated_from_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = Suite(
+        name="tiny",
+        description="For tests.",
+        warmup_runs=1,
+        warmup_seconds=0.0,
+        min_runs=10,
+        min_seconds=0.0,
+        energy_windows=3,
+        energy_window_seconds=1.0,
+        idle_window_seconds=1.0,
+    )
+
+    def load(name: str) -> Suite:
+        return tiny
+
+    monkeypatch.setattr(resources, "load_suite", load)
+    report = edgeecg.calibrate(
+        tmp_path / "here.toml", device="x86-64", meter="none", runtime="onnxruntime"
+    )
+    assert report.calibration.runtime.startswith("onnxruntime ")
+    # ONNX Runtime has graphs in float32 alone.
+    assert set(report.calibration.seconds.per_mac) == {"float32"}
+    written = resources.load_device(str(tmp_path / "here.toml"))
+    assert written.calibration == report.calibration
+    with pytest.raises(UsageError, match=r"ends in \.toml"):
+        edgeecg.calibrate("here.json")
+    with pytest.raises(UnknownNameError, match="litert"):
+        edgeecg.calibrate(device="x86-64", runtime="lite")
+
+
+def test_nothing_is_timed_on_an_emulated_core(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="count_instructions"):
+        edgeecg.bench(tmp_path / "a.tflite", device="emulated:cortex-a76")
+    with pytest.raises(UnknownNameError, match="cortex-a72"):
+        edgeecg.count_instructions(tmp_path / "a.tflite", "emulated:cortex-a9")

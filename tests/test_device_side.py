@@ -11,7 +11,7 @@ import pytest
 
 import edgeecg
 
-WORKSTATION = ("torch", "pandas", "wfdb", "scipy", "sklearn")
+WORKSTATION = ("torch", "pandas", "wfdb", "scipy", "sklearn", "optuna", "ray")
 PACKAGES = (
     *("benchmark", "cli", "costs", "devices", "meters", "reporting", "runs", "runtimes", "schema"),
     *("signal", "statistics"),

@@ -2,7 +2,8 @@
 
 A code block after ``<!-- run -->`` is run by the fast tests, one after ``<!-- run slowly -->`` by
 the system tests. The blocks of a page are run in order, in one folder. ``<!-- run: NAME -->`` and
-``<!-- run slowly: NAME -->`` write the block to a file of this name instead.
+``<!-- run slowly: NAME -->`` write the block to a file of this name instead. ``<!-- run by TEST
+-->`` names the test file that runs a block which needs more than an empty folder.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<when>run|run slowly)(?:: (?P<file>[\w.]+))? -->\n)?"
+    r"(?:^<!-- (?P<when>run|run slowly|run by [\w./]+)(?:: (?P<file>[\w.]+))? -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -110,25 +111,50 @@ def test_commands_and_their_options_exist(page: Path) -> None:
         assert not getattr(command, "commands", None) or asked, words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_and_toml_blocks_can_be_parsed(page: Path) -> None:
+def parse_errors(page: Path) -> list[str]:
+    """Return what is wrong with the blocks of a page that have a language."""
     parse: dict[str, Callable[[str], object]] = {
         "python": ast.parse,
         "toml": tomllib.loads,
         "json": json.loads,
     }
+    found: list[str] = []
     for block in blocks(page):
-        if block.language in parse:
-            parse[block.language](block.text)
+        try:
+            parse.get(block.language, str)(block.text)
+        except (SyntaxError, ValueError) as error:  # Those of tomllib and json are ValueErrors.
+            found.append(f"{block.text}\n{error}")
+    return found
 
 
-def run_blocks(page: Path, when: str, folder: Path) -> None:
-    """Run the blocks of a page that are marked so, in their order."""
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_toml_and_json_blocks_can_be_parsed(page: Path) -> None:
+    assert parse_errors(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_python_block_is_run_by_a_test(page: Path) -> None:
+    assert [
+        block.text for block in blocks(page) if block.language == "python" and not block.when
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_run_a_block_exist_and_read_its_page(page: Path) -> None:
+    for block in blocks(page):
+        if block.when and block.when.startswith("run by "):
+            test = ROOT / block.when.removeprefix("run by ")
+            assert page.name in test.read_text(encoding="utf-8")
+
+
+def failures(page: Path, when: str, folder: Path) -> list[str]:
+    """Run the blocks of a page that are marked so, in their order; return what failed."""
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
     environment.pop("EDGEECG_DATA", None)
+    found: list[str] = []
     for block in blocks(page):
         if block.when != when:
             continue
@@ -145,7 +171,9 @@ def run_blocks(page: Path, when: str, folder: Path) -> None:
             timeout=600,
             check=False,
         )
-        assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
+        if done.returncode:
+            found.append(f"{block.text}\n{done.stdout}\n{done.stderr}")
+    return found
 
 
 def _marked(when: str) -> list[Path]:
@@ -154,13 +182,38 @@ def _marked(when: str) -> list[Path]:
 
 @pytest.mark.parametrize("page", _marked("run"), ids=lambda page: page.stem)
 def test_marked_blocks_run(page: Path, tmp_path: Path) -> None:
-    run_blocks(page, "run", tmp_path)
+    assert failures(page, "run", tmp_path) == []
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("page", _marked("run slowly"), ids=lambda page: page.stem)
 def test_blocks_that_take_longer_run(page: Path, tmp_path: Path) -> None:
-    run_blocks(page, "run slowly", tmp_path)
+    assert failures(page, "run slowly", tmp_path) == []
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """Return a page on which every check above finds something."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- run -->\n```python\nraise SystemExit(3)\n```\n"
+        "<!-- run -->\n```\nfalse\n```\n"
+        "<!-- run: kept.txt -->\n```\nas it is\n```\n"
+        "```toml\na = \n```\n```json\n{\n```\n",
+        encoding="utf-8",
+    )
+    return page
+
+
+def test_blocks_that_fail_are_found(faulty: Path, tmp_path: Path) -> None:
+    first, second = failures(faulty, "run", tmp_path)
+    assert "raise SystemExit(3)" in first
+    assert "false" in second
+    assert (tmp_path / "kept.txt").read_text(encoding="utf-8") == "as it is\n"
+
+
+def test_blocks_that_cannot_be_parsed_are_found(faulty: Path) -> None:
+    assert [each.splitlines()[0] for each in parse_errors(faulty)] == ["a = ", "{"]
 
 
 def test_the_readme_can_be_read_to_its_end() -> None:
@@ -172,5 +225,6 @@ def test_the_readme_can_be_read_to_its_end() -> None:
 
 
 def test_no_page_names_a_document_that_readers_do_not_have() -> None:
-    for page in [*PAGES, *(ROOT / "benchmarks").glob("*.py")]:
-        assert "seed document" not in page.read_text(encoding="utf-8").lower(), page
+    pages = [*PAGES, *(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.toml")]
+    named = [page for page in pages if "seed document" in page.read_text(encoding="utf-8").lower()]
+    assert named == []

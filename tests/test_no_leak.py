@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg.compression import dense, pipeline as compression
+from edgeecg.compression.fidelity import with_test_scores
 from edgeecg.data import DataRequest, Dataset, Windows
 from edgeecg.data.sources import _synthetic_beats, _synthetic_ptbxl, mitdb, ptbxl
 from edgeecg.evaluation.inference import evaluate, predict
 from edgeecg.evaluation.multilabel import best_thresholds
-from edgeecg.exporters import _pipeline as export
+from edgeecg.exporters import _float32
 from edgeecg.exporters._source_model import load_source_model
 from edgeecg.models import build
 from edgeecg.resources import load_target
@@ -126,7 +127,11 @@ def compressed(dataset: Dataset, config: CompressionConfig, run: RunFolder) -> R
         del closed
         return make_card(model, role, config, dataset, *rest, **options)
 
+    def final_fidelity(log: CompressionLog, job: compression.Job, *rest: Any) -> CompressionLog:
+        return with_test_scores(log, replace(job, dataset=dataset), *rest)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compression, "with_test_scores", final_fidelity)
         for module in (compression, dense):
             patch.setattr(module, "make_card", final_score)
         compression.compress(compression.Job(config, sealed(dataset), run, "compress"))
@@ -146,7 +151,7 @@ def decisions(run: RunFolder) -> dict[str, Any]:
     for step in log["steps"]:
         del step["seconds"], step["pruning_seconds"]
     card = ModelCard.from_json(run.model_card.read_bytes(), "card").to_document()
-    del card["test"]
+    del card["test"], log["recall"], log["fidelity"]["test"]
     return {"log": log, "card": card}
 
 
@@ -174,18 +179,19 @@ def test_calibration_and_probes_touch_no_test_record(
     assert rows(subject.probe.x) <= rows(toy_dataset.val.x)
     seen: list[NDArray[np.float32]] = []
 
-    def converter(
-        model: nn.Module, recipe: object, calibration: NDArray[np.float32], shape: object
-    ) -> bytes:
-        seen.append(calibration)
+    def converter(model: nn.Module, shape: object) -> bytes:
         return b""
 
-    def exporter(name: str) -> SimpleNamespace:
-        return SimpleNamespace(export=converter)
+    def writer(converted: bytes, recipe: object, calibration: NDArray[np.float32]) -> bytes:
+        seen.append(calibration)
+        return converted
 
-    monkeypatch.setattr(export, "exporter", exporter)
+    def exporter(name: str) -> SimpleNamespace:
+        return SimpleNamespace(to_float32=converter, write=writer)
+
+    monkeypatch.setattr(_float32, "exporter", exporter)
     recipe = load_target("tflite-int8").model_copy(update={"calibration_windows": 50})
-    export.convert(subject.model, recipe, dataset)
+    _float32.Conversions(dataset).file(subject.model, recipe)
     assert len(seen[0]) == 50
     assert rows(seen[0]) <= rows(toy_dataset.train.x)
 

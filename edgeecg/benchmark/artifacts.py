@@ -14,7 +14,7 @@ from edgeecg.costs.layers import UncountableError
 from edgeecg.costs.number_types import NumberTypes
 from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.files import sha256
-from edgeecg.runtimes import Runtime, Session, for_file
+from edgeecg.runtimes import Runtime, for_file
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,
@@ -120,19 +120,18 @@ def _structure(path: Path) -> tuple[tuple[Input, ...], NumberTypes, tuple[DataFi
     return inputs, number_types.of_tflite(tflite), ()
 
 
-def read_manifest(file: ModelFile, session: Session) -> Artifact | None:
+def read_manifest(file: ModelFile, embedded: str | None) -> Artifact | None:
     """Return the manifest in the file, or the one beside it, or None for a foreign file.
 
     Args:
         file: The file.
-        session: The same file, loaded.
+        embedded: The text embedded under ``schema.MANIFEST_KEY``, or None.
 
     Raises:
         SchemaError: The manifest is damaged or of another version.
     """
-    text = session.manifest_json()
-    if text is not None:
-        return Artifact.from_json(text, source=f"the manifest in {file.path}")
+    if embedded is not None:
+        return Artifact.from_json(embedded, source=f"the manifest in {file.path}")
     return _manifest_beside(file.path)
 
 

@@ -12,8 +12,11 @@ from edgeecg.benchmark.latency import Stopwatch
 from edgeecg.runtimes import Runtime
 from edgeecg.schema import Breakdown, DType
 
-_RUNS = 50
-_SECONDS = 0.1
+RUNS = 50
+"""Smallest number of runs of a reference kernel."""
+
+SECONDS = 0.1
+"""Shortest time of a reference kernel."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,21 @@ class ReferenceKernels:
         empty_graph_s: Median of a graph without operations, or None when none can be built.
         peak_macs_per_s: MACs per second of a compute-bound layer, by dtype. A dtype is missing when
             its layer cannot be built.
+        failure: Why nothing was measured, or None.
     """
 
     empty_graph_s: float | None
     peak_macs_per_s: Mapping[DType, float]
+    failure: str | None = None
 
 
 def reference_kernels(
-    runtime: Runtime, dtypes: set[DType], threads: int, clock: Clock
+    runtime: Runtime,
+    dtypes: set[DType],
+    threads: int,
+    clock: Clock,
+    runs: int = RUNS,
+    seconds: float = SECONDS,
 ) -> ReferenceKernels:
     """Measure a runtime's empty graph, and its peak in each type.
 
@@ -40,7 +50,13 @@ def reference_kernels(
         dtypes: Types whose peak is wanted.
         threads: Number of threads of the runtime.
         clock: The source of time.
+        runs: Smallest number of runs of each.
+        seconds: Shortest time of each.
     """
+
+    def samples_s(content: bytes) -> list[float]:
+        return _samples_s(runtime, content, threads, clock, (runs, seconds))
+
     empty = runtime.empty_graph()
     peaks: dict[DType, float] = {}
     for dtype in sorted(dtypes):
@@ -48,10 +64,10 @@ def reference_kernels(
         if built is not None:
             content, macs = built
             # The fastest run, because a peak is the most that the core can do.
-            peaks[dtype] = macs / min(_samples_s(runtime, content, threads, clock))
+            peaks[dtype] = macs / min(samples_s(content))
     if empty is None:
         return ReferenceKernels(None, peaks)
-    samples = sorted(_samples_s(runtime, empty, threads, clock))
+    samples = sorted(samples_s(empty))
     return ReferenceKernels(samples[len(samples) // 2], peaks)
 
 
@@ -68,11 +84,11 @@ def split(
     """
     peaks = measured.peak_macs_per_s
     needed: dict[DType, int] = {kind: count for kind, count in (macs or {}).items() if count}
-    reasons: list[str] = []
-    if measured.empty_graph_s is None:
+    reasons = [] if measured.failure is None else [measured.failure]
+    if measured.empty_graph_s is None and not reasons:
         reasons.append("This runtime cannot build the empty graph.")
     absent = sorted({dtype, *needed} - set(peaks))
-    if absent:
+    if absent and measured.failure is None:
         reasons.append(f"This runtime cannot build the peak graph in {', '.join(absent)}.")
     if macs is None:
         reasons.append("The MACs could not be counted.")
@@ -91,11 +107,13 @@ def split(
     )
 
 
-def _samples_s(runtime: Runtime, content: bytes, threads: int, clock: Clock) -> list[float]:
+def _samples_s(
+    runtime: Runtime, content: bytes, threads: int, clock: Clock, least: tuple[int, float]
+) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"graph.{runtime.FORMAT}"
         path.write_bytes(content)
         watch = Stopwatch(runtime.load(path, threads), clock)
-        watch.warm_up(_RUNS, _SECONDS)
-        watch.collect(_RUNS, _SECONDS)
-    return [sample / 1e9 for sample in watch.samples_ns]
+        watch.warm_up(*least)
+        watch.collect(*least)
+    return [sample / 1e9 for sample in watch.times.samples_ns]

@@ -8,29 +8,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from edgeecg import resources
-from edgeecg.benchmark import latency, meter_choice
+from edgeecg.benchmark import energy_windows, latency, meter_choice
 from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark.config import CalibrationConfig
 from edgeecg.benchmark.energy_measurement import WindowPlan
 from edgeecg.benchmark.latency import Stopwatch
 from edgeecg.costs import calibration, proxy
 from edgeecg.costs.calibration import Measured
 from edgeecg.costs.counting import count
-from edgeecg.devices import detection
+from edgeecg.devices import detection, profile_file
+from edgeecg.errors import UnknownNameError
 from edgeecg.progress import ProgressCallback
-from edgeecg.runtimes import Runtime, get
+from edgeecg.runs.options import configured, keyword_options
+from edgeecg.runtimes import Runtime, get, names
 from edgeecg.schema import (
     Calibration,
     CalibrationGraph,
     CalibrationReport,
-    CostTotals,
     DeviceProfile,
     Energy,
     FittedCosts,
+    LayerCost,
     Suite,
 )
 
@@ -46,33 +49,52 @@ class CalibratedRuntime(Runtime, Protocol):
 
 
 @dataclass(frozen=True)
-class CalibrationConfig:
-    """How a device is calibrated.
-
-    Attributes:
-        device: Device profile to extend; the one of this machine when None.
-        threads: Number of threads of the runtime.
-        suite: Number and length of the measurements.
-        meter: Energy meter; the first one that works when None, none for ``"none"``.
-    """
-
-    device: str | None = None
-    threads: int = 1
-    suite: str = "quick"
-    meter: str | None = None
-
-
-@dataclass(frozen=True)
 class _Graph:
     """One measured graph."""
 
     name: str
-    costs: CostTotals
+    layers: tuple[LayerCost, ...]
     seconds: float
     energy: Energy
 
 
 def calibrate(
+    out: str | Path | None = None,
+    *,
+    on_progress: ProgressCallback | None = None,
+    **options: Any,
+) -> CalibrationReport:
+    """Measure small graphs on this device and fit time and energy to their operations.
+
+    Args:
+        out: Device profile to write, ``NAME.toml``, for ``edgeecg.bench(device="NAME.toml")`` and
+            ``edgeecg.compress(costs="NAME.toml")``; None writes nothing.
+        on_progress: Called before each graph with its name, its number and how many there are.
+        **options: Fields of :class:`edgeecg.benchmark.config.CalibrationConfig`, e.g.
+            ``runtime="onnxruntime"``, ``meter="none"``.
+
+    Returns:
+        The coefficients, and the measurements with what a fit without each of them predicts.
+
+    Raises:
+        UsageError: A setting is unknown or has a value that it cannot have, the device is not
+            recognised, the runtime has no graphs, or ``out`` has another suffix.
+        UnknownNameError: There is no such device, suite or meter.
+        MeterError: The meter that was asked for by name does not work.
+        MissingDependencyError: The runtime, or a package that it needs, is not installed.
+        EdgeECGError: The profile cannot be written.
+    """
+    if out is not None:
+        profile_file.check(Path(out))
+    asked = keyword_options(options, CalibrationConfig.model_fields)
+    config = configured(CalibrationConfig, CalibrationConfig(), asked)
+    profile, report = measure(config, on_step=on_progress)
+    if out is not None:
+        profile_file.write(profile, Path(out))
+    return report
+
+
+def measure(
     config: CalibrationConfig,
     *,
     runtime: CalibratedRuntime | None = None,
@@ -83,7 +105,7 @@ def calibrate(
 
     Args:
         config: How to measure.
-        runtime: The runtime; LiteRT when None.
+        runtime: The runtime; the one that ``config`` names when None.
         clock: The source of time; the machine's clock when None.
         on_step: Called before each graph with its name, its number and how many there are.
 
@@ -93,18 +115,19 @@ def calibrate(
         the time alone is fitted.
 
     Raises:
-        UsageError: The device is not recognised.
+        UsageError: The device is not recognised, or the runtime has no graphs.
         UnknownNameError: There is no such device, suite or meter.
         MeterError: The meter that was asked for by name does not work.
-        MissingDependencyError: LiteRT is not installed.
+        MissingDependencyError: The runtime, or a package that it needs, is not installed.
     """
-    made: CalibratedRuntime = _litert() if runtime is None else runtime
+    made = _named(config.runtime) if runtime is None else runtime
     profile = resources.load_device(config.device) if config.device else detection.detect()
     suite = resources.load_suite(config.suite)
     meter_choice.check(config.meter)
     meter, why_none = meter_choice.chosen(config.meter, profile)
     ladder = list(made.ladder())
     graphs: list[_Graph] = []
+    noise = np.random.default_rng(0)
     with latency.undisturbed(config.threads) as cpu, tempfile.TemporaryDirectory() as folder:
         before = detection.state(cpu)
         for number, (name, content) in enumerate(ladder):
@@ -113,13 +136,16 @@ def calibrate(
             path = Path(folder) / f"graph.{made.FORMAT}"
             path.write_bytes(content)
             watch = Stopwatch(made.load(path, config.threads), clock or Clock())
+            # Some operations are faster on zeros than on real data.
+            watch.session.run(noise.standard_normal(watch.session.input_shape, np.float32))
             _time(watch, suite)
-            plan = WindowPlan(watch.session.invoke, suite, watch.clock, cpu=cpu)
+            run = energy_windows.in_this_process(watch.session.invoke, watch.clock)
+            plan = WindowPlan(run, suite, watch.clock, cpu=cpu)
             graphs.append(
                 _Graph(
                     name=name,
-                    costs=proxy.totals(count(path)),
-                    seconds=float(np.median(watch.samples_ns)) * 1e-9,
+                    layers=count(path),
+                    seconds=watch.times.p50_s,
                     energy=meter_choice.measure(meter, why_none, plan).energy,
                 )
             )
@@ -132,9 +158,11 @@ def calibrate(
     return profile.model_copy(update={"calibration": report.calibration}), report
 
 
-def _litert() -> CalibratedRuntime:
-    runtime = get("litert")
-    return runtime  # pyright: ignore[reportReturnType] - a module with the function ladder.
+def _named(name: str) -> CalibratedRuntime:
+    calibrated = [each for each in names() if hasattr(get(each), "ladder")]
+    if name not in calibrated:
+        raise UnknownNameError("runtime that can be calibrated", name, calibrated)
+    return cast(CalibratedRuntime, get(name))
 
 
 def _time(watch: Stopwatch, suite: Suite) -> None:
@@ -173,8 +201,8 @@ def _fitted(graphs: list[_Graph], device: str, facts: _Facts) -> CalibrationRepo
         graphs=tuple(
             CalibrationGraph(
                 name=each.name,
-                macs=each.costs.macs,
-                moved_bytes=calibration.moved_bytes(each.costs),
+                macs=proxy.totals(each.layers).macs,
+                moved_bytes=calibration.moved_bytes(each.layers),
                 seconds=each.seconds,
                 predicted_s=predicted_s[number],
                 energy=each.energy,
@@ -186,14 +214,14 @@ def _fitted(graphs: list[_Graph], device: str, facts: _Facts) -> CalibrationRepo
 
 
 def _measured(graph: _Graph, value: float) -> Measured:
-    return Measured(graph.costs.macs, calibration.moved_bytes(graph.costs), value)
+    return Measured(graph.layers, value)
 
 
 def _energy(graphs: list[_Graph]) -> tuple[FittedCosts | None, dict[str, float], str | None]:
     """Return the fitted energy and its predictions by graph, or why there is none."""
     resolved = [each for each in graphs if each.energy.tier == "measured" and each.energy.net_j]
     reasons = [each.energy.reason for each in graphs if each.energy.reason]
-    kinds = [{kind for each in few for kind in each.costs.macs} for few in (graphs, resolved)]
+    kinds = [{layer.dtype for each in few for layer in each.layers} for few in (graphs, resolved)]
     if kinds[0] != kinds[1]:
         return None, {}, reasons[0] if reasons else "No energy was measured."
     with contextlib.suppress(ValueError):

@@ -92,8 +92,7 @@ def _throttling(device: DeviceInfo, results: Sequence[BenchResult]) -> list[str]
     if earlier - during:
         found.append(
             f"The firmware has recorded {', '.join(sorted(earlier - during))} since boot, before "
-            "the measurement; whether it happened again cannot be told. Restart the board and "
-            "measure again."
+            "the measurement; it may have happened again. Restart the board and measure again."
         )
     if (after.throttle_events or 0) > (before.throttle_events or 0):
         found.append(

@@ -1,4 +1,4 @@
-"""What ``edgeecg bench`` can be configured with."""
+"""What ``edgeecg bench`` and ``edgeecg calibrate`` can be configured with."""
 
 from __future__ import annotations
 
@@ -173,3 +173,37 @@ class BenchConfig(Value):
         description = f"As {suite.name}, with {changed}."
         body = {**suite.model_dump(), **changes, "name": "custom", "description": description}
         return Suite.from_document(body, source="The suite")
+
+
+class CalibrationConfig(Value):
+    """How a device is calibrated.
+
+    Each field carries its description, from which the options of ``edgeecg calibrate`` are made.
+    """
+
+    version: ClassVar[str] = "edgeecg.calibration-config/1"
+
+    device: Annotated[
+        str | None,
+        setting("Device profile to extend; this machine's when not given.", option="--device"),
+    ] = None
+    runtime: Annotated[
+        str,
+        setting(
+            "Runtime to calibrate: litert or onnxruntime (float32 only; needs the package onnx).",
+            option="--runtime",
+        ),
+    ] = "litert"
+    threads: Annotated[
+        int, setting("Number of threads of the runtime.", option="--threads", ge=1, le=256)
+    ] = 1
+    suite: Annotated[
+        str,
+        setting("Number and length of the measurements of each graph.", option="--suite"),
+    ] = "quick"
+    meter: Annotated[
+        str | None,
+        setting(
+            "Energy meter (see 'edgeecg meters'), or none for the time alone.", option="--meter"
+        ),
+    ] = None

@@ -20,7 +20,7 @@ class CounterCurve:
         t_s: Times of the readings so far.
         readings_j: The readings.
         error: Why the meter cannot be read any more, or None.
-        guard_s: 0, because a counter is read at the very edges of the windows.
+        guard_s: 0, because a counter is read within a millisecond of the edges of the windows.
         resolution_w: 0, because the step of a counter is small against a window.
     """
 

@@ -5,7 +5,7 @@ next to it, and subtracted. Each half serves one busy window only, so that the w
 independent. The published figure is the median over the windows, as in MLPerf Tiny's energy mode;
 its 95 % interval is that of the mean by Student's t, with the spread of the windows or that of the
 idle power, whichever is larger. A bootstrap of five values is too narrow
-(``benchmarks/simulated_meters.py`` compares the two).
+(``benchmarks/experiments/simulated_meters.toml`` compares the two).
 
 The detection limit is sigma * sqrt(2) * T / N, where sigma is the standard deviation of the idle
 power about a linear drift, T the length of a busy window and N its number of inferences: idle and

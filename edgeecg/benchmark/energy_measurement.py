@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from edgeecg import meters
 from edgeecg.benchmark import energy, power_energy, recording
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.counter_energy import CounterCurve
 from edgeecg.benchmark.energy import MeterFacts
-from edgeecg.benchmark.energy_windows import WindowRunner
+from edgeecg.benchmark.energy_windows import RunWindow, WindowRunner
 from edgeecg.benchmark.recording import Recorder
 from edgeecg.meters import EnergyCounter
 from edgeecg.schema import Energy, EnergyWindow, Suite
@@ -21,12 +21,28 @@ from edgeecg.schema import Energy, EnergyWindow, Suite
 _MOST = 10
 
 
+class Elsewhere(Protocol):
+    """The machine that reads the meter, where that is another one."""
+
+    def ran(self, window: EnergyWindow) -> None:
+        """Take note of a busy window that has just ended."""
+        ...
+
+    def energy(self, windows: Sequence[EnergyWindow]) -> Energy:
+        """Return the energy of an inference.
+
+        Args:
+            windows: Idle and busy windows in turn.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class WindowPlan:
     """How the windows of one file are run.
 
     Attributes:
-        invoke: Runs one inference.
+        run: Runs a busy window.
         suite: Number and length of the windows, and the warm-up.
         clock: The source of time.
         target_error: Half of the interval relative to the net energy that is wanted, or None for
@@ -34,15 +50,17 @@ class WindowPlan:
         disturbance: Called after each busy window; returns why it is not valid, or None.
         on_window: Called with what is being done, before each window.
         cpu: The processor that the inferences are bound to, or None.
+        elsewhere: The machine that reads the meter, or None.
     """
 
-    invoke: Callable[[], None]
+    run: RunWindow
     suite: Suite
     clock: Clock
     target_error: float | None = None
     disturbance: Callable[[], str | None] = lambda: None
     on_window: Callable[[str], None] = lambda text: None
     cpu: int | None = None
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -80,16 +98,21 @@ def without_meter(plan: WindowPlan, reason: str) -> MeasuredEnergy:
 
     Args:
         plan: The windows.
-        reason: What the result says of its energy.
+        reason: What the result says of its energy where nobody computes it meanwhile.
     """
-    run = _Windows(plan, WindowRunner(plan.invoke, plan.clock))
-    run.all(lambda: energy.not_measured(reason))
-    return MeasuredEnergy(energy.not_measured(reason), run.windows)
+    run = _Windows(plan, WindowRunner(plan.run, plan.clock))
+
+    def evaluated() -> Energy:
+        if plan.elsewhere is None:
+            return energy.not_measured(reason)
+        return plan.elsewhere.energy(run.windows)
+
+    return MeasuredEnergy(run.all(evaluated), run.windows)
 
 
 def _counted(meter: EnergyCounter, plan: WindowPlan) -> MeasuredEnergy:
     curve = CounterCurve(meter)
-    run = _Windows(plan, WindowRunner(plan.invoke, plan.clock, curve.read))
+    run = _Windows(plan, WindowRunner(plan.run, plan.clock, curve.read))
 
     def evaluated() -> Energy:
         facts = MeterFacts(
@@ -105,7 +128,7 @@ def _counted(meter: EnergyCounter, plan: WindowPlan) -> MeasuredEnergy:
 
 
 def _recorded(recorder: Recorder, plan: WindowPlan) -> MeasuredEnergy:
-    run = _Windows(plan, WindowRunner(plan.invoke, plan.clock), recorder.latest_watts)
+    run = _Windows(plan, WindowRunner(plan.run, plan.clock), recorder.latest_watts)
 
     def evaluated() -> Energy:
         # The samples that follow the last window belong to its guard; wait for them.
@@ -175,6 +198,8 @@ class _Windows:
         power = "" if watts is None else f", {watts:.3g} W"
         self._plan.on_window(f"energy, window {number + 1} of {total}{power}")
         self._runner.busy(self._plan.suite.energy_window_seconds)
+        if self._plan.elsewhere is not None:
+            self._plan.elsewhere.ran(self._runner.windows[-1])
         # Between the windows, so that asking costs none of them anything.
         self.disturbed.append(self._plan.disturbance())
         self._idle()

@@ -12,11 +12,44 @@ from dataclasses import dataclass, field
 from edgeecg.benchmark.clock import Clock
 from edgeecg.schema import EnergyWindow
 
-_TICK_S = 1.0
+TICK_S = 1.0
+"""So often a meter that counts energy is read."""
+
+
+RunWindow = Callable[[float, Callable[[], object]], EnergyWindow]
+"""Runs inferences without pauses for so many seconds, at least one, and returns the window.
+
+The function is called about once a second meanwhile, so that a meter that counts energy is read
+before its counter wraps.
+"""
 
 
 def _ignore(now_s: float) -> None:
     del now_s
+
+
+def in_this_process(invoke: Callable[[], None], clock: Clock) -> RunWindow:
+    """Return what runs windows of inferences in this process.
+
+    Args:
+        invoke: Runs one inference.
+        clock: The source of time.
+    """
+
+    def run(seconds: float, tick: Callable[[], object]) -> EnergyWindow:
+        now_s = clock.now
+        begun = ticked = now = now_s()
+        runs = 0
+        while now < begun + seconds or not runs:
+            invoke()
+            runs += 1
+            now = now_s()
+            if now - ticked >= TICK_S:
+                tick()
+                ticked = now
+        return EnergyWindow(begun_s=begun, ended_s=now, inferences=runs)
+
+    return run
 
 
 @dataclass
@@ -24,14 +57,14 @@ class WindowRunner:
     """Runs windows one after another, and keeps their times.
 
     Attributes:
-        invoke: Runs one inference.
+        run: Runs a busy window.
         clock: The source of time.
-        on_tick: Called at the begin and the end of every window, in the middle of an idle one, and
-            about once a second, with the time; a meter that counts energy is read then.
+        on_tick: Called before and after every window, in the middle of an idle one, and about once
+            a second, with the time; a meter that counts energy is read then.
         windows: The windows so far.
     """
 
-    invoke: Callable[[], None]
+    run: RunWindow
     clock: Clock
     on_tick: Callable[[float], None] = _ignore
     windows: list[EnergyWindow] = field(default_factory=list[EnergyWindow])
@@ -42,28 +75,17 @@ class WindowRunner:
         for half in (1, 2):
             end = begun + half * seconds / 2
             while (now := self.clock.now()) < end:
-                self.clock.sleep(min(_TICK_S, end - now))
+                self.clock.sleep(min(TICK_S, end - now))
                 self._tick()
-        self._keep(begun, 0)
+        self.windows.append(EnergyWindow(begun_s=begun, ended_s=self._tick(), inferences=0))
 
     def busy(self, seconds: float) -> None:
         """Run inferences without pauses for a window, at least one."""
-        begun = ticked = self._tick()
-        invoke, now_s = self.invoke, self.clock.now
-        runs, now = 0, begun
-        while now < begun + seconds or not runs:
-            invoke()
-            runs += 1
-            now = now_s()
-            if now - ticked >= _TICK_S:
-                ticked = self._tick()
-        self._keep(begun, runs)
+        self._tick()
+        self.windows.append(self.run(seconds, self._tick))
+        self._tick()
 
     def _tick(self) -> float:
         now = self.clock.now()
         self.on_tick(now)
         return now
-
-    def _keep(self, begun: float, runs: int) -> None:
-        ended = self._tick()
-        self.windows.append(EnergyWindow(begun_s=begun, ended_s=ended, inferences=runs))

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgeecg.benchmark import artifacts, latency, layers, memory, meter_choice, parity
+from edgeecg.benchmark import artifacts, layers, meter_choice
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
-from edgeecg.benchmark.latency import Stopwatch
+from edgeecg.benchmark.energy_measurement import Elsewhere, MeasuredEnergy, WindowPlan
+from edgeecg.benchmark.energy_windows import RunWindow
+from edgeecg.benchmark.file_process import FileProcess, Loaded
+from edgeecg.benchmark.latency import Times
 from edgeecg.devices import detection
 from edgeecg.progress import ProgressCallback
-from edgeecg.runtimes import Profile, Session
+from edgeecg.runtimes import Profile
 from edgeecg.schema import (
     Artifact,
     ArtifactRef,
     DeviceProfile,
     Energy,
     Latency,
-    Memory,
     Parity,
     Suite,
 )
@@ -69,6 +68,7 @@ class Setup:
         threads: Number of threads of the runtime.
         meter: The energy meter, or ``"none"``.
         why_no_meter: What a result says when there is none.
+        elsewhere: The machine that reads the meter, or None.
     """
 
     config: BenchConfig
@@ -79,6 +79,7 @@ class Setup:
     threads: int
     meter: str
     why_no_meter: str
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True)
@@ -87,57 +88,78 @@ class LoadedFile:
 
     Attributes:
         file: The file, checked and counted.
+        process: The process that it is loaded in.
+        loaded: What that process says of it.
         manifest: Its manifest, or None for a foreign file.
         reference: The description that its result carries.
-        watch: Its session, and the times so far.
-        memory: Memory of a separate process that ran it.
+        times: The times so far.
         parity: Agreement with PyTorch.
     """
 
     file: ModelFile
+    process: FileProcess
+    loaded: Loaded
     manifest: Artifact | None
     reference: ArtifactRef
-    watch: Stopwatch
-    memory: Memory
+    times: Times
     parity: Parity
 
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return self.file.path
 
-def load(file: ModelFile, setup: Setup) -> LoadedFile:
-    """Run a file in a separate process, then load it here and compare it with PyTorch.
+
+def load(file: ModelFile, process: FileProcess, setup: Setup, cpu: int | None) -> LoadedFile:
+    """Load a file in its process, and compare it with PyTorch.
 
     Raises:
         ArtifactError: The file cannot be run, or its probe set is damaged.
         SchemaError: Its manifest is damaged.
     """
     setup.steps.start(f"{file.path.name}: memory")
-    used = memory.probe(file.path, setup.threads, file.shapes)
-    session = file.runtime.load(file.path, setup.threads, shapes=file.shapes)
-    watch = Stopwatch(session, setup.clock)
-    watch.first()
+    loaded = process.load(setup.threads, cpu, file.shapes)
     setup.steps.start(f"{file.path.name}: parity")
-    manifest = artifacts.read_manifest(file, session)
-    agreement = parity.check(file.path, session, manifest.task if manifest else "beats")
-    if agreement.n is None:
-        # A probe set would have left its last window as input; without one it is all zeros.
-        session.run(_noise(session))
+    manifest = artifacts.read_manifest(file, loaded.manifest)
     return LoadedFile(
         file=file,
+        process=process,
+        loaded=loaded,
         manifest=manifest,
         reference=artifacts.reference(file, manifest),
-        watch=watch,
-        memory=Memory(peak_rss_bytes=None, reason="The system has no /proc/self/status.")
-        if used is None
-        else Memory(peak_rss_bytes=used[0], model_rss_bytes=used[1]),
-        parity=agreement,
+        times=Times(loaded.first_s),
+        parity=process.parity(manifest.task if manifest else "beats"),
     )
+
+
+def time(each: LoadedFile, turn: int, rounds: int, setup: Setup) -> LoadedFile:
+    """Time one round of a file, and return the file.
+
+    The other files have displaced it from the caches since the round before, so every round warms
+    up again, the later ones for a shorter time.
+
+    Args:
+        each: The file.
+        turn: Number of the round, from 0.
+        rounds: How many there are.
+        setup: The number of runs and seconds of all rounds together.
+    """
+    suite, times = setup.suite, each.times
+    so_far = f", p50 so far {times.p50_s * 1e6:.4g} µs" if times.samples_ns else ""
+    setup.steps.start(f"{each.path.name}: latency, round {turn + 1} of {rounds}{so_far}")
+    share = 1 if turn == 0 else rounds
+    each.process.time(
+        times,
+        (math.ceil(suite.warmup_runs / share), suite.warmup_seconds / share),
+        (math.ceil(suite.min_runs / rounds), suite.min_seconds / rounds),
+    )
+    return each
 
 
 def profile(loaded: LoadedFile, setup: Setup) -> Profile:
     """Time the operations of a file with the profiler of its runtime."""
-    file, threads = loaded.file, setup.threads
-    setup.steps.start(f"{file.path.name}: layers")
-    x, runs = _noise(loaded.watch.session), min(setup.suite.min_runs, layers.RUNS)
-    return file.runtime.profile(file.path, x, threads, runs, file.shapes)
+    setup.steps.start(f"{loaded.path.name}: layers")
+    return loaded.process.profile(min(setup.suite.min_runs, layers.RUNS))
 
 
 @dataclass(frozen=True)
@@ -159,22 +181,20 @@ def duty_cycle(loaded: LoadedFile, setup: Setup, cpu: int | None) -> DutyCycle:
     Raises:
         UsageError: One run takes longer than the period.
     """
-    file, rate = loaded.file, setup.config.rate_hz
+    process, rate = loaded.process, setup.config.rate_hz
     if rate is None:
         return DutyCycle()
-    name = f"{file.path.name}: at {rate:g} per second"
+    name = f"{loaded.path.name}: at {rate:g} per second"
     setup.steps.start(name)
     latencies: list[Latency] = []
     energies: list[Energy] = []
-    for spin in (True, False) if file.runtime.SPIN_SWITCH else (None,):
-        load = functools.partial(
-            file.runtime.load, file.path, setup.threads, spin, shapes=file.shapes
-        )
-        watch, cpu_s = latency.at_rate(load, rate, setup.suite, setup.clock)
-        latencies.append(watch.latency(setup.threads, cpu, rate, spin, cpu_s))
-        if setup.meter not in (meter_choice.NO_METER, meter_choice.EXTERNAL):
-            paced = latency.Paced(watch.session.invoke, 1.0 / rate, setup.clock)
-            energies.append(_measured(paced, name, setup, cpu).energy)
+    for spin in (True, False) if loaded.file.runtime.SPIN_SWITCH else (None,):
+        times, cpu_s = process.at_rate(rate, spin, setup.suite)
+        latencies.append(times.latency(setup.threads, cpu, rate, spin, cpu_s))
+        read_elsewhere = setup.meter == meter_choice.EXTERNAL and setup.elsewhere is None
+        if setup.meter != meter_choice.NO_METER and not read_elsewhere:
+            run = functools.partial(process.window, rate_hz=rate)
+            energies.append(_measured(run, name, setup, cpu).energy)
     return DutyCycle(tuple(latencies), tuple(energies))
 
 
@@ -186,22 +206,21 @@ def energy(loaded: LoadedFile, setup: Setup, cpu: int | None) -> MeasuredEnergy:
         setup: The meter and the windows.
         cpu: The processor that this thread is bound to, or None.
     """
-    name = loaded.file.path.name
+    name = loaded.path.name
     setup.steps.start(f"{name}: energy")
-    return _measured(loaded.watch.session.invoke, name, setup, cpu)
+    return _measured(loaded.process.window, name, setup, cpu)
 
 
-def _measured(
-    invoke: Callable[[], None], name: str, setup: Setup, cpu: int | None
-) -> MeasuredEnergy:
+def _measured(run: RunWindow, name: str, setup: Setup, cpu: int | None) -> MeasuredEnergy:
     plan = WindowPlan(
-        invoke=invoke,
+        run=run,
         suite=setup.suite,
         clock=setup.clock,
         target_error=setup.config.target_error,
         disturbance=functools.partial(_disturbance, cpu),
         on_window=lambda what: setup.steps.detail(f"{name}: {what}"),
         cpu=cpu,
+        elsewhere=setup.elsewhere,
     )
     return meter_choice.measure(setup.meter, setup.why_no_meter, plan)
 
@@ -209,8 +228,3 @@ def _measured(
 def _disturbance(cpu: int | None) -> str | None:
     """Return why the window that has just ended is not valid, or None."""
     return "the processor throttled." if detection.state(cpu).throttled else None
-
-
-def _noise(session: Session) -> NDArray[np.float32]:
-    """Return a random input, because some operations are faster on zeros than on real data."""
-    return np.random.default_rng(0).standard_normal(session.input_shape, np.float32)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
+from edgeecg.benchmark import processors
 from edgeecg.benchmark.clock import Clock
 from edgeecg.errors import UsageError
 from edgeecg.runtimes import Session
@@ -20,74 +19,26 @@ from edgeecg.schema import Latency, Suite
 _BLOCK = 10
 _STEADY = 0.05
 _MAX_WARMUPS = 10
-_CPUS = Path("/sys/devices/system/cpu")
 
 
 @dataclass
-class Stopwatch:
-    """Collects the times of one loaded file over several rounds.
+class Times:
+    """The times of one file.
 
     Attributes:
-        session: The loaded file.
-        clock: The source of time.
         first_s: Time of the first inference after loading.
         warmup_n: Number of warm-up runs so far.
         samples_ns: Times of the timed runs so far.
     """
 
-    session: Session
-    clock: Clock
     first_s: float = 0.0
     warmup_n: int = 0
     samples_ns: list[int] = field(default_factory=list[int])
 
-    def first(self) -> None:
-        """Time the first inference after loading, which includes set-up."""
-        self.first_s = self._timed(1)[0] * 1e-9
-
-    def warm_up(self, runs: int, seconds: float) -> None:
-        """Run until the times of two successive blocks of 10 runs differ by at most 5 %.
-
-        Args:
-            runs: Smallest number of runs; ten times as many end the warm-up in any case.
-            seconds: Shortest time; ten times as long ends the warm-up in any case.
-        """
-        begun = self.clock.now()
-        before, done = 0.0, 0
-        while True:
-            block = float(np.median(self._timed(_BLOCK)))
-            done += _BLOCK
-            spent = self.clock.now() - begun
-            steady = abs(block - before) <= _STEADY * block
-            enough = done >= runs and spent >= seconds
-            limit = done >= _MAX_WARMUPS * runs and spent >= _MAX_WARMUPS * seconds
-            if (enough and steady) or limit:
-                break
-            before = block
-        self.warmup_n += done
-
-    def collect(self, runs: int, seconds: float = 0.0) -> None:
-        """Time runs without pauses.
-
-        Args:
-            runs: Smallest number of runs.
-            seconds: Shortest time.
-        """
-        begun = self.clock.now()
-        done = 0
-        while done < runs or self.clock.now() - begun < seconds:
-            block = min(_BLOCK, runs - done) if done < runs else _BLOCK
-            self.samples_ns += self._timed(block)
-            done += block
-
-    def _timed(self, runs: int) -> list[int]:
-        now, invoke = self.clock.now_ns, self.session.invoke
-        samples: list[int] = []
-        for _ in range(runs):
-            begun = now()
-            invoke()
-            samples.append(now() - begun)
-        return samples
+    @property
+    def p50_s(self) -> float:
+        """Median of the timed runs so far."""
+        return float(np.median(self.samples_ns)) * 1e-9
 
     def latency(
         self,
@@ -101,7 +52,7 @@ class Stopwatch:
 
         Args:
             threads: Number of threads of the runtime.
-            cpu: The processor that this thread is bound to, or None.
+            cpu: The processor that the runs were bound to, or None.
             rate_hz: Runs per second that were asked for, or None for runs without pauses.
             spin: Whether idle worker threads spin, or None when unknown.
             cpu_s: Processor seconds of one period, or None.
@@ -124,6 +75,69 @@ class Stopwatch:
             cpu_s=cpu_s,
             samples_s=tuple(samples.tolist()),
         )
+
+
+@dataclass
+class Stopwatch:
+    """Times a loaded file.
+
+    Attributes:
+        session: The loaded file.
+        clock: The source of time.
+        times: The times so far.
+    """
+
+    session: Session
+    clock: Clock
+    times: Times = field(default_factory=Times)
+
+    def first(self) -> None:
+        """Time the first inference after loading, which includes set-up."""
+        self.times.first_s = self._timed(1)[0] * 1e-9
+
+    def warm_up(self, runs: int, seconds: float) -> None:
+        """Run until the times of two successive blocks of 10 runs differ by at most 5 %.
+
+        Args:
+            runs: Smallest number of runs; ten times as many end the warm-up in any case.
+            seconds: Shortest time; ten times as long ends the warm-up in any case.
+        """
+        begun = self.clock.now()
+        before, done = 0.0, 0
+        while True:
+            block = float(np.median(self._timed(_BLOCK)))
+            done += _BLOCK
+            spent = self.clock.now() - begun
+            steady = abs(block - before) <= _STEADY * block
+            enough = done >= runs and spent >= seconds
+            limit = done >= _MAX_WARMUPS * runs and spent >= _MAX_WARMUPS * seconds
+            if (enough and steady) or limit:
+                break
+            before = block
+        self.times.warmup_n += done
+
+    def collect(self, runs: int, seconds: float = 0.0) -> None:
+        """Time runs without pauses.
+
+        Args:
+            runs: Smallest number of runs.
+            seconds: Shortest time.
+        """
+        begun = self.clock.now()
+        done = 0
+        while done < runs or self.clock.now() - begun < seconds:
+            block = min(_BLOCK, runs - done) if done < runs else _BLOCK
+            self.times.samples_ns += self._timed(block)
+            done += block
+
+    def _timed(self, runs: int) -> list[int]:
+        now, invoke = self.clock.now_ns, self.session.invoke
+        samples: list[int] = []
+        for _ in range(runs):
+            begun = now()
+            invoke()
+            samples.append(now() - begun)
+        return samples
 
 
 def at_rate(
@@ -158,7 +172,7 @@ def at_rate(
         clock.sleep(max(0.0, due - clock.now()))
         watch.collect(1)
         due += period
-    median = float(np.median(watch.samples_ns)) * 1e-9
+    median = watch.times.p50_s
     if median > period:
         raise UsageError(
             f"The file cannot run {rate_hz:g} times per second on this machine.",
@@ -206,34 +220,13 @@ def undisturbed(threads: int) -> Generator[int | None]:
         The processor, or None when the thread is not bound to one: with several threads, or on a
         system that cannot do it.
     """
-    before = _affinity()
-    cpu = _fastest(before) if before and threads == 1 else None
+    cpu = processors.to_bind(threads)
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        if cpu is not None:
-            os.sched_setaffinity(0, {cpu})
-        yield cpu
+        with processors.on(cpu):
+            yield cpu
     finally:
-        if cpu is not None:
-            os.sched_setaffinity(0, before)
         if collecting:
             gc.enable()
-
-
-def _affinity() -> set[int]:
-    """Return the processors this thread may use; empty on a system without this call."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-
-
-def _fastest(cpus: set[int]) -> int:
-    """Return the fastest core; of equal cores the last, since the first handles interrupts."""
-
-    def speed(cpu: int) -> tuple[int, int]:
-        try:
-            return int((_CPUS / f"cpu{cpu}/cpufreq/cpuinfo_max_freq").read_text()), cpu
-        except (OSError, ValueError):
-            return 0, cpu
-
-    return max(cpus, key=speed)

@@ -52,7 +52,13 @@ def candidates(profile: DeviceProfile) -> list[str]:
     Args:
         profile: The device, whose meters come first; meters of other packages follow.
     """
-    return list(dict.fromkeys([*profile.meters, *meters.external_names()]))
+    found: list[str] = []
+    for name in profile.meters:
+        if name == "hwmon" and profile.rails:
+            # The channels that are the board; a chip in its supply has others.
+            found.append(f"hwmon::{'+'.join(profile.rails)}")
+        found.append(name)
+    return list(dict.fromkeys([*found, *meters.external_names()]))
 
 
 def chosen(name: str | None, profile: DeviceProfile) -> tuple[str, str]:

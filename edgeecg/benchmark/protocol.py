@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from edgeecg import resources
 from edgeecg._version import __version__
@@ -15,17 +14,20 @@ from edgeecg.benchmark import (
     artifacts,
     breakdown,
     conditions,
+    energy,
     file_steps,
-    latency,
     layers,
     meter_choice,
+    processors,
 )
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.energy_measurement import MeasuredEnergy
+from edgeecg.benchmark.energy_measurement import Elsewhere, MeasuredEnergy
+from edgeecg.benchmark.file_process import FileProcess
 from edgeecg.benchmark.file_steps import DutyCycle, LoadedFile, Setup, Steps
+from edgeecg.benchmark.usable import Usable, same
 from edgeecg.costs import calibration
 from edgeecg.costs.input_shapes import contradiction
 from edgeecg.devices import detection
@@ -39,11 +41,7 @@ from edgeecg.schema import (
     CostTotals,
     DeviceInfo,
     DType,
-    FileFailure,
 )
-
-_Item = TypeVar("_Item", Path, ModelFile)
-_Done = TypeVar("_Done")
 
 _ROUNDS = 5
 _TOO_SHORT = "Every operation is shorter than the resolution of the profiler's clock."
@@ -68,50 +66,18 @@ class _Common:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What was measured of one file after its latency."""
+    """A file, and what was measured of it after its latency."""
 
+    file: LoadedFile
     profile: Profile
-    duty_cycle: DutyCycle
-    energy: MeasuredEnergy
+    duty_cycle: DutyCycle = field(default_factory=DutyCycle)
+    energy: MeasuredEnergy = field(
+        default_factory=lambda: MeasuredEnergy(energy.not_measured("No window was run."), ())
+    )
 
-
-@dataclass
-class _Usable:
-    """Keeps count of the files that can be measured: one that cannot must not cost the others.
-
-    Attributes:
-        paths: All files.
-        baseline: The file without which the others cannot be compared, or None.
-        failed: Those that cannot be measured, with the reason.
-    """
-
-    paths: list[Path]
-    baseline: Path | None
-    failed: dict[Path, FileFailure] = field(default_factory=dict[Path, FileFailure])
-
-    def each(self, items: Sequence[_Item], work: Callable[[_Item], _Done]) -> list[_Done]:
-        """Do something with each file, and leave out those that are damaged or cannot be run.
-
-        Args:
-            items: Files.
-            work: What to do.
-
-        Raises:
-            ArtifactError: It is the baseline, or no file is left.
-        """
-        done: list[_Done] = []
-        for item in items:
-            path = item if isinstance(item, Path) else item.path
-            try:
-                done.append(work(item))
-            except ArtifactError as error:
-                last = len(self.failed) + 1 == len(self.paths)
-                if last or (self.baseline is not None and _same(path, self.baseline)):
-                    raise
-                self.failed[path] = FileFailure(
-                    file=str(path), what=error.what, why=error.why, todo=error.todo
-                )
-        return done
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
 
 def measure(
@@ -121,11 +87,13 @@ def measure(
     command: str = "",
     on_step: ProgressCallback | None = None,
     clock: Clock | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> BenchReport:
     """Measure latency, energy, memory and parity of exported files on this machine.
 
-    Every file is first loaded in a separate process. Then all files are timed in turn, in rounds
-    (A B A B ...), so that a drift of the machine affects all of them alike.
+    Every file has a process of its own, so that one that crashes costs its own result only. All
+    files are timed in turn, in rounds (A B A B ...), so that a drift of the machine affects all of
+    them alike.
 
     Args:
         files: Exported files. A file that is given twice is measured once.
@@ -133,7 +101,8 @@ def measure(
         command: The command line, for the report.
         on_step: Called at the start of each step with what is done, how many steps are finished
             and how many there are.
-        clock: The source of time; the machine's clock when None.
+        clock: The source of time of the idle windows; the machine's clock when None.
+        elsewhere: The machine that reads the meter ``"external"``, or None.
 
     Returns:
         One result per file, in the order of ``files``; a baseline that is not among them is first.
@@ -152,7 +121,7 @@ def measure(
     profile = resources.load_device(config.device) if config.device else detection.detect()
     meter_choice.check(config.meter)
     meter, why_no_meter = meter_choice.chosen(config.meter, profile)
-    usable = _Usable(_paths(files, config), config.baseline)
+    usable = Usable(_paths(files, config), config.baseline)
     examined = usable.each(usable.paths, lambda path: artifacts.examine(path, config.shapes))
     _check_shapes(examined, config)
     baseline = _baseline_costs(examined, config)
@@ -161,7 +130,17 @@ def measure(
     results: list[BenchResult] = []
     for threads in config.threads:
         examined = [file for file in examined if file.path not in usable.failed]
-        setup = Setup(config, suite, profile, clock or Clock(), steps, threads, meter, why_no_meter)
+        setup = Setup(
+            config=config,
+            suite=suite,
+            profile=profile,
+            clock=clock or Clock(),
+            steps=steps,
+            threads=threads,
+            meter=meter,
+            why_no_meter=why_no_meter,
+            elsewhere=elsewhere,
+        )
         results += _measure_all(examined, setup, baseline, usable)
     return BenchReport(
         results=tuple(results),
@@ -176,24 +155,35 @@ def measure(
 
 
 def _measure_all(
-    examined: list[ModelFile], setup: Setup, baseline: CostTotals | None, usable: _Usable
+    examined: list[ModelFile], setup: Setup, baseline: CostTotals | None, usable: Usable
 ) -> list[BenchResult]:
     """Measure all files with one number of threads."""
-    with latency.undisturbed(setup.threads) as cpu:
+    cpu = processors.to_bind(setup.threads)
+    with processors.other_than(cpu), contextlib.ExitStack() as processes:
+
+        def load(file: ModelFile) -> LoadedFile:
+            process = processes.enter_context(FileProcess(file.path))
+            return file_steps.load(file, process, setup, cpu)
+
         before = detection.state(cpu)
-        loaded = usable.each(examined, lambda file: file_steps.load(file, setup))
-        _time(loaded, setup)
-        profiles = [file_steps.profile(each, setup) for each in loaded]
-        kernels = _reference_kernels(loaded, setup)
-        duty_cycles = [file_steps.duty_cycle(each, setup, cpu) for each in loaded]
-        energies = [file_steps.energy(each, setup, cpu) for each in loaded]
+        loaded = usable.each(examined, load)
+        for turn in range(_ROUNDS):
+            loaded = usable.each(
+                loaded, lambda each, turn=turn: file_steps.time(each, turn, _ROUNDS, setup)
+            )
+        found = usable.each(loaded, lambda each: _Measured(each, file_steps.profile(each, setup)))
+        found = usable.each(
+            found,
+            lambda each: replace(each, duty_cycle=file_steps.duty_cycle(each.file, setup, cpu)),
+        )
+        found = usable.each(
+            found, lambda each: replace(each, energy=file_steps.energy(each.file, setup, cpu))
+        )
         after = detection.state(cpu)
+        kernels = _reference_kernels([each.file for each in found])
     device = detection.describe(setup.profile, before, after, cpu)
     common = _Common(device, cpu, kernels, baseline)
-    measured = map(_Measured, profiles, duty_cycles, energies)
-    return [
-        _result(each, found, setup, common) for each, found in zip(loaded, measured, strict=True)
-    ]
+    return [_result(each, setup, common) for each in found]
 
 
 def _paths(files: Sequence[Path], config: BenchConfig) -> list[Path]:
@@ -204,13 +194,9 @@ def _paths(files: Sequence[Path], config: BenchConfig) -> list[Path]:
         )
     found = list(dict.fromkeys(files))
     baseline = config.baseline
-    if baseline is not None and not any(_same(path, baseline) for path in found):
+    if baseline is not None and not any(same(path, baseline) for path in found):
         found.insert(0, baseline)
     return found
-
-
-def _same(path: Path, other: Path) -> bool:
-    return path.absolute() == other.absolute()
 
 
 def _check_shapes(examined: list[ModelFile], config: BenchConfig) -> None:
@@ -229,7 +215,7 @@ def _baseline_costs(examined: list[ModelFile], config: BenchConfig) -> CostTotal
     """Return the costs of the baseline that the user named, or None."""
     if config.baseline is None:
         return None
-    file = next(each for each in examined if _same(each.path, config.baseline))
+    file = next(each for each in examined if same(each.path, config.baseline))
     costs = artifacts.costs(file, None)
     if costs is None:
         raise UsageError(
@@ -247,16 +233,17 @@ def _baseline_costs(examined: list[ModelFile], config: BenchConfig) -> CostTotal
     return costs
 
 
-def _result(loaded: LoadedFile, measured: _Measured, setup: Setup, common: _Common) -> BenchResult:
+def _result(measured: _Measured, setup: Setup, common: _Common) -> BenchResult:
+    loaded = measured.file
     file, manifest, reference = loaded.file, loaded.manifest, loaded.reference
-    timed = loaded.watch.latency(setup.threads, common.cpu)
+    timed = loaded.times.latency(setup.threads, common.cpu)
     operations, profiled_s = layers.normalised(measured.profile, timed.p50_s)
     costs = artifacts.costs(file, manifest)
     return BenchResult(
         artifact=reference,
         device=common.device,
-        runtime=file.runtime.version(),
-        input_shape=loaded.watch.session.input_shape,
+        runtime=loaded.loaded.runtime,
+        input_shape=loaded.loaded.input_shape,
         p50_per_window_s=timed.p50_s / file.batch,
         latency=timed,
         duty_cycle=measured.duty_cycle.latencies,
@@ -271,7 +258,7 @@ def _result(loaded: LoadedFile, measured: _Measured, setup: Setup, common: _Comm
         energy_windows=measured.energy.windows,
         proxy=artifacts.relative_proxy(file, manifest, setup.profile.coefficients, common.baseline),
         calibrated=_calibrated(loaded, setup),
-        memory=loaded.memory,
+        memory=loaded.loaded.memory,
         parity=loaded.parity,
         layers=operations,
         layers_profiled_s=profiled_s,
@@ -287,32 +274,25 @@ def _calibrated(loaded: LoadedFile, setup: Setup) -> CalibratedEstimate | None:
     if found is None:
         return None
     layers = file.layers if file.layers is not None or manifest is None else manifest.layers
-    return calibration.estimate(layers, file.runtime.version(), setup.threads, found)
+    return calibration.estimate(layers, loaded.loaded.runtime, setup.threads, found)
 
 
-def _time(loaded: list[LoadedFile], setup: Setup) -> None:
-    suite = setup.suite
-    for turn in range(_ROUNDS):
-        for each in loaded:
-            setup.steps.start(f"{each.file.path.name}: latency, round {turn + 1} of {_ROUNDS}")
-            # The other files have displaced this one from the caches: every round warms up again,
-            # the later ones for a shorter time.
-            share = 1 if turn == 0 else _ROUNDS
-            each.watch.warm_up(math.ceil(suite.warmup_runs / share), suite.warmup_seconds / share)
-            each.watch.collect(math.ceil(suite.min_runs / _ROUNDS), suite.min_seconds / _ROUNDS)
-
-
-def _reference_kernels(loaded: list[LoadedFile], setup: Setup) -> dict[str, ReferenceKernels]:
+def _reference_kernels(loaded: list[LoadedFile]) -> dict[str, ReferenceKernels]:
     """Measure the reference kernels once per format, in every type that its files multiply in."""
-    runtimes = {each.file.runtime.FORMAT: each.file.runtime for each in loaded}
-    wanted: dict[str, set[DType]] = {name: set() for name in runtimes}
+    wanted: dict[str, set[DType]] = {}
     for each in loaded:
         counted = each.file.layers or (each.manifest.layers if each.manifest else ())
-        wanted[each.reference.format] |= {
-            each.reference.dtype,
-            *(layer.dtype for layer in counted if layer.macs),
-        }
-    return {
-        name: breakdown.reference_kernels(runtime, wanted[name], setup.threads, setup.clock)
-        for name, runtime in runtimes.items()
-    }
+        wanted.setdefault(each.reference.format, set()).update(
+            (each.reference.dtype, *(layer.dtype for layer in counted if layer.macs))
+        )
+    found: dict[str, ReferenceKernels] = {}
+    for name, dtypes in wanted.items():
+        # Any of the processes serves, as its file has been measured.
+        process = next(each.process for each in loaded if each.reference.format == name)
+        try:
+            found[name] = process.kernels(sorted(dtypes), breakdown.RUNS, breakdown.SECONDS)
+        except ArtifactError as error:
+            found[name] = ReferenceKernels(
+                None, {}, failure=f"No reference kernel ran. {error.why}"
+            )
+    return found

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg import meters
+from edgeecg.benchmark import child_errors, processors
 from edgeecg.errors import EdgeECGError, MeterError
 from edgeecg.meters import PowerMeter, Samples
 
@@ -238,8 +239,7 @@ def _started(name: str, path: Path, cpu: int | None) -> Recorder:
     process.kill()
     process.communicate()
     if "refused" in first:
-        # The error has the class that the meter raised, so that its exit status stays the same.
-        raise _rebuilt(first)
+        raise child_errors.rebuilt(first)
     raise MeterError(
         f"The meter '{name}' cannot be recorded.",
         f"The process that reads it gave no answer within {_OPEN_TIMEOUT_S:g} s."
@@ -258,16 +258,6 @@ def _event(line: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _rebuilt(first: dict[str, Any]) -> EdgeECGError:
-    from edgeecg import errors
-
-    kind: type[EdgeECGError] = getattr(errors, first["kind"], MeterError)
-    # Some kinds of error are constructed from other arguments than their three sentences.
-    error = kind.__new__(kind)
-    EdgeECGError.__init__(error, *first["refused"])
-    return error
-
-
 def main(name: str, path: Path, cpu: int | None, stop: int = 0) -> int:
     """Record a meter until standard input is closed, and return the exit status.
 
@@ -277,7 +267,11 @@ def main(name: str, path: Path, cpu: int | None, stop: int = 0) -> int:
         cpu: A processor to leave alone, or None.
         stop: File descriptor whose end of file ends the recording.
     """
-    _leave(cpu)
+    with processors.other_than(cpu):
+        return _recorded(name, path, stop)
+
+
+def _recorded(name: str, path: Path, stop: int) -> int:
     try:
         meter = meters.open_meter(name)
         if not hasattr(meter, "read"):
@@ -287,7 +281,7 @@ def main(name: str, path: Path, cpu: int | None, stop: int = 0) -> int:
                 "Measure on that machine: edgeecg bench --meter NAME.",
             )
     except EdgeECGError as error:
-        _tell({"refused": [error.what, error.why, error.todo], "kind": type(error).__name__})
+        _tell(child_errors.described(error))
         return 1
     power = cast(PowerMeter, meter)
     keys = ("name", "zones", "sample_rate_hz", "replayed")
@@ -319,17 +313,6 @@ def plausible(samples: Samples, max_watts: float) -> NDArray[np.void]:
     pairs = np.empty(int(good.sum()), _PAIR)
     pairs["t_s"], pairs["watts"] = samples.t_s[good], samples.watts[good]
     return pairs
-
-
-def _leave(cpu: int | None) -> None:
-    """Move to the other processors, where there are others and the system can do it."""
-    if cpu is None or not hasattr(os, "sched_setaffinity"):
-        return
-    others = set(range(os.cpu_count() or 1)) - {cpu}
-    if others:
-        # Some of them may not be usable in a container.
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, others)
 
 
 def _tell(event: dict[str, Any]) -> None:

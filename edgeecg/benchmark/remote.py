@@ -1,28 +1,34 @@
 """Measuring on another machine: ``edgeecg bench --on HOST``.
 
 A meter of the host (RAPL, hwmon, the PMIC of a Raspberry Pi 5) is read there. A meter beside the
-device is plugged into this machine: the host runs the windows and sends their times, and the
-samples that were recorded here meanwhile are cut at these times, on the clock of this machine.
+device is plugged into this machine: the host runs the windows of a file and sends their times, the
+samples that were recorded here meanwhile are cut at these times, on the clock of this machine, and
+the host is sent the energy, so that it knows whether more windows are needed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeecg import meters, plugins, runtimes
 from edgeecg.benchmark import energy, fleet, meter_choice, power_energy
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.benchmark.file_set import files_of
 from edgeecg.benchmark.recording import PowerTrace, Recorder, recording
-from edgeecg.devices.clock_offset import Alignment, RoundTrip, align
+from edgeecg.devices.clock_offset import Alignment, align
 from edgeecg.devices.remote import RemoteHost
 from edgeecg.errors import MeterError, RemoteError, UsageError
-from edgeecg.progress import ProgressCallback
-from edgeecg.schema import BenchReport, BenchResult, Energy, EnergyWindow, Host
+from edgeecg.files import write_text
+from edgeecg.progress import ProgressCallback, ignore
+from edgeecg.schema import BenchReport, Energy, EnergyWindow, Host
+
+Message = dict[str, Any]
 
 _WORKER = "edgeecg.benchmark.remote_worker"
 _LOCAL_ONLY = ("on", "python", "wheels")
@@ -128,35 +134,107 @@ def _measure_on(
     job: _Job, host: Host, on_step: ProgressCallback | None, cancelled: threading.Event
 ) -> BenchReport:
     beside = host.meter if meter_choice.is_beside(host.meter) else None
-    if beside and job.config.target_error is not None:
-        raise UsageError(
-            "A meter beside the device cannot reach a target error.",
-            f"'{beside}' is read here, and the host does not know the energy while it measures.",
-            "Give --windows with a larger number in the place of --target-error.",
-        )
+    _refuse_extensions(job, host, beside is not None)
     with contextlib.ExitStack() as stack:
         # The meter is opened first: opening some meters switches the supply of the device.
         recorder = None if beside is None else stack.enter_context(recording(beside))
-        remote = stack.enter_context(RemoteHost(host, on_step, cancelled))
+        steps = on_step or ignore
+        shown = steps if recorder is None else _with_power(steps, recorder)
+        remote = stack.enter_context(RemoteHost(host, shown, cancelled))
         sent = _Sent()
         message = _message(job, host, beside is not None, remote, sent)
-        if recorder is None:
-            report, clock = _run(remote, message, sent), None
-        else:
-            before = remote.measured_round_trips()
-            during = len(remote.round_trips)
-            report = _run(remote, message, sent)
-            trips: list[RoundTrip] = remote.round_trips[during:]
-            clock = align(before, remote.measured_round_trips(), trips)
-        results = [result.model_copy(update={"host": host.host}) for result in report.results]
-        if recorder is not None and clock is not None:
-            results = [_with_energy(result, recorder, clock) for result in results]
-        return report.model_copy(update={"results": tuple(results)})
+        meter = None if recorder is None else _MeterBeside(remote, recorder)
+        with contextlib.nullcontext() if meter is None else meter.keeping_windows():
+            report = _run(remote, message, sent, meter)
+        changes: dict[str, Any] = {"host": host.host}
+        if meter is not None:
+            changes["host_clock"] = meter.alignment().described()
+        results = tuple(result.model_copy(update=changes) for result in report.results)
+        return report.model_copy(update={"results": results})
 
 
-def _message(
-    job: _Job, host: Host, beside: bool, remote: RemoteHost, sent: _Sent
-) -> dict[str, Any]:
+def _refuse_extensions(job: _Job, host: Host, beside: bool) -> None:
+    """Refuse what belongs to another package, unless the user has installed that on the host."""
+    if host.python is not None:
+        return
+    used = [("runtime", path.suffix) for path in job.files if _is_external_format(path)]
+    if not beside and host.meter is not None:
+        name = host.meter.partition(":")[0]
+        used += [("meter", name)] if name in meters.external_names() else []
+    if host.device in plugins.external_names("edgeecg.devices"):
+        used.append(("device", host.device))
+    for kind, name in used:
+        raise UsageError(
+            f"The {kind} '{name}' cannot be used on {host.host}.",
+            "It belongs to another package, and only edgeecg itself is copied to a host.",
+            "Install that package and edgeecg[device] in a Python there, and name it with "
+            "--python.",
+        )
+
+
+def _is_external_format(path: Path) -> bool:
+    external = runtimes.external_names()
+    return any(runtimes.for_file(path) is runtimes.get(name) for name in external)
+
+
+def _with_power(on_step: ProgressCallback, recorder: Recorder) -> ProgressCallback:
+    """Return a callback that adds the current power to every step."""
+
+    def show(what: str, done: int, total: int) -> None:
+        watts = recorder.latest_watts()
+        on_step(what if watts is None else f"{what}, {watts:.3g} W", done, total)
+
+    return show
+
+
+class _MeterBeside:
+    """Computes the energy of the windows of a host from the samples that are taken here."""
+
+    def __init__(self, remote: RemoteHost, recorder: Recorder) -> None:
+        self._remote, self._recorder = remote, recorder
+        self._before = remote.measured_round_trips()
+        self._known = len(remote.round_trips)
+        self._windows: list[EnergyWindow] = []
+
+    @contextlib.contextmanager
+    def keeping_windows(self) -> Generator[None]:
+        """Write the times of the windows so far beside the samples if the block fails."""
+        try:
+            yield
+        except BaseException as error:
+            if self._windows:
+                path = self._recorder.path.with_suffix(".windows.json")
+                content = [window.to_document() for window in self._windows]
+                write_text(path, json.dumps(content, indent=2) + "\n")
+                error.add_note(f"The windows so far, on the clock of the samples, are in '{path}'.")
+            raise
+
+    def ran(self, message: Message) -> None:
+        """Keep the times of a window that the host has run, on the clock here."""
+        window = self._window(message["window"])
+        # The round trips of the heartbeats are good enough for a measurement that failed.
+        now = self._remote.round_trips[-1:]
+        self._windows.append(_on_clock_here(window, align(self._before, now)))
+
+    def alignment(self) -> Alignment:
+        """Compare the two clocks from the begin of the measurement until now."""
+        during = self._remote.round_trips[self._known :]
+        return align(self._before, self._remote.measured_round_trips(), during)
+
+    def answer(self, message: Message) -> None:
+        """Send the host the energy of its windows."""
+        windows = [self._window(each) for each in message["windows"]]
+        clock = self.alignment()
+        if clock.reason is None:
+            self._recorder.wait_until(clock.local_s(windows[-1].ended_s))
+        found = energy_beside(windows, self._recorder.trace(), clock)
+        self._remote.send_content(found.to_json().encode(), message["name"])
+
+    def _window(self, document: Any) -> EnergyWindow:
+        return EnergyWindow.from_document(document, source=f"A window of {self._remote.name}")
+
+
+def _message(job: _Job, host: Host, beside: bool, remote: RemoteHost, sent: _Sent) -> Message:
     """Copy the files to the host, and return what it has to do with them."""
     config = job.config
     files = [sent.send(remote, path) for path in job.files]
@@ -170,27 +248,21 @@ def _message(
     if host.device is not None and host.device.endswith(".toml"):
         changes["device"] = sent.send_alone(remote, Path(host.device))
     document = {**config.to_document(), **changes}
-    return {"files": files, "config": document, "command": job.command}
+    return {"files": files, "config": document, "command": job.command, "beside": beside}
 
 
-def _run(remote: RemoteHost, message: dict[str, Any], sent: _Sent) -> BenchReport:
+def _run(
+    remote: RemoteHost, message: Message, sent: _Sent, meter: _MeterBeside | None
+) -> BenchReport:
+    handlers = {} if meter is None else {"window": meter.ran, "windows": meter.answer}
     try:
-        answer = remote.run(_WORKER, message)
+        answer = remote.run(_WORKER, message, handlers)
     except RemoteError as error:
         texts = sent.renamed([error.what, error.why, error.todo])
         raise RemoteError(*texts, exit_code=error.exit_code) from error
     return BenchReport.from_document(
         sent.renamed(answer["report"]), source=f"The answer of {remote.name}"
     )
-
-
-def _with_energy(result: BenchResult, recorder: Recorder, clock: Alignment) -> BenchResult:
-    found = result.energy
-    if result.energy_windows:
-        if clock.reason is None:
-            recorder.wait_until(clock.local_s(result.energy_windows[-1].ended_s))
-        found = energy_beside(result.energy_windows, recorder.trace(), clock)
-    return result.model_copy(update={"energy": found, "host_clock": clock.described()})
 
 
 def energy_beside(windows: Sequence[EnergyWindow], trace: PowerTrace, clock: Alignment) -> Energy:
@@ -206,17 +278,18 @@ def energy_beside(windows: Sequence[EnergyWindow], trace: PowerTrace, clock: Ali
     """
     if clock.reason is not None:
         return energy.not_measured(clock.reason)
-    here = [
-        window.model_copy(
-            update={
-                "begun_s": clock.local_s(window.begun_s),
-                "ended_s": clock.local_s(window.ended_s),
-            }
-        )
-        for window in windows
-    ]
+    here = [_on_clock_here(window, clock) for window in windows]
     disturbed = [window.disturbed for window in windows if window.inferences]
     try:
         return power_energy.from_trace(here, trace, clock.uncertainty_s, disturbed)
     except MeterError as error:
         return energy.not_measured(f"{error.what} {error.why} {error.todo}")
+
+
+def _on_clock_here(window: EnergyWindow, clock: Alignment) -> EnergyWindow:
+    return window.model_copy(
+        update={
+            "begun_s": clock.local_s(window.begun_s),
+            "ended_s": clock.local_s(window.ended_s),
+        }
+    )

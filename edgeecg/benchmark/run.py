@@ -8,11 +8,12 @@ from typing import Any
 
 from edgeecg.benchmark import bundle, protocol, remote, run_artifacts
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.devices.emulator.cores import is_emulated
 from edgeecg.errors import UsageError
-from edgeecg.progress import ProgressCallback
+from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.runs.config_file import read_options
 from edgeecg.runs.options import configured, keyword_options
-from edgeecg.schema import BenchReport
+from edgeecg.schema import BenchReport, InstructionReport
 
 
 def bench(
@@ -58,6 +59,48 @@ def bench(
     return report
 
 
+def count_instructions(
+    files: str | Path | Sequence[str | Path] = (),
+    device: str = "emulated:cortex-a72",
+    *,
+    run: str | None = None,
+    baseline: str | Path | None = None,
+    operations: bool = True,
+    on_progress: ProgressCallback | None = None,
+) -> InstructionReport:
+    """Count the instructions of one inference on an emulated core, without noise and without times.
+
+    Args:
+        files: Exported ``.tflite`` files; without any, all of a run.
+        device: The core, ``"emulated:cortex-a72"`` or ``"emulated:cortex-a76"``.
+        run: Name or path of the run; None for the newest.
+        baseline: The file that the proxies are relative to; counted, too.
+        operations: Whether to count each operation, too, which takes longer.
+        on_progress: Called when a file is finished.
+
+    Returns:
+        One result per file.
+
+    Raises:
+        UnknownNameError: There is no such core.
+        UsageError: Files and a run are given, or a file is no ``.tflite`` file.
+        ArtifactError: A file is corrupt, cannot be run, or is not the one its manifest describes.
+        EdgeECGError: A file or run does not exist, or the emulator or its image is missing
+            ('edgeecg emulator build' makes it).
+    """
+    from edgeecg.benchmark import instructions
+
+    named = [files] if isinstance(files, (str, Path)) else list(files)
+    return instructions.count(
+        to_measure(named, run),
+        device,
+        baseline=None if baseline is None else Path(baseline),
+        operations=operations,
+        command=f"edgeecg.count_instructions({[str(path) for path in named]}, {device!r})",
+        on_step=on_progress or ignore,
+    )
+
+
 def measure(
     files: Sequence[Path],
     config: BenchConfig,
@@ -83,6 +126,13 @@ def measure(
 def _measured(
     files: Sequence[Path], config: BenchConfig, command: str, on_step: ProgressCallback | None
 ) -> BenchReport:
+    if is_emulated(config.device):
+        raise UsageError(
+            f"Nothing can be timed on '{config.device}'.",
+            "An emulated core has no time and no energy; its instructions are counted.",
+            "Call edgeecg.count_instructions, or use the command 'edgeecg bench --device "
+            f"{config.device}'.",
+        )
     if config.on is not None:
         return remote.measure(files, config, command=command, on_step=on_step)
     if config.python is not None or config.wheels is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from edgeecg.benchmark import power_energy, trace_file, trace_windows
 from edgeecg.benchmark.recording import PowerTrace
 from edgeecg.benchmark.trace_columns import Kind, quantity
+from edgeecg.benchmark.trace_config import TraceConfig
 from edgeecg.benchmark.trace_file import TraceFile, TraceOptions
-from edgeecg.benchmark.trace_windows import TraceConfig
 from edgeecg.errors import DataError, UsageError
+from edgeecg.runs.options import Options, configured, keyword_options
 from edgeecg.schema import Energy, EnergyWindow
 
 # Time that a processor needs to be at its idle power again, and the part of a rest it may take.
@@ -37,6 +39,43 @@ class TraceResult:
     windows: tuple[EnergyWindow, ...]
     file: TraceFile
     threshold: tuple[Kind, float] | None
+
+
+def trace(file: str | Path, **options: Any) -> Energy:
+    """Compute the energy of one inference from a trace that an instrument exported.
+
+    Args:
+        file: CSV file of a PPK2, Joulescope, Otii, Monsoon or oscilloscope.
+        **options: Fields of :class:`edgeecg.benchmark.trace_config.TraceConfig`, e.g.
+            ``inferences=20``, ``marker="D0"``, ``threshold="5mA"``, ``voltage="3.3V"``.
+
+    Raises:
+        UsageError: A setting is unknown or has a value that it cannot have, ``inferences`` is
+            missing, or a setting does not fit the file.
+        DataError: The file cannot be used, or has no busy windows between idle ones.
+    """
+    return energy_of_trace(
+        file, settings(keyword_options(options, TraceConfig.model_fields))
+    ).energy
+
+
+def settings(asked: Options) -> TraceConfig:
+    """Return a configuration.
+
+    Args:
+        asked: What was given.
+
+    Raises:
+        UsageError: The number of inferences is missing, or a setting has a value that it cannot
+            have.
+    """
+    if "inferences" not in asked:
+        raise UsageError(
+            "The number of inferences is missing.",
+            "The energy of a window is divided by it.",
+            "Give it with --inferences: those in each busy window, or in all with --total.",
+        )
+    return configured(TraceConfig, TraceConfig(inferences=1), asked)
 
 
 def energy_of_trace(path: str | Path, config: TraceConfig) -> TraceResult:

@@ -271,7 +271,7 @@ def _value(fields: Sequence[str], column: Column, width: int) -> float:
     if len(fields) > width and any(each.strip() for each in fields[width:]):
         raise ValueError(
             f"It has {len(fields)} columns and the header has {width}: its numbers may have "
-            "decimal commas, which cannot be told from the commas between the columns."
+            "decimal commas, which look like the commas between the columns."
         )
     if column.place >= len(fields):
         raise IndexError(f"It has {len(fields)} columns and the header has {width}.")

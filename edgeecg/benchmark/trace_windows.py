@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from edgeecg.benchmark.trace_columns import Kind
+from edgeecg.benchmark.trace_config import TraceConfig
 from edgeecg.errors import DataError, UsageError
-from edgeecg.schema import EnergyWindow, Seconds, Value
+from edgeecg.schema import EnergyWindow
 
 # A crossing of a threshold shorter than this many samples is noise.
 _SHORTEST_SAMPLES = 5
-
-
-class TraceConfig(Value):
-    """What the windows of a trace are.
-
-    Attributes:
-        inferences: Inferences in each busy window, or in all of them with ``total``.
-        total: Whether ``inferences`` is the number of all of them. Each window then has an equal
-            part.
-        marker: Column or digital input that is high during inferences. Without it and a threshold
-            it is a column called 'marker', 'trigger' or 'gpio', or the only digital input that
-            changes.
-        threshold: Current or power from which on the device is busy, e.g. ``"5mA"``.
-        voltage: Supply voltage, e.g. ``"3.3V"``, for a file without voltages.
-        columns: Names of the columns of ``time``, ``current``, ``voltage`` or ``power``.
-        merge_s: Busy windows with a shorter rest between them are one window.
-        shortest_s: Shorter busy windows and rests are ignored; None for five samples with a
-            threshold, and none with a marker.
-    """
-
-    inferences: Annotated[int, Field(ge=1)]
-    total: bool = False
-    marker: str | None = None
-    threshold: str | None = None
-    voltage: str | None = None
-    columns: dict[Kind, str] = Field(default_factory=dict)
-    merge_s: Seconds = 0.0
-    shortest_s: Seconds | None = None
 
 
 def find(

@@ -122,7 +122,8 @@ def run(arguments: list[str]) -> int:
 def _interrupted() -> int:
     sys.stderr.write(
         "\nInterrupted. What was finished is kept, and nothing is half-written. "
-        "Run it again; 'edgeecg train' and 'edgeecg compress' go on with --resume.\n"
+        "Run it again; 'edgeecg train', 'edgeecg compress' and 'edgeecg search' go on with "
+        "--resume.\n"
     )
     return _INTERRUPTED
 

@@ -186,6 +186,7 @@ def _remarks(report: BenchReport) -> list[str]:
     lines += _reasons("Proxy", results, lambda r: r.proxy.reason)
     lines += _reasons("Parity", results, lambda r: r.parity.reason)
     lines += _reasons("Memory", results, lambda r: r.memory.reason)
+    lines += _reasons("Times of operations", results, _layers)
     lines += _reasons("Calibration", results, lambda r: r.calibrated and r.calibrated.reason)
     return lines + _duty_cycles(results)
 
@@ -203,6 +204,15 @@ def _machines(report: BenchReport) -> list[str]:
             uncertainty = plain(units.seconds(clock.uncertainty_s))
             lines.append(f"Clock of {host}: known here within {uncertainty}.")
     return lines
+
+
+def _layers(result: BenchResult) -> str | None:
+    """Return how the operations were timed, and how much of the time is in none of them."""
+    if result.layers_method is None or result.layers_unexplained is None:
+        return result.layers_reason
+    # Rounded, so that files measured alike share a line.
+    rest = f"{100 * result.layers_unexplained:.0f} %".replace("-0 %", "0 %")
+    return f"{result.layers_method}; {rest} of a run is in no operation."
 
 
 def _energy_reason(result: BenchResult) -> str | None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeecg.cli._console import errors, progress
+from edgeecg.schema.constraints import WORST_RECORD
 
 if TYPE_CHECKING:
     from edgeecg.schema import (
@@ -38,7 +39,11 @@ class StepTable:
         """
         self._config = config
         self._events: list[CompressionStep | Rollback] = []
-        guarded = (guard.class_name for guard in config.guards if guard.class_name is not None)
+        guarded = (
+            guard.class_name
+            for guard in config.guards
+            if guard.class_name is not None and guard.class_name != WORST_RECORD
+        )
         self._classes = tuple(dict.fromkeys(guarded))
 
     def add(self, event: CompressionStep | Rollback) -> None:
@@ -79,6 +84,7 @@ class StepTable:
         if self._config.costs is not None:
             headings.append("latency\npredicted")
         headings.append(f"val\n{what}")
+        headings.append("lowest\nfidelity")
         for heading in (*headings, *(f"recall\n{name}" for name in self._classes), "s"):
             table.add_column(heading, justify="right")
         for event in self._events:
@@ -103,6 +109,7 @@ class StepTable:
             f"{step.proxy_executed:.3f}",
             *self._predicted(step),
             f"{step.val.headline[1]:.3f}",
+            _share(_lowest(step)),
             *(f"{step.val.per_class[name].recall:.3f}" for name in self._classes),
             f"{step.seconds:.0f}",
         )
@@ -116,7 +123,7 @@ class StepTable:
             "",
             f"{back.proxy_executed:.3f}",
             *self._predicted(back),
-            *([""] * (1 + len(self._classes))),
+            *([""] * (2 + len(self._classes))),
             f"{back.seconds:.0f}",
         )
 
@@ -165,6 +172,8 @@ def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed:
         console.print(_prediction(log.config.costs), soft_wrap=True)
     if log.stopped is not None:
         console.print(log.stopped, soft_wrap=True)
+    for warning in log.warnings:
+        console.print(f"Warning: {warning}", soft_wrap=True, style="yellow")
     console.print(_scores(log, baseline, compressed))
     for remark in log.data.notes:
         console.print(f"  {remark}", soft_wrap=True)
@@ -227,4 +236,26 @@ def _scores(log: CompressionLog, baseline: ModelCard, compressed: ModelCard) -> 
     for name in log.data.classes:
         recalls = (f"{card.test.per_class[name].recall:.3f}" for card in cards)
         table.add_row(f"recall of {name}", *recalls)
+    _add_fidelity(table, log)
     return table
+
+
+def _add_fidelity(table: Table, log: CompressionLog) -> None:
+    """Add how often the compressed model decides as the dense one, by class and on one record."""
+    found = log.fidelity.get("test")
+    if found is None:
+        return
+    for name, of_class in found.per_class.items():
+        table.add_row(f"fidelity of {name}", "1.000", _share(of_class.fidelity))
+    if (worst := found.worst_record) is not None:
+        name, of_record = worst
+        table.add_row(f"worst record: {name}", "1.000", _share(of_record.fidelity))
+
+
+def _lowest(step: CompressionStep) -> float | None:
+    """Return the lowest fidelity of a class where guards are checked; None in old logs."""
+    return step.fidelity["train"].worst_class if "train" in step.fidelity else None
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

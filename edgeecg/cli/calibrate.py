@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from edgeecg.benchmark.config import CalibrationConfig
+from edgeecg.cli._options import given_options, with_options
 
 EXTRA = "device"
 
 
+@with_options(CalibrationConfig)
 def calibrate(
+    options: list[dict[str, Any]],
     out: Annotated[Path, typer.Argument(help="Device profile to write, e.g. my-pi.toml.")] = Path(
         "calibrated.toml"
     ),
-    device: Annotated[
-        str | None,
-        typer.Option(help="Device profile to extend; this machine's when not given."),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, max=256, help="Number of threads of the runtime.")
-    ] = 1,
-    suite: Annotated[
-        str, typer.Option(help="Number and length of the measurements of each graph.")
-    ] = "quick",
-    meter: Annotated[
-        str | None,
-        typer.Option(help="Energy meter (see 'edgeecg meters'), or none for the time alone."),
-    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the measurements; - is standard output.")
     ] = None,
 ) -> None:
-    """Fit time and energy of an inference to its MACs and bytes, on this device.
+    """Fit time and energy of an inference to its operations, on this device.
 
-    Small graphs are measured: two kinds of layers, several sizes, float32 and int8. Without a meter
-    the time alone is fitted. The profile is used with --device FILE.toml and --costs FILE.toml.
+    Small graphs are measured: four kinds of layers, several sizes, float32 and int8. Without a
+    meter the time alone is fitted. The profile is used with --device FILE.toml and --costs
+    FILE.toml.
     """
-    from edgeecg.benchmark.calibration import CalibrationConfig, calibrate as calibrated
+    from edgeecg.benchmark.calibration import measure
     from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.devices import profile_file
     from edgeecg.reporting import units
+    from edgeecg.runs.options import configured
 
     profile_file.check(out)
-    config = CalibrationConfig(device, threads, suite, meter)
+    asked = given_options(CalibrationConfig, options[0])
+    config = configured(CalibrationConfig, CalibrationConfig(), asked)
     with progress() as bar:
-        profile, report = calibrated(config, on_step=shown(bar, "calibrate"))
+        profile, report = measure(config, on_step=shown(bar, "calibrate"))
     profile_file.write(profile, out)
     emit_json(json_path, report.to_json())
     console = output(json_path)

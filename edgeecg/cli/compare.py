@@ -46,6 +46,9 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", "-o", "--output", help="Write a page of figures.")
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the comparison; - is standard output.")
     ] = None,
@@ -77,7 +80,9 @@ def compare(
         *results, fail_if=fail_if or (), fail_on_ties=fail_on_ties, force=force
     )
     emit_json(json_path, found.to_json())
-    emit_json(markdown, difference_tables.markdown(found))
+    emit_json(markdown, difference_tables.as_markdown(found))
+    if html is not None:
+        _write_page(html, found)
     console = output(Path("-") if both else None)
     _show(found, console)
     _explain(found, errors())
@@ -87,6 +92,16 @@ def compare(
     if found.failed:
         raise typer.Exit(1)
     console.print(_next(results, found, markdown), soft_wrap=True, markup=False)
+
+
+def _write_page(html: Path, found: Differences) -> None:
+    from edgeecg.files import write_text
+    from edgeecg.reporting.run import needs_packages
+
+    with needs_packages():
+        from edgeecg.reporting.html import compare_page
+
+        write_text(html, compare_page.render(found))
 
 
 def _show(found: Differences, console: Console) -> None:

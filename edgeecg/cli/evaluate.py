@@ -88,7 +88,7 @@ def evaluate(
     from edgeecg.reporting import evaluation as report
     from edgeecg.reporting.terminal import print_table
 
-    for table in report.tables(found.scores, found.summary):
+    for table in report.tables(found.scores, found.summary, found.fidelity):
         print_table(table, console)
     console.print(f"Next: {_next(found.predictor, model)}", markup=False, soft_wrap=True)
 

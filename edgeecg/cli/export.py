@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from edgeecg.cli._options import Threads
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from edgeecg.errors import EdgeECGError
     from edgeecg.runs import RunFolder
@@ -40,6 +41,14 @@ def export(
         ),
     ] = None,
     threads: Threads = 1,
+    bench_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--bench",
+            metavar="FILE.json",
+            help="For tflite-mixed: what 'edgeecg bench --json' wrote on the device.",
+        ),
+    ] = None,
     bundle_path: Annotated[
         Path | None,
         typer.Option(
@@ -56,49 +65,19 @@ def export(
     """Export a compressed model and its baseline, or a dense one; check them against PyTorch."""
     import json
 
-    from edgeecg import resources
-    from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli import _export_table
+    from edgeecg.cli._console import emit_json, output
 
-    targets = target or ["tflite"]
-    every = "all" in targets
-    if every:
-        targets = resources.target_names()
-    # What can be wrong is found before the slow imports.
-    for name in targets:
-        resources.load_target(name)
+    every, targets = _targets(target or ["tflite"])
     console = output(json_path)
-    with progress() as bar:
-        show = shown(bar, "reading records")
-
-        from edgeecg import exporters
-        from edgeecg.cli._records import describe
-
-        folder = exporters.run_to_export(run, model)
-        missing: list[EdgeECGError] = []
-        artifacts = exporters.export(
-            run,
-            targets,
-            model=model,
-            custom=custom,
-            threads=threads,
-            on_progress=show,
-            on_data=lambda dataset: describe(dataset, console),
-            on_left_out=missing.append,
-            keep_going=every,
-        )
-
+    request = _Request(run, model, targets, custom, threads, every, bench_path)
+    folder, artifacts, missing = _export(request, console)
     if bundle_path is not None:
         from edgeecg.benchmark import bundle
 
         bundle.pack([folder.artifacts / (each.file or "") for each in artifacts], bundle_path)
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
-    console.print(_table(artifacts))
-    for line in _budget_lines(folder, artifacts):
-        console.print(line, soft_wrap=True, markup=False)
-    for artifact in artifacts:
-        console.print(f"  {folder.artifacts / (artifact.file or '')}", soft_wrap=True)
-    for error in missing:
-        console.print(f"Left out: {error.what} {error.why}", soft_wrap=True)
+    _export_table.show(console, folder, artifacts, missing, with_advice=every)
     if bundle_path is not None:
         console.print(f"Next, on the device: edgeecg bench {bundle_path.name}", soft_wrap=True)
         return
@@ -106,53 +85,57 @@ def export(
     console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
 
 
-def _budget_lines(folder: RunFolder, artifacts: list[Artifact]) -> tuple[str, ...]:
-    from edgeecg.reporting import budgets
-    from edgeecg.schema import CompressionLog
+def _targets(given: list[str]) -> tuple[bool, list[str]]:
+    """Return whether all targets are meant, and their names.
 
-    path = folder.compression_log
-    if not path.is_file():
-        return ()
-    return budgets.lines(CompressionLog.from_json(path.read_bytes(), str(path)), artifacts)
+    What can be wrong with them is found here, before the slow imports.
+    """
+    from edgeecg import resources
+
+    every = "all" in given
+    names = resources.target_names() if every else given
+    for name in names:
+        resources.load_target(name)
+    return every, names
 
 
-def _table(artifacts: list[Artifact]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+@dataclass(frozen=True)
+class _Request:
+    """What is to be exported, as given on the command line."""
 
-    first = artifacts[0].test
-    what = "scores" if first is None else first.headline[0]
-    records = "synthetic test records" if artifacts[0].data == "synthetic" else "test records"
-    table = Table(
-        title=f"{artifacts[0].model} exported: {what} of the files on {records}",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("model", no_wrap=True)
-    table.add_column("target", no_wrap=True)
-    # All files of a run are compared on the same probe windows.
-    same = f"same\nlabel\nof {artifacts[0].verification.n}"
-    for name in ("kB", "MACs", "proxy\nexec.", "max\n|diff|", same, "score"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for artifact in artifacts:
-        parity, test = artifact.verification, artifact.test
-        table.add_row(
-            artifact.role,
-            artifact.target,
-            f"{(artifact.size_bytes or 0) / 1000:,.1f}",
-            f"{sum(artifact.costs.macs.values()):,}",
-            "-" if (ratio := _proxy(artifact)) is None else f"{ratio:.3f}",
-            "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
-            "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",
-            "-" if test is None else f"{test.headline[1]:.4f}",
+    run: str | None
+    model: str | None
+    targets: list[str]
+    custom: str | None
+    threads: int
+    keep_going: bool
+    bench: Path | None
+
+
+def _export(
+    request: _Request, console: Console
+) -> tuple[RunFolder, list[Artifact], list[EdgeECGError]]:
+    """Export, with progress; return the folder, the files and what is missing."""
+    from edgeecg.cli._console import progress, shown
+
+    with progress() as bar:
+        show = shown(bar, "reading records")
+
+        from edgeecg import exporters
+        from edgeecg.cli._records import describe
+
+        folder = exporters.run_to_export(request.run, request.model)
+        missing: list[EdgeECGError] = []
+        artifacts = exporters.export(
+            request.run,
+            request.targets,
+            model=request.model,
+            custom=request.custom,
+            threads=request.threads,
+            on_progress=show,
+            on_data=lambda dataset: describe(dataset, console),
+            on_left_out=missing.append,
+            keep_going=request.keep_going,
+            bench=request.bench,
         )
-    return table
-
-
-def _proxy(artifact: Artifact) -> float | None:
-    """Return the executed proxy of a file relative to the baseline's float32 file."""
-    from edgeecg.costs import proxy
-    from edgeecg.schema import ProxyCoefficients
-
-    base = None if artifact.baseline is None else artifact.baseline.costs
-    return proxy.relative(artifact.costs, base, ProxyCoefficients()).executed
+    return folder, artifacts, missing

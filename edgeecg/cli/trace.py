@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from edgeecg.benchmark.trace_config import TraceConfig
+from edgeecg.cli._options import given_options, with_options
+
+if TYPE_CHECKING:
+    from edgeecg.schema import Energy
 
 EXTRA = "device"
 
 
+@with_options(TraceConfig)
 def trace(
+    options: list[dict[str, Any]],
     file: Annotated[
         Path, typer.Argument(help="CSV file of a PPK2, Joulescope, Otii, Monsoon or oscilloscope.")
     ],
-    inferences: Annotated[
-        int, typer.Option(min=1, help="Inferences in each busy window; in all, with --total.")
-    ],
-    total: Annotated[
-        bool, typer.Option("--total", help="--inferences is the number in all windows together.")
-    ] = False,
-    marker: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Column or digital input (D0) that is high during inferences; default: the only "
-            "one that changes.",
-        ),
-    ] = None,
-    threshold: Annotated[
-        str | None,
-        typer.Option(metavar="5mA|20mW", help="Instead of a marker: busy from this value on."),
-    ] = None,
-    voltage: Annotated[
-        str | None,
-        typer.Option(metavar="3.3V", help="Supply voltage, for a file without voltages."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND=NAME",
-            help="Column of time, current, voltage or power, where it is not found; may be "
-            "repeated.",
-        ),
-    ] = None,
-    merge: Annotated[
-        str, typer.Option(metavar="2ms", help="Join busy windows with a shorter rest between them.")
-    ] = "0s",
-    shortest: Annotated[
-        str | None,
-        typer.Option(
-            metavar="1ms",
-            help="Ignore shorter periods above or below the threshold; default: 5 samples.",
-        ),
-    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(help="Draw the trace and its windows to this file (.png, .svg, .pdf)."),
@@ -67,22 +35,10 @@ def trace(
     Busy windows are where the marker is high, or the threshold is reached; what lies between them
     is idle. At least three busy windows are needed, with a rest before and after each.
     """
-    from edgeecg.benchmark.trace import energy_of_trace
-    from edgeecg.benchmark.trace_columns import chosen_columns, quantity
-    from edgeecg.benchmark.trace_windows import TraceConfig
+    from edgeecg.benchmark.trace import energy_of_trace, settings
     from edgeecg.cli._console import emit_json, output
 
-    config = TraceConfig(
-        inferences=inferences,
-        total=total,
-        marker=marker,
-        threshold=threshold,
-        voltage=voltage,
-        columns=chosen_columns(column or ()),
-        merge_s=quantity(merge, ["time"], "--merge")[1],
-        shortest_s=None if shortest is None else quantity(shortest, ["time"], "--shortest")[1],
-    )
-    found = energy_of_trace(file, config)
+    found = energy_of_trace(file, settings(given_options(TraceConfig, options[0])))
     if picture is not None:
         from edgeecg.reporting import trace_picture
 
@@ -97,12 +53,10 @@ def trace(
         console.print("Next: the same command with --picture trace.png, to see the windows.")
 
 
-def _lines(energy: object) -> list[str]:
+def _lines(energy: Energy) -> list[str]:
     """Return what a user reads of an energy."""
     from edgeecg.reporting import units
-    from edgeecg.schema import Energy
 
-    assert isinstance(energy, Energy)
     lines: list[str] = []
     if energy.net_j is not None and energy.ci95_j is not None:
         low, high = energy.ci95_j

@@ -29,6 +29,7 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
         journal: Told where the weights come from.
 
     Raises:
+        UsageError: The model has other classes than the records.
         EdgeECGError: The model belongs to other records, the run it should come from has none, or
             training broke down.
     """
@@ -48,6 +49,7 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
             run.baseline_checkpoint.unlink(missing_ok=True)
             journal.write("baseline", epochs=made.epochs, seconds=made.seconds)
     card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
+    _check_classes(card, job.dataset)
     model = load(run.baseline_weights, card, job.custom)
     if not _trained_on(card, job.dataset):
         raise EdgeECGError(
@@ -108,6 +110,21 @@ def _ready(job: Job) -> tuple[Path, ModelCard] | None:
         return found.baseline_weights, card
     ready = None if job.config.retrain else shipped(job.model)
     return ready if ready is not None and _trained_on(ready[1], job.dataset) else None
+
+
+def _check_classes(card: ModelCard, dataset: Dataset) -> None:
+    """Refuse a dense model, the teacher of the compressed one, that has other classes.
+
+    Raises:
+        UsageError: Its classes are not those of the records.
+    """
+    if card.classes != dataset.summary.classes:
+        raise UsageError(
+            f"The dense model '{card.name}' cannot teach a model for these records.",
+            f"It has the classes {', '.join(card.classes)}, and the records have "
+            f"{', '.join(dataset.summary.classes)}.",
+            "Start from a model that was trained on these classes.",
+        )
 
 
 def _trained_on(card: ModelCard, dataset: Dataset) -> bool:

@@ -37,7 +37,7 @@ def make_guarded(model: nn.Module, stage: Int8Stage, guards: Sequence[Guard]) ->
     tried: list[QuantizationLog] = []
     for mode in modes:
         tried.append(prepare_int8(model, replace(stage, mode=mode)))
-        faults = broken_guards(guards, tried[-1].val)
+        faults = broken_guards(guards, tried[-1].val, tried[-1].fidelity)
         if not faults:
             break
         broken[mode] = faults

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeecg.data import sources
 from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
 from edgeecg.models import Architecture
-from edgeecg.schema import Guard, Scores
+from edgeecg.schema import FEWEST_BEATS, CompressionConfig, Fidelity, Guard, Scores
+from edgeecg.schema.constraints import WORST_RECORD
+
+GUARDED = "train"
+"""Where a guard of the fidelity is measured, of the splits of ``CompressionStep.fidelity``."""
+
+
+def in_force(config: CompressionConfig, source: str) -> tuple[Guard, ...]:
+    """Return the guards that a run was given, and those that its records' database proposes.
+
+    A guard of the same score replaces a proposed one.
+
+    Args:
+        config: The guards, and whether proposed ones are wanted.
+        source: Name of the database.
+    """
+    if not config.default_guards:
+        return config.guards
+    given = {(guard.class_name, guard.metric) for guard in config.guards}
+    proposed = [Guard.parse(text) for text in sources.guards(source)]
+    return (
+        *config.guards,
+        *(guard for guard in proposed if (guard.class_name, guard.metric) not in given),
+    )
 
 
 def check_names(guards: Sequence[Guard], architecture: Architecture) -> None:
@@ -17,7 +41,14 @@ def check_names(guards: Sequence[Guard], architecture: Architecture) -> None:
         UsageError: The metric is not computed for this task.
     """
     for guard in guards:
-        if guard.class_name is not None and guard.class_name not in architecture.CLASSES:
+        if guard.class_name == WORST_RECORD:
+            if architecture.TASK == "records":
+                raise UsageError(
+                    f"The guard '{guard}' cannot be checked.",
+                    "For this model each record is one window, decided alike or not.",
+                    "Guard the fidelity of a class, or of all records: fidelity>=0.9.",
+                )
+        elif guard.class_name is not None and guard.class_name not in architecture.CLASSES:
             raise UnknownNameError("class", guard.class_name, architecture.CLASSES)
         if guard.metric in ("auroc", "macro_auroc") and architecture.TASK == "beats":
             raise UsageError(
@@ -27,13 +58,20 @@ def check_names(guards: Sequence[Guard], architecture: Architecture) -> None:
             )
 
 
-def broken_guards(guards: Sequence[Guard], val: Scores) -> dict[str, float]:
-    """Return the guards that validation scores break, and the score of each.
+def broken_guards(
+    guards: Sequence[Guard], val: Scores, fidelity: Fidelity | None = None
+) -> dict[str, float]:
+    """Return the guards that a model breaks, and the score of each.
 
     A score that is not defined on these records (no record without the class) counts as 0: what
     cannot be seen to hold does not hold.
+
+    Args:
+        guards: What has to hold.
+        val: Scores of the model on the validation records.
+        fidelity: Its agreement with the dense model, for guards of the fidelity.
     """
-    found = {str(guard): (guard, guard.value(val) or 0.0) for guard in guards}
+    found = {str(guard): (guard, guard.value(val, fidelity) or 0.0) for guard in guards}
     return {text: value for text, (guard, value) in found.items() if value < guard.at_least}
 
 
@@ -41,17 +79,50 @@ def check_dense(guards: Sequence[Guard], val: Scores, run: str) -> None:
     """Refuse to start from a dense model that breaks a guard itself.
 
     Args:
-        guards: What is asked for.
+        guards: What is asked for; those of the fidelity hold for the dense model.
         val: Scores of the dense model on the validation records.
         run: Name of the run, which holds the dense model.
 
     Raises:
         EdgeECGError: It breaks one; nothing was cut.
     """
-    for text, value in broken_guards(guards, val).items():
+    scored = [guard for guard in guards if guard.metric != "fidelity"]
+    for text, value in broken_guards(scored, val).items():
         raise EdgeECGError(
             f"The dense model breaks the guard '{text}' already.",
             f"Its validation score is {value:.3f}.",
             "Lower the bound in a new run from the same model (edgeecg compress --start "
             f"{run}), or train a better one with 'edgeecg train'.",
         )
+
+
+def few_beats(guards: Sequence[Guard], val: Scores, fidelity: Fidelity) -> tuple[str, ...]:
+    """Return a warning for each guard that is measured on few windows.
+
+    Args:
+        guards: What is asked for.
+        val: Scores of the dense model on the validation records.
+        fidelity: A fidelity measured on the windows on which guards of the fidelity are.
+    """
+    found: list[str] = []
+    for guard in guards:
+        if guard.class_name is None:
+            continue
+        if guard.class_name == WORST_RECORD:
+            few = {n: r.n for n, r in fidelity.per_record.items() if r.n < FEWEST_BEATS}
+            counted = ", ".join(f"{n} of record {name}" for name, n in few.items())
+        elif guard.metric == "fidelity":
+            n = fidelity.per_class[guard.class_name].n
+            few = n < FEWEST_BEATS
+            counted = f"{n} that the dense model calls {guard.class_name}"
+        else:
+            n = val.per_class[guard.class_name].support
+            few = n < FEWEST_BEATS
+            counted = f"{n} of the class {guard.class_name}"
+        if few:
+            what = "beats" if val.task == "beats" else "records"
+            found.append(
+                f"The guard '{guard}' says little: fewer than {FEWEST_BEATS} {what} are behind it "
+                f"({counted})."
+            )
+    return tuple(found)

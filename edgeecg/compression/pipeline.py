@@ -13,10 +13,12 @@ from torch import nn
 from edgeecg.compression import budget, guards, run_state
 from edgeecg.compression.budget import Goal
 from edgeecg.compression.dense import dense_model
+from edgeecg.compression.fidelity import Probe, with_test_scores
 from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
+from edgeecg.compression.objective import objective_of
 from edgeecg.compression.run_state import RunState
-from edgeecg.compression.steps import Try, copied, objective_of, take
+from edgeecg.compression.steps import Try, copied, take
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture, build, is_builtin
@@ -30,7 +32,8 @@ from edgeecg.schema import (
     QuantizationLog,
     Rollback,
 )
-from edgeecg.training.cards import costs, make_card, save_model
+from edgeecg.training import class_weights
+from edgeecg.training.cards import costs, load_weights, make_card, save_model, save_weights
 
 __all__ = ["Job", "compress", "planned"]
 
@@ -72,7 +75,13 @@ def compress(job: Job) -> CompressionLog:
             f"'{job.run.model_card}' is there.",
             "Go on with 'edgeecg export', or start a new run.",
         )
+    if job.run.reduced:
+        return _scored(job)
     goal = _checked(job.config, job.architecture)
+    class_weights.check_classes(job.dataset)
+    class_weights.class_weights(
+        job.config.class_weight, job.dataset, job.config.training.epoch_windows
+    )
     if not job.run.config.is_file():
         if goal is not None:
             budget.check_reachable(build(job.architecture), job.config, goal)
@@ -83,19 +92,33 @@ def compress(job: Job) -> CompressionLog:
     else:
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
-    guards.check_dense(job.config.guards, card.val, job.run.name)
+    guards.check_dense(job.guards, card.val, job.run.name)
+    probes = _probes(job, dense)
     here = run_state.resumed(job) or RunState(copied(job.architecture, dense))
+    here.warnings = guards.few_beats(job.guards, card.val, probes[0].measured(dense))
     for known in sorted((*here.steps, *here.rollbacks), key=lambda event: event.attempt):
         _tell(job, known)
     while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
-        _advance(job, dense, here, Try(len(here.steps) + 1, here.attempt, aim, goal), journal)
-    int8 = None if job.config.quantize == "none" else _make_ready(job, dense, here, journal)
+        trial = Try(len(here.steps) + 1, here.attempt, aim, goal, probes)
+        _advance(job, dense, here, trial, journal)
+    int8 = None
+    if job.config.quantize != "none":
+        int8 = _make_ready(job, dense, here, probes, journal)
     return _finish(job, dense, here, int8, journal)
+
+
+def _probes(job: Job, dense: nn.Module) -> tuple[Probe, ...]:
+    """Return where the fidelity is measured after every step; guards are checked on the first."""
+    return (
+        Probe.of_training(dense, job.dataset, job.config.training),
+        Probe.of_split(dense, job.dataset, "val"),
+    )
 
 
 def _checked(config: CompressionConfig, of: Architecture) -> Goal | None:
     """Refuse what cannot be done; return where the budgets lead, None without budgets."""
     guards.check_names(config.guards, of)
+    class_weights.check_names(config.class_weight, of.CLASSES)
     budget.check_structure(config)
     if config.quantize != "none":
         check_quantizable(build(of), of.INPUT_SHAPE)
@@ -123,7 +146,7 @@ def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Jo
             f"{kept} is kept. Go on from it with a lower learning rate: edgeecg compress --name "
             f"{job.run.name} --resume --finetune-rate {lower:g}",
         ) from error
-    broken = guards.broken_guards(job.config.guards, step.val)
+    broken = guards.broken_guards(job.guards, step.val, step.fidelity[guards.GUARDED])
     if broken:
         back = Rollback(
             attempt=trial.attempt,
@@ -148,7 +171,9 @@ def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Jo
     _tell(job, step)
 
 
-def _make_ready(job: Job, dense: nn.Module, here: RunState, journal: Journal) -> QuantizationLog:
+def _make_ready(
+    job: Job, dense: nn.Module, here: RunState, probes: tuple[Probe, ...], journal: Journal
+) -> QuantizationLog:
     """Make the pruned model ready for int8; killed here, a run does this again from the start."""
     config = job.config
     tuning = FineTuning(
@@ -159,8 +184,16 @@ def _make_ready(job: Job, dense: nn.Module, here: RunState, journal: Journal) ->
         dense,
     )
     shape = job.architecture.INPUT_SHAPE
-    stage = Int8Stage(config.quantize, shape, config.training, job.dataset, tuning, job.progress)
-    log = make_guarded(here.model, stage, config.guards)
+    stage = Int8Stage(
+        config.quantize,
+        shape,
+        config.training,
+        job.dataset,
+        tuning,
+        job.progress,
+        probes[0].measured,
+    )
+    log = make_guarded(here.model, stage, job.guards)
     write_text(job.run.quantization, log.to_json())
     journal.write(
         "quantization",
@@ -180,10 +213,8 @@ def _tell(job: Job, event: CompressionStep | Rollback) -> None:
 def _finish(
     job: Job, dense: nn.Module, here: RunState, int8: QuantizationLog | None, journal: Journal
 ) -> CompressionLog:
-    """Write the model, the log and, last of all, the card that says the run is finished."""
+    """Write the log, the model and, last of all, the card that says the run is finished."""
     run = job.run
-    stages = len(here.steps) + (int8 is not None and int8.kept == "qat")
-    epochs = stages * job.config.finetune_epochs
     commands = journal.commands()
     log = CompressionLog(
         config=job.config,
@@ -191,16 +222,65 @@ def _finish(
         steps=tuple(here.steps),
         rollbacks=tuple(here.rollbacks),
         stopped=here.stopped,
+        guards=tuple(map(str, job.guards)),
+        warnings=here.warnings,
         baseline_costs=costs(dense, job.architecture).totals,
         command=commands[0],
         resumed=tuple(commands[1:]),
     )
     write_text(run.compression_log, log.to_json())
-    card = make_card(
-        here.model, "compressed", job.config.training, job.dataset, epochs, run, job.custom
-    )
-    save_model(here.model, card, run.model_weights, run.model_card)
+    if job.score_test:
+        log = _write_card(job, dense, here.model, log, int8)
+    else:
+        save_weights(here.model, run.model_weights)
+        journal.write("reduced", stopped=here.stopped)
     for leftover in (run.checkpoint, run.baseline_checkpoint):
         leftover.unlink(missing_ok=True)
-    journal.write("finished", weights_sha256=card.weights_sha256, stopped=here.stopped)
+    return log
+
+
+def _write_card(
+    job: Job, dense: nn.Module, model: nn.Module, log: CompressionLog, int8: QuantizationLog | None
+) -> CompressionLog:
+    """Score a model on the test records, and write it, its log and its card; return the log."""
+    run = job.run
+    epochs = sum(len(step.train_loss) for step in log.steps)
+    if int8 is not None and int8.kept == "qat":
+        epochs += job.config.finetune_epochs
+    card = make_card(model, "compressed", job.config.training, job.dataset, epochs, run, job.custom)
+    log = with_test_scores(log, job, dense, model, card)
+    write_text(run.compression_log, log.to_json())
+    save_model(model, card, run.model_weights, run.model_card)
+    Journal(run.events).write("finished", weights_sha256=card.weights_sha256, stopped=log.stopped)
+    return log
+
+
+def _scored(job: Job) -> CompressionLog:
+    """Finish a run that lacks its test scores and its card alone.
+
+    Raises:
+        SchemaError: A document of the run is damaged.
+        EdgeECGError: The run belongs to other records.
+    """
+    run = job.run
+    log = CompressionLog.from_json(run.compression_log.read_bytes(), str(run.compression_log))
+    if not job.score_test:
+        return log
+    journal = Journal(run.events)
+    # Also refuses records other than those that the run was started with.
+    dense, _ = dense_model(job, journal)
+    journal.write("resume", command=job.command)
+    log = log.model_copy(update={"resumed": tuple(journal.commands()[1:])})
+    write_text(run.compression_log, log.to_json())
+    widths = log.steps[-1].widths if log.steps else job.architecture.widths(dense)
+    model = build(job.architecture, widths)
+    model.load_state_dict(load_weights(run.model_weights))
+    int8 = (
+        QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+        if run.quantization.is_file()
+        else None
+    )
+    log = _write_card(job, dense, model, log, int8)
+    for leftover in (run.checkpoint, run.baseline_checkpoint):
+        leftover.unlink(missing_ok=True)
     return log

@@ -26,11 +26,13 @@ class RunState:
         model: The model of the last kept step; the dense one's copy before the first.
         steps: Steps that were kept.
         rollbacks: Steps that were undone.
+        warnings: What a reader of the guards should know; found again when a run is resumed.
     """
 
     model: nn.Module
     steps: list[CompressionStep] = field(default_factory=list[CompressionStep])
     rollbacks: list[Rollback] = field(default_factory=list[Rollback])
+    warnings: tuple[str, ...] = ()
 
     @property
     def done(self) -> float:

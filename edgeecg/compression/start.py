@@ -165,9 +165,9 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     asked = configured(TrainingConfig, recipe, training)
     found = architecture(asked.model, custom)
     body = {**options.values, **_costs(options, found), "training": asked.model_dump(mode="json")}
-    return configured(
-        CompressionConfig, CompressionConfig(), Options(body, options.origins)
-    ), custom
+    # Documents of earlier versions, which do not name it, had no guards of the database.
+    defaults = CompressionConfig(default_guards=True)
+    return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
 
 
 def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> RunPlan:
@@ -262,6 +262,26 @@ def perform(
         return pipeline.compress(
             Job(plan.config, dataset, run, command, progress, on_step, plan.custom)
         )
+
+
+def score_reduced(run: RunFolder, command: str) -> None:
+    """Score a run on the test records that a search left without, and write its card.
+
+    Args:
+        run: A run whose compression is over; others are left as they are.
+        command: For the journal.
+
+    Raises:
+        DataError: The records are missing.
+        EdgeECGError: They are others than those of the run.
+    """
+    if run.reduced:
+        perform(_resumed(run, Options(), None), command)
+
+
+def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:
+    """Load the custom module that a configuration names; None where it names none."""
+    return None if config.custom is None else load_custom(config.custom.file)
 
 
 def _with_custom(options: Options) -> tuple[Options, CustomArchitecture | None]:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from edgeecg.compression import budget
 from edgeecg.compression.budget import Goal
+from edgeecg.compression.fidelity import Probe
+from edgeecg.compression.fine_tuning import fine_tune
 from edgeecg.compression.job import Job
 from edgeecg.costs import measured, proxy
 from edgeecg.evaluation.inference import evaluate
@@ -21,18 +22,7 @@ from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.gradients import taylor_importance
 from edgeecg.pruning.schedule import scheduled
 from edgeecg.schema import CompressionStep, LayerCost, MeasuredCosts, ProxyCoefficients
-from edgeecg.training.averaging import running_mean
 from edgeecg.training.cards import costs, weight_bytes
-from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import (
-    Objective,
-    Stage,
-    Trainer,
-    make_optimizer,
-    supervised_objective,
-    training_data,
-)
-from edgeecg.training.losses import distillation, supervised
 
 
 @dataclass(frozen=True)
@@ -44,12 +34,15 @@ class Try:
         attempt: 1-based, among all that are tried.
         progress: How far it goes from the dense model to what was asked for, 0..1.
         goal: Where the budgets lead; None without budgets.
+        probes: Where the fidelity to the dense model is measured; the first decides how long a step
+            is fine-tuned.
     """
 
     number: int
     attempt: int
     progress: float
     goal: Goal | None
+    probes: tuple[Probe, ...]
 
 
 def take(
@@ -72,7 +65,8 @@ def take(
     started = time.monotonic()
     pruned, target = _pruned(job, dense, model, trial)
     cut = time.monotonic()
-    losses = _fine_tune(job, dense, pruned, trial)
+    name = f"step {trial.number}/{job.config.steps}"
+    losses = fine_tune(job, dense, pruned, trial.attempt, name, trial.probes[0])
     record = _Record(trial, target, losses, started, cut)
     return pruned, _describe(job, dense, pruned, record)
 
@@ -119,43 +113,6 @@ def _pruned(
     return copied(job.architecture, pruned), target
 
 
-def _fine_tune(job: Job, dense: nn.Module, model: nn.Module, trial: Try) -> tuple[float, ...]:
-    """Fine-tune in place, zeroed weights kept at zero; return the mean loss of each epoch.
-
-    As in training, what is kept is the running mean of the weights.
-    """
-    config, training = job.config, job.config.training
-    kept = (
-        masks.nonzero_masks(model, job.architecture.INPUT_SHAPE)
-        if config.structure == "none"
-        else {}
-    )
-    averaged = running_mean(model, training.average)
-
-    def after_update() -> None:
-        masks.apply_masks(model, kept)
-        averaged.update_parameters(model)
-
-    stage = Stage(
-        f"step {trial.number}/{config.steps}",
-        trial.attempt,
-        config.finetune_epochs,
-        config.finetune_rate,
-        objective=objective_of(job, dense),
-        after_update=after_update,
-    )
-    accelerator = open_accelerator(training.threads)
-    dense.to(accelerator.device)
-    averaged.to(accelerator.device)
-    data, optimizer = training_data(job.dataset, training), make_optimizer(model, training, stage)
-    trainer = Trainer.prepare(accelerator, model, optimizer, data, job.progress)
-    losses = tuple(trainer.train_epoch(stage, epoch) for epoch in range(config.finetune_epochs))
-    model.load_state_dict(averaged.module.state_dict())
-    model.cpu()
-    dense.cpu()
-    return losses
-
-
 def _describe(job: Job, dense: nn.Module, model: nn.Module, record: _Record) -> CompressionStep:
     """Count and score the model after a step."""
     base, now = costs(dense, job.architecture), costs(model, job.architecture)
@@ -184,6 +141,7 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, record: _Record) -> 
         },
         train_loss=record.train_loss,
         val=evaluate(model, job.dataset, "val"),
+        fidelity={probe.split: probe.measured(model) for probe in record.trial.probes},
         seconds=time.monotonic() - record.started,
         pruning_seconds=record.cut - record.started,
     )
@@ -196,22 +154,3 @@ def _predicted(
     if costs is None:
         return None
     return measured.seconds(now, costs) / measured.seconds(dense, costs)
-
-
-def objective_of(job: Job, dense: nn.Module) -> Objective:
-    """Return the fine-tuning loss: plain, or shared with the dense model's answers.
-
-    L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the formula of the reference study.
-    """
-    config, task = job.config, job.dataset.task
-    if not config.distill:
-        return supervised_objective(task)
-
-    def distilled(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
-        with torch.no_grad():
-            teacher = dense(windows)
-        hard = supervised(logits, target, task)
-        soft = distillation(logits, teacher, config.temperature, task)
-        return (1 - config.distill_alpha) * hard + config.distill_alpha * soft
-
-    return distilled

@@ -1,31 +1,27 @@
 """Fitting the costs of a device to measurements, and predicting from the fit.
 
-Time and energy of an inference are ``fixed + per_mac[dtype] * MACs + per_byte * bytes`` with
-coefficients that are not negative. The sum of the squares of the relative errors is smallest, so
-that a graph of a microsecond counts as much as one of a millisecond.
+Time and energy of an inference are a sum of terms: an amount that is counted from the file, such as
+the MACs of its convolutions in int8, times a coefficient that is not negative. The sum of the
+squares of the relative errors is smallest, so that a graph of a microsecond counts as much as one
+of a millisecond.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgeecg.costs import proxy
-from edgeecg.schema import (
-    CalibratedEstimate,
-    Calibration,
-    CostTotals,
-    DType,
-    FittedCosts,
-    LayerCost,
-)
+from edgeecg.costs._least_squares import non_negative
+from edgeecg.schema import CalibratedEstimate, Calibration, DType, FittedCosts, LayerCost
+
+FIXED, BYTES = "fixed", "bytes"
+"""Names of the terms of every inference, and of the bytes of operations that multiply."""
 
 _FEWEST = 6
+_BYTES_OF: dict[DType, int] = {"float32": 4, "float16": 2, "int8": 1}
 
 
 @dataclass(frozen=True)
@@ -33,19 +29,95 @@ class Measured:
     """One measured graph.
 
     Attributes:
-        macs: Its MACs by dtype.
-        moved_bytes: Its bytes of weights and activations.
+        layers: Costs counted from its file.
         value: Its seconds or joules.
     """
 
-    macs: Mapping[DType, int]
-    moved_bytes: int
+    layers: tuple[LayerCost, ...]
     value: float
 
 
-def moved_bytes(costs: CostTotals) -> int:
+def kind(op: str) -> str:
+    """Return the kind of an operation, of which each has its own coefficients.
+
+    Args:
+        op: The operation as a format or PyTorch calls it, e.g. ``"CONV_2D"`` or ``"Conv1d"``.
+    """
+    name = op.lower()
+    if "depthwise" in name:
+        return "depthwise"
+    if "conv" in name:
+        return "convolution"
+    return "pooling" if "pool" in name else "dense"
+
+
+def moved_bytes(layers: Sequence[LayerCost]) -> int:
     """Return the bytes of weights and activations of a file."""
-    return costs.weight_bytes + costs.activation_bytes
+    return sum(layer.weight_bytes + layer.activation_bytes for layer in layers)
+
+
+def positions(layer: LayerCost) -> float:
+    """Return how often the weights of a layer are used: its rows, or positions of its kernel."""
+    weights = layer.weight_bytes / _BYTES_OF[layer.dtype]
+    return layer.macs / weights if weights else 0.0
+
+
+def steps(layer: LayerCost) -> float:
+    """Return about how often a kernel loads an element, or a vector of channels, of its input.
+
+    It is the number of rows of a matrix product, and positions times the length of the kernel of a
+    convolution. A runtime spends some time on each, whatever the number of channels, which
+    dominates where there are few. The counts follow from MACs and bytes: positions are MACs over
+    weights; a convolution is taken to have as many channels out as in.
+
+    Args:
+        layer: An operation that multiplies.
+    """
+    places, activations = positions(layer), layer.activation_bytes / _BYTES_OF[layer.dtype]
+    if not places or not activations:
+        return 0.0
+    what = kind(layer.op)
+    if what == "convolution":
+        return layer.macs / max(1.0, activations / (2 * places)) ** 2
+    if what == "depthwise":
+        return layer.macs / max(1.0, activations / places - 1)
+    return places
+
+
+def terms(layer: LayerCost) -> dict[str, float]:
+    """Return the amounts of one operation, by the names of their coefficients.
+
+    Args:
+        layer: Its costs, counted from a file or from a PyTorch model.
+    """
+    what, dtype = kind(layer.op), layer.dtype
+    moved = layer.weight_bytes + layer.activation_bytes
+    if not layer.macs:
+        return {f"pooling_bytes_{dtype}" if what == "pooling" else BYTES: float(moved)}
+    found = {
+        f"operations_{dtype}": 1.0,
+        f"{what}_macs_{dtype}": float(layer.macs),
+        f"{what}_steps_{dtype}": steps(layer),
+        BYTES: float(moved),
+    }
+    if what == "depthwise":
+        # There is little to multiply at a position, so what a position itself costs counts.
+        found[f"depthwise_positions_{dtype}"] = positions(layer)
+    return found
+
+
+def stays(name: str) -> bool:
+    """Return whether the amount of a term stays the same when channels are removed."""
+    return name.startswith("operations_") or "_steps_" in name or "_positions_" in name
+
+
+def amounts(layers: Sequence[LayerCost]) -> dict[str, float]:
+    """Return the amounts of a whole graph, by the names of their coefficients."""
+    found = {FIXED: 1.0}
+    for layer in layers:
+        for name, amount in terms(layer).items():
+            found[name] = found.get(name, 0.0) + amount
+    return found
 
 
 def fit(measured: Sequence[Measured]) -> tuple[FittedCosts, tuple[float, ...]]:
@@ -62,26 +134,22 @@ def fit(measured: Sequence[Measured]) -> tuple[FittedCosts, tuple[float, ...]]:
     """
     if len(measured) < _FEWEST or any(each.value <= 0.0 for each in measured):
         raise ValueError(f"a fit needs {_FEWEST} graphs with positive values")
-    found_kinds = {kind for each in measured for kind, count in each.macs.items() if count}
-    kinds: list[DType] = [kind for kind in get_args(DType) if kind in found_kinds]
-    features = np.array(
-        [
-            [1.0, *(float(each.macs.get(kind, 0)) for kind in kinds), float(each.moved_bytes)]
-            for each in measured
-        ]
-    )
+    counted = [amounts(each.layers) for each in measured]
+    names = list(dict.fromkeys([FIXED, BYTES, *(name for each in counted for name in each)]))
+    features = np.array([[each.get(name, 0.0) for name in names] for each in counted])
     values = np.array([each.value for each in measured])
-    fixed, *per_mac, per_byte = _non_negative(features, values).tolist()
+    coefficients = dict(zip(names, non_negative(features, values).tolist(), strict=True))
     others = np.arange(len(measured))
     predicted = [
-        float(features[k] @ _non_negative(features[others != k], values[others != k]))
+        float(features[k] @ non_negative(features[others != k], values[others != k]))
         for k in range(len(measured))
     ]
     errors = np.abs(np.array(predicted) / values - 1.0)
     found = FittedCosts(
-        fixed=fixed,
-        per_mac=dict(zip(kinds, per_mac, strict=True)),
-        per_byte=per_byte,
+        fixed=coefficients[FIXED],
+        per_mac=_per_mac(measured, coefficients),
+        per_byte=coefficients[BYTES],
+        terms={name: value for name, value in coefficients.items() if name not in (FIXED, BYTES)},
         error=float(np.median(errors)),
         worst_error=float(errors.max()),
         graphs=len(measured),
@@ -89,46 +157,49 @@ def fit(measured: Sequence[Measured]) -> tuple[FittedCosts, tuple[float, ...]]:
     return found, tuple(predicted)
 
 
-def _non_negative(
-    features: NDArray[np.float64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the non-negative coefficients with the least squared relative error.
+def _per_mac(measured: Sequence[Measured], coefficients: Mapping[str, float]) -> dict[DType, float]:
+    """Return the cost of a MAC by dtype: of the kind of layer with most MACs in the graphs."""
+    macs: dict[tuple[DType, str], int] = {}
+    for layer in (layer for each in measured for layer in each.layers if layer.macs):
+        key = (layer.dtype, kind(layer.op))
+        macs[key] = macs.get(key, 0) + layer.macs
+    found: dict[DType, float] = {}
+    for dtype in get_args(DType):
+        kinds = [key for key in macs if key[0] == dtype]
+        if kinds:
+            _, what = max(kinds, key=lambda key: macs[key])
+            found[dtype] = coefficients[f"{what}_macs_{dtype}"]
+    return found
 
-    The least-squares solution of every subset of the columns is tried; the best one without a
-    negative coefficient is the solution, since the others are 0 there. Four columns have 15
-    subsets.
+
+def coefficient(name: str, fitted: FittedCosts) -> float:
+    """Return the cost of one unit of a term.
+
+    Args:
+        name: Name of the term.
+        fitted: The coefficients; a kind of operation that was not measured has those of the others.
     """
-    relative = features / values[:, None]
-    scale = np.linalg.norm(relative, axis=0)
-    scale[scale == 0.0] = 1.0
-    columns = relative.shape[1]
-    best, least = np.zeros(columns), np.inf
-    for size in range(1, columns + 1):
-        for chosen in itertools.combinations(range(columns), size):
-            kept = list(chosen)
-            part = np.linalg.lstsq(relative[:, kept] / scale[kept], np.ones(len(values)))[0]
-            if np.any(part < 0.0):
-                continue
-            found = np.zeros(columns)
-            found[kept] = part / scale[kept]
-            rest = relative @ found - 1.0
-            if float(rest @ rest) < least:
-                best, least = found, float(rest @ rest)
-    return best
+    if name == FIXED:
+        return fitted.fixed
+    if name in fitted.terms:
+        return fitted.terms[name]
+    if name == BYTES or "_bytes_" in name:
+        return fitted.per_byte
+    what, _, dtype = name.rpartition("_")
+    if what.endswith("_macs"):
+        return fitted.per_mac[dtype]  # pyright: ignore[reportArgumentType] - it is a DType.
+    return 0.0
 
 
-def predict(costs: CostTotals, fitted: FittedCosts) -> float:
+def predict(layers: Sequence[LayerCost], fitted: FittedCosts) -> float:
     """Return the seconds or joules of an inference.
 
     Args:
-        costs: Costs counted from the file, with MACs only of dtypes that were fitted.
+        layers: Costs counted from the file, with MACs only of dtypes that were fitted.
         fitted: The coefficients.
     """
-    return (
-        fitted.fixed
-        + sum(fitted.per_mac[kind] * count for kind, count in costs.macs.items() if count)
-        + fitted.per_byte * moved_bytes(costs)
-    )
+    found = amounts(layers).items()
+    return sum(coefficient(name, fitted) * amount for name, amount in found)
 
 
 def estimate(
@@ -152,12 +223,11 @@ def estimate(
     reason = reason or uncalibrated(layers, calibration)
     if reason is not None:
         return CalibratedEstimate(reason=reason)
-    costs = proxy.totals(layers)
     seconds, joules = calibration.seconds, calibration.joules
     return CalibratedEstimate(
-        seconds=predict(costs, seconds),
+        seconds=predict(layers, seconds),
         seconds_error=seconds.error,
-        net_j=None if joules is None else predict(costs, joules),
+        net_j=None if joules is None else predict(layers, joules),
         net_j_error=None if joules is None else joules.error,
         reason=calibration.reason,
     )

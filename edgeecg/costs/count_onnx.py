@@ -148,6 +148,7 @@ def _facts(graph: onnx.GraphProto) -> Facts:
     import onnx
 
     constants = _onnx_shapes.constants(graph)
+    constants |= unpacked_halves(graph.node, constants)
     shapes = {**_onnx_shapes.known_shapes(graph), **{n: v.shape for n, v in constants.items()}}
     item_bytes = {name: values.itemsize for name, values in constants.items()}
     for value in [*graph.input, *graph.value_info, *graph.output]:
@@ -172,6 +173,26 @@ def dequantised(
         else None
         for node in nodes
         if node.op_type == "DequantizeLinear"
+    }
+
+
+def unpacked_halves(
+    nodes: Iterable[Node], constants: Mapping[str, _Array]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the constants that a Cast makes from float16, as they are multiplied: in float32.
+
+    A runtime computes them once, when it loads the file.
+
+    Args:
+        nodes: The operations of a graph.
+        constants: Values of its constants.
+    """
+    return {
+        node.output[0]: constants[node.input[0]].astype(np.float32)
+        for node in nodes
+        if node.op_type == "Cast"
+        and node.input[0] in constants
+        and constants[node.input[0]].dtype == np.float16
     }
 
 
@@ -201,7 +222,7 @@ def cost(path: Path, index: int, node: Node, facts: Facts) -> LayerCost:
         raise UncountableError(path.name, f"Operation {index} is {node.op_type}.")
     multiplies = node.op_type in _MACS
     # The bytes of a dequantised constant belong to the operations that use it.
-    unpacked = node.op_type == "DequantizeLinear" and facts.dequantised[node.output[0]] is not None
+    unpacked = _unpacks(node.output[0], facts) or node.output[0] in facts.constants
     constants = [] if unpacked else _constants(node, facts)
     kernels = [(v, zero) for v, zero in constants if v.dtype.name not in _SHAPE_TYPES]
     # The bias of a quantised operation is int32.

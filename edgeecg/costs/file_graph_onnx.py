@@ -54,9 +54,11 @@ def read(path: Path, shapes: Shapes) -> FileGraph:
     graph = onnx_file.read(path)
     onnx_file.data_files(path, graph)
     given = concrete(path, graph.inputs, shapes)
-    constants = _values(path, graph)
     known, no_shapes = _shapes(path, graph, given)
     nodes = [node for node in graph.nodes if node.op != "Constant"]
+    constants = _values(path, graph)
+    wrapped = [_wrapped(node) for node in nodes if node.inputs and node.outputs]
+    constants |= count_onnx.unpacked_halves(wrapped, constants)
     names = dict.fromkeys(
         name
         for name in (
@@ -193,7 +195,7 @@ def _tensors(
                 dtype=kind,
                 shape=shape,
                 nbytes=math.prod(shape) * size if shape is not None and size else None,
-                constant=constant is not None,
+                constant=constant is not None or name in constants,
                 scales=scale,
                 zero_points=zero,
             )

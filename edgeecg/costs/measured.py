@@ -159,24 +159,32 @@ def _calibrated(path: Path, digest: str, model: str, dense: Sequence[LayerCost])
     if reason is not None:
         raise _refused(reason, HOW)
     fitted = found.seconds
+    layers: dict[str, LayerSeconds] = {}
+    fixed_s = fitted.fixed
+    for layer in dense:
+        cost = {
+            name: amount * calibration.coefficient(name, fitted)
+            for name, amount in calibration.terms(layer).items()
+        }
+        after_s = fitted.per_byte * layer.activation_bytes
+        # What does not shrink when channels are removed: the call, and the steps of the kernel.
+        kept_s = sum(s for name, s in cost.items() if calibration.stays(name))
+        fixed_s += kept_s
+        layers[layer.name] = LayerSeconds(
+            # The weights of a layer shrink with its multiplications.
+            own_s=sum(cost.values()) - kept_s - after_s,
+            after_s=after_s,
+            macs=layer.macs,
+            activation_bytes=layer.activation_bytes,
+        )
     return MeasuredCosts(
         model=model,
         device=profile.name,
         emulated=found.emulated,
         runtime=found.runtime,
         threads=found.threads,
-        layers={
-            layer.name: LayerSeconds(
-                # The weights of a layer shrink with its multiplications.
-                own_s=fitted.per_mac[layer.dtype] * layer.macs
-                + fitted.per_byte * layer.weight_bytes,
-                after_s=fitted.per_byte * layer.activation_bytes,
-                macs=layer.macs,
-                activation_bytes=layer.activation_bytes,
-            )
-            for layer in dense
-        },
-        fixed_s=fitted.fixed,
+        layers=layers,
+        fixed_s=fixed_s,
         artifact_sha256=digest,
         bench_sha256=digest,
     )

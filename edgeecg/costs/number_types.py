@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from edgeecg.costs import onnx_file, tflite_file
-from edgeecg.schema import DType
+from edgeecg.schema import ActivationDType, DType
 
 _ONNX_INT8 = frozenset({2, 3})
+_ONNX_FLOAT16 = 10
 _TFLITE_INT8 = frozenset({"INT8", "UINT8", "INT4"})
 
 # The places of the weights among the inputs of the ONNX operations that multiply with weights.
@@ -33,7 +34,7 @@ class NumberTypes:
     """
 
     weights: DType
-    activations: DType | None
+    activations: ActivationDType | None
 
 
 def of_onnx(graph: onnx_file.Graph) -> NumberTypes:
@@ -46,19 +47,24 @@ def of_onnx(graph: onnx_file.Graph) -> NumberTypes:
         graph: The graph of the file.
     """
     made_by = {name: node for node in graph.nodes for name in node.outputs}
-    found: Counter[tuple[DType, DType]] = Counter()
+    found: Counter[tuple[DType, ActivationDType]] = Counter()
     for node in graph.nodes:
         for place in _WEIGHTS.get(node.op, ()):
             name = node.inputs[place] if place < len(node.inputs) else ""
             source = made_by.get(name)
-            if source is not None and source.op == "DequantizeLinear" and source.inputs:
+            if source is not None and source.op in ("DequantizeLinear", "Cast") and source.inputs:
                 name = source.inputs[0]
             weights = graph.constants.get(name)
             if weights is not None:
                 activations = _onnx_activations(node, graph, made_by)
-                stored: DType = "int8" if weights.type in _ONNX_INT8 else "float32"
-                found[stored, activations] += math.prod(weights.shape)
+                found[_onnx_type(weights.type), activations] += math.prod(weights.shape)
     return _most(found)
+
+
+def _onnx_type(code: int) -> DType:
+    if code == _ONNX_FLOAT16:
+        return "float16"
+    return "int8" if code in _ONNX_INT8 else "float32"
 
 
 def _onnx_activations(
@@ -84,7 +90,7 @@ def of_tflite(graph: tflite_file.Graph) -> NumberTypes:
     Args:
         graph: The graph of the file.
     """
-    found: Counter[tuple[DType, DType]] = Counter()
+    found: Counter[tuple[DType, ActivationDType]] = Counter()
     stored = {
         id(operator.outputs[0]): operator.inputs[0]
         for operator in graph.operators
@@ -98,7 +104,10 @@ def of_tflite(graph: tflite_file.Graph) -> NumberTypes:
         moving = [tensor for tensor in present if not tensor.constant]
         for weights in present:
             if weights.constant and len(weights.shape) > 1 and moving:
-                types = (_tflite_type(weights), _tflite_type(moving[0]))
+                taken: ActivationDType = (
+                    "int16" if moving[0].type == "INT16" else _tflite_type(moving[0])
+                )
+                types = (_tflite_type(weights), taken)
                 found[types] += math.prod(weights.shape)
     return _most(found)
 
@@ -109,7 +118,7 @@ def _tflite_type(tensor: tflite_file.Tensor) -> DType:
     return "int8" if tensor.type in _TFLITE_INT8 else "float32"
 
 
-def _most(found: Counter[tuple[DType, DType]]) -> NumberTypes:
+def _most(found: Counter[tuple[DType, ActivationDType]]) -> NumberTypes:
     """Return the type of most weights, and the type of the activations of most such weights."""
     if not found:
         return NumberTypes("float32", None)
@@ -117,7 +126,7 @@ def _most(found: Counter[tuple[DType, DType]]) -> NumberTypes:
     for (weights, _), size in found.items():
         stored[weights] += size
     weights = stored.most_common(1)[0][0]
-    taken: Counter[DType] = Counter()
+    taken: Counter[ActivationDType] = Counter()
     for (kind, activations), size in found.items():
         if kind == weights:
             taken[activations] += size

@@ -141,7 +141,8 @@ def detect(record: Record) -> NDArray[np.int64]:
     """Return the R peaks detected in a record's first lead, ``(beats,)``.
 
     The detector is the one that a device runs. It makes fewer errors on MIT-BIH than those of wfdb
-    and other packages (``benchmarks/detection.py``), and works at any rate from 50 Hz on.
+    and other packages (``benchmarks/experiments/detection.toml``), and works at any rate from
+    50 Hz on.
 
     Raises:
         DataError: The rate is too low.

@@ -36,6 +36,7 @@ _POLL_S = 0.5
 _TAIL = 600
 
 Message = dict[str, Any]
+Handler = Callable[[Message], None]
 
 
 class Connection:
@@ -43,11 +44,11 @@ class Connection:
 
     Attributes:
         round_trips: All round trips so far; every heartbeat is one.
+        bits: Bits of the Python on the host: 32 or 64.
+        handlers: Called with messages that come while another kind is awaited, by their type.
     """
 
-    def __init__(
-        self, host: Host, on_progress: Callable[[Message], None], cancelled: threading.Event
-    ) -> None:
+    def __init__(self, host: Host, on_progress: Handler, cancelled: threading.Event) -> None:
         """Connect, and start the agent.
 
         Args:
@@ -61,8 +62,9 @@ class Connection:
                 agent of another version.
         """
         self.round_trips: list[RoundTrip] = []
+        self.bits = 64
+        self.handlers: dict[str, Handler] = {"progress": on_progress}
         self._name = host.host
-        self._on_progress = on_progress
         self._cancelled = cancelled
         # None is put here when the host has ended the connection.
         self._inbox: queue.Queue[Message | RemoteError | None] = queue.Queue()
@@ -103,7 +105,7 @@ class Connection:
         self.receive("received")
 
     def receive(self, kind: str, timeout_s: float | None = None) -> Message:
-        """Wait for a message of a kind; report progress meanwhile.
+        """Wait for a message of a kind; hand those that have a handler to it meanwhile.
 
         Args:
             kind: Its ``type``.
@@ -128,9 +130,9 @@ class Connection:
                     found["todo"],
                     found.get("exit_code", 1),
                 )
-            if found["type"] != "progress":
+            if found["type"] not in self.handlers:
                 raise _ssh.strange(self._name, f"'{found['type']}' came in the place of '{kind}'")
-            self._on_progress(found)
+            self.handlers[found["type"]](found)
 
     def _pong(self) -> RoundTrip:
         begun = time.monotonic()
@@ -209,6 +211,7 @@ class Connection:
                 f"Its messages are of version {message.get('protocol')}, those here of {PROTOCOL}.",
                 f"Remove ~/.cache/edgeecg on {self._name}, and run the command again.",
             )
+        self.bits = message.get("bits", 64)
         self._threads.append(self._thread(self._beat))
 
     def _thread(self, target: Callable[[], None]) -> threading.Thread:

@@ -45,12 +45,10 @@ class Program:
     Attributes:
         archive: A zip file with the package, its devices and its suites.
         digest: Hash of its content.
-        requirements: What pip has to install for it.
     """
 
     archive: bytes
     digest: str
-    requirements: tuple[str, ...]
 
 
 def agent_message() -> bytes:
@@ -65,11 +63,7 @@ def agent_message() -> bytes:
 
 @cache
 def program() -> Program:
-    """Return the running program, from a checkout or from an installed wheel.
-
-    Raises:
-        EdgeECGError: The requirements of edgeecg are unknown.
-    """
+    """Return the running program, from a checkout or from an installed wheel."""
     digest = hashlib.sha256()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -78,7 +72,7 @@ def program() -> Program:
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
             digest.update(f"{name}\0{len(data)}\0".encode())
             digest.update(data)
-    return Program(content.getvalue(), digest.hexdigest()[:16], _requirements())
+    return Program(content.getvalue(), digest.hexdigest()[:16])
 
 
 def _files() -> Iterator[tuple[str, Path]]:
@@ -93,8 +87,16 @@ def _files() -> Iterator[tuple[str, Path]]:
             yield f"edgeecg/_bundled/{folder}/{path.name}", path
 
 
-def _requirements() -> tuple[str, ...]:
-    """Return what ``pip install 'edgeecg[device]'`` would install besides edgeecg."""
+def requirements(bits: int) -> tuple[str, ...]:
+    """Return what pip has to install on a host besides edgeecg.
+
+    Args:
+        bits: Bits of the Python there. The extra for 32 bits is another one, because a 32-bit
+            Python on a 64-bit kernel cannot be recognised by the markers of requirements.
+
+    Raises:
+        EdgeECGError: The requirements of edgeecg are unknown.
+    """
     try:
         declared = requires("edgeecg") or []
     except PackageNotFoundError as error:
@@ -103,18 +105,19 @@ def _requirements() -> tuple[str, ...]:
             "This Python imports edgeecg, but it is not installed in it.",
             "Install it (pip install -e .), or name a Python on the host with --python.",
         ) from error
-    return device_requirements(declared)
+    return of_extra(declared, "device" if bits > 32 else "device32")
 
 
-def device_requirements(declared: list[str]) -> tuple[str, ...]:
-    """Return the requirements of the device side, without the marker that chooses the extra.
+def of_extra(declared: list[str], extra: str) -> tuple[str, ...]:
+    """Return the requirements with an extra, without the marker that chooses it.
 
     Args:
         declared: ``Requires-Dist`` lines, e.g. ``"psutil>=6; extra == 'device'"``.
+        extra: The extra, e.g. ``"device"``.
     """
     found: list[str] = []
     for line in declared:
         extras = {match.group(1) for match in _EXTRA.finditer(line)}
-        if not extras or "device" in extras:
+        if not extras or extra in extras:
             found.append(_EXTRA.sub(_ALWAYS, line))
     return tuple(found)

@@ -1,8 +1,9 @@
 """Running a program on another machine over the user's ``ssh``, and what its failures mean.
 
 Host keys, agents, ``~/.ssh/config`` and jump hosts work as they always do. No password is read: ssh
-is told not to ask. The environment variable ``EDGEECG_SSH`` replaces the command ``ssh``, e.g.
-``EDGEECG_SSH="ssh -F my_config"``; it is split into words, without a shell.
+runs in its batch mode, in which it never asks. The environment variable ``EDGEECG_SSH`` replaces
+the command ``ssh``, e.g. ``EDGEECG_SSH="ssh -F my_config"``; it is split into words, without a
+shell.
 """
 
 from __future__ import annotations

@@ -9,12 +9,13 @@ agent ends what it has started and removes its files; here the measurement is an
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edgeecg.devices._connection import Connection, Message
-from edgeecg.devices._program import program
+from edgeecg.devices._connection import Connection, Handler, Message
+from edgeecg.devices._program import program, requirements
 from edgeecg.devices.clock_offset import RoundTrip
 from edgeecg.errors import EdgeECGError
 from edgeecg.progress import ProgressCallback, ignore
@@ -98,16 +99,33 @@ class RemoteHost:
         self._on_step(f"sending {path.name}", 0, 0)
         self._connection.upload(name, path)
 
-    def run(self, module: str, job: Message) -> Message:
+    def send_content(self, content: bytes, name: str) -> None:
+        """Store a file in the folder of this measurement; also while a module runs there.
+
+        Args:
+            content: What it contains.
+            name: Its name there, relative to the folder.
+
+        Raises:
+            RemoteError: The disk of the host is full, or the connection is lost.
+        """
+        self._connection.upload(name, content)
+
+    def run(
+        self, module: str, job: Message, handlers: Mapping[str, Handler] | None = None
+    ) -> Message:
         """Run a module of edgeecg on the host and return its result.
 
         Args:
             module: The module, which is given the path of a JSON file with the job.
             job: What it needs to know.
+            handlers: Called with the messages that the module sends before its result, by their
+                type.
 
         Raises:
             RemoteError: It failed there, or the connection is lost.
         """
+        self._connection.handlers |= handlers or {}
         self._connection.send(type="run", module=module, job=job)
         return self._connection.receive("result")
 
@@ -116,7 +134,7 @@ class RemoteHost:
         connection.send(
             type="setup",
             program=sent.digest,
-            requirements=sent.requirements,
+            requirements=requirements(connection.bits),
             wheels=[path.name for path in wheels],
             private=host.python is None,
         )

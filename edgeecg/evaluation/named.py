@@ -11,11 +11,11 @@ from edgeecg.data import DataRequest, sources, unlabelled
 from edgeecg.errors import DataError
 from edgeecg.evaluation import scoring
 from edgeecg.evaluation.predictions import Predictions, classify_record
-from edgeecg.evaluation.predictors import Predictor, load_predictor
+from edgeecg.evaluation.predictors import Predictor, load_dense, load_predictor
 from edgeecg.evaluation.threads import limited_threads
 from edgeecg.models import load_custom
 from edgeecg.progress import ProgressCallback, ignore
-from edgeecg.schema import ClassMapName, DataSummary, Scores, Split
+from edgeecg.schema import ClassMapName, DataSummary, Fidelity, Scores, Split
 from edgeecg.statistics.confusion import dominant_records
 
 
@@ -27,11 +27,14 @@ class Evaluation:
         predictor: What was scored.
         scores: The scores.
         summary: The records that were scored.
+        fidelity: For a compressed model or file in its run folder: how often it decides as the
+            dense model of the run; else None.
     """
 
     predictor: Predictor
     scores: Scores
     summary: DataSummary
+    fidelity: Fidelity | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return what ``edgeecg evaluate --json`` writes."""
@@ -42,6 +45,7 @@ class Evaluation:
             **self.scores.to_document(),
             "s_without_232": None,  # scripts expect this key for every database
             **{each.key: each.rest.to_document() for each in dominant_records(self.scores)},
+            "fidelity": None if self.fidelity is None else self.fidelity.to_document(),
             "class_map": self.summary.class_map,
             "preprocessing": self.predictor.preprocessing.to_document(),
             "licence": self.summary.licence,
@@ -100,7 +104,8 @@ def evaluate(
         DataError: The records are missing, damaged, or have other classes than the model.
     """
     (on_progress or ignore)("loading the model", 0, 1)
-    predictor = load_predictor(model, None if custom is None else load_custom(custom), threads)
+    of = None if custom is None else load_custom(custom)
+    predictor = load_predictor(model, of, threads)
     request = DataRequest(
         source=None if data is None else str(data),
         task=predictor.task,
@@ -111,8 +116,10 @@ def evaluate(
         strict=strict,
     )
     with limited_threads(threads):
-        scores, summary = scoring.score_on_records(predictor, request, split, on_progress)
-    return Evaluation(predictor, scores, summary)
+        scores, summary, fidelity = scoring.score_beside_dense(
+            predictor, request, split, load_dense(model, of), on_progress
+        )
+    return Evaluation(predictor, scores, summary, fidelity)
 
 
 def classify(

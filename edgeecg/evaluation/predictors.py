@@ -108,6 +108,26 @@ def load_predictor(
     raise UnknownNameError("model, run or file", name_or_path, [*models.names(), *runs])
 
 
+def load_dense(name_or_path: str, custom: Architecture | None = None) -> Predictor | None:
+    """Load the dense model that a compressed model or file was made from.
+
+    Args:
+        name_or_path: As for :func:`load_predictor`.
+        custom: The custom module, where that is one.
+
+    Returns:
+        The dense model of the run that it lies in; None where it lies in none, or is itself dense.
+    """
+    path = Path(name_or_path)
+    folders = (RUNS / name_or_path, path, path.parent, path.parent.parent)
+    for run in map(RunFolder, folders):
+        if run.model_card.is_file() and run.baseline_card.is_file():
+            if path == run.baseline_weights or "-baseline-" in path.name:
+                return None
+            return _pytorch(run.baseline_weights, run.baseline_card, run.name, custom)
+    return None
+
+
 def _pytorch(
     weights: Path, card_path: Path, title: str, custom: Architecture | None = None
 ) -> Predictor:
@@ -130,7 +150,7 @@ def _pytorch(
 def _file(path: Path, threads: int) -> Predictor:
     examined = artifacts.examine(path)
     session = examined.runtime.load(path, threads)
-    manifest = artifacts.read_manifest(examined, session)
+    manifest = artifacts.read_manifest(examined, session.manifest_json())
     if manifest is None:
         raise ArtifactError(
             f"'{path}' cannot be evaluated.",

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from edgeecg.data import DataRequest, Windows, load_dataset
 from edgeecg.errors import DataError
+from edgeecg.evaluation import fidelity
 from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.evaluation.predictors import Predictor
 from edgeecg.progress import ProgressCallback, ignore
-from edgeecg.schema import DataSummary, Scores, Split
+from edgeecg.schema import DataSummary, Fidelity, Scores, Split
 
 _BATCH = 128
 
@@ -24,7 +25,19 @@ def score_on_records(
     split: Split,
     progress: ProgressCallback | None = None,
 ) -> tuple[Scores, DataSummary]:
-    """Score a predictor on annotated records.
+    """Score a predictor on annotated records; see :func:`score_beside_dense`."""
+    scores, summary, _ = score_beside_dense(predictor, request, split, None, progress)
+    return scores, summary
+
+
+def score_beside_dense(
+    predictor: Predictor,
+    request: DataRequest,
+    split: Split,
+    dense: Predictor | None,
+    progress: ProgressCallback | None = None,
+) -> tuple[Scores, DataSummary, Fidelity | None]:
+    """Score a predictor on annotated records, and compare it with its dense model.
 
     For 12-lead records the thresholds are those stored with the model. A model without them gets
     thresholds chosen on the validation records.
@@ -34,10 +47,12 @@ def score_on_records(
         request: The records. Of a folder every annotated record is scored: a finished model needs
             no split of records that it was not trained on.
         split: Which split of a database.
+        dense: The dense model that the predictor was made from, or None.
         progress: Called after each record that is read and each batch that is classified.
 
     Returns:
-        The scores, and the records that they belong to.
+        The scores, the records that they belong to, and, with a dense model, how often the
+        predictor decides as that does.
 
     Raises:
         DataError: The records are missing, damaged, or have other classes than the predictor.
@@ -65,8 +80,25 @@ def score_on_records(
             f"{_listed(dataset.summary.classes)}.",
             "Choose records with the model's classes.",
         )
-    scores = score_predictor(predict, dataset, split, thresholds=predictor.thresholds)
-    return scores, _with_note(dataset.summary, predictor, dataset.split(split))
+    windows = dataset.split(split)
+    kept: dict[int, NDArray[np.float32]] = {}
+
+    def predict_once(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        if id(x) not in kept:
+            kept[id(x)] = predict(x)
+        return kept[id(x)]
+
+    scores = score_predictor(predict_once, dataset, split, thresholds=predictor.thresholds)
+    found = None
+    if dense is not None:
+        found = fidelity.compared(
+            fidelity.decisions(dense.predict(windows.x), predictor.task),
+            fidelity.decisions(predict_once(windows.x), predictor.task),
+            windows.record,
+            predictor.classes,
+            split,
+        )
+    return scores, _with_note(dataset.summary, predictor, windows), found
 
 
 def _listed(classes: tuple[str, ...]) -> str:

@@ -4,21 +4,27 @@
 ``format`` is a module of this package that implements :class:`Exporter`: ``tflite.py`` or
 ``onnx.py``. The private modules are:
 
-- ``_pipeline.py``: :func:`export_run`.
+- ``_pipeline.py``: :func:`export_run`; ``_checked_file.py``: one file of it.
 - ``_source_model.py``: the models of a run, loaded for export.
+- ``_float32.py``: each model is converted once, whatever the number of targets.
+- ``_limits.py``: the limits of a target; ``_speed.py``: time beside the float32 file.
+- ``_search.py``: which operations stay float32 so that a file is fastest.
 - ``_batch_norm.py``: batch normalisation is folded into the layer before it.
-- ``_tflite_lstm.py``: LSTM layers of a TFLite file.
-- ``_precision.py``: which operations of an int8 TFLite file stay in float32.
+- ``_tflite_lstm.py``: LSTM layers of a TFLite file; ``_lstm_weights.py``: in float16 or int8.
+- ``_tflite_quantize.py``: a quantised TFLite file; ``_precision.py``: what stays float32 in it.
+- ``_onnx_quantize.py``, ``_onnx_weights.py``: int8 and float16 ONNX files.
 - ``_tensor_names.py``, ``_node_names.py``: short names for the layers of a TFLite or ONNX file.
 - ``_probe.py``: windows with their reference outputs, to verify a file on any device.
-- ``_verify.py``: compares a written file with PyTorch.
+- ``_verify.py``: compares a written file with PyTorch; ``_validation.py``: their scores.
+- ``_rejection.py``: why a file was not written; ``_advice.py``: which one to take where.
+- ``_foreign.py``: quantises the file of another program.
 - ``_publish.py``: writes file, probe set and manifest into a run folder.
 - ``_native_output.py``: keeps the output of converters off the terminal.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +72,7 @@ class Exporter(Protocol):
         calibration: NDArray[np.float32],
         sample_shape: tuple[int, int],
     ) -> bytes:
-        """Convert a model in evaluation mode.
+        """Convert a model in evaluation mode: :meth:`to_float32`, then :meth:`write`.
 
         Args:
             model: Maps ``(batch, leads, samples)`` to logits ``(batch, classes)``; not changed.
@@ -75,8 +81,27 @@ class Exporter(Protocol):
             sample_shape: ``(leads, samples)``.
 
         Returns:
-            The content of a file whose input is float32 ``(1, leads, samples)`` and whose output is
-            float32 ``(1, classes)``.
+            The content of a file whose input is ``(1, leads, samples)`` and whose output is
+            ``(1, classes)``, both in the recipe's ``io_dtype``.
+        """
+        ...
+
+    def to_float32(self, model: nn.Module, sample_shape: tuple[int, int]) -> Any:
+        """Convert a model in evaluation mode to float32, for :meth:`write`.
+
+        This part takes longest and is the same for all targets of a format.
+        """
+        ...
+
+    def write(
+        self, converted: Any, recipe: ExportRecipe, calibration: NDArray[np.float32]
+    ) -> bytes:
+        """Return a file of a target.
+
+        Args:
+            converted: A result of :meth:`to_float32`; not changed.
+            recipe: The target.
+            calibration: As in :meth:`export`.
         """
         ...
 

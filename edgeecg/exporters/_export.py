@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from edgeecg import resources, runs
+from edgeecg.compression import start
 from edgeecg.compression.dense import packaged
 from edgeecg.errors import UsageError
 from edgeecg.evaluation.threads import limited_threads
@@ -27,6 +29,7 @@ def export(
     on_data: DataCallback | None = None,
     on_left_out: OnLeftOut | None = None,
     keep_going: bool = False,
+    bench: Path | None = None,
 ) -> list[Artifact]:
     """Export the models of a run to each target, and check every file against PyTorch.
 
@@ -42,6 +45,9 @@ def export(
             error is raised.
         keep_going: Call ``on_left_out`` for every file that is refused, and go on with the next,
             unless not a single file can be written.
+        bench: For targets that are searched: a file of ``edgeecg bench --json`` from the device,
+            with the times of the operations of the float32 and the int8 file. None times files
+            here.
 
     Returns:
         The manifests of the files, which lie in the run folder under ``artifacts/``.
@@ -63,18 +69,26 @@ def export(
     progress = on_progress or ignore
     progress("loading the converters", 0, 1)
     with limited_threads(threads):
-        return export_run(folder, recipes, dataset, progress, on_left_out, module, keep_going)
+        return export_run(
+            folder, recipes, dataset, progress, on_left_out, module, keep_going, bench
+        )
 
 
 def run_to_export(run: str | None, model: str | None) -> RunFolder:
     """Return the folder of the models that are to be exported.
+
+    A run of a search that has no test scores yet gets them.
 
     Raises:
         UsageError: Both are named.
         EdgeECGError: There is no such run, or it is not finished.
     """
     if model is None:
-        return runs.newest() if run is None else runs.exportable(run)
+        if run is None:
+            return runs.newest()
+        for path in (runs.RUNS / run, Path(run)):
+            start.score_reduced(RunFolder(path), f"edgeecg export --run {run}")
+        return runs.exportable(run)
     if run is not None:
         raise UsageError(
             f"Both the model '{model}' and the run '{run}' are named.",

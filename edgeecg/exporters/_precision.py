@@ -71,8 +71,9 @@ def quantizer_recipe(
     elif recipe.activation_dtype == "float32":
         made.add_dynamic_config(".*", every, 8)
     else:
-        made.add_static_config(".*", every, 8, 8)
-    kept = [(".*", qtyping.TFLOperationName(name)) for name in ("INPUT", "OUTPUT")]
+        made.add_static_config(".*", every, 16 if recipe.activation_dtype == "int16" else 8, 8)
+    ends = () if recipe.io_dtype == "int8" else ("INPUT", "OUTPUT")
+    kept = [(".*", qtyping.TFLOperationName(name)) for name in ends]
     kept += [(".*", qtyping.TFLOperationName(name)) for name in recipe.float_ops]
     for module in recipe.float_modules:
         inside = rf"(^|[./]){re.escape(module)}_"

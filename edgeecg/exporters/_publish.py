@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from edgeecg.exporters._probe import ProbeSet
+from edgeecg.exporters._rejection import SUFFIX
 from edgeecg.files import replacing
 from edgeecg.schema import Artifact
 
@@ -25,7 +26,7 @@ def publish(folder: Path, content: bytes, probe: ProbeSet, manifest: Artifact) -
 
     All three are written to temporary files and flushed before the first one is renamed, so that a
     full disk or an interruption keeps the previous files. The manifest is renamed last: where it
-    exists, the other two exist.
+    exists, the other two exist. The reason why an earlier file was refused is removed.
 
     Args:
         folder: The run's folder of artifacts; created when missing.
@@ -45,6 +46,7 @@ def publish(folder: Path, content: bytes, probe: ProbeSet, manifest: Artifact) -
         _write(manifest_path, manifest.to_json().encode())
         _write(probe_path, probe.to_npz())
         _write(model_path, content)
+    (folder / f"{manifest.name}{SUFFIX}").unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from edgeecg import models
 from edgeecg.data import Dataset
 from edgeecg.errors import ArtifactError, ExportError
 from edgeecg.evaluation.inference import predict
-from edgeecg.exporters._probe import ProbeSet
+from edgeecg.exporters._probe import ProbeOrigin, ProbeSet
 from edgeecg.models import Architecture
 from edgeecg.runs import RunFolder
 from edgeecg.schema import DataSummary, ModelCard
@@ -86,8 +86,10 @@ def load_source_model(
             f"It was trained on {_records(card.data)}; found are {_records(dataset.summary)}.",
             "Set EDGEECG_DATA to the records of the run, or run 'edgeecg compress' on these.",
         )
-    x = dataset.val.x[balanced_subset(dataset.val.y, _PROBE_WINDOWS)]
-    return SourceModel(card, model, ProbeSet(x, predict(model, x), dataset.task))
+    chosen, val = balanced_subset(dataset.val.y, _PROBE_WINDOWS), dataset.val
+    x = val.x[chosen]
+    origin = ProbeOrigin(val.record[chosen], val.patient[chosen], val.sample[chosen], val.y[chosen])
+    return SourceModel(card, model, ProbeSet(x, predict(model, x), dataset.task, origin))
 
 
 def _records(data: DataSummary) -> str:

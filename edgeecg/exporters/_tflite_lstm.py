@@ -195,14 +195,17 @@ class _Writer:
     ) -> None:
         """Add one direction, from x ``(1, steps, inputs)`` to y ``(1, steps, hidden)``."""
         steps, inputs, hidden = shape
-        flagged = self._tensor(f"{name}.flagged", (1, steps, inputs + 1))
+        longer = self._tensor(f"{name}.longer", (1, steps + 1, inputs))
         cleared = self._tensor(f"{name}.cleared", (1, steps + 1, inputs + 1))
         all_steps = self._tensor(name, (1, steps + 1, hidden))
-        column = self._constant(f"{name}.column", np.array([[0, 0], [0, 0], [0, 1]], np.int32))
         step = self._constant(f"{name}.step", np.array([[0, 0], [1, 0], [0, 0]], np.int32))
-        one = self._constant(f"{name}.one", np.ones(1, np.float32))
-        self._operator("PAD", [x, column], flagged, schema.PadOptionsT())
-        self._operator("PADV2", [flagged, step, one], cleared, schema.PadV2OptionsT())
+        first = np.zeros((1, steps + 1, 1), np.float32)
+        first[0, 0] = 1.0
+        self._operator("PAD", [x, step], longer, schema.PadOptionsT())
+        joined: Any = schema.ConcatenationOptionsT()
+        joined.axis = 2
+        column = self._constant(f"{name}.clearing", first)
+        self._operator("CONCATENATION", [longer, column], cleared, joined)
         of_input, of_state, biases = (
             [self._constant(f"{name}.{kind}{gate}", part) for gate, part in enumerate(parts)]
             for kind, parts in zip(("input", "state", "bias"), weights, strict=True)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgeecg import runtimes
 from edgeecg.benchmark import parity
-from edgeecg.errors import ExportError
 from edgeecg.evaluation.batches import run_in_batches
+from edgeecg.exporters._limits import MissedLimitError, way_on
 from edgeecg.exporters._probe import ProbeSet
 from edgeecg.runtimes import Session
 from edgeecg.schema import ExportRecipe, Parity
@@ -62,36 +62,57 @@ def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parit
         The agreement, within the recipe's limits.
 
     Raises:
-        ExportError: The outputs have a different shape, are not finite, or differ by more than the
-            recipe allows.
+        MissedLimitError: The outputs have a different shape, are not finite, or differ by more than
+            the recipe allows.
         ArtifactError: The runtime does not accept the file.
     """
     found = outputs(load(path), probe.x)
     if found.shape != probe.logits.shape:
-        raise _disagreement(name, f"Its outputs are {found.shape}, PyTorch's {probe.logits.shape}.")
-    if not np.isfinite(found).all():
-        raise _disagreement(name, "Some of its outputs are not finite numbers.")
+        raise _disagreement(
+            name, recipe, f"Its outputs are {found.shape}, PyTorch's {probe.logits.shape}."
+        )
+    check_finite(name, found, recipe)
     agreement = parity.compare(probe.logits, found, probe.task)
-    assert agreement.max_abs_diff is not None
-    assert agreement.label_agreement is not None
-    if agreement.max_abs_diff > recipe.max_abs_diff:
-        raise _disagreement(
-            name,
-            f"A logit differs by {agreement.max_abs_diff:.3g} on {agreement.n} probe windows; "
-            f"export/{recipe.name}.toml accepts {recipe.max_abs_diff:g}.",
-        )
-    if agreement.label_agreement < recipe.min_label_agreement:
-        raise _disagreement(
-            name,
-            f"{agreement.label_agreement:.1%} of {agreement.n} probe windows have PyTorch's label; "
-            f"export/{recipe.name}.toml requires {recipe.min_label_agreement:.1%}.",
-        )
+    check_agreement(name, agreement, recipe)
     return agreement
 
 
-def _disagreement(name: str, why: str) -> ExportError:
-    return ExportError(
-        f"'{name}' does not agree with the PyTorch model and was not written.",
-        why,
-        "Choose another target; for a quantised one, name operations to keep float32 in float_ops.",
+def check_finite(name: str, found: NDArray[np.float32], recipe: ExportRecipe) -> None:
+    """Refuse outputs that are not finite.
+
+    Raises:
+        MissedLimitError: Some are not.
+    """
+    if not np.isfinite(found).all():
+        raise _disagreement(name, recipe, "Some of its outputs are not finite numbers.")
+
+
+def check_agreement(name: str, agreement: Parity, recipe: ExportRecipe) -> None:
+    """Refuse outputs that differ from the reference by more than a recipe allows.
+
+    Raises:
+        MissedLimitError: They do.
+    """
+    difference, same = agreement.max_abs_diff, agreement.label_agreement
+    assert difference is not None
+    assert same is not None
+    if recipe.max_abs_diff is not None and difference > recipe.max_abs_diff:
+        raise _disagreement(
+            name,
+            recipe,
+            f"A logit differs by {difference:.3g} on {agreement.n} probe windows; "
+            f"export/{recipe.name}.toml accepts {recipe.max_abs_diff:g}.",
+        )
+    if same < recipe.min_label_agreement:
+        raise _disagreement(
+            name,
+            recipe,
+            f"{same:.1%} of {agreement.n} probe windows have PyTorch's label; "
+            f"export/{recipe.name}.toml requires {recipe.min_label_agreement:.1%}.",
+        )
+
+
+def _disagreement(name: str, recipe: ExportRecipe, why: str) -> MissedLimitError:
+    return MissedLimitError(
+        f"'{name}' does not agree with the PyTorch model and was not written.", why, way_on(recipe)
     )

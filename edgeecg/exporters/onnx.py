@@ -1,4 +1,4 @@
-"""ONNX through torch's exporter: one self-contained file."""
+"""ONNX through torch's exporter: one self-contained file, in float32, float16 or int8."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from onnxscript import optimizer
 from torch import nn
 
 from edgeecg.errors import ExportError
+from edgeecg.exporters import _onnx_weights
 from edgeecg.exporters._batch_norm import fold_batch_norm
 from edgeecg.exporters._node_names import name_nodes
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
@@ -18,6 +19,11 @@ PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 _OPSET = 18
 _NO_LIMIT = 2**31
+_TYPES = (
+    ("float32", "float32", "float32"),
+    ("float16", "float32", "float32"),
+    ("int8", "int8", "float32"),
+)
 
 
 def export(
@@ -29,14 +35,16 @@ def export(
     """Convert a model to ONNX, opset 18; see :class:`edgeecg.exporters.Exporter`.
 
     Raises:
-        ExportError: The recipe asks for a type that this format does not write.
+        ExportError: The recipe asks for types that this format does not write, or a layer that is
+            to stay in float32 was not found.
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
-    if recipe.dtype != "float32":
-        raise ExportError(
-            f"The target '{recipe.name}' cannot be exported.",
-            f"The ONNX exporter writes float32, and the recipe asks for {recipe.dtype}.",
-            'Set dtype = "float32", or choose format = "tflite" for int8.',
-        )
+    _check_types(recipe)
+    return write(to_float32(model, sample_shape), recipe, calibration)
+
+
+def to_float32(model: nn.Module, sample_shape: tuple[int, int]) -> onnx.ModelProto:
+    """Convert a model to ONNX in float32; its nodes have the names of their modules."""
     program = torch.onnx.export(
         fold_batch_norm(model, sample_shape),
         (torch.zeros(1, *sample_shape),),
@@ -51,11 +59,34 @@ def export(
     # constants of the LSTM node.
     optimizer.fold_constants(program.model, input_size_limit=_NO_LIMIT, output_size_limit=_NO_LIMIT)
     optimizer.remove_unused_nodes(program.model)
-    model_proto = program.model_proto
-    name_nodes(model_proto)
-    _strip(model_proto)
-    onnx.checker.check_model(model_proto, full_check=True)
-    return model_proto.SerializeToString()
+    converted = program.model_proto
+    name_nodes(converted)
+    _strip(converted)
+    return converted
+
+
+def write(
+    converted: onnx.ModelProto, recipe: ExportRecipe, calibration: NDArray[np.float32]
+) -> bytes:
+    """Return a file of a target; see :class:`edgeecg.exporters.Exporter`.
+
+    Raises:
+        ExportError: The recipe asks for types that this format does not write, or a layer that is
+            to stay in float32 was not found.
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    _check_types(recipe)
+    model = onnx.ModelProto()
+    model.CopyFrom(converted)
+    if recipe.dtype == "float16":
+        _onnx_weights.to_float16(model)
+    elif recipe.dtype == "int8":
+        # The quantiser needs more time to import than a float32 export takes.
+        from edgeecg.exporters import _onnx_quantize
+
+        model = _onnx_quantize.quantize(model, recipe, calibration)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
 
 
 def embed(content: bytes, manifest_json: str) -> bytes:
@@ -63,6 +94,17 @@ def embed(content: bytes, manifest_json: str) -> bytes:
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {MANIFEST_KEY: manifest_json})
     return model.SerializeToString()
+
+
+def _check_types(recipe: ExportRecipe) -> None:
+    types = (recipe.dtype, recipe.activation_dtype or recipe.dtype, recipe.io_dtype)
+    if types not in _TYPES:
+        raise ExportError(
+            f"The target '{recipe.name}' cannot be exported.",
+            f"The ONNX exporter does not write {types[0]} weights with {types[1]} activations and "
+            f"{types[2]} input.",
+            'Choose format = "tflite", or other types in the recipe.',
+        )
 
 
 def _strip(model: onnx.ModelProto) -> None:

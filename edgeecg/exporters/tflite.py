@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import litert_torch
@@ -13,7 +13,6 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg.errors import ExportError
 from edgeecg.exporters import _tensor_names, _tflite_lstm
 from edgeecg.exporters._batch_norm import fold_batch_norm
 from edgeecg.exporters._explicit_padding import ExplicitPadding
@@ -22,8 +21,22 @@ from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer")
 
 _ALIGNMENT = 16
-_SIGNATURE = "serving_default"
-_SIGNATURE_INPUT = "args_0"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model in float32, before any quantisation.
+
+    Attributes:
+        content: The TFLite file.
+        model: The module that was converted: batch normalisation is folded, LSTM layers are
+            replaced.
+        recurrent: Names of the LSTM layers.
+    """
+
+    content: bytes
+    model: nn.Module
+    recurrent: tuple[str, ...]
 
 
 def export(
@@ -35,10 +48,18 @@ def export(
     """Convert a model to TFLite; see :class:`edgeecg.exporters.Exporter`.
 
     Raises:
-        ExportError: An LSTM layer is of a kind that cannot be written, a layer that is to stay in
-            float32 was not found in the file, or only weights are to be quantised and the model has
-            LSTM layers.
+        ExportError: An LSTM layer is of a kind that cannot be written, or a layer that is to stay
+            in float32 was not found in the file.
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    return write(to_float32(model, sample_shape), recipe, calibration)
+
+
+def to_float32(model: nn.Module, sample_shape: tuple[int, int]) -> Converted:
+    """Convert a model to TFLite in float32, with the converter's names of tensors.
+
+    Raises:
+        ExportError: An LSTM layer is of a kind that cannot be written.
     """
     sample = torch.zeros(1, *sample_shape)
     folded = fold_batch_norm(model, sample_shape)
@@ -48,15 +69,30 @@ def export(
     if layers:
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
         _tflite_lstm.restore_lstms(converted, layers)
-        content = _packed(converted)
-    by_kernels = recipe.dtype == "int8" and recipe.activation_dtype == "float32"
-    if recipe.dtype == "float16" or by_kernels:
-        content = _compress_weights(content, plain, recipe, list(layers))
-    elif recipe.dtype == "int8":
-        content = _quantize(content, plain, recipe, calibration, list(layers))
+        content = packed(converted)
+    return Converted(content, plain, tuple(layers))
+
+
+def write(converted: Converted, recipe: ExportRecipe, calibration: NDArray[np.float32]) -> bytes:
+    """Return a file of a target; see :class:`edgeecg.exporters.Exporter`.
+
+    Raises:
+        ExportError: A layer that is to stay in float32 was not found in the file.
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    if recipe.dtype == "float32":
+        return finished(converted.content)
+    # The quantiser needs seconds to import.
+    from edgeecg.exporters import _tflite_quantize
+
+    return finished(_tflite_quantize.quantize(converted, recipe, calibration))
+
+
+def finished(content: bytes) -> bytes:
+    """Return a file whose tensors have short names."""
     graph: Any = flatbuffer_utils.read_model_from_bytearray(content)
     _tensor_names.shorten(graph)
-    return _packed(graph)
+    return packed(graph)
 
 
 def embed(content: bytes, manifest_json: str) -> bytes:
@@ -69,10 +105,10 @@ def embed(content: bytes, manifest_json: str) -> bytes:
     buffer: Any = schema.BufferT()
     buffer.data = manifest_json.encode()
     model.buffers.append(buffer)
-    return _packed(model)
+    return packed(model)
 
 
-def _packed(model: Any) -> bytes:
+def packed(model: Any) -> bytes:
     """Serialise a ``ModelT`` with its buffers aligned.
 
     The TFLite schema requires buffers at multiples of 16 bytes, so that a runtime can use the
@@ -102,69 +138,3 @@ class _AlignedBuffer:
         if vector is not None:
             schema.BufferAddData(builder, vector)
         return int(schema.BufferEnd(builder))
-
-
-def _quantize(
-    content: bytes,
-    plain: nn.Module,
-    recipe: ExportRecipe,
-    calibration: NDArray[np.float32],
-    recurrent: Sequence[str],
-) -> bytes:
-    """Quantise weights and activations to int8, except LSTMs and what the recipe keeps in float32.
-
-    The ranges of the activations are measured here, on the calibration windows. Those of a
-    quantisation-aware run were measured in the same way on the same windows
-    (:mod:`edgeecg.quantization.fake_quantized`).
-    """
-    from ai_edge_quantizer.calibrator import Calibrator
-    from ai_edge_quantizer.quantizer import Quantizer
-    from ai_edge_quantizer.utils.qsv_utils import min_max_update
-
-    from edgeecg.exporters import _precision
-
-    kept = _precision.layer_scopes(content, plain, recipe.float_layers)
-    manager = _precision.quantizer_recipe(recipe, recurrent, kept)
-    # The widest range seen. The library's default is a running mean, which clips the beats with the
-    # largest activations, and these are the abnormal ones.
-    calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
-    windows = [{_SIGNATURE_INPUT: window[np.newaxis]} for window in calibration]
-    calibrator.calibrate({_SIGNATURE: windows}, manager)
-    quantizer = Quantizer(content, manager.get_quantization_recipe())
-    ranges = _with_nonzero_width(calibrator.get_model_qsvs())
-    result: Any = quantizer.quantize(ranges, enable_progress_report=False)
-    return bytes(result.quantized_model)
-
-
-def _compress_weights(
-    content: bytes, plain: nn.Module, recipe: ExportRecipe, recurrent: Sequence[str]
-) -> bytes:
-    """Store the weights in the type of the recipe, except for what the recipe keeps in float32."""
-    from ai_edge_quantizer.quantizer import Quantizer
-
-    from edgeecg.exporters import _precision
-
-    if recurrent:
-        raise ExportError(
-            f"The target '{recipe.name}' cannot be exported.",
-            f"The quantiser leaves the weights of LSTM layers ({', '.join(recurrent)}) in float32, "
-            "so that the file would be about as large as that of the target tflite.",
-            "Choose --target tflite or onnx, or compress the model to make it smaller.",
-        )
-    kept = _precision.layer_scopes(content, plain, recipe.float_layers)
-    manager = _precision.quantizer_recipe(recipe, recurrent, kept)
-    quantizer = Quantizer(content, manager.get_quantization_recipe())
-    result: Any = quantizer.quantize(enable_progress_report=False)
-    return bytes(result.quantized_model)
-
-
-def _with_nonzero_width(ranges: Any) -> Any:
-    """Set the range of tensors that were 0 on every calibration window to 0 to 1.
-
-    The quantiser would use a scale near 0, and LiteRT refuses a layer whose output scale is that
-    far below the scale of its input.
-    """
-    for found in ranges.values():
-        if not np.any(found["min"]) and not np.any(found["max"]):
-            found["max"] = np.ones_like(found["max"])
-    return ranges

@@ -4,8 +4,8 @@ The drivers offer them in ``/sys/class/hwmon``. Kernel documentation: ``sysfs-in
 ``ina2xx.rst``, ``ina3221.rst`` and ``ina238.rst`` in ``Documentation/hwmon``. A channel has a bus
 voltage (``in1_input``, mV) and a current (``curr1_input``, mA). Power is their product, because
 ``power1_input`` (µW) has no sign and an INA3221 has none. The current comes from the voltage over a
-shunt resistor, whose value the driver is told (``shunt_resistor``, µΩ): a wrong value scales all
-figures.
+shunt resistor, whose value is a setting of the driver (``shunt_resistor``, µΩ): a wrong value
+scales all figures.
 
 A chip converts again and again, and its registers hold the last result. It is read at most once a
 conversion (``update_interval``, ms, or the driver's default where the file is missing), and at most
@@ -33,8 +33,9 @@ _CONTRADICTION = 0.05
 # The power register of an INA226 has steps of 25 mW.
 _POWER_STEP_W = 0.025
 _CURRENT_STEP_A = 1e-3
-# Channels with these labels are the supply of all others (NVIDIA Jetson).
-_TOTALS = frozenset({"VDD_IN", "VIN_SYS_5V0"})
+# Channels with these labels are the supply of all others (NVIDIA Jetson Orin NX and Nano). A Jetson
+# AGX Orin has none: VIN_SYS_5V0 is one of its rails beside the others.
+_TOTALS = frozenset({"VDD_IN"})
 _UNCHANGED_S = 10.0
 
 
@@ -144,8 +145,9 @@ def open(where: str | None = None, root: Path = HWMON) -> HwmonMeter:
 
     Args:
         where: ``CHIP`` or ``CHIP:CHANNEL``. CHIP is a name such as ``ina219`` or a folder such as
-            ``hwmon2``. CHANNEL is a label or a number, or several joined with ``+``. None takes
-            the only power monitor of the machine.
+            ``hwmon2``; left out (``:CHANNEL``), it is the chip that has these channels. CHANNEL is
+            a label or a number, or several joined with ``+``. None takes the only power monitor of
+            the machine.
         root: The folder of all sensors.
 
     Raises:
@@ -167,6 +169,9 @@ def open(where: str | None = None, root: Path = HWMON) -> HwmonMeter:
         found = [each for each in chips if is_power_monitor(each[0])]
         if not found:
             raise _absent(root)
+        if channel:
+            words = set(channel.split("+"))
+            found = [e for e in found if words <= _channel_names(e[1])] or found
     if len(found) > 1:
         raise MeterError(
             "There are several power monitor chips on this machine.",
@@ -197,6 +202,12 @@ def _numbers(folder: Path) -> Iterator[int]:
             enabled = optional_integer(folder / f"in{number}_enable")
             if enabled != 0:
                 yield number
+
+
+def _channel_names(folder: Path) -> set[str]:
+    """Return the numbers and labels of the channels of a chip."""
+    numbers = list(_numbers(folder))
+    return {str(n) for n in numbers} | {_label(folder, n) or "" for n in numbers}
 
 
 def _chosen(chip: str, folder: Path, wanted: str) -> list[Channel]:

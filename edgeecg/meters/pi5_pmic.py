@@ -13,6 +13,7 @@ was fitted on one board; it is not known how well it fits another.
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
@@ -38,6 +39,12 @@ _GROUPS: dict[str, tuple[str, ...] | None] = {
     "ddr": ("DDR_VDD2", "DDR_VDDQ"),
 }
 _SLOPE, _OFFSET_W = 1.1451, 0.5879
+# Published answers of several boards have currents that are multiples of these steps.
+_STEP_A = 0.97593e-3
+_STEPS_A = {
+    "VDD_CORE": 8.93e-3,
+    **dict.fromkeys(("3V3_DAC", "3V3_ADC", "0V8_AON", "HDMI"), 0.06105e-3),
+}
 
 # For example "  VDD_CORE_A current(7)=0.92871990A". The numbers of a rail's current and voltage
 # differ, so that the two belong together by name only.
@@ -60,6 +67,7 @@ class Pi5PmicMeter(PolledMeter):
         """
         self._command = command
         self._corrected = group == "corrected"
+        self._volts: dict[str, float] = {}
         try:
             measured = self._watts_by_rail()
         except ReadingError as error:
@@ -80,6 +88,9 @@ class Pi5PmicMeter(PolledMeter):
         if self._corrected:
             zones = (*zones, f"corrected: {_SLOPE} x sum + {_OFFSET_W} W")
         super().__init__("pi5_pmic", zones, _RATE_HZ, _MAX_WATTS)
+        # The errors of the rails are independent of one another.
+        scale = _SLOPE if self._corrected else 1.0
+        self.resolution_w = scale * math.hypot(*(self._step_w(rail) for rail in self._rails))
         if self._corrected:
             self.remark(
                 f"The sum of the rails is corrected by {_SLOPE} x sum + {_OFFSET_W} W, which was "
@@ -121,11 +132,15 @@ class Pi5PmicMeter(PolledMeter):
         # The firmware reports an error in words, with exit status 0.
         if "error=" in answer or done.returncode:
             raise ReadingError(f"{_COMMAND} answers: {answer[:200] or f'status {done.returncode}'}")
-        return watts_by_rail(done.stdout)
+        amperes, self._volts = readings(done.stdout)
+        return {rail: self._volts[rail] * amperes[rail] for rail in amperes if rail in self._volts}
+
+    def _step_w(self, rail: str) -> float:
+        return self._volts[rail] * _STEPS_A.get(rail, _STEP_A)
 
 
-def watts_by_rail(text: str) -> dict[str, float]:
-    """Return the power of every rail whose voltage and current are given.
+def readings(text: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Return currents and voltages by rail.
 
     Args:
         text: What ``vcgencmd pmic_read_adc`` prints.
@@ -135,8 +150,7 @@ def watts_by_rail(text: str) -> dict[str, float]:
         match = _LINE.fullmatch(line)
         if match and match[2] == match[4]:
             values[match[2]][match[1]] = float(match[3])
-    amperes, volts = values["A"], values["V"]
-    return {rail: volts[rail] * amperes[rail] for rail in amperes if rail in volts}
+    return values["A"], values["V"]
 
 
 def open(where: str | None = None) -> Pi5PmicMeter:

@@ -1,6 +1,6 @@
 """Nordic Power Profiler Kit II (PPK2), at a serial port, through the package ``ppk2-api``.
 
-The PPK2 measures current, 100,000 times a second. It is told a voltage, and power is their product:
+The PPK2 measures current, 100,000 times a second. Power is its product with a voltage that is set:
 
 - ``--meter ppk2:/dev/ttyACM0,ampere,5.0V``: the device has a supply of its own, of 5 V, whose
   current flows through the PPK2.

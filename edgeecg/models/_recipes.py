@@ -1,7 +1,7 @@
 """How dense models are trained: one recipe for beats, one for 12-lead records.
 
-Nothing in them was chosen on test records. What a beat is seen through: see
-``benchmarks/window_choice.py``.
+The window of a beat was chosen on DS1, see ``benchmarks/experiments/window_choice.toml``. The other
+values were set by hand; no trials of them are stored.
 """
 
 from __future__ import annotations

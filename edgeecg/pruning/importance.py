@@ -70,6 +70,27 @@ def taylor(losses: Callable[[nn.Module], Iterable[Tensor]]) -> WeightImportance:
     return measure
 
 
+def largest(importances: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Combine the importances of weights for several classes by their maximum.
+
+    Each is divided by its sum over all weights first: the loss of a class that is classified well
+    has small gradients, and its weights would count for nothing beside those of the others.
+
+    Args:
+        importances: For each class, the squared importance of every single weight, at least one.
+
+    Returns:
+        The maximum over the classes, by parameter name.
+    """
+    totals = [sum(float(values.sum()) for values in each.values()) for each in importances]
+    return {
+        name: torch.stack(
+            [each[name] / (total + _TINY) for each, total in zip(importances, totals, strict=True)]
+        ).amax(dim=0)
+        for name in importances[0]
+    }
+
+
 def choose_measure(config: CompressionConfig, given: WeightImportance | None) -> WeightImportance:
     """Return the function that measures single weights: the given one, or their magnitude.
 

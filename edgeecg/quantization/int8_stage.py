@@ -25,7 +25,7 @@ from edgeecg.pruning import masks
 from edgeecg.quantization import sensitivity
 from edgeecg.quantization.fake_quantized import FakeQuantized, prepare
 from edgeecg.quantization.graph import is_quantizable
-from edgeecg.schema import QuantizationLog, Quantize, TrainingConfig
+from edgeecg.schema import Fidelity, QuantizationLog, Quantize, TrainingConfig
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import Objective, Stage, Trainer, make_optimizer, training_data
 from edgeecg.training.sampling import balanced_subset
@@ -67,6 +67,7 @@ class Int8Stage:
         dataset: ``train`` calibrates and trains, ``val`` scores; ``test`` is not used.
         fine_tuning: Only used by ``"qat"``.
         progress: Called after every batch and every layer.
+        fidelity: Measures the agreement of a model with the dense one, or None.
     """
 
     mode: Quantize
@@ -75,6 +76,7 @@ class Int8Stage:
     dataset: Dataset
     fine_tuning: FineTuning
     progress: ProgressCallback | None = None
+    fidelity: Callable[[nn.Module], Fidelity] | None = None
 
 
 def check_quantizable(model: nn.Module, sample_shape: tuple[int, int]) -> None:
@@ -153,6 +155,7 @@ def prepare_int8(model: nn.Module, stage: Int8Stage) -> QuantizationLog:
         most=sensitivity.max_float_layers(len(lost)),
         float_layers=kept,
         val=evaluate(final.module, stage.dataset, "val"),
+        fidelity=None if stage.fidelity is None else stage.fidelity(final.module),
         ranges=final.ranges,
     )
 

@@ -12,22 +12,21 @@ The sleep current flows all the time, because the net energy is what an inferenc
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.reporting import battery_units, named_results, units
+from edgeecg.reporting import battery_energy, battery_units, named_results, units
+from edgeecg.reporting.battery_energy import WindowEnergy
 from edgeecg.reporting.battery_rows import BatteryEstimate, BatteryLife, UnknownEnergy
 from edgeecg.reporting.subjects import Subject
-from edgeecg.schema import BenchResult
 
 HEART_RATE = "75/min"
 """The heart rate where none is given."""
 
 _SECONDS_OF_HOUR = 3600.0
 _SECONDS_OF_DAY = 86400.0
-_SAME_RATE = 0.01
-_NOT_POSITIVE = "The net energy is not above zero."
 
 
 @dataclass(frozen=True)
@@ -104,17 +103,34 @@ def battery(
         radio_w=0.0 if radio is None else battery_units.parse(radio, battery_units.POWER),
     )
     subjects = named_results.read(str(result))
+    # The model of a run is no file that was measured.
+    files = [each for each in subjects if each.result or each.counted] or subjects
+    return lives(files, load, str(result), sleep_current is not None)
+
+
+def lives(files: Sequence[Subject], load: Load, name: str, sleeps: bool) -> BatteryLife:
+    """Return how many days a battery lasts with each of several files.
+
+    Args:
+        files: The files.
+        load: The battery and what it supplies.
+        name: What the files are called together.
+        sleeps: Whether the sleep current is known.
+
+    Raises:
+        UsageError: The device cannot run that often.
+        EdgeECGError: No energy was measured or calibrated.
+    """
     known: list[BatteryEstimate] = []
     unknown: list[UnknownEnergy] = []
-    # The model of a run is no file that was measured.
-    for subject in [each for each in subjects if each.result or each.counted] or subjects:
-        found = _energy(subject, load.beats_hz)
+    for subject in files:
+        found = battery_energy.of(subject, load.beats_hz)
         if isinstance(found, str):
             unknown.append(UnknownEnergy(label=subject.label, reason=found))
         else:
-            known.append(_estimate(subject, found, load, sleep_current is not None))
+            known.append(_estimate(subject, found, load, sleeps))
     if not known:
-        raise _no_energy(str(result), unknown)
+        raise _no_energy(name, unknown)
     known.sort(key=lambda each: -each.days)
     return BatteryLife(
         **{name: getattr(known[0], name) for name in BatteryEstimate.model_fields},
@@ -138,135 +154,7 @@ def _no_energy(name: str, unknown: list[UnknownEnergy]) -> EdgeECGError:
     )
 
 
-@dataclass(frozen=True)
-class _Energy:
-    """The net energy of one window.
-
-    Attributes:
-        joules: The energy.
-        limits: Its interval, or None.
-        calibrated: Whether it was predicted rather than measured.
-        source: How it was found, in words.
-        notes: What a reader should know.
-    """
-
-    joules: float
-    limits: tuple[float, float] | None
-    calibrated: bool
-    source: str
-    notes: tuple[str, ...] = ()
-
-
-def _energy(subject: Subject, beats_hz: float) -> _Energy | str:
-    """Return the energy of a window, or why it is not known."""
-    result = subject.result
-    if result is None:
-        if subject.counted is not None:
-            return "Instructions were counted on an emulated core, which has no energy."
-        return "It has scores and costs, but was not measured on a device."
-    _check_rate(subject, result, beats_hz)
-    batch = _batch(result)
-    return (
-        _duty_energy(result, beats_hz, batch)
-        or _net_energy(result, batch)
-        or _calibrated(result, batch)
-        or f"Its energy is {result.energy.tier}. {result.energy.reason or _NOT_POSITIVE}"
-    )
-
-
-def _batch(result: BenchResult) -> int:
-    """Return the windows of one inference."""
-    window_s, p50_s = result.p50_per_window_s, result.latency.p50_s
-    return max(1, round(p50_s / window_s)) if window_s else 1
-
-
-def _check_rate(subject: Subject, result: BenchResult, beats_hz: float) -> None:
-    needed_s = beats_hz * (result.p50_per_window_s or result.latency.p50_s)
-    if needed_s > 1:
-        raise UsageError(
-            f"'{units.printable(subject.label)}' cannot run {beats_hz:g} times per second.",
-            f"An inference takes {units.plain(result.latency.p50_s, 's')}, which is longer than "
-            "the time between two beats.",
-            "Give a lower --beats.",
-        )
-
-
-def _duty_energy(result: BenchResult, beats_hz: float, batch: int) -> _Energy | None:
-    """Return the energy that was measured at this rate; of several settings the lowest."""
-    if len(result.duty_energy) != len(result.duty_cycle):
-        return None
-    found: list[_Energy] = []
-    for energy, latency in zip(result.duty_energy, result.duty_cycle, strict=True):
-        rate = (latency.rate_hz or 0.0) * batch
-        if energy.tier != "measured" or energy.net_j is None or energy.net_j <= 0:
-            continue
-        if abs(rate - beats_hz) <= _SAME_RATE * beats_hz:
-            spin = {True: ", idle threads spin", False: ", idle threads do not spin"}
-            words = f"measured at {latency.rate_hz:g} runs per second"
-            words += "" if latency.spin is None else spin[latency.spin]
-            limits = energy.ci95_j
-            found.append(
-                _Energy(
-                    energy.net_j / batch,
-                    None if limits is None else (limits[0] / batch, limits[1] / batch),
-                    False,
-                    f"{words} (meter {energy.meter})",
-                    _energy_notes(result, energy.replayed, energy.idle_w),
-                )
-            )
-    return min(found, key=lambda each: each.joules, default=None)
-
-
-def _net_energy(result: BenchResult, batch: int) -> _Energy | None:
-    energy = result.energy
-    if energy.tier != "measured" or energy.net_j is None or energy.net_j <= 0:
-        return None
-    limits = energy.ci95_j
-    return _Energy(
-        energy.net_j / batch,
-        None if limits is None else (limits[0] / batch, limits[1] / batch),
-        False,
-        f"measured in inferences without pauses (meter {energy.meter})",
-        (
-            *_energy_notes(result, energy.replayed, energy.idle_w),
-            "Waking up for each beat is not in the energy; 'edgeecg bench --rate' measures it.",
-        ),
-    )
-
-
-def _calibrated(result: BenchResult, batch: int) -> _Energy | None:
-    found = result.calibrated
-    if found is None or not found.net_j:
-        return None
-    error = found.net_j_error
-    each = found.net_j / batch
-    return _Energy(
-        each,
-        None if error is None else (each * (1 - error), each * (1 + error)),
-        True,
-        "predicted by the calibration of the device profile, not measured",
-        (
-            f"The energy of this file itself is {result.energy.tier}: {result.energy.reason}",
-            *_energy_notes(result, False, None),
-        ),
-    )
-
-
-def _energy_notes(result: BenchResult, replayed: bool, idle_w: float | None) -> tuple[str, ...]:
-    found: list[str] = []
-    if replayed:
-        found.append("The values of the meter were a recording or a simulation.")
-    if result.device.emulated:
-        found.append("The device was emulated: the energy is not that of the board.")
-    if idle_w is not None:
-        found.append(
-            f"The idle power of the measured device, {units.watts(idle_w)}, is not in the days: "
-            "the sleep current takes its place."
-        )
-    return tuple(found)
-
-
-def _estimate(subject: Subject, energy: _Energy, load: Load, sleeps: bool) -> BatteryEstimate:
+def _estimate(subject: Subject, energy: WindowEnergy, load: Load, sleeps: bool) -> BatteryEstimate:
     powers = load.powers_w(energy.joules)
     whole, days = sum(powers), load.days(energy.joules)
     if not (math.isfinite(days) and whole > 0):
@@ -303,7 +191,7 @@ def _estimate(subject: Subject, energy: _Energy, load: Load, sleeps: bool) -> Ba
     )
 
 
-def _range(energy: _Energy, load: Load) -> tuple[float, float] | None:
+def _range(energy: WindowEnergy, load: Load) -> tuple[float, float] | None:
     if energy.limits is None:
         return None
     days = load.days(energy.limits[1]), load.days(max(0.0, energy.limits[0]))

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 _LOWEST, _HIGHEST = 40.0, 180.0
 _CAPACITIES = (0.5, 1.0, 2.0, 4.0)
-# Okabe and Ito's colours, which colour-blind readers can tell apart; the dashes differ, too.
-_STYLES = (("#0072B2", "--"), ("#D55E00", "-"), ("#009E73", "-."), ("#CC79A7", ":"))
+_DASHES = ("--", "-", "-.", ":")
 
 
 def draw(life: BatteryLife, path: Path) -> None:
@@ -56,7 +55,7 @@ def curve(life: BatteryLife, capacity_ah: float, per_minute: np.ndarray) -> list
 def _paint(axes: Axes, life: BatteryLife) -> None:
     here = 60 * life.beats_hz
     rates = np.linspace(min(_LOWEST, here), max(_HIGHEST, here), 141)
-    for factor, (colour, dashes) in zip(_CAPACITIES, _STYLES, strict=True):
+    for factor, colour, dashes in zip(_CAPACITIES, picture_file.COLOURS, _DASHES, strict=True):
         capacity = factor * life.capacity_ah
         label = f"{1e3 * capacity:g} mAh"
         days = curve(life, capacity, rates)
@@ -69,6 +68,7 @@ def _paint(axes: Axes, life: BatteryLife) -> None:
         textcoords="offset points",
     )
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(title=f"capacity at {life.voltage_v:g} V")
     axes.set_xlabel("heart rate in beats per minute")

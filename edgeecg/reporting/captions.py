@@ -21,7 +21,12 @@ _TITLES: dict[Source, str] = {
 
 def title(data: DataSummary) -> str:
     """Return the name of the data, for the title of the page."""
-    return _TITLES.get(data.source, data.source)
+    return source_title(data.source)
+
+
+def source_title(source: Source) -> str:
+    """Return the name of a source of records."""
+    return _TITLES.get(source, source)
 
 
 def inference(data: DataSummary, preprocessing: Preprocessing) -> str:

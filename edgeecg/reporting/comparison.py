@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeecg.costs import proxy
-from edgeecg.reporting import units
+from edgeecg.reporting import proxy_agreement, units, variants
 from edgeecg.reporting.documents import Exported, Measurement, RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow, ModelRow
 from edgeecg.schema import ModelCard, ProxyCoefficients, Scores
@@ -31,6 +31,9 @@ def compare(documents: RunDocuments) -> Comparison:
         data=documents.model.data.source,
         models=tuple(_model(card, documents.baseline) for card in cards),
         files=tuple(files),
+        agreement=proxy_agreement.rows(
+            proxy_agreement.points(variants.of_run(documents.name, documents))
+        ),
     )
 
 
@@ -135,7 +138,7 @@ def _file(exported: Exported, measured: MeasuredRow | None, baseline: ModelCard 
 
 def _measured(measurement: Measurement, documents: RunDocuments) -> MeasuredRow:
     result = measurement.result
-    reference = _reference(measurement, documents)
+    reference = documents.reference_of(measurement)
     latency_ratio, latency_reason = _latency_ratio(measurement, reference)
     energy_ratio, energy_reason = _energy_ratio(measurement, reference)
     executed = result.proxy.executed
@@ -170,21 +173,6 @@ def _measured(measurement: Measurement, documents: RunDocuments) -> MeasuredRow:
         parity_reason=result.parity.reason,
         calibrated=result.calibrated,
     )
-
-
-def _reference(measurement: Measurement, documents: RunDocuments) -> Measurement | None:
-    """Return the measurement of the baseline's float32 file of this format in this setup."""
-    wanted = {
-        exported.sha256
-        for exported in documents.exported
-        if exported.manifest.role == "baseline"
-        and exported.manifest.dtype == "float32"
-        and exported.manifest.format == measurement.result.artifact.format
-    }
-    for other in documents.measurements:
-        if other.result.artifact.sha256 in wanted and other.setup == measurement.setup:
-            return other
-    return None
 
 
 def _latency_ratio(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from edgeecg.reporting import units
+from edgeecg.reporting import markdown, units
 from edgeecg.reporting.difference_rows import (
     ComparedPair,
     ConditionResult,
@@ -12,6 +10,7 @@ from edgeecg.reporting.difference_rows import (
     QuantityChange,
 )
 from edgeecg.reporting.tables import Notes, Row, Table
+from edgeecg.statistics import changes
 
 _NAMES = {
     "macro_f1": "macro-F1",
@@ -23,7 +22,6 @@ _NAMES = {
     "energy": "net energy",
     "auroc": "AUROC",
 }
-_MARKDOWN = {ord(mark): f"\\{mark}" for mark in "\\`*_[]<>|&~#"}
 _OUTCOMES = {"failed": "Failed", "passed": "Passed", "tie": "Not failed", "unknown": "Not checked"}
 
 
@@ -51,21 +49,43 @@ def _table(pair: ComparedPair) -> Table:
     )
 
 
-def _row(change: QuantityChange, notes: Notes) -> Row:
+def name(change: QuantityChange) -> str:
+    """Return the name of a quantity in words, e.g. ``"recall of S"``.
+
+    Args:
+        change: The quantity.
+    """
     kind, _, class_name = change.quantity.partition(".")
-    name = _NAMES.get(kind, kind)
-    verdict = "refused" if change.refused else change.verdict
-    verdict = units.DASH if verdict == "not compared" else verdict
-    verdict = notes.mark(verdict, change.reason)
+    shown = _NAMES.get(kind, kind)
+    return f"{shown} of {class_name}" if class_name else shown
+
+
+def verdict(change: QuantityChange) -> str:
+    """Return what the change is called.
+
+    Args:
+        change: The quantity.
+    """
+    if change.refused:
+        return "refused"
+    if change.verdict == "tie" and change.unit == "score" and change.ci95 is not None:
+        # A difference that the interval does not rule out is a tie only where none that matters is.
+        return changes.outcome(change.ci95)
+    return change.verdict
+
+
+def _row(change: QuantityChange, notes: Notes) -> Row:
+    called = verdict(change)
+    called = notes.mark(units.DASH if called == "not compared" else called, change.reason)
     if change.forced:
-        verdict = f"{verdict}, forced"
+        called = f"{called}, forced"
     return (
-        f"{name} of {class_name}" if class_name else name,
+        name(change),
         _value(change.before, change),
         _value(change.after, change),
         _difference(change),
         _interval(change),
-        verdict,
+        called,
     )
 
 
@@ -129,7 +149,7 @@ def refusals(found: Differences) -> list[str]:
     ]
 
 
-def markdown(found: Differences) -> str:
+def as_markdown(found: Differences) -> str:
     """Return the comparison as Markdown, e.g. for a comment on a pull request.
 
     Args:
@@ -137,24 +157,8 @@ def markdown(found: Differences) -> str:
     """
     lines: list[str] = []
     if found.conditions:
-        lines += [f"- {_escaped(outcome(result))}" for result in found.conditions]
+        lines += [f"- {markdown.escaped(outcome(result))}" for result in found.conditions]
         lines.append("")
     for table in tables(found):
-        lines += [f"### {_escaped(table.caption)}", "", *_markdown_rows(table), ""]
-        lines += [f"- {_escaped(note)}" for note in table.notes]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _markdown_rows(table: Table) -> list[str]:
-    rule = ["---", *["---:"] * (len(table.head) - 1)]
-    return [_line(table.head), _line(rule, escape=False), *(_line(row) for row in table.rows)]
-
-
-def _line(cells: Sequence[str], escape: bool = True) -> str:
-    return f"| {' | '.join(_escaped(cell) if escape else cell for cell in cells)} |"
-
-
-def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is: no cells, links, emphasis or HTML."""
-    return units.printable(text).translate(_MARKDOWN)
+        lines += markdown.table(table)
+    return markdown.text(lines)

@@ -25,7 +25,7 @@ def compare(
 
     A difference of a score is one where its paired bootstrap interval over records leaves out
     zero; of a latency, where an interval over the rounds of the measurement leaves out 1; of an
-    energy, where the interval of both measurements does. Everything else is a tie.
+    energy, where the interval of both measurements does. Everything else is a tie, or not resolved.
 
     Args:
         before: The reference: the name or folder of a run, or a JSON file that ``bench --json`` or

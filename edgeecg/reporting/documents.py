@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.files import sha256 as file_sha256
+from edgeecg.reporting import reading
 from edgeecg.runs import RunFolder
 from edgeecg.schema import (
     Artifact,
@@ -20,7 +21,6 @@ from edgeecg.schema import (
     InstructionReport,
     ModelCard,
     QuantizationLog,
-    Scores,
     Value,
 )
 
@@ -75,9 +75,7 @@ class Measurement:
     @property
     def place(self) -> str:
         """The setup in words, e.g. ``"x86-64, litert 2.3.0, 1 thread"``."""
-        name, emulated, runtime, threads = self.setup
-        tag = " (emulated)" if emulated else ""
-        return f"{name}{tag}, {runtime}, {threads} thread{'' if threads == 1 else 's'}"
+        return place(self.result)
 
 
 @dataclass(frozen=True)
@@ -121,6 +119,24 @@ class RunDocuments:
         """Return the measurements of one exported file, newest first."""
         return [m for m in self.measurements if m.result.artifact.sha256 == exported.sha256]
 
+    def reference_of(self, measurement: Measurement) -> Measurement | None:
+        """Return the measurement of the baseline's float32 file of this format in this setup.
+
+        Args:
+            measurement: A measurement of the run.
+        """
+        wanted = {
+            exported.sha256
+            for exported in self.exported
+            if exported.manifest.role == "baseline"
+            and exported.manifest.dtype == "float32"
+            and exported.manifest.format == measurement.result.artifact.format
+        }
+        for other in self.measurements:
+            if other.result.artifact.sha256 in wanted and other.setup == measurement.setup:
+                return other
+        return None
+
     def missing(self) -> list[Remark]:
         """Return the parts that do not exist yet, each with the command that makes it."""
         remarks: list[Remark] = []
@@ -139,6 +155,17 @@ class RunDocuments:
         return remarks
 
 
+def place(result: BenchResult) -> str:
+    """Return where a file was measured, e.g. ``"x86-64, litert 2.3.0, 1 thread"``.
+
+    Args:
+        result: The measurement.
+    """
+    device, threads = result.device, result.latency.threads
+    tag = " (emulated)" if device.emulated else ""
+    return f"{device.name}{tag}, {result.runtime}, {threads} thread{'' if threads == 1 else 's'}"
+
+
 def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
     """Read a finished run.
 
@@ -149,19 +176,30 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
 
     Raises:
         SchemaError: A document is damaged or is something else; the message names the file.
-        EdgeECGError: A document cannot be opened.
+        EdgeECGError: A document cannot be opened, or the run is removed while it is read.
     """
-    model = load(run.model_card, ModelCard)
+    try:
+        return _read(run, bench_files)
+    except FileNotFoundError as error:
+        raise EdgeECGError(
+            f"{run.path} cannot be read.",
+            f"'{error.filename}' was removed in the meantime.",
+            "Wait until nothing else changes the run, then do it again.",
+        ) from error
+
+
+def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
+    model = reading.load(run.model_card, ModelCard)
     baseline = _load_if_there(run.baseline_card, ModelCard)
     for path, card in ((run.model_card, model), (run.baseline_card, baseline)):
         if card is not None:
-            check_scores(path, (card.val, card.test), card.classes)
+            reading.check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
     # A file of the run's own may be named, too.
     named = (*run.bench_files(), *bench_files)
     given = tuple({path.resolve(): path for path in named}.values())
     counts = [path for path in given if _holds_instructions(path)]
-    reports = [(path, load(path, BenchReport)) for path in given if path not in counts]
+    reports = [(path, reading.load(path, BenchReport)) for path in given if path not in counts]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
         name=run.path.resolve().name,
@@ -189,70 +227,8 @@ def _counted(path: Path) -> Remark:
     return Remark(path.name, text)
 
 
-def load(path: Path, value: type[_Document]) -> _Document:
-    """Read a JSON document.
-
-    Args:
-        path: The file.
-        value: What it should hold.
-
-    Raises:
-        SchemaError: It is damaged or is something else.
-        EdgeECGError: It cannot be opened.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EdgeECGError(
-            f"{path} cannot be read.",
-            f"The operating system reports: {error.strerror or error}.",
-            "Check the path and its permissions.",
-        ) from error
-    document = value.from_json(content, str(path))
-    try:
-        document.to_json().encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SchemaError(
-            f"{path} does not hold a valid {value.__name__}.",
-            f"It contains text that is not Unicode: {error.reason}.",
-            "The file is damaged; write it again.",
-        ) from error
-    return document
-
-
 def _load_if_there(path: Path, value: type[_Document]) -> _Document | None:
-    return load(path, value) if path.exists() else None
-
-
-def check_scores(path: Path, scores: Sequence[Scores], classes: tuple[str, ...]) -> None:
-    """Check that scores are of these classes.
-
-    Args:
-        path: The file with the scores.
-        scores: The scores.
-        classes: Names of the classes.
-
-    Raises:
-        SchemaError: The classes or the sizes of the confusion matrices are others.
-    """
-    n = len(classes)
-    for each in scores:
-        if each.task == "records" and tuple(each.per_class) != classes:
-            raise SchemaError(
-                f"{path} has scores that do not match its classes.",
-                f"The classes are {', '.join(classes)}, and the scores are of "
-                f"{', '.join(each.per_class)}.",
-                "The file is damaged; write it again.",
-            )
-        if each.task == "records" and not each.confusion:
-            continue
-        for matrix in (each.confusion, *each.records.values()):
-            if [len(row) for row in matrix] != [n] * n:
-                raise SchemaError(
-                    f"{path} has a confusion matrix that does not match its classes.",
-                    f"It should be {n} x {n} for the classes {', '.join(classes)}.",
-                    "The file is damaged; write it again.",
-                )
+    return reading.load(path, value) if path.exists() else None
 
 
 def _exported(
@@ -281,7 +257,7 @@ def _exported(
 
 
 def _describe(path: Path) -> Exported:
-    manifest = load(path, Artifact)
+    manifest = reading.load(path, Artifact)
     if manifest.file is None or manifest.sha256 is None or manifest.size_bytes is None:
         raise SchemaError(
             f"{path} does not describe a file.",
@@ -294,7 +270,7 @@ def _describe(path: Path) -> Exported:
             f"Its 'file' is a path: {manifest.file!r}.",
             "Export the file again.",
         )
-    check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
+    reading.check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
     return Exported(manifest, manifest.file, manifest.sha256, manifest.size_bytes)
 
 

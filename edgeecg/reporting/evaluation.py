@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeecg.reporting import captions, units
 from edgeecg.reporting.tables import Row, Table
-from edgeecg.schema import ClassScore, DataSummary, Ec57, Scores
+from edgeecg.schema import ClassScore, DataSummary, Ec57, Fidelity, Scores
 from edgeecg.statistics import confusion
 
 _EC57 = (
@@ -15,16 +15,41 @@ _INTERVALS = "95 % intervals are bootstrap intervals over patients."
 _HALF = "F1 is at a probability of 0.50; the thresholds were chosen on validation records."
 
 
-def tables(scored: Scores, data: DataSummary) -> list[Table]:
+def tables(scored: Scores, data: DataSummary, fidelity: Fidelity | None = None) -> list[Table]:
     """Return the tables of an evaluation.
 
     Args:
         scored: The scores.
         data: The records that they were computed on.
+        fidelity: How often the model decides as its dense model, or None.
     """
+    agreement = [] if fidelity is None else [_fidelity(fidelity, scored, data)]
     if scored.task == "records":
-        return [_labels(scored, data), _means(scored, data)]
-    return [_beats(scored, data), _means(scored, data), _confusion(scored, data)]
+        return [_labels(scored, data), _means(scored, data), *agreement]
+    return [_beats(scored, data), _means(scored, data), *agreement, _confusion(scored, data)]
+
+
+def _fidelity(found: Fidelity, scored: Scores, data: DataSummary) -> Table:
+    shares = {
+        **{f"{name} (by the dense model)": each for name, each in found.per_class.items()},
+        "all": found.overall,
+    }
+    if found.worst_record is not None:
+        name, of_record = found.worst_record
+        shares[f"worst record: {name}"] = of_record
+    return Table(
+        title="Fidelity: decided as the dense model does",
+        data=captions.split(data, scored.split),
+        head=("", scored.task, "fidelity"),
+        rows=tuple(
+            (
+                name,
+                units.count(each.n),
+                units.DASH if each.fidelity is None else units.fraction(each.fidelity),
+            )
+            for name, each in shares.items()
+        ),
+    )
 
 
 def _beats(scored: Scores, data: DataSummary) -> Table:

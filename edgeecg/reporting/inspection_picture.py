@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _SHOWN = 40
+_LONGEST = 30
 
 
 def draw(found: Inspection, path: Path) -> None:
@@ -32,9 +33,13 @@ def draw(found: Inspection, path: Path) -> None:
     def paint(axes: Axes) -> None:
         for number, label in enumerate(("MACs", "weight bytes", "activation bytes")):
             places = [row + (number - 1) * 0.27 for row in range(len(rows))]
-            axes.barh(places, [100 * parts[number] for _, parts in rows], height=0.25, label=label)
+            widths = [100 * parts[number] for _, parts in rows]
+            colour = picture_file.COLOURS[number]
+            axes.barh(places, widths, height=0.25, label=label, color=colour)
         axes.set_yticks(range(len(rows)), [_label(each) for each, _ in rows], fontsize=7)
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_axisbelow(True)
         axes.set_xlabel("share of the file in %")
         axes.set_title(printable(Path(found.file).name), fontsize=10)
         axes.legend(fontsize=8)
@@ -62,4 +67,6 @@ def shares(found: Inspection) -> list[tuple[InspectedOperation, tuple[float, flo
 
 
 def _label(operation: InspectedOperation) -> str:
-    return printable(f"{operation.index} {operation.op} {operation.name[-30:]}")
+    name = operation.name
+    shown = name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
+    return printable(f"{operation.index} {operation.op} {shown}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeecg import runs
 from edgeecg.costs import proxy
 from edgeecg.errors import UsageError
-from edgeecg.reporting import documents, subjects
+from edgeecg.reporting import documents, reading, subjects
 from edgeecg.reporting.subjects import Subject
 from edgeecg.runs import RunFolder
 from edgeecg.schema import (
@@ -34,27 +34,57 @@ def read(name: str) -> list[Subject]:
         SchemaError: The file is damaged or holds something else.
         UsageError: It has no result with this label.
     """
+    source, path, wanted = split(name)
+    found = _of_run(source) if path is None else subjects.of_document(source, path)
+    return chosen(found, source, wanted) if wanted else found
+
+
+def split(name: str) -> tuple[str, Path | None, str]:
+    """Return what a user names: the source, its path unless it is a run, and the label after ``#``.
+
+    Args:
+        name: As :func:`read` takes it.
+    """
     source, _, wanted = name.rpartition("#") if "#" in name and not Path(name).exists() else (
         name, "", ""
     )  # fmt: skip
     path = Path(source)
     folder = path.is_dir() or (runs.RUNS / source).is_dir()
-    if folder or not (path.exists() or path.suffix):
-        found = _of_run(source)
-    else:
-        found = subjects.of_document(source, path)
-    return _chosen(found, source, wanted) if wanted else found
+    is_run = folder or not (path.exists() or path.suffix)
+    return source, None if is_run else path, wanted
 
 
-def _chosen(found: Sequence[Subject], source: str, wanted: str) -> list[Subject]:
-    chosen = [each for each in found if wanted in _names(each)]
-    if not chosen:
+def folder_of(source: str) -> RunFolder:
+    """Return the run that a user names.
+
+    Args:
+        source: Its name or folder.
+
+    Raises:
+        EdgeECGError: There is no such run, or it is not finished.
+    """
+    return runs.exportable(source)
+
+
+def chosen(found: Sequence[Subject], source: str, wanted: str) -> list[Subject]:
+    """Return the results with a label or file name.
+
+    Args:
+        found: The results of a source.
+        source: What the user calls it.
+        wanted: The label or file name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    kept = [each for each in found if wanted in _names(each)]
+    if not kept:
         raise UsageError(
             f"'{source}' has no result '{wanted}'.",
             f"Its results are: {', '.join(dict.fromkeys(each.label for each in found))}.",
             f"Name one of them after the '#', e.g. '{source}#{found[0].label.replace(' ', '-')}'.",
         )
-    return chosen
+    return kept
 
 
 def _names(subject: Subject) -> set[str]:
@@ -66,7 +96,7 @@ def _names(subject: Subject) -> set[str]:
 
 def _of_run(source: str) -> list[Subject]:
     """Return the compressed model and its files, or the dense model of a run without one."""
-    folder = runs.exportable(source)
+    folder = folder_of(source)
     if folder.dense_only:
         return _of_dense_run(source, folder)
     found = documents.read(folder)
@@ -75,19 +105,19 @@ def _of_run(source: str) -> list[Subject]:
     for exported in found.exported:
         if exported.manifest.role == "compressed":
             counted = counts.get(exported.sha256)
-            base = _of_manifest(source, exported, counted)
-            measured = found.of(exported)
-            rows += [_measured(base, m.result, m.report) for m in measured] or [base]
+            base = of_exported(source, exported, counted)
+            results = found.of(exported)
+            rows += [measured(base, m.result, m.report) for m in results] or [base]
     return rows
 
 
 def _of_dense_run(source: str, folder: RunFolder) -> list[Subject]:
-    card = documents.load(folder.baseline_card, ModelCard)
-    documents.check_scores(folder.baseline_card, (card.test,), card.classes)
+    card = reading.load(folder.baseline_card, ModelCard)
+    reading.check_scores(folder.baseline_card, (card.test,), card.classes)
     rows = [_of_card(source, "baseline model", card)]
     for path in folder.bench_files():
         if subjects.decoded(path).get("schema") == BenchReport.version:
-            rows += subjects.of_bench(source, path, documents.load(path, BenchReport))
+            rows += subjects.of_bench(source, path, reading.load(path, BenchReport))
     return rows
 
 
@@ -102,9 +132,16 @@ def _of_card(source: str, label: str, card: ModelCard) -> Subject:
     )
 
 
-def _of_manifest(
-    source: str, exported: documents.Exported, counted: InstructionResult | None
+def of_exported(
+    source: str, exported: documents.Exported, counted: InstructionResult | None = None
 ) -> Subject:
+    """Return an exported file of a run, as its manifest describes it.
+
+    Args:
+        source: What the user calls the run.
+        exported: The file.
+        counted: The count of its instructions, or None.
+    """
     manifest = exported.manifest
     base = None if manifest.baseline is None else manifest.baseline.costs
     found = proxy.relative(manifest.costs, base, ProxyCoefficients())
@@ -123,7 +160,14 @@ def _of_manifest(
     )
 
 
-def _measured(subject: Subject, result: BenchResult, report: BenchReport) -> Subject:
+def measured(subject: Subject, result: BenchResult, report: BenchReport) -> Subject:
+    """Return a file with a measurement.
+
+    Args:
+        subject: The file.
+        result: The measurement.
+        report: The bench report that holds it.
+    """
     manifest = result.artifact.manifest
     return dataclasses.replace(
         subject,
@@ -139,6 +183,6 @@ def _counts(folder: RunFolder) -> dict[str, InstructionResult]:
     found: dict[str, InstructionResult] = {}
     for path in folder.bench_files():
         if subjects.decoded(path).get("schema") == InstructionReport.version:
-            report = documents.load(path, InstructionReport)
+            report = reading.load(path, InstructionReport)
             found |= {result.artifact.sha256: result for result in report.results}
     return found

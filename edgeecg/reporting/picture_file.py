@@ -16,6 +16,10 @@ FORMATS = (".png", ".svg", ".pdf")
 """Suffixes of the files that can be written."""
 
 
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+"""Okabe and Ito's colours, which colour-blind readers can tell apart."""
+
+
 def check(path: Path) -> None:
     """Check that a picture can be drawn, before anything is computed.
 

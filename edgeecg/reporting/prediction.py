@@ -21,11 +21,18 @@ class Prediction:
         energy_ratio: Net energy over that of the reference; None unless both are measured with the
             same meter.
         proxy: The executed proxy, or None.
+        calibrated_latency: What the calibration of the device predicts in place of the latency
+            ratio; None without a calibration or a reference.
+        calibrated_energy: What it predicts in place of the energy ratio, or None.
+        is_reference: Whether it is its own reference, so that every ratio is 1.
     """
 
     latency_ratio: float | None
     energy_ratio: float | None
     proxy: float | None
+    calibrated_latency: float | None = None
+    calibrated_energy: float | None = None
+    is_reference: bool = False
 
     @property
     def latency_over_proxy(self) -> float | None:
@@ -46,8 +53,25 @@ def predictions(report: BenchReport) -> list[Prediction]:
 def _prediction(result: BenchResult, reference: BenchResult | None) -> Prediction:
     if reference is None:
         return Prediction(None, None, result.proxy.executed)
-    latency = _quotient(result.latency.p50_s, reference.latency.p50_s)
-    return Prediction(latency, _energy_ratio(result, reference), result.proxy.executed)
+    return against(result, reference)
+
+
+def against(result: BenchResult, reference: BenchResult) -> Prediction:
+    """Return the ratios of a result to its reference.
+
+    Args:
+        result: The measurement.
+        reference: The measurement of its dense float32 file in the same setup.
+    """
+    predicted, base = result.calibrated, reference.calibrated
+    return Prediction(
+        latency_ratio=_quotient(result.latency.p50_s, reference.latency.p50_s),
+        energy_ratio=_energy_ratio(result, reference),
+        proxy=result.proxy.executed,
+        calibrated_latency=predicted and base and _quotient(predicted.seconds, base.seconds),
+        calibrated_energy=predicted and base and _quotient(predicted.net_j, base.net_j),
+        is_reference=result is reference,
+    )
 
 
 def _energy_ratio(result: BenchResult, reference: BenchResult) -> float | None:

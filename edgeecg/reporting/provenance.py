@@ -9,13 +9,14 @@ from edgeecg.reporting import captions, units
 from edgeecg.reporting.documents import Measurement, RunDocuments
 from edgeecg.reporting.tables import Row, Table
 from edgeecg.schema import (
+    BenchReport,
+    BenchResult,
     Budget,
     DeviceState,
     Guard,
     MeasuredCosts,
     ModelCard,
     Preprocessing,
-    Scores,
     Value,
 )
 
@@ -54,23 +55,6 @@ def records(documents: RunDocuments) -> Table | None:
         head=("record", "beats", *documents.model.classes, "baseline", "compressed"),
         rows=tuple(rows),
     )
-
-
-def confusion(card: ModelCard) -> Table | None:
-    """Return the test confusion matrix of one model; None when records have several classes."""
-    if not card.test.confusion:
-        return None
-    return Table(
-        title=f"Confusion of the {card.role} model: annotated class down, predicted class across",
-        data=captions.test(card.data),
-        head=("", *card.classes),
-        rows=_matrix(card.test, card.classes),
-    )
-
-
-def _matrix(scores: Scores, classes: Row) -> tuple[Row, ...]:
-    rows = zip(classes, scores.confusion, strict=True)
-    return tuple((name, *(units.count(count) for count in row)) for name, row in rows)
 
 
 def _accuracy(matrix: tuple[tuple[int, ...], ...] | None) -> str:
@@ -257,23 +241,51 @@ def _one_per_report(documents: RunDocuments) -> list[Measurement]:
 
 
 def _bench(measurement: Measurement, documents: RunDocuments) -> Table:
-    report, device = measurement.report, measurement.result.device
-    latency = measurement.result.latency
+    table = bench_table(
+        measurement.result, measurement.report, measurement.source, measurement.place
+    )
+    return Table(table.title, captions.synthetic_only(documents.model.data), table.head, table.rows)
+
+
+def bench_table(result: BenchResult, report: BenchReport, source: str, place: str) -> Table:
+    """Return the table of how a file was measured: command, processor, its state, suite.
+
+    Args:
+        result: The measurement.
+        report: The bench report that holds it.
+        source: What the report is called.
+        place: Device, runtime and threads in words.
+    """
+    device, latency = result.device, result.latency
+    features = "not known" if device.cpu_features is None else " ".join(device.cpu_features)
     rows: list[Row] = [
         ("command", report.command),
-        ("document, time", f"{measurement.source}, {report.created_utc}"),
+        ("document, time", f"{source}, {report.created_utc}"),
         ("edgeecg version", report.edgeecg_version),
         ("processor", f"{units.plain(device.cpu)}, {device.cores} cores, {device.machine}"),
+        ("vector extensions", features or "none"),
+        ("int8 dot products", units.plain(device.int8_dot_product)),
         ("memory", units.size(device.memory_bytes)),
         ("system", f"{device.system}, Python {device.python}"),
         ("emulated", units.plain(device.emulated)),
         ("state before", _state(device.before)),
         ("state after", _state(device.after)),
         ("threads, pinned to", f"{latency.threads}, {_pinned(latency.pinned_cpu)}"),
+        ("meter and tier", f"{units.plain(result.energy.meter)}, {result.energy.tier}"),
+        ("times of layers", _layers(result)),
     ]
+    rows += [(f"warning {n}", text) for n, text in enumerate(report.warnings, 1)]
     rows += [(f"suite: {name}", text) for name, text in _flat(report.suite)]
-    table = _pairs(f"Bench on {measurement.place}", rows)
-    return Table(table.title, captions.synthetic_only(documents.model.data), table.head, table.rows)
+    return _pairs(f"Bench on {place}", rows)
+
+
+def _layers(result: BenchResult) -> str:
+    """Return how the operations were timed, and how much of the time they leave out."""
+    if result.layers_reason is not None:
+        return f"not measured: {result.layers_reason}"
+    rest = result.layers_unexplained
+    left = "not known" if rest is None else units.percent(rest)
+    return f"{units.plain(result.layers_method)}; in no operation: {left} of the time"
 
 
 def _pinned(cpu: int | None) -> str:
@@ -285,5 +297,18 @@ def _state(state: DeviceState) -> str:
     return (
         f"governor {units.plain(state.governor)}; frequency {units.plain(megahertz, 'MHz')}; "
         f"temperature {units.plain(state.temperature_c, '°C')}; "
-        f"throttled {units.plain(state.throttled)}; load {units.plain(state.load)}"
+        f"throttled {units.plain(state.throttled)}{_throttled(state)}; "
+        f"load {units.plain(state.load)}"
     )
+
+
+def _throttled(state: DeviceState) -> str:
+    """Return what the firmware or the processor reports of throttling; empty if nothing does."""
+    found = [
+        f"{when}: {', '.join(flags) or 'nothing'}"
+        for when, flags in (("now", state.throttle_now), ("since boot", state.throttle_since_boot))
+        if flags is not None
+    ]
+    if state.throttle_events is not None:
+        found.append(f"{units.count(state.throttle_events)} times since boot")
+    return f" ({'; '.join(found)})" if found else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from edgeecg.schema import CalibratedEstimate, DType, Energy, Format, Role, Source, Task, Value
 
@@ -223,6 +223,40 @@ class FileRow(Value):
         return Headline("macro-F1", self.macro_f1, self.macro_f1_change, self.macro_f1_change_ci95)
 
 
+class AgreementRow(Value):
+    """How well one prediction agreed with one measured quantity, over several files.
+
+    Attributes:
+        quantity: ``"latency"`` or ``"energy"``.
+        prediction: ``"executed"`` or ``"ideal"`` proxy, or ``"calibrated"``.
+        dtype: Type of the files, or ``"all"``.
+        n: Number of files.
+        models: Number of architectures.
+        spearman: Rank correlation, or None where it is not defined.
+        spearman_ci95: Bootstrap 95 % interval of it, or None.
+        resampled: What was drawn for the interval: ``"groups"`` (models) or ``"points"`` (files).
+        median_ratio: Median of measured over predicted.
+        worst_ratio: The ratio furthest from 1.
+        worst: Its file.
+        factor: Of the line ``measured = factor * predicted ** exponent``, or None.
+        exponent: Of the same line, or None.
+    """
+
+    quantity: Literal["latency", "energy"]
+    prediction: Literal["executed", "ideal", "calibrated"]
+    dtype: str
+    n: int
+    models: int
+    spearman: float | None
+    spearman_ci95: tuple[float, float] | None
+    resampled: str | None
+    median_ratio: float
+    worst_ratio: float
+    worst: str
+    factor: float | None
+    exponent: float | None
+
+
 class Comparison(Value):
     """What ``edgeecg report --json`` writes.
 
@@ -233,6 +267,7 @@ class Comparison(Value):
         data: Source of the records that the model was trained and tested on.
         models: The PyTorch models, baseline first.
         files: The exported files, one row for each measuring setup.
+        agreement: How well proxy and calibration predicted the measurements.
     """
 
     version: ClassVar[str] = "edgeecg.report/1"
@@ -243,3 +278,4 @@ class Comparison(Value):
     data: Source
     models: tuple[ModelRow, ...]
     files: tuple[FileRow, ...]
+    agreement: tuple[AgreementRow, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from edgeecg import runs
@@ -11,6 +12,7 @@ from edgeecg.files import write_text
 from edgeecg.reporting import comparison, documents
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison
+from edgeecg.runs import RunFolder
 
 
 def report(
@@ -36,15 +38,16 @@ def report(
     folder = runs.newest() if run is None else runs.named(run)
     found = documents.read(folder, [Path(path) for path in bench])
     compared = comparison.compare(found)
-    write_page(found, compared, folder.report if html is None else Path(html))
+    write_page(folder, found, compared, folder.report if html is None else Path(html))
     return compared
 
 
-def write_page(found: RunDocuments, compared: Comparison, html: Path) -> None:
+def write_page(folder: RunFolder, found: RunDocuments, compared: Comparison, html: Path) -> None:
     """Write the HTML page of a run.
 
     Args:
-        found: The documents of the run.
+        folder: The run.
+        found: Its documents.
         compared: Its figures.
         html: Where the page is written.
 
@@ -52,11 +55,23 @@ def write_page(found: RunDocuments, compared: Comparison, html: Path) -> None:
         MissingDependencyError: The packages that draw the page are not installed.
         EdgeECGError: The page cannot be written.
     """
+    with needs_packages():
+        from edgeecg.reporting.html import run_page
+
+        write_text(html, run_page.render(found, compared, folder))
+
+
+@contextlib.contextmanager
+def needs_packages() -> Generator[None]:
+    """Name the extra to install where a package that a page needs is missing.
+
+    Raises:
+        MissingDependencyError: The packages that draw the page are not installed.
+    """
     try:
-        from edgeecg.reporting import page
+        yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package not in ("jinja2", "matplotlib"):
+        if package not in ("jinja2", "plotly"):
             raise
         raise MissingDependencyError(package, "report", "the HTML page") from error
-    write_text(html, page.render(found, compared))

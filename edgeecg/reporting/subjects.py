@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeecg.errors import EdgeECGError, SchemaError
-from edgeecg.reporting import documents
+from edgeecg.reporting import reading
 from edgeecg.schema import (
     Artifact,
     BenchReport,
@@ -88,9 +89,9 @@ def of_document(source: str, path: Path) -> list[Subject]:
     document = decoded(path)
     schema = document.get("schema")
     if schema == BenchReport.version:
-        return of_bench(source, path, documents.load(path, BenchReport))
+        return of_bench(source, path, reading.load(path, BenchReport))
     if schema == InstructionReport.version:
-        return _of_counts(source, path, documents.load(path, InstructionReport))
+        return _of_counts(source, path, reading.load(path, InstructionReport))
     if schema == _EVALUATION:
         return [_of_evaluation(source, path, document)]
     raise SchemaError(
@@ -148,7 +149,7 @@ def _of_evaluation(source: str, path: Path, document: Mapping[str, Any]) -> Subj
 
 def _checked(path: Path, scores: Scores) -> Scores:
     if scores.confusion or scores.records:
-        documents.check_scores(path, [scores], tuple(scores.per_class))
+        reading.check_scores(path, [scores], tuple(scores.per_class))
     return scores
 
 
@@ -163,7 +164,9 @@ def of_bench(source: str, path: Path, report: BenchReport) -> list[Subject]:
     labels = _labels([(each.artifact.manifest, each.artifact.file, _place(each))
                       for each in report.results])  # fmt: skip
     return [
-        _of_result(source, path, label, result, report)
+        dataclasses.replace(
+            _of_file(source, path, label, result, report), result=result, report=report
+        )
         for label, result in zip(labels, report.results, strict=True)
     ]
 
@@ -172,9 +175,23 @@ def _place(result: BenchResult) -> Hashable:
     return result.host, result.device.name, result.latency.threads
 
 
-def _of_result(
-    source: str, path: Path, label: str, result: BenchResult, report: BenchReport
+def _of_counts(source: str, path: Path, report: InstructionReport) -> list[Subject]:
+    labels = _labels([(each.artifact.manifest, each.artifact.file, each.device.name)
+                      for each in report.results])  # fmt: skip
+    return [
+        dataclasses.replace(_of_file(source, path, label, result, report), counted=result)
+        for label, result in zip(labels, report.results, strict=True)
+    ]
+
+
+def _of_file(
+    source: str,
+    path: Path,
+    label: str,
+    result: BenchResult | InstructionResult,
+    report: BenchReport | InstructionReport,
 ) -> Subject:
+    """Return what is known of a file apart from its measurement."""
     manifest = result.artifact.manifest
     scores = None if manifest is None else manifest.test
     return Subject(
@@ -188,34 +205,7 @@ def _of_result(
         macs=result.proxy.macs,
         proxy=result.proxy,
         baseline=baseline(manifest, report.baseline, report.results),
-        result=result,
-        report=report,
     )
-
-
-def _of_counts(source: str, path: Path, report: InstructionReport) -> list[Subject]:
-    labels = _labels([(each.artifact.manifest, each.artifact.file, each.device.name)
-                      for each in report.results])  # fmt: skip
-    found: list[Subject] = []
-    for label, result in zip(labels, report.results, strict=True):
-        manifest = result.artifact.manifest
-        scores = None if manifest is None else manifest.test
-        found.append(
-            Subject(
-                source=source,
-                label=label,
-                file=result.artifact.file,
-                scores=None if scores is None else _checked(path, scores),
-                labelling=labelling(manifest),
-                size_bytes=result.artifact.size_bytes,
-                parameters=None if manifest is None else manifest.parameters,
-                macs=result.proxy.macs,
-                proxy=result.proxy,
-                baseline=baseline(manifest, report.baseline, report.results),
-                counted=result,
-            )
-        )
-    return found
 
 
 def labelling(manifest: Artifact | None) -> tuple[str | None, float | None]:

@@ -9,6 +9,13 @@ from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, ModelRow
 from edgeecg.statistics import changes
 
+_IN_WORDS: dict[changes.Outcome, str] = {
+    "identical": ", identical",
+    "tie": ", a tie",
+    "not resolved": ", not resolved",
+    "different": "",
+}
+
 Row = tuple[str, ...]
 
 
@@ -22,6 +29,7 @@ class Table:
         head: Column headings.
         rows: Cells, row by row; the first of each is the row's heading.
         notes: The numbered notes, for markers such as ``[1]`` in a cell; then the others.
+        text_columns: Headings of the columns with words instead of numbers.
     """
 
     title: str
@@ -29,6 +37,7 @@ class Table:
     head: Row
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    text_columns: Row = ("where", "meter")
 
     @property
     def caption(self) -> str:
@@ -170,13 +179,12 @@ def _model_classes(before: ModelRow | None, after: ModelRow, classes: Row) -> li
 
 
 def change(value: float | None, ci95: tuple[float, float] | None) -> str:
-    """Return a change of a score with its interval, and "a tie" when that contains zero."""
+    """Return a change of a score with its interval, and in words what that says."""
     if value is None:
         return units.DASH
     if ci95 is None:
         return f"{units.change(value)}, no interval"
-    tie = ", a tie" if changes.Change(value, ci95).tie else ""
-    return f"{units.change(value)} {units.interval(ci95)}{tie}"
+    return f"{units.change(value)} {units.interval(ci95)}{_IN_WORDS[changes.outcome(ci95)]}"
 
 
 def files(documents: RunDocuments, comparison: Comparison) -> Table | None:

@@ -35,24 +35,28 @@ def draw(found: TraceResult, path: Path) -> None:
 
 def _paint(axes: Axes, found: TraceResult) -> None:
     t_s, low, high = _envelope(found.file.t_s, found.file.watts)
-    axes.fill_between(t_s, low * 1e3, high * 1e3, linewidth=0.6, color="tab:blue", step=None)
+    axes.fill_between(
+        t_s, low * 1e3, high * 1e3, linewidth=0.6, color=picture_file.COLOURS[0], step=None
+    )
     # Room for the numbers of the windows above the highest power.
-    axes.margins(y=0.15)
+    axes.margins(x=0.01, y=0.18)
     busy = [window for window in found.windows if window.inferences]
     for number, window in enumerate(busy, start=1):
-        axes.axvspan(window.begun_s, window.ended_s, color="tab:orange", alpha=0.25, linewidth=0)
+        axes.axvspan(
+            window.begun_s, window.ended_s, color=picture_file.COLOURS[1], alpha=0.2, linewidth=0
+        )
         if len(busy) <= _LABELLED:
             middle = (window.begun_s + window.ended_s) / 2
             axes.annotate(
                 f"{number}\n{window.inferences}×",
-                (middle, 1.0),
+                (middle, 0.98),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 va="top",
                 fontsize=7,
             )
     if found.threshold is not None and found.threshold[0] == "power":
-        axes.axhline(found.threshold[1] * 1e3, color="tab:red", linewidth=0.8, linestyle="--")
+        axes.axhline(found.threshold[1] * 1e3, color="black", linewidth=0.8, linestyle="--")
     net = found.energy.net_j
     figure = units.joules(net) + " net per inference" if net is not None else "not measured"
     axes.set_title(f"{len(busy)} busy windows: {figure}", fontsize=10)

@@ -88,6 +88,11 @@ def change(value: float | None) -> str:
     return "0.000" if float(text) == 0 else text.replace("-", _MINUS)
 
 
+def signed(value: float) -> str:
+    """Return a correlation with two decimals and a minus sign."""
+    return f"{value:.2f}".replace("-", _MINUS)
+
+
 def ratio(value: float | None) -> str:
     """Return a ratio to the baseline with three significant digits and a multiplication sign."""
     return MISSING if value is None else f"{significant(value)}{_SPACE}{_TIMES}"

@@ -107,6 +107,11 @@ class RunFolder:
         return self.model_card.is_file()
 
     @property
+    def reduced(self) -> bool:
+        """Whether compression is over, and only the test scores and the card are missing."""
+        return self.compression_log.is_file() and self.model_weights.is_file() and not self.finished
+
+    @property
     def dense_only(self) -> bool:
         """Whether it holds a finished dense model, and nobody asked for a compressed one."""
         return self.baseline_card.is_file() and not self.config.is_file() and not self.finished

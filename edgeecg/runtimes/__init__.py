@@ -164,6 +164,11 @@ def names() -> list[str]:
     return plugins.names(__name__)
 
 
+def external_names() -> list[str]:
+    """Return the names of the runtimes of other packages, in alphabetical order."""
+    return plugins.external_names(__name__)
+
+
 def get(name: str) -> Runtime:
     """Return one runtime's module.
 

@@ -8,19 +8,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg.runtimes import _ladder
+
 _SIZE = 256
-# Rows, inputs and outputs of fully connected layers; samples, channels, length of the kernel and
-# number of layers of convolutions: the sizes that occur in models for ECG windows.
-_DENSE = ((1, 64, 64), (1, 256, 256), (1, 1024, 256), (16, 256, 256), (64, 256, 256))
-_CONVOLUTIONS = (
-    (256, 8, 7, 1),
-    (256, 16, 5, 1),
-    (128, 32, 5, 1),
-    (64, 64, 3, 1),
-    (32, 128, 3, 1),
-    (256, 16, 5, 4),
-    (64, 64, 3, 4),
-)
+# The versions of the operations that have int8 weights.
+_VERSIONS = {"FULLY_CONNECTED": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "MAX_POOL_2D": 2}
 
 
 def empty() -> bytes:
@@ -45,12 +37,14 @@ def ladder() -> Iterator[tuple[str, bytes]]:
     """Yield graphs of increasing size with their names: layers x sizes x dtypes."""
     for quantised in (False, True):
         dtype = "int8" if quantised else "float32"
-        for rows, inputs, outputs in _DENSE:
-            name = f"dense {rows}x{inputs}x{outputs} {dtype}"
-            yield name, _dense(rows, inputs, outputs, quantised)
-        for samples, channels, kernel, layers in _CONVOLUTIONS:
-            name = f"convolution {samples}x{channels} kernel {kernel} x{layers} {dtype}"
-            yield name, _convolutions(samples, channels, kernel, layers, quantised)
+        for size in _ladder.DENSE:
+            yield _ladder.dense_name(*size, dtype), _dense(*size, quantised)
+        for size in _ladder.CONVOLUTIONS:
+            yield _ladder.convolution_name(*size, dtype), _convolutions(*size, quantised)
+        for size in _ladder.DEPTHWISE:
+            yield _ladder.one_lead_name(*size, dtype), _depthwise(*size, quantised)
+        for size in _ladder.POOLING:
+            yield _ladder.maximum_name(*size, dtype), _maxima(*size, quantised)
 
 
 def _dense(rows: int, inputs: int, outputs: int, quantised: bool) -> bytes:
@@ -82,6 +76,31 @@ def _convolutions(samples: int, channels: int, kernel: int, layers: int, quantis
         y = builder.tensor(f"y{layer}", (1, 1, samples, channels), scale=scale)
         builder.convolution(x, w, b, y)
     return builder.finish([first], [y])
+
+
+def _depthwise(samples: int, channels: int, kernel: int, quantised: bool) -> bytes:
+    """Return a convolution of one lead with one kernel for each channel."""
+    builder = _Builder()
+    scale = 1 / 127 if quantised else None
+    weights = np.random.default_rng(0).uniform(-1, 1, (1, 1, kernel, channels)).astype(np.float32)
+    stored = np.round(weights * 127).astype(np.int8) if quantised else weights
+    x = builder.tensor("x", (1, 1, samples, 1), scale=scale)
+    w = builder.tensor("w", weights.shape, stored, scale=scale)
+    bias = np.zeros(channels, np.int32 if quantised else np.float32)
+    b = builder.tensor("b", (channels,), bias, scale=scale * scale if scale is not None else None)
+    y = builder.tensor("y", (1, 1, samples, channels), scale=scale)
+    builder.depthwise_convolution(x, w, b, y, channels)
+    return builder.finish([x], [y])
+
+
+def _maxima(samples: int, channels: int, kernel: int, quantised: bool) -> bytes:
+    """Return the largest of every few samples."""
+    builder = _Builder()
+    scale = 1 / 127 if quantised else None
+    x = builder.tensor("x", (1, 1, samples, channels), scale=scale)
+    y = builder.tensor("y", (1, 1, samples // kernel, channels), scale=scale)
+    builder.maximum(x, y, kernel)
+    return builder.finish([x], [y])
 
 
 class _Builder:
@@ -143,12 +162,30 @@ class _Builder:
         options.dilationHFactor = options.dilationWFactor = 1
         self._operator("CONV_2D", "Conv2DOptions", options, [x, weights, bias], y)
 
+    def depthwise_convolution(self, x: int, weights: int, bias: int, y: int, channels: int) -> None:
+        """Add y = one lead x convolved with a kernel for each channel, of equal length."""
+        options = self._schema.DepthwiseConv2DOptionsT()
+        options.padding = self._schema.Padding.SAME
+        options.strideH = options.strideW = 1
+        options.dilationHFactor = options.dilationWFactor = 1
+        options.depthMultiplier = channels
+        self._operator(
+            "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions", options, [x, weights, bias], y
+        )
+
+    def maximum(self, x: int, y: int, kernel: int) -> None:
+        """Add y = the largest of every ``kernel`` samples of x."""
+        options = self._schema.Pool2DOptionsT()
+        options.padding = self._schema.Padding.VALID
+        options.strideH = options.filterHeight = 1
+        options.strideW = options.filterWidth = kernel
+        self._operator("MAX_POOL_2D", "Pool2DOptions", options, [x], y)
+
     def _operator(self, kind: str, options_kind: str, options: Any, x: list[int], y: int) -> None:
         code = self._schema.OperatorCodeT()
         code.builtinCode = getattr(self._schema.BuiltinOperator, kind)
         code.deprecatedBuiltinCode = code.builtinCode
-        # int8 weights came with version 4 of fully connected layers, 3 of convolutions.
-        code.version = 4 if kind == "FULLY_CONNECTED" else 3
+        code.version = _VERSIONS[kind]
         self._model.operatorCodes.append(code)
         made = self._schema.OperatorT()
         made.opcodeIndex = len(self._model.operatorCodes) - 1

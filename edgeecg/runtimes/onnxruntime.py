@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -224,3 +225,16 @@ def peak_graph(dtype: str) -> tuple[bytes, int] | None:
     from edgeecg.runtimes import _onnx_graphs
 
     return _onnx_graphs.matrix_product()
+
+
+def ladder() -> Iterator[tuple[str, bytes]]:
+    """Yield small float32 files of increasing size with their names, for a calibration.
+
+    Raises:
+        MissingDependencyError: The package onnx, which counts their operations, is not installed.
+    """
+    if importlib.util.find_spec("onnx") is None:
+        raise MissingDependencyError("onnx", "export", "a calibration of ONNX Runtime")
+    from edgeecg.runtimes import _onnx_graphs
+
+    yield from _onnx_graphs.ladder()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
         Artifact as Artifact,
         Baseline as Baseline,
         Parity as Parity,
+        Rejection as Rejection,
+        ScoreDrop as ScoreDrop,
+        Speed as Speed,
     )
     from edgeecg.schema.calibration import (
         CalibratedEstimate as CalibratedEstimate,
@@ -57,6 +60,11 @@ if TYPE_CHECKING:
     from edgeecg.schema.energy import (
         Energy as Energy,
         EnergyWindow as EnergyWindow,
+    )
+    from edgeecg.schema.fidelity import (
+        FEWEST_BEATS as FEWEST_BEATS,
+        Fidelity as Fidelity,
+        FidelityShare as FidelityShare,
     )
     from edgeecg.schema.filters import (
         FilterCoefficients as FilterCoefficients,
@@ -103,6 +111,7 @@ if TYPE_CHECKING:
     from edgeecg.schema.quantization import (
         QuantizationLog as QuantizationLog,
         Quantize as Quantize,
+        QuantizedFile as QuantizedFile,
     )
     from edgeecg.schema.remote import (
         Fleet as Fleet,
@@ -116,12 +125,19 @@ if TYPE_CHECKING:
         Interval as Interval,
         Scores as Scores,
     )
+    from edgeecg.schema.search import (
+        Front as Front,
+        SearchConfig as SearchConfig,
+        SearchTrial as SearchTrial,
+        Space as Space,
+    )
     from edgeecg.schema.training import (
         Augmentation as Augmentation,
         TrainingConfig as TrainingConfig,
     )
     from edgeecg.schema.value import (
         MANIFEST_KEY as MANIFEST_KEY,
+        ActivationDType as ActivationDType,
         ClassMapName as ClassMapName,
         Count as Count,
         DType as DType,
@@ -138,7 +154,7 @@ if TYPE_CHECKING:
     )
 
 _NAMES = {
-    "artifacts": "Artifact Baseline Parity",
+    "artifacts": "Artifact Baseline Parity Rejection ScoreDrop Speed",
     "calibration": "CalibratedEstimate Calibration CalibrationGraph CalibrationReport FittedCosts",
     "compression": "CompressionConfig CompressionLog CompressionStep CustomModule Rollback",
     "constraints": "Budget BudgetKind Guard",
@@ -146,6 +162,7 @@ _NAMES = {
     "data": "DataSummary Preprocessing Reference Rhythm",
     "documents": "DetectRule DeviceProfile ExportRecipe Processor Suite",
     "energy": "Energy EnergyWindow",
+    "fidelity": "FEWEST_BEATS FidelityShare Fidelity",
     "filters": "FilterCoefficients",
     "findings": "Finding",
     "inspection": "InspectedOperation InspectedTensor Inspection QuantizationSummary SlowKind "
@@ -156,12 +173,13 @@ _NAMES = {
     "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile DeviceInfo DeviceState "
     "FileFailure Latency LayerTime Memory",
     "models": "ModelCard ModelSummary",
-    "quantization": "QuantizationLog Quantize",
+    "quantization": "QuantizationLog Quantize QuantizedFile",
     "remote": "Fleet Host HostClock HostFailure",
     "scores": "ClassScore Ec57 Interval Scores",
+    "search": "Front SearchConfig SearchTrial Space",
     "training": "Augmentation TrainingConfig",
-    "value": "ClassMapName Count DType Format Fraction MANIFEST_KEY Positive Role Seconds Sha256 "
-    "Source Split Task Value",
+    "value": "ActivationDType ClassMapName Count DType Format Fraction MANIFEST_KEY Positive Role "
+    "Seconds Sha256 Source Split Task Value",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -16,6 +16,7 @@ from edgeecg.schema.value import (
     DType,
     Format,
     Fraction,
+    Positive,
     Role,
     Sha256,
     Source,
@@ -39,6 +40,72 @@ class Parity(Value):
     max_abs_diff: Annotated[float, Field(ge=0.0)] | None
     label_agreement: Fraction | None
     reason: str | None = None
+
+
+class ScoreDrop(Value):
+    """What a file loses in the validation score.
+
+    Attributes:
+        metric: The score, ``"macro-F1"`` or ``"macro AUROC"``.
+        reference: Score of the PyTorch model, or of the float32 file, on the same windows.
+        file: Score of the file on the same windows.
+    """
+
+    metric: str
+    reference: Fraction
+    file: Fraction
+
+    @property
+    def drop(self) -> float:
+        """By how much the file scores lower; negative where it scores higher."""
+        return self.reference - self.file
+
+
+class Speed(Value):
+    """Time of a file beside the float32 file of the same model, on one thread of this machine.
+
+    The two files are timed in turns, so that a change of the clock or another program affects both.
+
+    Attributes:
+        p50_s: Median time of an inference.
+        float32_p50_s: The same for the float32 file.
+        ratio: Median over the turns of the ratio of both.
+        ratio_low: Lower quartile of that ratio.
+        ratio_high: Upper quartile of that ratio.
+        processor: Name of the processor, or None when unknown.
+        extensions: Its vector extensions, or None when unknown.
+    """
+
+    p50_s: Positive
+    float32_p50_s: Positive
+    ratio: Positive
+    ratio_low: Positive
+    ratio_high: Positive
+    processor: str | None = None
+    extensions: tuple[str, ...] | None = None
+
+
+class Rejection(Value):
+    """``NAME.rejected``: why a file was not written.
+
+    Attributes:
+        name: Stem of the file that was not written.
+        target: Export target.
+        what: What failed.
+        why: The limit that was missed, with its value.
+        todo: What to do instead.
+        differences: By layer, where they could be computed: the largest change of a logit when this
+            layer alone is in int8; largest first.
+    """
+
+    version: ClassVar[str] = "edgeecg.rejection/1"
+
+    name: str
+    target: str
+    what: str
+    why: str
+    todo: str
+    differences: dict[str, float] = Field(default={})
 
 
 class Baseline(Value):
@@ -79,12 +146,19 @@ class Artifact(Value):
         costs: Sum of ``layers``.
         baseline: The file that the proxy is relative to, or None when unknown.
         verification: Agreement with PyTorch on the probe set, right after writing.
+        validation: Its score on the validation split beside that of PyTorch, or None where the
+            target has no limit for it.
         test: Scores of the file itself on the test records, or None when not computed.
+        float_layers: Layers that stay float32 in a quantised file because of their accuracy or
+            time.
+        float_ops: Operations that stay float32 in a quantised file.
         versions: Versions of the packages that it was made with.
         git_revision: Revision of the code, or None outside a checkout.
         file: File name; None in the embedded copy.
         sha256: Hash of the file; None in the embedded copy, which cannot hold its own hash.
         size_bytes: Size of the file; None in the embedded copy.
+        speed: Its time on the machine that exported it; None in the embedded copy, so that the file
+            is the same on every machine.
     """
 
     version: ClassVar[str] = "edgeecg.artifact/1"
@@ -110,9 +184,13 @@ class Artifact(Value):
     costs: CostTotals
     baseline: Baseline | None
     verification: Parity
+    validation: ScoreDrop | None = None
     test: Scores | None
+    float_layers: tuple[str, ...] = ()
+    float_ops: tuple[str, ...] = ()
     versions: dict[str, str]
     git_revision: str | None
     file: str | None = None
     sha256: Sha256 | None = None
     size_bytes: Count | None = None
+    speed: Speed | None = None

@@ -13,14 +13,18 @@ NonNegative = Annotated[float, Field(ge=0.0)]
 
 
 class FittedCosts(Value):
-    """Coefficients of ``fixed + per_mac[dtype] * MACs + per_byte * bytes`` of one inference.
-
-    The bytes are those of weights and activations, as counted from the file.
+    """Coefficients of an inference, in seconds or joules per unit.
 
     Attributes:
-        fixed: What an inference costs without an operation, in seconds or joules.
-        per_mac: Cost of one multiply-accumulate, by dtype.
-        per_byte: Cost of one byte of weights or activations.
+        fixed: What an inference costs without an operation.
+        per_mac: Cost of one multiply-accumulate, by dtype; where kinds of layers differ, of the
+            kind with most MACs in the graphs.
+        per_byte: Cost of one byte of weights or activations, as counted from the file.
+        terms: The other coefficients by their names, see :func:`edgeecg.costs.calibration.terms`:
+            ``operations_DTYPE`` (each operation that multiplies), ``KIND_macs_DTYPE``,
+            ``KIND_steps_DTYPE`` (rows, or positions times the length of the kernel),
+            ``depthwise_positions_DTYPE`` and ``pooling_bytes_DTYPE``. Empty in profiles of earlier
+            versions.
         error: Median relative error of graphs that were left out of the fit, one at a time.
         worst_error: Largest such error.
         graphs: Number of graphs.
@@ -29,6 +33,7 @@ class FittedCosts(Value):
     fixed: NonNegative
     per_mac: dict[DType, NonNegative]
     per_byte: NonNegative
+    terms: dict[str, NonNegative] = Field(default_factory=dict)
     error: NonNegative
     worst_error: NonNegative
     graphs: Count

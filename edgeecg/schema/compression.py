@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
@@ -13,15 +14,17 @@ from pydantic import (
     model_validator,
 )
 
+from edgeecg.schema.class_weights import checked
 from edgeecg.schema.constraints import Budget, Guard
 from edgeecg.schema.costs import CostTotals
 from edgeecg.schema.data import DataSummary
+from edgeecg.schema.fidelity import Fidelity
 from edgeecg.schema.measured_costs import MeasuredCosts
 from edgeecg.schema.options import setting
 from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.training import TrainingConfig
-from edgeecg.schema.value import Count, Fraction, Seconds, Sha256, Value
+from edgeecg.schema.value import Count, Fraction, Role, Seconds, Sha256, Split, Value
 
 
 class CompressionStep(Value):
@@ -46,6 +49,9 @@ class CompressionStep(Value):
         layer_sparsity: Part of each prunable layer's weights that is gone or zero.
         train_loss: Mean training loss of each fine-tuning epoch.
         val: Scores on the validation records after fine-tuning.
+        fidelity: Agreement with the dense model, by where it was measured: ``"train"`` (augmented
+            training windows; guards are checked there) and ``"val"``. Empty in logs of versions
+            that did not measure it.
         seconds: Wall time of the step.
         pruning_seconds: Part of it that choosing and removing took; None in logs of versions that
             did not time it.
@@ -67,6 +73,7 @@ class CompressionStep(Value):
     layer_sparsity: dict[str, Fraction]
     train_loss: tuple[float, ...]
     val: Scores
+    fidelity: dict[Split, Fidelity] = Field(default={})
     seconds: Seconds
     pruning_seconds: Seconds | None = None
 
@@ -208,11 +215,19 @@ class CompressionConfig(Value):
     guards: Annotated[
         tuple[Annotated[Guard, BeforeValidator(Guard.from_text)], ...],
         setting(
-            "Validation score that must hold after every step: S:recall>=0.5 or macro_f1>=0.6; "
+            "What must hold after every step: a validation score, S:recall>=0.5 or macro_f1>=0.6, "
+            "or the fidelity to the dense model, S:fidelity>=0.95 or worst_record:fidelity>=0.8; "
             "repeatable.",
             option="--guard",
         ),
     ] = ()
+    default_guards: Annotated[
+        bool,
+        setting(
+            "Add the guards that the records' database proposes, where it proposes any.",
+            option="--default-guards/--no-default-guards",
+        ),
+    ] = False
     retries: Annotated[
         int,
         setting(
@@ -222,6 +237,24 @@ class CompressionConfig(Value):
             le=10,
         ),
     ] = 3
+    class_weight: Annotated[
+        str,
+        AfterValidator(checked),
+        setting(
+            "How much each class counts in the importance of 'taylor', in distillation and in "
+            "fine-tuning. balanced: each class as much as any other; none: as often as it is "
+            "drawn; or weights: S=4,V=2 (1 for the others).",
+            option="--class-weight",
+        ),
+    ] = "none"
+    class_importance: Annotated[
+        Literal["together", "largest"],
+        setting(
+            "taylor: importance from the loss of all classes together, or the largest of the "
+            "importances for each class, so that what one class alone needs is kept.",
+            option="--class-importance",
+        ),
+    ] = "together"
     schedule: Annotated[
         Literal["exponential", "uniform"],
         setting(
@@ -260,9 +293,36 @@ class CompressionConfig(Value):
     temperature: Annotated[
         float, setting("Softmax temperature of the distillation term.", gt=0.0)
     ] = 4.0
+    distill_features: Annotated[
+        float,
+        setting(
+            "Weight of a term that compares the inputs of the last layer with the dense model's "
+            "while fine-tuning; 0 for none.",
+            option="--distill-features",
+            ge=0.0,
+        ),
+    ] = 0.0
     finetune_epochs: Annotated[
         int, setting("Epochs of fine-tuning after each step.", option="--finetune-epochs", ge=1)
     ] = 2
+    finetune_fidelity: Annotated[
+        float | None,
+        setting(
+            "Fine-tune a step on, by as many epochs again, until the fidelity to the dense model "
+            "is this high for every class.",
+            option="--finetune-fidelity",
+            ge=0.0,
+            le=1.0,
+        ),
+    ] = None
+    finetune_most: Annotated[
+        int,
+        setting(
+            "With --finetune-fidelity: most epochs of fine-tuning after a step.",
+            option="--finetune-most",
+            ge=1,
+        ),
+    ] = 8
     finetune_rate: Annotated[
         float, setting("Peak learning rate of fine-tuning.", option="--finetune-rate", gt=0.0)
     ] = 1e-3
@@ -309,6 +369,12 @@ class CompressionLog(Value):
         steps: Every step that was kept, in order.
         rollbacks: Every step that was undone, in order.
         stopped: Why the run ended before it was where it was asked to go, or None.
+        fidelity: Agreement of the finished model with the dense model on the validation and test
+            records; empty in logs of versions that did not measure it.
+        recall: Recall of each class on the test records, of the dense and of the finished model;
+            empty likewise.
+        guards: What had to hold after every step, those of the database among them.
+        warnings: What a reader of the guards should know, a sentence each.
         baseline_costs: Counted costs of the dense model, the denominator of every proxy.
         command: The command line that started the run.
         resumed: The command lines that went on with it, in order.
@@ -321,6 +387,10 @@ class CompressionLog(Value):
     steps: tuple[CompressionStep, ...]
     rollbacks: tuple[Rollback, ...] = ()
     stopped: str | None = None
+    fidelity: dict[Split, Fidelity] = Field(default={})
+    recall: dict[Role, dict[str, Fraction]] = Field(default={})
+    guards: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     baseline_costs: CostTotals
     command: str
     resumed: tuple[str, ...] = ()

@@ -8,16 +8,21 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from edgeecg.errors import UsageError
+from edgeecg.schema.fidelity import Fidelity
 from edgeecg.schema.scores import Scores
 from edgeecg.schema.value import Fraction, Value
 
 BudgetKind = Literal["energy", "macs", "size", "latency"]
-Metric = Literal["recall", "precision", "f1", "auroc", "macro_f1", "macro_auroc"]
+Metric = Literal["recall", "precision", "f1", "auroc", "macro_f1", "macro_auroc", "fidelity"]
+
+WORST_RECORD = "worst_record"
+"""In a guard, in the place of a class: the record on which the fidelity is lowest."""
 
 _UNIT_BYTES = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _BUDGET = re.compile(r"(?P<kind>\w+)=(?P<number>\d+(?:\.\d+)?|\.\d+)(?P<unit>[A-Za-z]*)")
 _GUARD = re.compile(r"(?:(?P<class_name>[^:]+):)?(?P<metric>\w+)>=(?P<number>\d+(?:\.\d+)?|\.\d+)")
 _HEADLINES = ("macro_f1", "macro_auroc")
+_OF_CLASS = ("recall", "precision", "f1", "auroc", "fidelity")
 
 
 class Budget(Value):
@@ -82,12 +87,13 @@ class Budget(Value):
 
 
 class Guard(Value):
-    """A validation score that no step may push below a bound.
+    """A validation score, or a fidelity to the dense model, that no step may push below a bound.
 
     Attributes:
-        class_name: Class the score is of; None for a mean over the classes.
-        metric: ``recall``, ``precision``, ``f1`` or ``auroc`` of a class, or ``macro_f1`` or
-            ``macro_auroc``.
+        class_name: Class the score is of; ``"worst_record"`` for the fidelity of the record on
+            which it is lowest; None for a mean over the classes.
+        metric: ``recall``, ``precision``, ``f1``, ``auroc`` or ``fidelity`` of a class, or
+            ``macro_f1`` or ``macro_auroc``, or ``fidelity`` of all beats.
         at_least: The bound.
     """
 
@@ -97,8 +103,8 @@ class Guard(Value):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.class_name is None) != (self.metric in _HEADLINES):
-            raise ValueError("macro_f1 and macro_auroc are of no class, all other metrics of one")
+        if self.metric not in _allowed(self.class_name):
+            raise ValueError(f"{self.metric} is no metric {_place(self.class_name)}")
         return self
 
     @classmethod
@@ -117,11 +123,9 @@ class Guard(Value):
         if found is None:
             raise _unclear_guard(text, "Expected is CLASS:METRIC>=NUMBER or METRIC>=NUMBER.")
         class_name, metric, bound = found["class_name"], found["metric"], float(found["number"])
-        of_class = [name for name in get_args(Metric) if name not in _HEADLINES]
-        known = _HEADLINES if class_name is None else of_class
+        known = _allowed(class_name)
         if metric not in known:
-            place = "without a class" if class_name is None else "of a class"
-            why = f"'{metric}' is no metric {place}; there are: {', '.join(known)}."
+            why = f"'{metric}' is no metric {_place(class_name)}; there are: {', '.join(known)}."
             raise _unclear_guard(text, why)
         if bound > 1:
             raise _unclear_guard(text, f"The bound is {bound:g}; every score lies between 0 and 1.")
@@ -133,10 +137,40 @@ class Guard(Value):
         of = "" if self.class_name is None else f"{self.class_name}:"
         return f"{of}{self.metric}>={self.at_least:g}"
 
-    def value(self, scores: Scores) -> float | None:
-        """Return the guarded score, or None where these scores do not have it."""
+    def value(self, scores: Scores, fidelity: Fidelity | None = None) -> float | None:
+        """Return the guarded score, or None where these scores do not have it.
+
+        Args:
+            scores: Of the validation records.
+            fidelity: Agreement with the dense model, for guards of the fidelity.
+        """
+        if self.metric == "fidelity":
+            return None if fidelity is None else self._fidelity(fidelity)
         part = scores if self.class_name is None else scores.per_class[self.class_name]
         return getattr(part, self.metric)
+
+    def _fidelity(self, fidelity: Fidelity) -> float | None:
+        if self.class_name is None:
+            return fidelity.overall.fidelity
+        if self.class_name == WORST_RECORD:
+            worst = fidelity.worst_record
+            return None if worst is None else worst[1].fidelity
+        # A class that the dense model never gives cannot be lost.
+        of_class = fidelity.per_class[self.class_name]
+        return 1.0 if of_class.fidelity is None else of_class.fidelity
+
+
+def _allowed(class_name: str | None) -> tuple[str, ...]:
+    """Return the metrics that a guard of a class, of the worst record or of none can have."""
+    if class_name is None:
+        return (*_HEADLINES, "fidelity")
+    return ("fidelity",) if class_name == WORST_RECORD else _OF_CLASS
+
+
+def _place(class_name: str | None) -> str:
+    if class_name is None:
+        return "without a class"
+    return "of the worst record" if class_name == WORST_RECORD else "of a class"
 
 
 def _unclear_budget(text: str, why: str) -> UsageError:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from edgeecg.schema.calibration import Calibration
 from edgeecg.schema.costs import ProxyCoefficients
-from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Value
+from edgeecg.schema.value import (
+    ActivationDType,
+    Count,
+    DType,
+    Format,
+    Fraction,
+    Positive,
+    Seconds,
+    Value,
+)
 
 
 class ExportRecipe(Value):
@@ -22,6 +31,7 @@ class ExportRecipe(Value):
         activation_dtype: Type of the activations in the file; None for that of the weights. With
             float32 activations and int8 weights, the kernels of the runtime quantise the
             activations of each run themselves (dynamic-range quantisation).
+        io_dtype: Type of the input and the output of the file.
         description: One line for ``--help`` and error messages.
         calibration_windows: Training windows to calibrate static quantisation on; 0 for float.
         float_ops: Operations kept in float32 by a quantised target.
@@ -29,21 +39,32 @@ class ExportRecipe(Value):
             and linear layers in float32.
         float_layers: Convolutions and linear layers kept in float32 by a quantised target. A run
             sets them, not a target: it chooses the layers whose quantisation lowers its score most.
-        max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts.
+        search: Whether the operations and layers that stay float32 are searched for, so that the
+            file is fastest within the limits below.
+        max_abs_diff: Largest difference from PyTorch's logits that the check after export accepts;
+            None for no limit.
         min_label_agreement: Smallest fraction of equal labels that the check accepts.
+        max_score_drop: By how much the score on the validation split may be lower than PyTorch's
+            (macro-F1; macro AUROC for records); None for no limit.
+        max_time_ratio: Largest time relative to the float32 file of the same model, on the machine
+            that exports; None for no limit.
     """
 
     name: str
     format: Format
     dtype: DType
-    activation_dtype: DType | None = None
+    activation_dtype: ActivationDType | None = None
+    io_dtype: Literal["float32", "int8"] = "float32"
     description: str
     calibration_windows: Count = 0
     float_ops: tuple[str, ...] = ()
     float_modules: tuple[str, ...] = ()
     float_layers: tuple[str, ...] = ()
-    max_abs_diff: Positive
+    search: bool = False
+    max_abs_diff: Positive | None = None
     min_label_agreement: Fraction
+    max_score_drop: Fraction | None = None
+    max_time_ratio: Positive | None = None
 
 
 class DetectRule(Value):
@@ -114,7 +135,7 @@ class DeviceProfile(Value):
         flash_bytes: Memory for programs and weights of a microcontroller, or None.
         meters: Energy meters to try, in this order; names of ``edgeecg/meters``.
         rails: Labels of the channels of a power sensor on the board that together are the board or
-            module, without overlaps; empty when the meter has no such choice.
+            module, without overlaps. The meter hwmon adds these; empty when there is no choice.
         external_meters: Meters that can measure in the board's supply, best first; names of
             ``edgeecg/meters``.
         no_meter: Message for the user when none of ``meters`` works.

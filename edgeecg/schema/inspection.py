@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from edgeecg.schema.value import Count, DType, Format, Fraction, Sha256, Value
+from edgeecg.schema.value import ActivationDType, Count, DType, Format, Fraction, Sha256, Value
 
 SlowKind = Literal[
     "float_island",
@@ -138,7 +138,7 @@ class Inspection(Value):
     size_bytes: Count
     format: Format
     dtype: DType
-    activation_dtype: DType | None
+    activation_dtype: ActivationDType | None
     inputs: tuple[InspectedTensor, ...]
     outputs: tuple[InspectedTensor, ...]
     classes: tuple[str, ...] | None

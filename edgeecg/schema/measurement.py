@@ -12,7 +12,17 @@ from edgeecg.schema.costs import Proxy
 from edgeecg.schema.documents import Suite
 from edgeecg.schema.energy import Energy, EnergyWindow
 from edgeecg.schema.remote import HostClock, HostFailure
-from edgeecg.schema.value import Count, DType, Format, Fraction, Positive, Seconds, Sha256, Value
+from edgeecg.schema.value import (
+    ActivationDType,
+    Count,
+    DType,
+    Format,
+    Fraction,
+    Positive,
+    Seconds,
+    Sha256,
+    Value,
+)
 
 
 class DataFile(Value):
@@ -49,7 +59,7 @@ class ArtifactRef(Value):
     sha256: Sha256
     format: Format
     dtype: DType
-    activation_dtype: DType | None = None
+    activation_dtype: ActivationDType | None = None
     size_bytes: Count
     data_files: tuple[DataFile, ...] = ()
     manifest: Artifact | None = None

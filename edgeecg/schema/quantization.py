@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edgeecg.schema.artifacts import Parity, ScoreDrop, Speed
+from edgeecg.schema.fidelity import Fidelity
 from edgeecg.schema.scores import Scores
-from edgeecg.schema.value import Count, Fraction, Value
+from edgeecg.schema.value import Count, Fraction, Sha256, Value
 
 Quantize = Literal["none", "ptq", "qat"]
 """No int8; int8 after training; training with int8's rounding on."""
@@ -34,6 +36,8 @@ class QuantizationLog(Value):
         most: How many layers were allowed to stay in float32.
         float_layers: Layers that export keeps in float32.
         val: Scores of the rounded model, its float layers left out, on all validation windows.
+        fidelity: Agreement of that model with the dense one where guards of the fidelity are
+            measured; None in logs of versions that did not measure it.
         ranges: Lowest and highest value of each int8 activation, by the layer or operation it comes
             out of.
     """
@@ -54,6 +58,7 @@ class QuantizationLog(Value):
     most: Count
     float_layers: tuple[str, ...]
     val: Scores
+    fidelity: Fidelity | None = None
     ranges: dict[str, tuple[float, float]]
 
     @property
@@ -76,3 +81,35 @@ class QuantizationLog(Value):
 
 
 _TRIED = {"qat": "Int8 with training", "ptq": "Int8 without training"}
+
+
+class QuantizedFile(Value):
+    """A file of another program that ``edgeecg quantize`` quantised.
+
+    Attributes:
+        file: The quantised file.
+        source: The float32 file.
+        source_sha256: Hash of the float32 file.
+        target: Export target whose types and limits were used.
+        sha256: Hash of the quantised file.
+        size_bytes: Size of the quantised file.
+        source_bytes: Size of the float32 file.
+        calibration_windows: Windows that the ranges of the activations come from.
+        agreement: Agreement with the float32 file on other windows.
+        score: Macro-F1 on these windows, or None where their classes are not known.
+        speed: Time beside the float32 file, on this machine.
+    """
+
+    version: ClassVar[str] = "edgeecg.quantized/1"
+
+    file: str
+    source: str
+    source_sha256: Sha256
+    target: str
+    sha256: Sha256
+    size_bytes: Count
+    source_bytes: Count
+    calibration_windows: Count
+    agreement: Parity
+    score: ScoreDrop | None
+    speed: Speed

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.schema import Scores
 from edgeecg.statistics import bootstrap, confusion
+
+MARGIN = 0.01
+"""Scores that differ by less than this are as good as each other."""
+
+Outcome = Literal["identical", "tie", "not resolved", "different"]
+"""What the interval of a change says.
+
+- ``"identical"``: no record's confusion matrix differs, so that every resample gives 0.
+- ``"tie"``: the whole interval lies within :data:`MARGIN` of 0: the change, if any, is negligible.
+- ``"not resolved"``: the interval contains 0 and changes that matter: there are too few patients to
+  tell.
+- ``"different"``: neither.
+"""
 
 _FEWEST_RECORDS = 5
 
@@ -29,9 +43,28 @@ class Change:
     reason: str | None = None
 
     @property
+    def outcome(self) -> Outcome | None:
+        """What the interval says; None without an interval."""
+        return None if self.ci95 is None else outcome(self.ci95)
+
+    @property
     def tie(self) -> bool | None:
-        """Whether the interval contains zero; None without an interval."""
-        return None if self.ci95 is None else self.ci95[0] <= 0 <= self.ci95[1]
+        """Whether the two are as good as each other; None without an interval."""
+        return None if self.ci95 is None else self.outcome in ("identical", "tie")
+
+
+def outcome(ci95: tuple[float, float]) -> Outcome:
+    """Return what the interval of a change of a score says.
+
+    Args:
+        ci95: The paired 95 % interval of the difference.
+    """
+    low, high = ci95
+    if low == high == 0:
+        return "identical"
+    if low >= -MARGIN and high <= MARGIN:
+        return "tie"
+    return "not resolved" if low <= 0 <= high else "different"
 
 
 def macro_f1_change(before: Scores, after: Scores) -> Change:

@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import save
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from edgeecg._version import __version__
 from edgeecg.costs import proxy
 from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.files import sha256, write_bytes, write_text
 from edgeecg.models import Architecture, architecture, layer_costs, nonzero_parameters, parameters
@@ -96,8 +98,33 @@ def save_model(model: nn.Module, card: ModelCard, weights: Path, card_path: Path
     Raises:
         EdgeECGError: The disk is full or not writable.
     """
-    write_bytes(weights, _serialised(model))
+    save_weights(model, weights)
     write_text(card_path, card.to_json())
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the weights of a model without a card.
+
+    Raises:
+        EdgeECGError: The disk is full or not writable.
+    """
+    write_bytes(path, _serialised(model))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights that :func:`save_weights` wrote.
+
+    Raises:
+        EdgeECGError: The file is damaged.
+    """
+    try:
+        return load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise EdgeECGError(
+            f"The weights '{path}' cannot be read.",
+            f"{error}.",
+            "Restore the file from a copy, or start a new run.",
+        ) from error
 
 
 def _serialised(model: nn.Module) -> bytes:

@@ -32,12 +32,18 @@ Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 _WARMUP = 0.1
 
 
-def supervised_objective(task: Task) -> Objective:
-    """Return the loss without a teacher; classes are balanced by the sampling, not by weights."""
+def supervised_objective(task: Task, class_weight: Tensor | None = None) -> Objective:
+    """Return the loss without a teacher.
+
+    Args:
+        task: One class per window, or any number.
+        class_weight: How much each class counts, ``(classes,)``; None: all alike, so that classes
+            are balanced by the sampling alone.
+    """
 
     def objective(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:
         del windows
-        return supervised(logits, target, task)
+        return supervised(logits, target, task, class_weight)
 
     return objective
 

@@ -46,6 +46,19 @@ def draw(windows: Windows, count: int | None, rng: np.random.Generator) -> NDArr
     return rng.choice(len(windows.y), size=count, p=weight / weight.sum()).astype(np.int64)
 
 
+def class_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the expected share of each class among the windows of a balanced :func:`draw`.
+
+    Args:
+        counts: Windows of each class, ``(classes,)``.
+
+    Returns:
+        ``(classes,)``, with the sum 1; 0 for a class without windows.
+    """
+    shares = np.where(counts > 0, counts.astype(np.float64) ** _CLASS_POWER, 0.0)
+    return shares / shares.sum()
+
+
 def balanced_subset(y: NDArray[np.int64] | NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Draw windows without replacement, as evenly over the classes as their numbers allow.
 

@@ -130,8 +130,8 @@ def small_suites(monkeypatch: pytest.MonkeyPatch, suite: Suite, tmp_path: Path) 
         return suite.model_copy(update={"name": load(name).name})
 
     monkeypatch.setattr(resources, "load_suite", small)
-    monkeypatch.setattr(breakdown, "_SECONDS", 0.0)
-    monkeypatch.setattr(breakdown, "_RUNS", 10)
+    monkeypatch.setattr(breakdown, "SECONDS", 0.0)
+    monkeypatch.setattr(breakdown, "RUNS", 10)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, resources
-from edgeecg.benchmark.calibration import CalibrationConfig, calibrate
+from edgeecg.benchmark.calibration import measure
+from edgeecg.benchmark.config import CalibrationConfig
 from edgeecg.cli import run
-from edgeecg.costs import proxy
 from edgeecg.costs.calibration import moved_bytes
 from edgeecg.costs.counting import count
 from edgeecg.runtimes import Profile, litert
-from edgeecg.schema import BenchReport, CostTotals, Suite
+from edgeecg.schema import BenchReport, LayerCost, Suite
 
 FIXED, PER_MAC, PER_BYTE = 3e-6, {"float32": 5e-11, "int8": 2e-11}, 1e-10
 IDLE_W, BUSY_W = 2.0, 5.0
 
 
-def seconds(costs: CostTotals) -> float:
-    macs = sum(PER_MAC[kind] * n for kind, n in costs.macs.items())
-    return FIXED + macs + PER_BYTE * moved_bytes(costs)
+def seconds(layers: Sequence[LayerCost]) -> float:
+    macs = sum(PER_MAC[layer.dtype] * layer.macs for layer in layers)
+    return FIXED + macs + PER_BYTE * moved_bytes(layers)
 
 
 @dataclass
@@ -88,7 +88,7 @@ class SimulatedRuntime:
         self._noise = np.random.default_rng(0)
 
     def load(self, path: Path, threads: int = 1, spin: Any = None, shapes: Any = None) -> Session:
-        return Session(self._time, seconds(proxy.totals(count(path))), self._meter, self._noise)
+        return Session(self._time, seconds(count(path)), self._meter, self._noise)
 
     def ladder(self) -> Iterator[tuple[str, bytes]]:
         return litert.ladder()
@@ -113,7 +113,7 @@ def small(small_suites: None) -> None:
 
 def test_the_costs_of_a_simulated_runtime_are_found(time: SimulatedTime) -> None:
     config = CalibrationConfig(device="x86-64", meter="none")
-    profile, report = calibrate(config, runtime=SimulatedRuntime(time), clock=time.clock())
+    profile, report = measure(config, runtime=SimulatedRuntime(time), clock=time.clock())
     found = report.calibration
     assert profile.calibration == found
     assert found.seconds.fixed == pytest.approx(FIXED, rel=0.05)
@@ -141,7 +141,7 @@ def test_with_a_meter_the_energy_is_fitted_too(
     monkeypatch.setattr(meters, "open_meter", counter.reopened)
     monkeypatch.setattr(meters, "delivers_samples", counter.delivers_samples)
     config = CalibrationConfig(device="x86-64", meter="simulated")
-    _, report = calibrate(config, runtime=SimulatedRuntime(time, counter), clock=time.clock())
+    _, report = measure(config, runtime=SimulatedRuntime(time, counter), clock=time.clock())
     joules = report.calibration.joules
     assert joules is not None
     assert report.calibration.reason is None
@@ -163,11 +163,10 @@ def test_the_ladder_has_every_kind_of_layer_in_both_types_and_all_run(tmp_path: 
         kinds |= {(layer.op, layer.dtype) for layer in layers}
         assert name.endswith(layers[0].dtype)
         session = litert.load(path)
-        y = session.run(np.ones(session.input_shape, np.float32))
-        assert np.ptp(y) > 0
-    assert kinds == {
-        (op, dtype) for op in ("FULLY_CONNECTED", "CONV_2D") for dtype in ("float32", "int8")
-    }
+        x = np.random.default_rng(0).uniform(-1.0, 1.0, session.input_shape).astype(np.float32)
+        assert np.ptp(session.run(x)) > 0
+    operations = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
+    assert kinds == {(op, dtype) for op in operations for dtype in ("float32", "int8")}
 
 
 def test_a_convolution_of_the_ladder_computes_a_convolution(tmp_path: Path) -> None:

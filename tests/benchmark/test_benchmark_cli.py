@@ -14,7 +14,7 @@ from bench_command import bench
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, plugins, resources
-from edgeecg.benchmark import energy_measurement, layers, meter_choice, protocol
+from edgeecg.benchmark import energy_measurement, energy_windows, layers, meter_choice, protocol
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.errors import MeterError, PluginError, UsageError
@@ -97,13 +97,16 @@ def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: 
     assert len(list((tmp_path / "runs/toy/bench").glob("*.json"))) == 1
 
 
-def test_operations_add_up_to_the_median_with_their_method(tmp_path: Path) -> None:
+def test_operations_add_up_to_the_median_with_their_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for module, name in ((onnxruntime, "peak.onnx"), (litert, "peak.tflite")):
         built = module.peak_graph("float32")
         assert built is not None
         (tmp_path / name).write_bytes(built[0])
     out = tmp_path / "out.json"
     assert bench("peak.onnx", "peak.tflite", "--json", out, "--meter", "none") == 0
+    printed = capsys.readouterr().out
     with_onnx, with_litert = BenchReport.from_json(out.read_text(), "out").results
     assert [layer.op for layer in with_onnx.layers] == ["MatMul"]
     assert with_onnx.layers_method == "ONNX Runtime profiler"
@@ -115,6 +118,8 @@ def test_operations_add_up_to_the_median_with_their_method(tmp_path: Path) -> No
         assert found.layers_reason is None
         assert found.layers_unexplained is not None
         assert abs(found.layers_unexplained) < 0.5
+        share = f"{100 * found.layers_unexplained:.0f} % of a run is in no operation."
+        assert f"{found.layers_method}; {share.replace('-0 %', '0 %')}" in printed
 
 
 def test_a_profile_is_scaled_to_the_median() -> None:
@@ -249,7 +254,8 @@ def test_a_working_meter_measures_and_is_closed(
     real = energy_measurement.measure
 
     def simulated(name: str, plan: WindowPlan) -> MeasuredEnergy:
-        return real(name, replace(plan, invoke=lambda: time.pass_by(0.01), clock=time.clock()))
+        run = energy_windows.in_this_process(lambda: time.pass_by(0.01), time.clock())
+        return real(name, replace(plan, run=run, clock=time.clock()))
 
     monkeypatch.setattr(energy_measurement, "measure", simulated)
     (result,) = protocol.measure([exported("a")], config("steady")).results

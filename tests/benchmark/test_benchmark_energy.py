@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from simulated_time import SimulatedTime
 
 from edgeecg import meters
-from edgeecg.benchmark import energy, energy_measurement
+from edgeecg.benchmark import energy, energy_measurement, energy_windows
 from edgeecg.benchmark.energy import MeterFacts
 from edgeecg.benchmark.energy_measurement import WindowPlan
 from edgeecg.errors import MeterError
@@ -68,7 +68,9 @@ def measure(monkeypatch: pytest.MonkeyPatch, suite: Suite) -> Measure:
 
         monkeypatch.setattr(meters, "get", get)
         arguments: dict[str, object] = {"suite": suite, **plan}
-        whole = WindowPlan(invoke=inference, clock=meter.time.clock(), **arguments)  # pyright: ignore[reportArgumentType]
+        clock = meter.time.clock()
+        windows = energy_windows.in_this_process(inference, clock)
+        whole = WindowPlan(run=windows, clock=clock, **arguments)  # pyright: ignore[reportArgumentType]
         return energy_measurement.measure("simulated", whole).energy
 
     return run
@@ -239,9 +241,43 @@ def test_no_meter_is_no_number() -> None:
 def test_windows_for_a_meter_elsewhere_have_times_and_no_joules(
     time: SimulatedTime, suite: Suite
 ) -> None:
-    plan = WindowPlan(partial(time.pass_by, 0.01), suite, time.clock())
+    run = energy_windows.in_this_process(partial(time.pass_by, 0.01), time.clock())
+    plan = WindowPlan(run, suite, time.clock())
     found = energy_measurement.without_meter(plan, "Read elsewhere.")
     assert found.energy.tier == "not measured"
     assert [window.inferences > 0 for window in found.windows] == [False, True] * 5 + [False]
     for before, after in zip(found.windows, found.windows[1:], strict=False):
         assert after.begun_s >= before.ended_s
+
+
+@dataclass
+class Elsewhere:
+    """Gives intervals of 20 % until it has been asked three times."""
+
+    ran_windows: list[EnergyWindow] = field(default_factory=list[EnergyWindow])
+    asked: list[int] = field(default_factory=list[int])
+
+    def ran(self, window: EnergyWindow) -> None:
+        self.ran_windows.append(window)
+
+    def energy(self, windows: Sequence[EnergyWindow]) -> Energy:
+        self.asked.append(sum(window.inferences > 0 for window in windows))
+        half = 0.2 if len(self.asked) < 3 else 0.02
+        return energy.not_measured("No meter.").model_copy(
+            update={"net_j": 1.0, "ci95_j": (1.0 - half, 1.0 + half)}
+        )
+
+
+def test_more_windows_are_run_until_a_meter_elsewhere_is_exact_enough(
+    time: SimulatedTime, suite: Suite
+) -> None:
+    run = energy_windows.in_this_process(partial(time.pass_by, 0.01), time.clock())
+    elsewhere = Elsewhere()
+    plan = WindowPlan(run, suite, time.clock(), target_error=0.03, elsewhere=elsewhere)
+    found = energy_measurement.without_meter(plan, "Read elsewhere.")
+    assert elsewhere.asked == [5, 6, 7]
+    assert found.energy.ci95_j == (0.98, 1.02)
+    busy = [window for window in found.windows if window.inferences]
+    assert [(w.begun_s, w.ended_s) for w in elsewhere.ran_windows] == [
+        (w.begun_s, w.ended_s) for w in busy
+    ]

@@ -1,19 +1,23 @@
-"""Checking files, their probe sets, and the separate process that loads them first."""
+"""Checking files, their probe sets, and the separate process that each is measured in."""
 
 from __future__ import annotations
 
-import json
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
-from edgeecg.benchmark import artifacts, breakdown, memory, parity
+from edgeecg import resources
+from edgeecg.benchmark import artifacts, breakdown, child_errors, file_process, parity
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
+from edgeecg.benchmark.file_process import FileProcess, Loaded
 from edgeecg.errors import (
     ArtifactError,
     EdgeECGError,
@@ -53,7 +57,7 @@ def test_the_proxy_is_relative_to_the_baseline_in_the_manifest(exported: Exporte
     path = exported("a")
     file = artifacts.examine(path)
     session = file.runtime.load(path)
-    manifest = artifacts.read_manifest(file, session)
+    manifest = artifacts.read_manifest(file, session.manifest_json())
     assert manifest is not None
     figures = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
     costs = artifacts.costs(file, manifest)
@@ -78,7 +82,7 @@ def test_without_the_onnx_package_the_manifest_counts(
 
     path = exported("a")
     file = artifacts.examine(path)
-    manifest = artifacts.read_manifest(file, file.runtime.load(path))
+    manifest = artifacts.read_manifest(file, file.runtime.load(path).manifest_json())
     counted = artifacts.relative_proxy(file, manifest, ProxyCoefficients())
     monkeypatch.setattr(artifacts, "count", absent)
     bare = artifacts.examine(path)
@@ -147,63 +151,115 @@ def test_bytes_that_are_no_probe_set_are_an_error(exported: Exported) -> None:
         parity.check(path, for_file(path).load(path))
 
 
+def load(path: Path) -> Loaded:
+    """Load a file in a process of its own."""
+    with FileProcess(path) as process:
+        return process.load(1, None, {})
+
+
 def test_memory_is_that_of_a_fresh_process_and_not_of_this_one(exported: Exported) -> None:
     ballast = np.ones(50_000_000)
-    found = memory.probe(exported("a"), threads=1)
-    assert found is not None
-    peak, model = found
+    found = load(exported("a")).memory
+    assert found.peak_rss_bytes is not None
+    assert found.model_rss_bytes is not None
     # A Python with numpy and a runtime; the 400 MB allocated here are not in it.
-    assert 10e6 < peak < ballast.nbytes
-    assert model <= peak
+    assert 10e6 < found.peak_rss_bytes < ballast.nbytes
+    assert found.model_rss_bytes <= found.peak_rss_bytes
 
 
 def test_a_file_that_the_runtime_refuses_is_explained(exported: Exported) -> None:
     path = exported("a")
     path.write_bytes(b"garbage")
     with pytest.raises(ArtifactError, match="ONNX Runtime reports"):
-        memory.probe(path, threads=1)
+        load(path)
+
+
+def python(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a shell script in the place of the Python that measures."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(path))
 
 
 def test_a_file_that_crashes_the_process_is_an_error_here(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nkill -SEGV $$\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
+    python("kill -SEGV $$", tmp_path, monkeypatch)
     with pytest.raises(ArtifactError, match="SIGSEGV"):
-        memory.probe(exported("a"), threads=1)
+        load(exported("a"))
 
 
 def test_an_instruction_that_the_processor_lacks_is_not_blamed_on_the_file(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nkill -ILL $$\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
+    python("kill -ILL $$", tmp_path, monkeypatch)
     with pytest.raises(ArtifactError, match="instruction that this processor lacks") as caught:
-        memory.probe(exported("a"), threads=1)
+        load(exported("a"))
     assert "corrupt" not in str(caught.value)
     assert "edgeecg doctor" in caught.value.todo
 
 
-def test_a_process_that_prints_no_answer_is_an_error(
+def test_a_process_that_gives_no_answer_is_an_error(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\necho oops >&2\nexit 3\n")
-    python.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(python))
+    python("echo oops >&2; exit 3", tmp_path, monkeypatch)
     with pytest.raises(EdgeECGError, match="oops"):
-        memory.probe(exported("a"), threads=1)
+        load(exported("a"))
 
 
-def test_the_child_prints_its_answer_as_json(
-    exported: Exported, capsys: pytest.CaptureFixture[str]
+def test_a_file_that_never_answers_is_given_up(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert memory.main(exported("a"), 1) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"peak", "model"}
+    monkeypatch.setattr(file_process, "_LOAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(file_process, "TICK_S", 0.1)
+    python("exec sleep 60", tmp_path, monkeypatch)
+    with pytest.raises(ArtifactError, match=r"took more than 0\.2 s"):
+        load(exported("a"))
+
+
+def test_a_process_whose_requests_end_stops_in_the_middle_of_a_window(exported: Exported) -> None:
+    code = "import os, edgeecg.benchmark.file_process as f; from pathlib import Path; import sys\n"
+    code += "p = f.FileProcess(Path(sys.argv[1])); p.load(1, None, {})\n"
+    code += "p.window(60.0, lambda: os._exit(9))\n"
+    begun = time.monotonic()
+    # The parent vanishes a second into the window; its standard output stays open in the child.
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(exported("a"))], stderr=subprocess.PIPE, check=False
+    )
+    assert done.returncode == 9
+    assert time.monotonic() - begun < 30.0
+    assert not [p for p in psutil.process_iter() if str(exported("a")) in " ".join(words(p))]
+
+
+def words(process: psutil.Process) -> list[str]:
+    """Return the command line of a process, or nothing of one that has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_an_error_keeps_its_class_and_its_exit_status_across_processes() -> None:
+    for error in (UsageError("a", "b", "c"), MissingDependencyError("onnx", "export", "this")):
+        found = child_errors.rebuilt(child_errors.described(error))
+        assert type(found) is type(error)
+        assert (str(found), found.exit_code) == (str(error), error.exit_code)
+
+
+def test_a_window_is_run_in_the_process_at_full_speed_or_at_a_rate(exported: Exported) -> None:
+    suite = resources.load_suite("quick").model_copy(
+        update={"warmup_runs": 10, "warmup_seconds": 0.0, "min_seconds": 0.0}
+    )
+    with FileProcess(exported("a")) as process:
+        process.load(1, None, {})
+        fast = process.window(0.05, lambda: None)
+        process.at_rate(100.0, None, suite)
+        slow = process.window(0.05, lambda: None, 100.0)
+    assert fast.ended_s - fast.begun_s >= 0.05
+    assert slow.begun_s >= fast.ended_s
+    # At most one every 10 ms, and the one that begins the window.
+    assert slow.inferences <= 7 < fast.inferences
 
 
 def test_the_parts_of_the_breakdown_add_up() -> None:

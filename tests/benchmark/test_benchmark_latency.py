@@ -44,7 +44,7 @@ def test_percentiles_are_of_the_timed_runs_alone(time: SimulatedTime) -> None:
     watch.first()
     watch.warm_up(20, 0.0)
     watch.collect(100)
-    figures = watch.latency(threads=1, cpu=None)
+    figures = watch.times.latency(threads=1, cpu=None)
     assert (figures.n, figures.warmup_n, figures.first_s) == (100, 20, 1.0)
     # Of 1..100 by linear interpolation.
     assert figures.p50_s == pytest.approx(0.0505)
@@ -58,23 +58,23 @@ def test_percentiles_are_of_the_timed_runs_alone(time: SimulatedTime) -> None:
 def test_collecting_goes_on_until_both_runs_and_seconds_are_reached(time: SimulatedTime) -> None:
     slow = Stopwatch(Model(time, lambda _: 1.0), time.clock())
     slow.collect(17, 5.0)
-    assert len(slow.samples_ns) == 17
+    assert len(slow.times.samples_ns) == 17
     fast = Stopwatch(Model(time, lambda _: 0.01), time.clock())
     fast.collect(10, 5.0)
-    assert len(fast.samples_ns) == 500
+    assert len(fast.times.samples_ns) == 500
 
 
 def test_warm_up_waits_for_steady_times(time: SimulatedTime) -> None:
     model = Model(time, lambda run: 0.5 ** min(run // 10, 6))
     falling = Stopwatch(model, time.clock())
     falling.warm_up(10, 0.0)
-    assert falling.warmup_n == 80
+    assert falling.times.warmup_n == 80
 
 
 def test_a_warm_up_that_never_becomes_steady_ends(time: SimulatedTime) -> None:
     unsteady = Stopwatch(Model(time, lambda run: 1.0 + run // 10 % 2), time.clock())
     unsteady.warm_up(20, 0.0)
-    assert unsteady.warmup_n == 200
+    assert unsteady.times.warmup_n == 200
 
 
 def test_runs_at_a_rate_start_one_period_apart(time: SimulatedTime, suite: Suite) -> None:
@@ -83,7 +83,7 @@ def test_runs_at_a_rate_start_one_period_apart(time: SimulatedTime, suite: Suite
     watch, cpu_s = latency.at_rate(
         lambda: model, 2.0, suite, time.clock(), processor_s=lambda: next(spent)
     )
-    assert len(watch.samples_ns) == 10
+    assert len(watch.times.samples_ns) == 10
     assert cpu_s == pytest.approx(0.5)
     # Half a second apart, minus the run itself.
     assert time.waits[1:] == pytest.approx([0.49] * 9)

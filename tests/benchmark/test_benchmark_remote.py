@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from bench_command import bench, bench_on
 from fake_ssh import FakeSsh
 
-from edgeecg import resources
+from edgeecg import plugins, resources
 from edgeecg.benchmark import remote
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.errors import UsageError
 from edgeecg.runtimes import onnxruntime
 from edgeecg.schema import BenchReport
 
@@ -117,6 +120,33 @@ def test_options_of_hosts_need_a_host(
 ) -> None:
     assert bench(exported("a"), option, "x") == 2
     assert "--on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("group", "options"),
+    [("edgeecg.meters", ("--meter", "bench_supply")), ("edgeecg.devices", ("--device", "lab"))],
+)
+def test_what_another_package_adds_is_not_sent_and_that_is_said(
+    group: str,
+    options: tuple[str, str],
+    ssh: FakeSsh,
+    exported: Exported,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    point = EntryPoint(options[1], "a_package_of_ours", group)
+
+    def entry_points(group: str) -> list[EntryPoint]:
+        return [point] if group == point.group else []
+
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    monkeypatch.setitem(sys.modules, "a_package_of_ours", types.ModuleType("a_package_of_ours"))
+    given = {options[0].removeprefix("--"): options[1]}
+    config = BenchConfig.model_validate({"on": "pi", **given})
+    with pytest.raises(UsageError, match="belongs to another package") as refused:
+        remote.measure([exported("a")], config)
+    assert options[1] in refused.value.what
+    assert "--python" in refused.value.todo
+    assert not ssh.calls()
 
 
 def test_a_file_that_does_not_exist_is_an_error(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import simulated_meters
+from harness.kinds import simulated_meters
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeecg.benchmark import energy_measurement, recording
+from edgeecg.benchmark import energy_measurement, energy_windows, recording
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.energy_measurement import WindowPlan
 from edgeecg.errors import MeterError, UnknownNameError
@@ -163,7 +163,9 @@ def test_a_measurement_with_a_recorded_meter(busy: Path, suite: Suite) -> None:
         time.sleep(seconds)
 
     said: list[str] = []
-    plan = WindowPlan(inference, short, Clock(sleep=rest), on_window=said.append)
+    clock = Clock(sleep=rest)
+    run = energy_windows.in_this_process(inference, clock)
+    plan = WindowPlan(run, short, clock, on_window=said.append)
     found = energy_measurement.measure("clamp", plan)
     assert found.energy.tier == "measured"
     assert found.energy.meter == "clamp"

@@ -56,8 +56,8 @@ def s_recall(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[Quantize, float]
         monkeypatch.setattr("edgeecg.compression.guards.check_dense", accept)
         watched = guards.broken_guards
 
-        def broken(asked: tuple[Guard, ...], val: object) -> dict[str, float]:
-            named = watched(asked, val)  # pyright: ignore[reportArgumentType]
+        def broken(asked: tuple[Guard, ...], *measured: object) -> dict[str, float]:
+            named = watched(asked, *measured)  # pyright: ignore[reportArgumentType]
             return {key: value for key, value in named.items() if value in recalls.values()}
 
         monkeypatch.setattr(guarded_int8, "broken_guards", broken)

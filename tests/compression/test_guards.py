@@ -174,9 +174,9 @@ def test_guards_of_what_is_not_there_are_refused(job: Job) -> None:
 def test_a_loss_that_is_no_number_keeps_the_last_step_and_says_how_to_go_on(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeecg.compression import steps
+    from edgeecg.compression import objective
 
-    plain, calls = steps.distillation, 0
+    plain, calls = objective.distillation, 0
 
     def breaks(*rest: object) -> torch.Tensor:
         nonlocal calls
@@ -186,7 +186,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_step_and_says_how_to_go_on(
 
     unguarded = replace(job, config=job.config.model_copy(update={"guards": ()}))
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "distillation", breaks)
+        patch.setattr(objective, "distillation", breaks)
         with pytest.raises(EdgeECGError, match="loss is nan") as caught:
             compress(unguarded)
     assert "The model of step 1 is kept" in caught.value.todo

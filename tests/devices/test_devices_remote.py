@@ -135,8 +135,9 @@ def test_requirements_that_cannot_be_installed(ssh: FakeSsh, printed: str, todo:
 )
 def test_what_login_scripts_print_does_no_harm(ssh: FakeSsh, begin: str) -> None:
     ssh.host("pi", begin)
-    with RemoteHost(HERE):
-        pass
+    with RemoteHost(HERE) as host:
+        # The agent answers, and what was printed is in no message.
+        assert len(host.measured_round_trips()) > 1
 
 
 def test_a_host_that_answers_garbage_is_quoted(ssh: FakeSsh) -> None:
@@ -281,9 +282,41 @@ def test_the_requirements_are_those_of_the_device_side() -> None:
         "psutil>=6; extra == 'device'",
         "ai-edge-litert>=2.1; (platform_machine != 'armv7l') and extra == 'device'",
         'torch>=2.8; extra == "compress"',
+        "tflite-runtime>=2.14; (python_version < '3.12') and extra == 'device32'",
     ]
-    assert _program.device_requirements(declared) == (
+    assert _program.of_extra(declared, "device") == (
         "numpy>=1.26",
         "psutil>=6; python_version >= '3'",
         "ai-edge-litert>=2.1; (platform_machine != 'armv7l') and python_version >= '3'",
     )
+    assert _program.of_extra(declared, "device32") == (
+        "numpy>=1.26",
+        "tflite-runtime>=2.14; (python_version < '3.12') and python_version >= '3'",
+    )
+
+
+def test_a_python_of_32_bits_gets_the_packages_that_exist_for_it(
+    ssh: FakeSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def declared(name: str) -> list[str]:
+        return ["onnxruntime; extra == 'device'", "tflite-runtime; extra == 'device32'"]
+
+    monkeypatch.setattr(_program, "requires", declared)
+
+    def wanted(name: str, begin: str) -> str:
+        ssh.environment(name, "exit 0")
+        script = (ssh.root / "hosts" / name).read_text()
+        ssh.host(name, script + "\n" + begin)
+        with RemoteHost(Host(host=name)):
+            pass
+        return (ssh.home / "pip").read_text()
+
+    assert "onnxruntime" in wanted("wide", "")
+    (ssh.home / "pip").unlink()
+    folder = ssh.root / "narrow"
+    folder.mkdir()
+    # A host whose Python says that its largest integer has 31 bits.
+    (folder / "sitecustomize.py").write_text("import sys\nsys.maxsize = 2**31 - 1\n")
+    narrow = wanted("narrow", f'export PYTHONPATH="{folder}:$PYTHONPATH"')
+    assert "tflite-runtime" in narrow
+    assert "onnxruntime" not in narrow

@@ -32,7 +32,9 @@ def here(run: RunFolder, monkeypatch: pytest.MonkeyPatch, toy_dataset: Dataset) 
 def test_unknown_target_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert edgeecg(["export", "--target", "tflite-int9"]) == 2
     printed = capsys.readouterr().err
-    assert "onnx, tflite, tflite-dynamic, tflite-fp16, tflite-int8" in printed
+    assert (
+        "onnx, onnx-fp16, onnx-int8, tflite, tflite-dynamic, tflite-fp16, tflite-int16x8" in printed
+    )
     assert "Did you mean 'tflite-int8'?" in printed
 
 

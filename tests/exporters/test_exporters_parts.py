@@ -24,7 +24,7 @@ from edgeecg import resources
 from edgeecg.errors import ExportError
 from edgeecg.exporters import _tensor_names, _verify, quiet
 from edgeecg.exporters._batch_norm import fold_batch_norm
-from edgeecg.exporters._probe import ProbeSet
+from edgeecg.exporters._probe import ProbeOrigin, ProbeSet
 
 # ------------------------------------------------------------------------------------------ probe
 
@@ -34,6 +34,22 @@ def test_probe_set_is_read_without_pickle() -> None:
     with np.load(io.BytesIO(probe.to_npz()), allow_pickle=False) as read:
         assert sorted(read) == ["logits", "x"]
         assert np.array_equal(read["x"], probe.x)
+
+
+def test_probe_set_keeps_where_its_windows_come_from() -> None:
+    origin = ProbeOrigin(
+        record=np.array(["100", "201"]),
+        patient=np.array(["100", "p1"]),
+        sample=np.array([7, 123456]),
+        label=np.array([0, 2]),
+    )
+    x, logits = np.ones((2, 1, 8), np.float32), np.zeros((2, 3), np.float32)
+    content = ProbeSet(x, logits, origin=origin).to_npz()
+    with np.load(io.BytesIO(content), allow_pickle=False) as read:
+        assert read["record"].tolist() == ["100", "201"]
+        assert read["patient"].tolist() == ["100", "p1"]
+        assert read["sample"].tolist() == [7, 123456]
+        assert read["label"].tolist() == [0, 2]
 
 
 # ---------------------------------------------------------------------------------------- folding
@@ -225,7 +241,7 @@ def test_the_label_of_a_record_is_a_set_of_classes(monkeypatch: pytest.MonkeyPat
 
 
 def test_agreeing_file_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_outputs(monkeypatch, LOGITS + np.float32(0.0005))
+    set_outputs(monkeypatch, LOGITS + np.float32(0.00005))
     found = _verify.check(Path("f.onnx"), "f", PROBE, resources.load_target("onnx"))
     assert found.label_agreement == 1.0
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tiny_run import silent, write_model
 from torch import nn
@@ -22,10 +21,11 @@ from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, SchemaError
 from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.evaluation.predictors import load_predictor
-from edgeecg.exporters import _pipeline, exporter, formats
+from edgeecg.exporters import _float32, _pipeline, exporter, formats
+from edgeecg.exporters._float32 import Conversions
 from edgeecg.exporters._source_model import load_sources
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Artifact, ExportRecipe, ModelCard
+from edgeecg.schema import Artifact, ExportRecipe, ModelCard, Rejection
 
 
 class FakeExporter:
@@ -36,13 +36,7 @@ class FakeExporter:
     def __init__(self, behaviour: Callable[[], bytes]) -> None:
         self.behaviour = behaviour
 
-    def export(
-        self,
-        model: nn.Module,
-        recipe: ExportRecipe,
-        calibration: NDArray[np.float32],
-        sample_shape: tuple[int, int],
-    ) -> bytes:
+    def to_float32(self, model: nn.Module, sample_shape: tuple[int, int]) -> bytes:
         return self.behaviour()
 
 
@@ -82,7 +76,25 @@ def test_file_that_disagrees_with_pytorch_is_not_published(
     # The faked conversion gives the baseline for both, which is wrong for the compressed model.
     with pytest.raises(ExportError, match=r"cnn1d-compressed-onnx.*not written.*export/onnx\.toml"):
         _pipeline.export_run(run, [converted], toy_dataset, silent)
-    assert not [name for name in listing(run) if "compressed" in name]
+    assert [name for name in listing(run) if "compressed" in name] == [
+        "cnn1d-compressed-onnx.rejected"
+    ]
+    rejected = run.artifacts / "cnn1d-compressed-onnx.rejected"
+    found = Rejection.from_json(rejected.read_bytes(), rejected.name)
+    assert (found.target, found.differences) == ("onnx", {})
+    assert "export/onnx.toml accepts" in found.why
+
+
+def test_the_reason_of_a_refusal_is_removed_when_the_file_is_written(
+    baseline_as_both: RunFolder, toy_dataset: Dataset, converted: ExportRecipe
+) -> None:
+    strict = converted.model_copy(update={"max_abs_diff": 1e-30})
+    with pytest.raises(ExportError):
+        _pipeline.export_run(baseline_as_both, [strict], toy_dataset, silent)
+    rejected = baseline_as_both.artifacts / "cnn1d-baseline-onnx.rejected"
+    assert rejected.is_file()
+    _pipeline.export_run(baseline_as_both, [converted], toy_dataset, silent)
+    assert not rejected.exists()
 
 
 def test_converter_that_fails_is_an_error_that_names_the_target(
@@ -94,9 +106,9 @@ def test_converter_that_fails_is_an_error_that_names_the_target(
     def fake(name: str) -> FakeExporter:
         return FakeExporter(fail)
 
-    monkeypatch.setattr(_pipeline, "exporter", fake)
+    monkeypatch.setattr(_float32, "exporter", fake)
     with pytest.raises(ExportError, match=r"'tflite-int8' failed.*RuntimeError: no lowering for"):
-        _pipeline.convert(nn.Identity(), resources.load_target("tflite-int8"), toy_dataset)
+        Conversions(toy_dataset).file(nn.Identity(), resources.load_target("tflite-int8"))
     with pytest.raises(ExportError):
         _pipeline.export_run(run, [resources.load_target("tflite")], toy_dataset, silent)
     assert not run.artifacts.exists()
@@ -111,9 +123,9 @@ def test_converter_that_is_not_installed_is_not_called_a_failed_conversion(
     def fake(name: str) -> FakeExporter:
         return FakeExporter(fail)
 
-    monkeypatch.setattr(_pipeline, "exporter", fake)
+    monkeypatch.setattr(_float32, "exporter", fake)
     with pytest.raises(ModuleNotFoundError):
-        _pipeline.convert(nn.Identity(), resources.load_target("tflite"), toy_dataset)
+        Conversions(toy_dataset).file(nn.Identity(), resources.load_target("tflite"))
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
@@ -218,23 +230,22 @@ def test_other_records_than_those_of_the_run_are_refused(
         _pipeline.export_run(run, [], changed, silent)
 
 
-def test_baseline_is_converted_once_for_two_targets_of_one_format(
-    monkeypatch: pytest.MonkeyPatch,
-    baseline_as_both: RunFolder,
-    toy_dataset: Dataset,
-    converted: ExportRecipe,
+def test_each_model_is_converted_once_for_two_targets_of_one_format(
+    monkeypatch: pytest.MonkeyPatch, baseline_as_both: RunFolder, toy_dataset: Dataset
 ) -> None:
-    calls: list[str] = []
-    convert = _pipeline.convert
+    calls: list[nn.Module] = []
+    onnx = exporter("onnx")
+    convert = onnx.to_float32
 
-    def counted(model: nn.Module, recipe: ExportRecipe, dataset: Dataset) -> bytes:
-        calls.append(recipe.name)
-        return convert(model, recipe, dataset)
+    def counted(model: nn.Module, sample_shape: tuple[int, int]) -> object:
+        calls.append(model)
+        return convert(model, sample_shape)
 
-    monkeypatch.setattr(_pipeline, "convert", counted)
-    second = converted.model_copy(update={"name": "onnx-again"})
+    monkeypatch.setattr(onnx, "to_float32", counted)
+    first = resources.load_target("onnx")
+    second = first.model_copy(update={"name": "onnx-again"})
     artifacts: list[Artifact] = _pipeline.export_run(
-        baseline_as_both, [converted, second], toy_dataset, silent
+        baseline_as_both, [first, second], toy_dataset, silent
     )
     assert [a.name for a in artifacts] == [
         "cnn1d-baseline-onnx",
@@ -242,7 +253,7 @@ def test_baseline_is_converted_once_for_two_targets_of_one_format(
         "cnn1d-baseline-onnx-again",
         "cnn1d-compressed-onnx-again",
     ]
-    assert calls == ["onnx", "onnx", "onnx-again"]
+    assert len(calls) == len({id(model) for model in calls}) == 2
 
 
 def test_records_are_exported_with_their_task_and_scored_at_the_models_thresholds(

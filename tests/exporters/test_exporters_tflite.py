@@ -16,7 +16,8 @@ from edgeecg import resources, runtimes
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
 from edgeecg.errors import ExportError, SchemaError
-from edgeecg.exporters import _pipeline, exporter, quiet
+from edgeecg.exporters import exporter, quiet
+from edgeecg.exporters._float32 import Conversions
 
 INT8 = resources.load_target("tflite-int8")
 LOUD = 7
@@ -108,9 +109,11 @@ def test_unknown_float_op_lists_the_known_ones() -> None:
         exporter("tflite").export(Tiny().eval(), wrong, calibration(), (1, 32))
 
 
-def test_onnx_in_int8_is_refused() -> None:
-    wrong = resources.load_target("onnx").model_copy(update={"dtype": "int8"})
-    with pytest.raises(ExportError, match="writes float32, and the recipe asks for int8"):
+def test_onnx_with_int8_input_is_refused() -> None:
+    wrong = resources.load_target("onnx-int8").model_copy(update={"io_dtype": "int8"})
+    with pytest.raises(
+        ExportError, match="does not write int8 weights with int8 activations and int8"
+    ):
         exporter("onnx").export(Tiny().eval(), wrong, calibration(), (1, 32))
 
 
@@ -124,4 +127,4 @@ def test_model_that_cannot_be_traced_is_an_error_of_the_target(toy_dataset: Data
             return self.norm(x) if x.sum() > 0 else x
 
     with pytest.raises(ExportError, match=r"conversion to 'onnx' failed"):
-        _pipeline.convert(Branching().eval(), resources.load_target("onnx"), toy_dataset)
+        Conversions(toy_dataset).file(Branching().eval(), resources.load_target("onnx"))

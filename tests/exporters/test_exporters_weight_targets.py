@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeecg import resources
 from edgeecg.costs import number_types, tflite_file
 from edgeecg.costs.counting import count
 from edgeecg.costs.inspection import inspect_file
-from edgeecg.errors import ExportError
 from edgeecg.exporters import exporter, quiet
 
 WEIGHTS = 16 * 3 * 5
@@ -37,8 +38,9 @@ class Recurrent(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(3, 8, batch_first=True)
-        self.head = nn.Linear(8, 2)
+        torch.manual_seed(1)
+        self.lstm = nn.LSTM(3, 8, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(16, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.lstm(x.transpose(1, 2))[0].mean(dim=1))
@@ -99,9 +101,38 @@ def test_dynamic_quantisation_has_int8_weights_and_float_activations(tmp_path: P
     assert [len(each.scales) for each in found.tensors if each.scales] == [16]
 
 
-@pytest.mark.parametrize("target", ["tflite-fp16", "tflite-dynamic"])
-def test_a_model_with_an_lstm_is_refused_with_the_reason(target: str, tmp_path: Path) -> None:
-    with pytest.raises(ExportError) as caught:
-        written(Recurrent(), target, tmp_path)
-    assert target in caught.value.what
-    assert "LSTM layers (lstm)" in caught.value.why
+@pytest.mark.parametrize(
+    ("target", "stored", "tolerance"),
+    [("tflite-fp16", "FLOAT16", 1e-3), ("tflite-dynamic", "INT8", 0.01)],
+)
+def test_an_lstm_stays_one_operation_with_compressed_weights(
+    target: str, stored: str, tolerance: float, tmp_path: Path
+) -> None:
+    path = written(Recurrent(), target, tmp_path)
+    graph = tflite_file.read(path)
+    of_lstm = [each for each in graph.operators if "SEQUENCE_LSTM" in each.op]
+    assert len(of_lstm) == 2
+    kinds = {t.type for op in graph.operators for t in op.inputs if t and t.constant}
+    matrices = {t.shape for op in graph.operators for t in op.inputs if t and t.type == stored}
+    assert stored in kinds
+    # Input (with the input that clears the state) and state of a gate, and the head.
+    assert {(8, 4), (8, 8), (2, 16)} <= matrices
+    x = np.random.default_rng(3).normal(size=(4, 3, 32)).astype(np.float32)
+    with torch.no_grad():
+        expected = Recurrent().eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(run_without_reset(path, x), expected, atol=tolerance)
+
+
+def run_without_reset(path: Path, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run windows like a program that does not know that the layer has a state."""
+    with quiet():
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    place = interpreter.get_input_details()[0]["index"]
+    result = interpreter.get_output_details()[0]["index"]
+    found: list[NDArray[np.float32]] = []
+    for window in x:
+        interpreter.set_tensor(place, window[np.newaxis])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(result)[0])
+    return np.stack(found)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from readings import collect
 
+from edgeecg.benchmark import meter_choice
 from edgeecg.errors import MeterError
 from edgeecg.meters import hwmon
+from edgeecg.resources import load_device
 
 
 class Chips:
@@ -177,6 +179,27 @@ def test_a_channel_that_is_the_supply_of_the_others_is_not_added_to_them(chips: 
     meter = chips.open()
     assert meter.zones == ("ina3221:VDD_IN",)
     assert meter.read().watts == pytest.approx(2.0)
+
+
+def test_the_rails_of_a_profile_are_added(chips: Chips) -> None:
+    # A Jetson AGX Orin has no channel for the whole module.
+    rails = load_device("jetson-agx-orin").rails
+    chips.ina3221(in1_label=rails[0], in2_label=rails[1], in3_label=rails[2])
+    named = chips.open(f":{'+'.join(rails)}")
+    assert named.zones == tuple(f"ina3221:{rail}" for rail in rails)
+    assert chips.open().zones == named.zones
+    assert meter_choice.candidates(load_device("jetson-agx-orin"))[:2] == [
+        "hwmon::VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0",
+        "hwmon",
+    ]
+
+
+def test_of_several_chips_the_one_with_the_channels_is_taken(chips: Chips) -> None:
+    chips.ina3221(in1_label="VDD_IN", in2_label="VDD_CPU_GPU_CV", in3_label="VDD_SOC")
+    chips.ina219()
+    assert chips.open(":VDD_IN").zones == ("ina3221:VDD_IN",)
+    with pytest.raises(MeterError, match="several power monitor chips"):
+        chips.open(":2+3+9")
 
 
 def test_a_channel_that_is_switched_off_is_not_read(chips: Chips) -> None:

@@ -174,4 +174,19 @@ def test_without_the_command_the_error_says_where_it_comes_from(
 
 @given(st.text())
 def test_any_text_is_parsed_or_ignored(text: str) -> None:
-    assert all(isinstance(watts, float) for watts in pi5_pmic.watts_by_rail(text).values())
+    amperes, volts = pi5_pmic.readings(text)
+    assert all(isinstance(value, float) for value in (*amperes.values(), *volts.values()))
+
+
+def test_the_step_of_the_readings_is_that_of_the_rails_in_quadrature(firmware: Firmware) -> None:
+    # One step of 8.93 mA at 0.75 V; two rails of memory with 0.97593 mA at 1.1 V and 0.6 V.
+    assert pi5_pmic.open("core").resolution_w == pytest.approx(0.75 * 8.93e-3)
+    expected = 0.97593e-3 * (1.1**2 + 0.6**2) ** 0.5
+    assert pi5_pmic.open("ddr").resolution_w == pytest.approx(expected)
+    assert pi5_pmic.open().resolution_w > expected
+    # The steps are those of currents that vcgencmd printed on four boards.
+    for core in (10.87674, 0.9287199, 1.91102, 0.8126299):
+        assert core / 8.93e-3 == pytest.approx(round(core / 8.93e-3), abs=1e-3)
+    for other in (0.06245952, 0.1610285, 0.1756674, 0.3279125, 0.1268709, 0.2029934):
+        assert other / 0.97593e-3 == pytest.approx(round(other / 0.97593e-3), abs=2e-2)
+    assert pi5_pmic.open("corrected").resolution_w > pi5_pmic.open("all").resolution_w

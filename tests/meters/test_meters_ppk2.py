@@ -220,6 +220,8 @@ def test_the_port_may_be_left_out(start: Start, monkeypatch: pytest.MonkeyPatch)
     module = importlib.import_module("serial.tools.list_ports")
     monkeypatch.setattr(module, "comports", plugged_in((fake.port, "A", "1-1:1.1")))
     ppk2.open("5.0V").close()
+    # The device is fed through the port that was found.
+    assert {"power", "start"} <= {each["command"] for each in fake.stop()}
 
 
 def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

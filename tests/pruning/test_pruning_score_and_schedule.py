@@ -15,6 +15,7 @@ from edgeecg.pruning.groups import Group, Slice
 from edgeecg.pruning.importance import (
     choose_measure,
     energy_terms,
+    largest,
     magnitude,
     part_importance,
     scores,
@@ -204,6 +205,15 @@ def test_taylor_by_hand() -> None:
     batches = iter([1.0, 2.0])
     both = taylor(lambda trained: (factor * losses(trained)[0] for factor in batches))(model)
     torch.testing.assert_close(both["b.weight"], 5 * squared["b.weight"])
+
+
+def test_the_largest_importance_keeps_what_one_class_alone_needs() -> None:
+    # The second class has small gradients: shares 0.1, 0.9 against 0.75, 0.25.
+    first = {"weight": torch.tensor([3.0]), "other": torch.tensor([1.0])}
+    second = {"weight": torch.tensor([0.001]), "other": torch.tensor([0.009])}
+    found = largest([first, second])
+    assert found["weight"].item() == pytest.approx(0.75)
+    assert found["other"].item() == pytest.approx(0.9)
 
 
 def test_taylor_without_a_loss_is_refused() -> None:

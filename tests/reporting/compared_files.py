@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from report_run import Builder, bench, device, sha
+from report_measurements import bench, device
+from report_run import Builder
+from report_scores import sha
 
 from edgeecg.schema import (
     BenchResult,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from report_measurements import bench, costs, device, latency, no_energy
+from report_scores import CLASSES, SUPERCLASSES, label_scores, records, scores, sha
 
 from edgeecg.costs.proxy import totals
 from edgeecg.runs import RunFolder
@@ -13,21 +15,14 @@ from edgeecg.schema import (
     Artifact,
     ArtifactRef,
     Baseline,
-    BenchReport,
     BenchResult,
     Breakdown,
-    ClassScore,
     CompressionConfig,
     CompressionLog,
     CompressionStep,
     DataSummary,
-    DeviceInfo,
-    DeviceState,
     DType,
-    Energy,
     Format,
-    Latency,
-    LayerCost,
     Memory,
     ModelCard,
     Parity,
@@ -36,17 +31,14 @@ from edgeecg.schema import (
     Role,
     Scores,
     Source,
-    Suite,
     Task,
     TrainingConfig,
 )
 
-CLASSES = ("N", "S", "V")
 DS2 = (
     *("100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210", "212", "213"),
     *("214", "219", "221", "222", "228", "231", "232", "233", "234"),
 )
-SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 TWELVE_LEADS = Preprocessing(
     fs_hz=100,
     window=1000,
@@ -59,86 +51,6 @@ TWELVE_LEADS = Preprocessing(
 )
 DENSE = {"stem": (32,), "stages": (64, 128, 128)}
 SLIM = {"stem": (16,), "stages": (28, 52, 40)}
-Matrix = tuple[tuple[int, ...], ...]
-
-
-def sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def scores(records: dict[str, Matrix], data: Source = "mitdb", split: Any = "test") -> Scores:
-    """Scores worked out cell by cell, apart from the code under test."""
-    whole = [[sum(m[i][j] for m in records.values()) for j in range(3)] for i in range(3)]
-    n = sum(map(sum, whole))
-    per_class: dict[str, ClassScore] = {}
-    for i, name in enumerate(CLASSES):
-        called = sum(row[i] for row in whole)
-        recall, precision = whole[i][i] / sum(whole[i]), whole[i][i] / called
-        f1 = 2 * recall * precision / (recall + precision)
-        per_class[name] = ClassScore(
-            recall=recall, precision=precision, f1=f1, support=sum(whole[i])
-        )
-    macro = sum(score.f1 for score in per_class.values()) / 3
-    accuracy = sum(whole[i][i] for i in range(3)) / n
-    return Scores(
-        data=data,
-        split=split,
-        n=n,
-        accuracy=accuracy,
-        macro_f1=macro,
-        per_class=per_class,
-        confusion=tuple(tuple(row) for row in whole),
-        records=records,
-        accuracy_ci95=(accuracy - 0.03, min(1.0, accuracy + 0.02)),
-        macro_f1_ci95=(macro - 0.06, macro + 0.05),
-    )
-
-
-def label_scores(slip: int, data: Source = "ptbxl", split: Any = "test") -> Scores:
-    """Scores of records with any number of classes; ``slip`` lowers them."""
-    auroc = {name: 0.94 - 0.01 * (n + slip) for n, name in enumerate(SUPERCLASSES)}
-    return Scores(
-        data=data,
-        task="records",
-        split=split,
-        n=321,
-        accuracy=0.61 - 0.01 * slip,
-        macro_f1=0.70 - 0.01 * slip,
-        per_class={
-            name: ClassScore(
-                recall=0.7,
-                precision=0.75,
-                f1=0.724,
-                support=80,
-                auroc=value,
-                auprc=value - 0.2,
-                threshold=0.4,
-                f1_at_threshold=0.74,
-            )
-            for name, value in auroc.items()
-        },
-        records={},
-        macro_auroc=0.92 - 0.01 * slip,
-        macro_auprc=0.78 - 0.01 * slip,
-        macro_f1_at_threshold=0.74,
-        accuracy_ci95=(0.55, 0.66),
-        macro_f1_ci95=(0.65, 0.75),
-        macro_auroc_ci95=(0.90, 0.94),
-        macro_auprc_ci95=(0.74, 0.82),
-        macro_f1_at_threshold_ci95=(0.70, 0.78),
-    )
-
-
-def records(names: list[str], slip: int) -> dict[str, Matrix]:
-    """One matrix a record; ``slip`` more beats of each class are missed. 232 holds the S beats."""
-    return {
-        name: (
-            (1900 - slip, 60 + slip, 40),
-            (20 + slip, 1360 - slip, 2) if name == "232" else (8, 12, 1),
-            (9, 4 + slip, 140 - slip),
-        )
-        for name in names
-    }
 
 
 @dataclass
@@ -365,108 +277,3 @@ class Builder:
                 small, 0.42e-3, proxy=Proxy(ideal=0.05, executed=0.06, macs=6, weight_bytes=1)
             ),
         )
-
-
-def costs(role: Role, dtype: DType) -> tuple[LayerCost, ...]:
-    share, width = (1.0 if role == "baseline" else 0.28), (4 if dtype == "float32" else 1)
-    return tuple(
-        LayerCost(
-            name=f"conv{n}",
-            op="CONV_2D",
-            dtype=dtype,
-            macs=round(7_000_000 * share),
-            nonzero_fraction=1.0,
-            weight_bytes=round(130_000 * share) * width,
-            activation_bytes=round(20_000 * share) * width,
-        )
-        for n in range(3)
-    )
-
-
-def device(**changes: Any) -> DeviceInfo:
-    state = DeviceState(
-        governor="performance",
-        frequency_hz=2.4e9,
-        temperature_c=48.5,
-        throttled=None,
-        load=0.21,
-    )
-    fields: dict[str, Any] = {
-        "name": "x86-64",
-        "emulated": False,
-        "machine": "x86_64",
-        "cpu": "Example CPU",
-        "cores": 2,
-        "memory_bytes": 24 * 2**30,
-        "system": "Linux 6.1",
-        "python": "3.11.2",
-        "before": state,
-        "after": state,
-    }
-    return DeviceInfo(**{**fields, **changes})
-
-
-def latency(p50_s: float, **changes: Any) -> Latency:
-    samples = tuple(p50_s * (0.97 + 0.0006 * n) for n in range(101))
-    fields: dict[str, Any] = {
-        "n": 101,
-        "threads": 1,
-        "p50_s": p50_s,
-        "p90_s": p50_s * 1.02,
-        "p99_s": p50_s * 1.03,
-        "max_s": p50_s * 1.03,
-        "mean_s": p50_s,
-        "first_s": p50_s * 4,
-        "warmup_n": 50,
-        "pinned_cpu": 1,
-        "samples_s": samples,
-    }
-    return Latency(**{**fields, **changes})
-
-
-def no_energy() -> Energy:
-    return Energy(
-        tier="not measured",
-        meter=None,
-        reason="This machine has no energy counter: /sys/class/powercap is absent.",
-        gross_j=None,
-        net_j=None,
-        ci95_j=None,
-    )
-
-
-def joules(net_j: float, **changes: Any) -> Energy:
-    fields: dict[str, Any] = {
-        "tier": "measured",
-        "meter": "rapl",
-        "reason": None,
-        "gross_j": net_j * 1.4,
-        "net_j": net_j,
-        "ci95_j": (net_j * 0.97, net_j * 1.03),
-        "idle_w": 4.2,
-        "detection_limit_j": net_j / 50,
-        "windows": 5,
-        "inferences": 50000,
-        "zones": ("package-0",),
-    }
-    return Energy(**{**fields, **changes})
-
-
-def bench(*results: BenchResult, created: str = "2026-01-02T03:04:05+00:00") -> BenchReport:
-    return BenchReport(
-        results=results,
-        suite=Suite(
-            name="quick",
-            description="A short look.",
-            warmup_runs=20,
-            warmup_seconds=0.5,
-            min_runs=100,
-            min_seconds=2,
-            energy_windows=5,
-            energy_window_seconds=10,
-            idle_window_seconds=5,
-        ),
-        created_utc=created,
-        command="edgeecg bench",
-        edgeecg_version="0.1.0",
-    )

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from compared_files import write
-from report_run import Builder, device, joules, sha
+from report_measurements import device, joules
+from report_run import Builder
+from report_scores import sha
 
 from edgeecg import cli
 
@@ -68,7 +70,7 @@ def test_a_tie_does_not_fail_unless_asked_for(
 ) -> None:
     arguments = ["compare", files["main"], files["slow"], "--fail-if", "energy > 1.005x"]
     assert cli.run(arguments) == 0
-    assert "a tie" in capsys.readouterr().err
+    assert "its interval contains no change" in capsys.readouterr().err
     assert cli.run([*arguments, "--fail-on-ties"]) == 1
 
 
@@ -157,3 +159,18 @@ def test_a_device_without_pytorch_can_compare(files: Files) -> None:
         "sys.exit(status)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_the_page_has_the_tables_the_outcomes_and_a_figure(
+    full: Builder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(full.run.path.parent.parent)
+    first = write(Path("a.json"), full.result(full.manifest("compressed"), 1e-3))
+    slower = write(Path("b.json"), full.result(full.manifest("compressed"), 2e-3))
+    arguments = ["compare", first, slower, "--fail-if", "p50 > 1.05x", "-o", "page.html"]
+    assert cli.run(arguments) == 1
+    html = Path("page.html").read_text(encoding="utf-8")
+    assert "Comparison with a.json, compressed tflite" in html
+    assert "Failed: &#39;p50 &gt; 1.05x&#39;" in html
+    assert "Costs, B over A (less is better)" in html
+    assert "p50: 2.00" in html

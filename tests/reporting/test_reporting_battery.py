@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from compared_files import write, write_counts, write_scores
 from hypothesis import given, strategies as st
-from report_run import DS2, Builder, device, joules, latency, records, scores
+from report_measurements import device, joules, latency
+from report_run import DS2, Builder
+from report_scores import records, scores
 
 import edgeecg
 from edgeecg import cli

@@ -9,7 +9,7 @@ from report_run import Builder
 from edgeecg.reporting import calibrated
 from edgeecg.reporting.comparison import compare
 from edgeecg.reporting.documents import read
-from edgeecg.reporting.page import render
+from edgeecg.reporting.html.run_page import render
 from edgeecg.schema import CalibratedEstimate
 
 

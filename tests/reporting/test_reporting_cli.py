@@ -62,15 +62,13 @@ def test_an_unknown_run_and_a_damaged_file_end_with_1(
     assert not here.run.report.exists()
 
 
-def test_without_matplotlib_the_extra_is_named(
+def test_without_plotly_the_extra_is_named(
     here: Builder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("edgeecg.reporting.page", "edgeecg.reporting.plots"):
+    for name in ("edgeecg.reporting.html.document", "edgeecg.reporting.html.run_page"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.delattr(name, raising=False)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "plotly", None)
     assert cli.run(["report"]) == 1
     captured = capsys.readouterr()
     assert "edgeecg[report]" in captured.err

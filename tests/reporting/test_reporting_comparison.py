@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from report_run import Builder, device, joules, latency
+from report_measurements import device, joules, latency
+from report_run import Builder
 
 from edgeecg.reporting.comparison import compare, headline
 from edgeecg.reporting.documents import read

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from compared_files import write, write_counts, write_scores
-from report_run import DS2, Builder, bench, device, joules, label_scores, latency, records, scores
+from report_measurements import bench, device, joules, latency
+from report_run import DS2, Builder
+from report_scores import label_scores, records, scores
 
 import edgeecg
 from edgeecg.errors import EdgeECGError, SchemaError, UsageError

@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from report_run import Builder, device, latency, scores, sha
+from report_measurements import device, latency
+from report_run import Builder
+from report_scores import scores, sha
 
 from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.reporting.documents import read

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from report_run import joules
+from report_measurements import joules
 from scipy import stats
 
 from edgeecg.reporting.intervals import count_ratio, energy_ratio, latency_ratio

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
-from report_run import Builder, bench, device, joules, latency, no_energy
+from report_measurements import bench, device, joules, latency, no_energy
+from report_run import Builder
 
 from edgeecg.reporting import tables
 from edgeecg.reporting.comparison import compare
 from edgeecg.reporting.documents import read
-from edgeecg.reporting.page import render
+from edgeecg.reporting.html.run_page import render
 from edgeecg.schema import (
     Breakdown,
     Budget,
@@ -54,7 +55,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
+        if self.open and self.open[-1] not in ("style", "script"):
             self.texts.append(data)
 
     @property
@@ -71,9 +72,9 @@ def page(builder: Builder) -> tuple[str, Page]:
 def test_the_page_stands_alone(full: Builder) -> None:
     html, parsed = page(full)
     assert not parsed.open
-    assert len(html.encode()) < 500_000
+    assert len(html.encode()) < 5_000_000
     names = {tag for tag, _ in parsed.tags}
-    assert not names & {"script", "link", "img", "iframe", "image"}
+    assert not names & {"link", "img", "iframe", "image"}
     for _, attributes in parsed.tags:
         for key in ("src", "href", "xlink:href"):
             assert (attributes.get(key) or "#").startswith("#")
@@ -95,7 +96,7 @@ def test_tables_and_figures_are_accessible(full: Builder) -> None:
     assert headers
     assert all(attributes.get("scope") in ("col", "row") for attributes in headers)
     figures = [attributes for tag, attributes in parsed.tags if tag == "figure"]
-    assert len(figures) == 5
+    assert len(figures) > 8
     assert all(len(attributes.get("aria-label") or "") > 40 for attributes in figures)
     captions = sum(tag == "caption" for tag, _ in parsed.tags)
     assert captions == sum(tag == "table" for tag, _ in parsed.tags)
@@ -136,7 +137,9 @@ def test_every_caption_of_a_synthetic_run_says_so(build: Callable[..., Builder])
     figures = re.findall(r"<figcaption>(.*?)</figcaption>", html)
     assert figures
     assert all("synthetic data" in title for title in figures)
-    captions = re.findall(r"<caption>(.*?)</caption>", html[: html.index("Provenance")])
+    captions = re.findall(
+        r"<caption>(.*?)</caption>", html[: html.index("Everything to repeat it")]
+    )
     assert captions
     assert all("synthetic data" in caption for caption in captions)
 
@@ -249,8 +252,9 @@ def test_hostile_names_are_text_in_tables_and_figures(full: Builder) -> None:
         name="hostile",
     )
     html, parsed = page(full)
-    assert "script" not in {tag for tag, _ in parsed.tags}
-    assert "<script" not in html
+    # The two blocks of data, and the page's own script.
+    assert sum(tag == "script" for tag, _ in parsed.tags) == 3
+    assert "<script>alert" not in html
     assert "<script>alert(1)</script>$x_1$" in parsed.text
     assert not parsed.open
 
@@ -350,8 +354,10 @@ def test_the_same_run_gives_the_same_page(full: Builder) -> None:
 
 
 def test_a_tie_is_called_one() -> None:
-    assert tables.change(-0.004, (-0.02, 0.01)).endswith("a tie")
-    assert "tie" not in tables.change(-0.02, (-0.03, -0.01))
+    assert tables.change(-0.004, (-0.008, 0.002)).endswith("a tie")
+    assert tables.change(-0.052, (-0.096, 0.024)).endswith("not resolved")
+    assert tables.change(0.0, (0.0, 0.0)).endswith("identical")
+    assert tables.change(-0.02, (-0.03, -0.01)).endswith("]")
 
 
 def test_steps_that_were_rolled_back_are_counted(full: Builder) -> None:

@@ -99,7 +99,10 @@ def test_beats_on_invalid_or_flat_signal_are_left_out_alike(
     for start, length in gaps:
         signal[lead, start : start + length] = np.nan
     signal[:, 1700] = 1.0  # Each lead has a valid sample.
-    _streamed(_record(signal, beats), preprocessing, size)
+    record = _record(signal, beats)
+    windows = _streamed(record, preprocessing, size)
+    whole = beat_windows(record, record.samples, preprocessing)
+    assert [window.sample for window in windows] == record.samples[whole.reason == ""].tolist()
 
 
 def _pushed(signal: NDArray[np.float64]) -> BeatStream:

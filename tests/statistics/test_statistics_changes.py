@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scored_records import Rows, scores
 
-from edgeecg.statistics.changes import macro_auroc_change, macro_f1_change
+from edgeecg.statistics.changes import macro_auroc_change, macro_f1_change, outcome
 
 
 def noisy(seed: int, gain: int) -> dict[str, Rows]:
@@ -28,14 +28,40 @@ def test_a_model_that_is_better_on_every_record_is_no_tie() -> None:
     assert change.ci95 is not None
     assert change.value > 0
     assert change.ci95[0] > 0
+    assert change.outcome == "different"
     assert change.tie is False
 
 
-def test_two_models_that_differ_only_by_chance_tie() -> None:
+def test_a_chance_difference_of_few_records_is_not_resolved() -> None:
     change = macro_f1_change(scores(noisy(1, 0)), scores(noisy(2, 0)))
     assert change.ci95 is not None
     assert change.ci95[0] <= change.value <= change.ci95[1]
+    assert change.outcome == "not resolved"
+    assert change.tie is False
+
+
+def test_a_model_beside_itself_is_identical() -> None:
+    change = macro_f1_change(scores(noisy(1, 0)), scores(noisy(1, 0)))
+    assert change.ci95 == (0, 0)
+    assert change.outcome == "identical"
     assert change.tie is True
+
+
+@pytest.mark.parametrize(
+    ("ci95", "said"),
+    [
+        ((-0.096, 0.024), "not resolved"),
+        ((-0.01, 0.01), "tie"),
+        ((-0.0101, 0.005), "not resolved"),
+        ((-0.002, 0.0101), "not resolved"),
+        ((0.001, 0.009), "tie"),
+        ((0.001, 0.011), "different"),
+        ((-0.03, -0.001), "different"),
+        ((0.0, 0.0), "identical"),
+    ],
+)
+def test_a_tie_is_an_interval_within_a_hundredth(ci95: tuple[float, float], said: str) -> None:
+    assert outcome(ci95) == said
 
 
 def test_the_interval_is_that_of_a_plain_paired_bootstrap() -> None:

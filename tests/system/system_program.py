@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,3 +33,24 @@ def run_in(folder: Path) -> Program:
         return done
 
     return run
+
+
+def built_wheel(folder: Path) -> Path:
+    """Return a wheel of the working tree."""
+    root = Path(__file__).parents[2]
+    source = folder / "source"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in tracked:
+        if (root / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), "."]
+    subprocess.run(command, cwd=source, check=True, timeout=600)
+    (wheel,) = folder.glob("edgeecg-*.whl")
+    return wheel

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from system_program import built_wheel
 
 pytestmark = pytest.mark.system
 
@@ -21,21 +22,12 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``bin`` of a fresh environment with ``edgeecg[device]`` from a built wheel."""
     folder = tmp_path_factory.mktemp("device")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    source = folder / "source"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    for name in tracked:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
+    wheel = built_wheel(folder)
     subprocess.run(
-        [str(folder / "venv/bin/pip"), "install", "-q", "-c", "constraints.txt", ".[device]"],
-        cwd=source,
+        [
+            *(str(folder / "venv/bin/pip"), "install", "-q"),
+            *("-c", str(ROOT / "constraints.txt"), f"edgeecg[device] @ {wheel.as_uri()}"),
+        ],
         check=True,
     )
     return folder / "venv" / "bin"

@@ -16,12 +16,11 @@ from emulated_pi import (
     PI_5,
     Board,
     EmulatedPi,
-    built_wheel,
     downloaded_wheels,
     skip_unless_possible,
 )
 from simulated_supply import BUSY_W, IDLE_W
-from system_program import SMALL, run_in
+from system_program import SMALL, built_wheel, run_in
 
 pytestmark = pytest.mark.system
 

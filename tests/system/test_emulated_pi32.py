@@ -11,10 +11,10 @@ from emulated_pi import (
     ARMHF,
     PI_4_32_BIT,
     EmulatedPi,
-    built_wheel,
     downloaded_wheels,
     skip_unless_possible,
 )
+from system_program import built_wheel
 
 pytestmark = pytest.mark.system
 

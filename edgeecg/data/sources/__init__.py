@@ -37,6 +37,9 @@ class Source(Protocol):
         NOTES: What a reader of any figure on these records has to know, a sentence each.
         REMARKS: Peculiarities of single records, by the name of the record.
         DOWNLOAD: Where the records can be downloaded from, or None.
+
+    A source can also have ``GUARDS``, texts as for ``edgeecg compress --guard``: what a compression
+    with its records has to keep unless the user switches that off, see :func:`guards`.
     """
 
     @property
@@ -73,6 +76,13 @@ class Source(Protocol):
             DataError: Records are missing or damaged, or the cache cannot be written to.
         """
         ...
+
+
+def guards(name: str) -> tuple[str, ...]:
+    """Return the guards that a source proposes; none for a folder, or where it proposes none."""
+    if name not in names():
+        return ()
+    return tuple(getattr(find(name), "GUARDS", ()))
 
 
 def names() -> list[str]:

@@ -59,6 +59,9 @@ V beats of several, and a bundle branch block. Record 201 is here because its pa
 one of 202 in DS2: so the weights are never fitted to a patient that they are tested on.
 """
 
+GUARDS = ("S:fidelity>=0.8",)
+"""What a compression keeps unless it is switched off: S beats are rare, and are lost first."""
+
 NOTES = (
     "Records 201 (validation) and 202 (test, DS2) are one patient.",
     "Paced records 102, 104, 107 and 217 are left out.",

@@ -25,7 +25,7 @@ BEATS = Preprocessing(r_index=114, rhythm=Rhythm(), reference=Reference())
 
 64 samples of rhythm, 0.75 s of signal at 128 Hz with the R peak 0.39 s into it, and as much of
 difference from the mean beat.
-Chosen on DS1 patients alone: see ``benchmarks/window_choice.py``.
+Chosen on DS1 patients alone: see ``benchmarks/experiments/window_choice.toml``.
 """
 
 OUTSIDE_CLASSES_OF: tuple[Split, ...] = ("val", "test")

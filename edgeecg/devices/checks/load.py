@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import Host, _limits
 from edgeecg.schema import Finding
 
 _BUSY = 0.5
@@ -14,14 +14,11 @@ def check(host: Host) -> list[Finding]:
     if load is None:
         return []
     found = f"The load average of the last minute is {load:.2f}."
-    if load < _BUSY:
-        return [Finding(check="load", ok=True, found=found)]
-    return [
-        Finding(
-            check="load",
-            ok=False,
-            found=f"{found} Other programs disturb times and raise the idle power.",
-            fix="Stop what is at the top of this list, and wait a minute: ps -eo pid,pcpu,args "
-            "--sort=-pcpu | head",
-        )
-    ]
+    return _limits.finding(
+        "load",
+        found,
+        ok=load < _BUSY,
+        trouble="Other programs disturb times and raise the idle power.",
+        fix="Stop what is at the top of this list, and wait a minute: ps -eo pid,pcpu,args "
+        "--sort=-pcpu | head",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import Host, _limits
 from edgeecg.schema import Finding
 
 # A Raspberry Pi slows down at 80 to 85 degrees (3 B+: from 60 on).
@@ -15,13 +15,10 @@ def check(host: Host) -> list[Finding]:
     if celsius is None:
         return []
     found = f"The hottest sensor shows {celsius:.0f} °C."
-    if celsius < _WARM_C:
-        return [Finding(check="temperature", ok=True, found=found)]
-    return [
-        Finding(
-            check="temperature",
-            ok=False,
-            found=f"{found} The processor may slow down during a measurement.",
-            fix="Add a heat sink or a fan, and wait until it is below 70 °C.",
-        )
-    ]
+    return _limits.finding(
+        "temperature",
+        found,
+        ok=celsius < _WARM_C,
+        trouble="The processor may slow down during a measurement.",
+        fix="Add a heat sink or a fan, and wait until it is below 70 °C.",
+    )

@@ -1,0 +1,1 @@
+"""Kinds of experiments: one module each, see ``harness.experiment.Kind``."""

@@ -1,0 +1,83 @@
+"""Is a search worth it? The front of Optuna beside that of as many random trials.
+
+Each run searches one model with one sampler, named in its options. The validation records decide;
+the test records are scored once, at the end, for the members of the front. The hypervolume is that
+of the validation values, beyond a reference point which every useful model beats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from edgeecg.models import architecture
+from edgeecg.runs import RUNS
+from edgeecg.schema import Front
+from edgeecg.tuning import objectives
+from edgeecg.tuning.search import search
+
+from ..dense_models import toy_training, trained
+from ..experiment import Context, Experiment, Run
+from ..tasks import Task
+
+PACKAGES = ("torch", "numpy", "optuna")
+
+
+def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
+    """Return a task for each model, sampler and seed."""
+    for run in experiment.runs:
+        for seed in experiment.seeds:
+            made = partial(searched, run, seed, experiment.settings, context.quick)
+            key = {"model": run.model, "sampler": run.options["sampler"], "seed": seed}
+            yield Task(key, lambda made=made: [made()])
+
+
+def searched(run: Run, seed: int, settings: dict[str, Any], quick: bool) -> dict[str, Any]:
+    """Search, or go on with a search that was begun; return what it found.
+
+    Args:
+        run: Model and sampler.
+        seed: Of the dense model, the sampler and fine-tuning.
+        settings: ``trials``, and ``reference``: the macro-F1 and the energy that count nothing.
+        quick: At toy size.
+    """
+    model, sampler = run.model or "", run.options["sampler"]
+    name = f"search-{model}-{sampler}-{seed}"
+    if (RUNS / name / "search.json").is_file():
+        found = search(resume=name)
+    else:
+        asked: dict[str, Any] = toy_training(model) if quick else {}
+        if architecture(model).TASK == "beats":
+            asked["start"] = trained(model, seed, quick).name
+        found = search(
+            model, name=name, trials=settings["trials"], sampler=sampler, seed=seed, **asked
+        )
+    return row(found, settings["reference"])
+
+
+def row(found: Front, reference: Sequence[float]) -> dict[str, Any]:
+    """Return what is kept of a search.
+
+    Args:
+        found: The finished search.
+        reference: Macro-F1 and energy that count nothing.
+    """
+    values = [trial.values for trial in found.trials if trial.values is not None]
+    by_run = {trial.run: trial for trial in found.trials}
+    states = [trial.state for trial in found.trials]
+    return {
+        "data": found.data,
+        "objectives": list(found.objectives),
+        "trials": len(states),
+        "complete": states.count("complete"),
+        "pruned": states.count("pruned"),
+        "failed": states.count("failed"),
+        "reference": list(reference),
+        "hypervolume": objectives.hypervolume(values, reference, found.objectives),
+        "seconds": sum(trial.seconds for trial in found.trials),
+        "front": [
+            {"values": by_run[name].values, "test": by_run[name].test, **by_run[name].params}
+            for name in found.front
+        ],
+    }

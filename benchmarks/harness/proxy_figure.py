@@ -1,0 +1,72 @@
+"""The figure of the proxy against the measured times of all published files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from edgeecg.reporting import proxy_agreement, units
+
+from .experiment import EXPERIMENTS
+from .figures import pyplot
+from .proxy_points import points
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; the marks differ, too.
+_STYLES = {"float32": ("o", "#0072B2"), "int8": ("D", "#D55E00")}
+_LIMITS = (0.015, 1.6)
+_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1)
+
+
+def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
+    """Draw measured time over executed proxy, a mark for each file.
+
+    Args:
+        results: Folder of the results.
+        experiments: Folder of the experiment files.
+
+    Returns:
+        An SVG file.
+    """
+    found = points(results, experiments)
+    rows = {row.dtype: row for row in proxy_agreement.rows(found) if row.prediction == "executed"}
+    plt = pyplot()
+    figure, axes = plt.subplots(figsize=(8.0, 5.2), layout="constrained")
+    axes.plot(_LIMITS, _LIMITS, color="#888888", linestyle=":", linewidth=1, label="exact")
+    for dtype, (mark, colour) in _STYLES.items():
+        here = [each for each in found if each.dtype == dtype]
+        row = rows[dtype]
+        label = (
+            f"{dtype}: {row.n} files, measured ÷ proxy: median {row.median_ratio:.2f}, worst "
+            f"{row.worst_ratio:.1f}"
+        )
+        axes.scatter(
+            [each.predicted["executed"] for each in here], [each.measured for each in here],
+            marker=mark, color=colour, alpha=0.75, linewidths=0, s=34, label=label,
+        )  # fmt: skip
+    whole = rows["all"]
+    if whole.factor is not None and whole.exponent is not None and whole.spearman is not None:
+        across = np.array([min(p.predicted["executed"] for p in found), 1.0])
+        axes.plot(
+            across, whole.factor * across**whole.exponent, color="#222222", linestyle="--",
+            linewidth=1,
+            label=f"fit; Spearman ρ {units.signed(whole.spearman)} "
+            f"{units.interval(whole.spearman_ci95)}",
+        )  # fmt: skip
+    for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        set_scale("log")
+        axis.set_ticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+        axis.set_minor_locator(plt.NullLocator())
+    axes.set_xlim(*_LIMITS)
+    axes.set_ylim(*_LIMITS)
+    axes.set_xlabel("executed proxy, relative to the dense float32 file")
+    axes.set_ylabel("measured time (p50), relative to the same")
+    axes.grid(color="#e3e3e3")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", frameon=False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None}, facecolor="white")
+    plt.close(figure)
+    return drawn.getvalue()

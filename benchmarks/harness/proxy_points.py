@@ -1,0 +1,93 @@
+"""Every published file whose time was measured beside its dense float32 file: proxy and time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgeecg.costs import proxy
+from edgeecg.reporting.proxy_agreement import Kind, Point
+from edgeecg.schema import CostTotals, ProxyCoefficients
+
+from .experiment import EXPERIMENTS, load
+from .results import Results, stored
+
+NAMES = ("structured", "whole_path", "instructions")
+"""The experiments that measure times of files."""
+
+
+def points(results: Path, experiments: Path = EXPERIMENTS) -> list[Point]:
+    """Return a point for each file of each seed, but the dense float32 ones, whose ratios are 1.
+
+    Args:
+        results: Folder of the results.
+        experiments: Folder of the experiment files.
+    """
+    found = [stored(load(name, experiments), results, experiments) for name in NAMES]
+    return of_results(*found)
+
+
+def of_results(structured: Results, whole_path: Results, instructions: Results) -> list[Point]:
+    """Return the points of three experiments.
+
+    Args:
+        structured: Models of ``structured``, with the times of their files.
+        whole_path: Files of ``whole_path``.
+        instructions: Files of ``instructions``.
+    """
+    return [*_structured(structured), *_whole_path(whole_path), *_instructions(instructions)]
+
+
+def _structured(results: Results) -> list[Point]:
+    found: list[Point] = []
+    for timed in results.newest("what", "cell", "seed"):
+        if timed["what"] != "latency":
+            continue
+        made = results.last(what="model", cell=timed["cell"], seed=timed["seed"])
+        if made is None:
+            continue
+        model = made["config"]["training"]["model"]
+        files = {f"{each['role']}-{each['target']}": each for each in made["files"]}
+        dense = CostTotals.model_validate(files["baseline-tflite"]["costs"])
+        for name, time in timed["files"].items():
+            if name not in files or name == "baseline-tflite":
+                continue
+            costs = CostTotals.model_validate(files[name]["costs"])
+            counted = proxy.relative(costs, dense, ProxyCoefficients())
+            found.append(
+                _point(
+                    f"{timed['cell']}, seed {timed['seed']}, {name}", model,
+                    "int8" if name.endswith("int8") else "float32",
+                    time["ratio"], counted.executed, counted.ideal,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _whole_path(results: Results) -> list[Point]:
+    return [
+        _point(
+            f"whole path, seed {row['seed']}, {each['role']} {each['target']}", row["model"],
+            "int8" if each["target"].endswith("int8") else "float32",
+            each["latency_ratio"], each["proxy_executed"], each["proxy_ideal"],
+        )
+        for row in results.newest("model", "seed")
+        for each in row["files"]
+        if (each["role"], each["target"]) != ("baseline", "tflite")
+    ]  # fmt: skip
+
+
+def _instructions(results: Results) -> list[Point]:
+    return [
+        _point(
+            f"{row['model']}, {row['role']} {row['dtype']}", row["model"], row["dtype"],
+            row["x86_ratio"], row["proxy_executed"], row["proxy_ideal"],
+        )
+        for row in results.newest("model", "role", "dtype")
+        if (row["role"], row["dtype"]) != ("baseline", "float32")
+    ]  # fmt: skip
+
+
+def _point(name: str, model: str, dtype: str, measured: float, executed: Any, ideal: Any) -> Point:
+    predicted: dict[Kind, float] = {"executed": executed, "ideal": ideal}
+    return Point(name, model, dtype, "latency", measured, predicted)

@@ -1,0 +1,112 @@
+"""Cells and frames of the compression tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..aggregate import missing
+from ..results import Results
+from ..rows import Row
+from ..statistics_of_seeds import plus_minus
+from .options import LEGEND
+from .provenance import known, packages
+
+NAMES = {"macro_f1": "macro-F1", "macro_auroc": "AUROC"}
+
+
+def score(row: Row) -> str:
+    """Return the score of a row, mean ± deviation."""
+    return plus_minus({"mean": row["score_mean"], "std": row["score_std"]})
+
+
+def lost(row: Row) -> str:
+    """Return what the score lost against the dense model of the same seed."""
+    return plus_minus(row["lost"], sign="+")
+
+
+def without_232(row: Row) -> str:
+    """Return what macro-F1 without record 232 lost."""
+    found = row["lost_without_232"]
+    return "-" if found is None else plus_minus(found, sign="+")
+
+
+def ratio(value: float | None, digits: int = 3) -> str:
+    """Return a ratio to the dense model."""
+    return "not measured" if value is None else f"{value:.{digits}f} ×"
+
+
+def table(
+    head: str,
+    lines: Sequence[str],
+    notes: str,
+    rows: Sequence[Row],
+    results: Results,
+    timed: bool = False,
+) -> str:
+    """Return a table, what has to be known of it, and its provenance.
+
+    Args:
+        head: Titles of the columns.
+        lines: The rows as Markdown.
+        notes: The legend.
+        rows: The rows.
+        results: Names runs that are missing.
+        timed: Whether it has times, whose processor is then named.
+    """
+    first, *others = head.split(" | ")
+    seeds = ", ".join(map(str, results.experiment.seeds))
+    left = missing(results)
+    legend = [
+        notes,
+        *([LEGEND] if "| options |" in f"| {head} |" else []),
+        f"Seeds {seeds}, mean ± standard deviation.",
+        "× is relative to the dense model. MIT-BIH: DS2, inter-patient; each seed starts from its "
+        "own dense model. PTB-XL: fold 10 of a part of 2,980 records; all seeds start from the "
+        "package's weights.",
+        *([f"Still to be run: {', '.join(left)}."] if left else []),
+    ]
+    return "\n".join(
+        [
+            f"| {first} | {' | '.join(others)} |",
+            "|".join(["", "---", *["--:"] * len(others), ""]),
+            *lines,
+            "",
+            " ".join(legend),
+            "",
+            made_of(rows, timed),
+        ]
+    )
+
+
+def made_of(rows: Sequence[Row], timed: bool) -> str:
+    """Return machine, revisions and versions of the runs behind the rows.
+
+    Runs on a checkout with uncommitted changes are named, since nobody can check them out.
+    """
+    seeds = [seed for row in rows for seed in row["variant"].seeds]
+    dirty = dict.fromkeys(
+        f"{row['label']} (seed {seed['seed']})"
+        for row in rows
+        for seed in row["variant"].seeds
+        if seed["dirty"] is True
+    )
+    parts = [
+        f"Machine: {'; '.join(known(seeds, 'machine'))}.",
+        f"Revision {', '.join(known(seeds, 'git_revision'))}.",
+        f"{packages(seeds)}.",
+    ]
+    if timed:
+        times = [seed["timed"] for seed in seeds if seed["timed"] is not None]
+        loads = [each["load"] for each in times]
+        highest = f"{max(loads):.1f}" if loads else "not recorded"
+        extensions = known(times, "cpu_features")
+        parts.append(
+            f"Times: {'; '.join(known(times, 'cpu')) or 'not measured'}, vector extensions "
+            f"{'; '.join(extensions) or 'not recorded'}, load average up to {highest}."
+        )
+    if dirty:
+        parts.append(
+            f"Measured on a checkout with uncommitted changes, to be measured again: "
+            f"{', '.join(dirty)}."
+        )
+    return " ".join(parts)

@@ -1,0 +1,92 @@
+"""Fine-tuning after a pruning step, with zeroed weights kept at zero."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from edgeecg.compression.fidelity import Probe
+from edgeecg.compression.job import Job
+from edgeecg.compression.objective import objective_of, with_features
+from edgeecg.pruning import masks
+from edgeecg.training.averaging import running_mean
+from edgeecg.training.device import open_accelerator
+from edgeecg.training.loop import Stage, Trainer, make_optimizer, training_data
+
+_SEEDS_APART = 10_000
+
+
+def fine_tune(
+    job: Job, dense: nn.Module, model: nn.Module, attempt: int, name: str, probe: Probe
+) -> tuple[float, ...]:
+    """Fine-tune in place; return the mean loss of each epoch.
+
+    With ``finetune_fidelity`` the epochs are repeated, each time with a learning-rate schedule of
+    their own, until every class has that fidelity or another repetition would be too many.
+
+    Args:
+        job: The run.
+        dense: The dense model, on the CPU.
+        model: The pruned model, on the CPU.
+        attempt: Number of the step among those that were tried; part of the seed.
+        name: Name of the step, shown with the progress.
+        probe: Where the fidelity is measured.
+
+    Raises:
+        DivergedError: The loss is not finite.
+    """
+    config = job.config
+    losses: list[float] = []
+    repetition = 0
+    while True:
+        number = attempt + _SEEDS_APART * repetition
+        losses += _fine_tune_once(job, dense, model, number, name)
+        repetition += 1
+        if config.finetune_fidelity is None:
+            break
+        if len(losses) + config.finetune_epochs > config.finetune_most:
+            break
+        lowest = probe.measured(model).worst_class
+        if lowest is None or lowest >= config.finetune_fidelity:
+            break
+    return tuple(losses)
+
+
+def _fine_tune_once(
+    job: Job, dense: nn.Module, model: nn.Module, number: int, name: str
+) -> list[float]:
+    """Fine-tune for one learning-rate schedule.
+
+    As in training, what is kept is the running mean of the weights.
+    """
+    config, training = job.config, job.config.training
+    kept = (
+        masks.nonzero_masks(model, job.architecture.INPUT_SHAPE)
+        if config.structure == "none"
+        else {}
+    )
+    averaged = running_mean(model, training.average)
+
+    def after_update() -> None:
+        masks.apply_masks(model, kept)
+        averaged.update_parameters(model)
+
+    with with_features(job, objective_of(job, dense), dense, model) as objective:
+        stage = Stage(
+            name,
+            number,
+            config.finetune_epochs,
+            config.finetune_rate,
+            objective=objective,
+            after_update=after_update,
+        )
+        accelerator = open_accelerator(training.threads)
+        dense.to(accelerator.device)
+        averaged.to(accelerator.device)
+        data = training_data(job.dataset, training)
+        optimizer = make_optimizer(model, training, stage)
+        trainer = Trainer.prepare(accelerator, model, optimizer, data, job.progress)
+        losses = [trainer.train_epoch(stage, epoch) for epoch in range(config.finetune_epochs)]
+    model.load_state_dict(averaged.module.state_dict())
+    model.cpu()
+    dense.cpu()
+    return losses

@@ -1,0 +1,230 @@
+"""Quantises a float32 file of another program, with its own calibration windows."""
+
+from __future__ import annotations
+
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeecg import files
+from edgeecg.benchmark import parity
+from edgeecg.costs import number_types, onnx_file, tflite_file
+from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, UsageError
+from edgeecg.exporters import _rejection, _speed, _verify, exporter
+from edgeecg.exporters._foreign_windows import LabelledWindows
+from edgeecg.exporters._limits import MissedLimitError, check_score, check_speed
+from edgeecg.exporters._native_output import quiet
+from edgeecg.schema import (
+    MANIFEST_KEY,
+    ExportRecipe,
+    Parity,
+    QuantizedFile,
+    Rejection,
+    ScoreDrop,
+)
+from edgeecg.statistics.confusion import macro_f1
+
+_SIGNATURE, _INPUT, _OUTPUT = "serving_default", "args_0", "output_0"
+
+
+def quantize_file(
+    path: Path, windows: LabelledWindows, recipe: ExportRecipe, output: Path
+) -> QuantizedFile:
+    """Quantise a float32 file, check it against the original, and write it.
+
+    Half of the windows calibrate, the others are compared.
+
+    Args:
+        path: A ``.onnx`` or ``.tflite`` file with one float32 input.
+        windows: Inputs of the file, with their classes if these are known.
+        recipe: A quantised target of the file's format; its limits hold with the given file in
+            place of PyTorch. Without classes there is no limit of the score.
+        output: The file to write.
+
+    Returns:
+        What was written. A file that misses a limit is not; ``OUTPUT.rejected`` says why.
+
+    Raises:
+        UsageError: The recipe is of another format, searched or not quantised.
+        ArtifactError: The file is damaged, quantised already, or not of the kind above.
+        MissedLimitError: The quantised file misses a limit.
+        ExportError: The quantiser failed.
+        EdgeECGError: The output cannot be written.
+    """
+    _check_recipe(path, recipe)
+    # The packages of the converters print warnings while they are imported.
+    exporter(recipe.format)
+    converted = _read(path)
+    reference = _verify.load(path)
+    windows.check(path, reference.input_shape)
+    calibration, compared = windows.halves(recipe.calibration_windows)
+    content = _quantized(path, converted, recipe, calibration)
+    with tempfile.TemporaryDirectory(prefix="edgeecg-") as folder:
+        made = Path(folder) / output.name
+        files.write_bytes(made, content)
+        try:
+            agreement, score = _compared(reference, made, compared, recipe)
+            speed = _speed.compare(made, path, compared.x[:1])
+            check_speed(output.name, recipe, speed)
+        except MissedLimitError as error:
+            _reject(output, recipe, error)
+            raise
+    files.write_bytes(output, content)
+    output.with_name(output.name + _rejection.SUFFIX).unlink(missing_ok=True)
+    return QuantizedFile(
+        file=str(output),
+        source=str(path),
+        source_sha256=files.sha256(path),
+        target=recipe.name,
+        sha256=sha256(content).hexdigest(),
+        size_bytes=len(content),
+        source_bytes=path.stat().st_size,
+        calibration_windows=len(calibration),
+        agreement=agreement,
+        score=score,
+        speed=speed,
+    )
+
+
+def _check_recipe(path: Path, recipe: ExportRecipe) -> None:
+    why = None
+    if path.suffix != f".{recipe.format}":
+        why = f"The target is a .{recipe.format} file, and '{path.name}' is not."
+    elif recipe.dtype == "float32":
+        why = "The target is float32."
+    elif recipe.search or recipe.format not in ("onnx", "tflite"):
+        why = "The target needs a model of edgeecg."
+    if why is not None:
+        raise UsageError(
+            f"{path} cannot be quantised to '{recipe.name}'.",
+            why,
+            "Choose another --target: tflite-int8 for a .tflite file, onnx-int8 for a .onnx file.",
+        )
+
+
+def _read(path: Path) -> Any:
+    """Return the file as its exporter would have converted it.
+
+    Raises:
+        ArtifactError: It is damaged, quantised, exported by edgeecg, or has several inputs.
+    """
+    if path.suffix == ".tflite":
+        graph, manifest = tflite_file.read(path), tflite_file.metadata(path, MANIFEST_KEY)
+        types, inputs = number_types.of_tflite(graph), [each.type for each in graph.inputs]
+        single = inputs == ["FLOAT32"]
+    else:
+        found = onnx_file.read(path)
+        # A file must not read others outside of its folder.
+        onnx_file.data_files(path, found)
+        manifest = onnx_file.metadata(path, MANIFEST_KEY)
+        types = number_types.of_onnx(found)
+        single = len(found.inputs) == 1
+    if manifest is not None:
+        why = "edgeecg exported it from a model."
+    elif types.weights != "float32":
+        why = f"Its weights are {types.weights} already."
+    elif not single:
+        why = "It does not have exactly one float32 input."
+    else:
+        return _converted_tflite(path) if path.suffix == ".tflite" else _converted_onnx(path)
+    raise ArtifactError(
+        f"{path} cannot be quantised.",
+        why,
+        "Give a float32 file of another program; for a model of edgeecg use 'edgeecg export'.",
+    )
+
+
+def _converted_tflite(path: Path) -> Any:
+    """Return the file with one signature, which the quantiser needs."""
+    from edgeecg.exporters.tflite import Converted, packed
+
+    model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(path.read_bytes()))
+    graph = model.subgraphs[0]
+    signature: Any = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = _SIGNATURE, 0
+    signature.inputs = [_named(_INPUT, graph.inputs[0])]
+    signature.outputs = [_named(f"{_OUTPUT}_{i}", each) for i, each in enumerate(graph.outputs)]
+    model.signatureDefs = [signature]
+    return Converted(packed(model), nn.Identity(), ())
+
+
+def _named(name: str, index: int) -> Any:
+    made: Any = schema.TensorMapT()
+    made.name, made.tensorIndex = name, index
+    return made
+
+
+def _converted_onnx(path: Path) -> onnx.ModelProto:
+    """Return the file as ONNX Runtime simplifies it: batch normalisation is folded."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory(prefix="edgeecg-") as folder:
+        simple = str(Path(folder) / "simple.onnx")
+        options: Any = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = simple
+        options.log_severity_level = 3
+        with quiet():
+            onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnx.load(simple)
+
+
+def _quantized(
+    path: Path, converted: Any, recipe: ExportRecipe, calibration: NDArray[np.float32]
+) -> bytes:
+    try:
+        with quiet():
+            return exporter(recipe.format).write(converted, recipe, calibration)
+    except EdgeECGError:
+        raise
+    except Exception as error:  # A quantiser may raise anything.
+        message = " ".join(str(error).split())[:300]
+        raise ExportError(
+            f"{path} could not be quantised to '{recipe.name}'.",
+            f"The quantiser raised {type(error).__name__}: {message}.",
+            "Choose another target, or name operations to keep in float_ops of a copy of "
+            f"export/{recipe.name}.toml.",
+        ) from error
+
+
+def _compared(
+    reference: Any, made: Path, windows: LabelledWindows, recipe: ExportRecipe
+) -> tuple[Parity, ScoreDrop | None]:
+    """Compare the outputs, and the macro-F1 where the classes are known."""
+    expected, found = (
+        _verify.outputs(session, windows.x).reshape(len(windows.x), -1)
+        for session in (reference, _verify.load(made))
+    )
+    _verify.check_finite(made.name, found, recipe)
+    agreement = parity.compare(expected, found)
+    _verify.check_agreement(made.name, agreement, recipe)
+    if windows.y is None:
+        return agreement, None
+    before, after = (_macro_f1(windows.y, each) for each in (expected, found))
+    score = ScoreDrop(metric="macro-F1", reference=before, file=after)
+    check_score(made.name, recipe, score)
+    return agreement, score
+
+
+def _macro_f1(y: NDArray[np.int64], outputs: NDArray[np.float32]) -> float:
+    """Return the mean F1 of the classes that occur in the windows or in the answers."""
+    found = outputs.argmax(axis=1)
+    classes = np.union1d(y, found)
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (np.searchsorted(classes, y), np.searchsorted(classes, found)), 1)
+    return float(macro_f1(matrix))
+
+
+def _reject(output: Path, recipe: ExportRecipe, error: MissedLimitError) -> None:
+    rejection = Rejection(
+        name=output.stem, target=recipe.name, what=error.what, why=error.why, todo=error.todo
+    )
+    _rejection.reject(output.with_name(output.name + _rejection.SUFFIX), rejection)

@@ -1,0 +1,87 @@
+"""Windows of a user, to calibrate and check the file of another program."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeecg.errors import DataError
+
+_FEWEST = 2
+_MOST_COMPARED = 4096
+
+
+@dataclass(frozen=True)
+class LabelledWindows:
+    """Inputs of a model file.
+
+    Attributes:
+        x: Float32, ``(n, *shape of one input without its batch)``.
+        y: Class of each window, ``(n,)``, or None.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64] | None = None
+
+    def check(self, path: Path, input_shape: tuple[int, ...]) -> None:
+        """Compare the shape with that of a file's input.
+
+        Raises:
+            DataError: The file takes other windows, or more than one at a time.
+        """
+        if input_shape != (1, *self.x.shape[1:]):
+            raise DataError(
+                f"The windows do not fit {path}.",
+                f"Its input has the shape {input_shape}, and the windows {self.x.shape}; the first "
+                "axis is the number of windows, of which the file takes one at a time.",
+                "Give windows with the leads and samples of the model.",
+            )
+
+    def halves(self, calibration: int) -> tuple[NDArray[np.float32], LabelledWindows]:
+        """Return windows to calibrate on, and others to compare outputs on.
+
+        Args:
+            calibration: Most windows to calibrate on.
+        """
+        rest = slice(1, 2 * _MOST_COMPARED, 2)
+        others = LabelledWindows(self.x[rest], None if self.y is None else self.y[rest])
+        return self.x[::2][:calibration], others
+
+
+def load(path: Path) -> LabelledWindows:
+    """Read windows from a ``.npy`` file, or a ``.npz`` file with ``x`` and, if known, ``y``.
+
+    Raises:
+        DataError: The file cannot be read, has other arrays, or values that are not finite.
+    """
+    try:
+        with path.open("rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                x, y = loaded, None
+            else:
+                x, y = loaded["x"], loaded.get("y")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise _unusable(path, f"Reading it failed ({error}).") from error
+    if not np.issubdtype(x.dtype, np.number) or x.ndim < 2 or len(x) < _FEWEST:
+        raise _unusable(path, f"x is {x.dtype} of shape {x.shape}: two windows or more are needed.")
+    if not np.isfinite(x).all():
+        raise _unusable(path, "x holds values that are not finite numbers.")
+    if y is None:
+        return LabelledWindows(x.astype(np.float32))
+    if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
+        raise _unusable(path, f"y should be a class number for each of the {len(x)} windows.")
+    return LabelledWindows(x.astype(np.float32), y.astype(np.int64))
+
+
+def _unusable(path: Path, why: str) -> DataError:
+    return DataError(
+        f"The windows in {path} cannot be used.",
+        why,
+        "Write them with numpy.savez(FILE, x=windows, y=classes): x of shape (windows, leads, "
+        "samples), y optional.",
+    )

@@ -1,0 +1,103 @@
+"""Quantises a float32 TFLite file with ai-edge-quantizer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_quantizer.calibrator import Calibrator
+from ai_edge_quantizer.quantizer import Quantizer
+from ai_edge_quantizer.recipe_manager import RecipeManager
+from ai_edge_quantizer.utils.qsv_utils import min_max_update
+from numpy.typing import NDArray
+
+from edgeecg.exporters import _lstm_weights, _precision
+from edgeecg.schema import ExportRecipe
+
+if TYPE_CHECKING:
+    from edgeecg.exporters.tflite import Converted
+
+_SIGNATURE = "serving_default"
+_SIGNATURE_INPUT = "args_0"
+
+
+def quantize(converted: Converted, recipe: ExportRecipe, calibration: NDArray[np.float32]) -> bytes:
+    """Quantise a file as a recipe says.
+
+    Args:
+        converted: The float32 file.
+        recipe: The target.
+        calibration: Training windows ``(n, leads, samples)``; only used if the activations are
+            quantised, too.
+
+    Raises:
+        ExportError: A layer that is to stay in float32 was not found in the file.
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+    """
+    if recipe.dtype == "float16" or recipe.activation_dtype == "float32":
+        return _weights_only(converted, recipe)
+    ranges = measure_ranges(converted, recipe, calibration)
+    return with_ranges(converted, recipe, ranges)
+
+
+def measure_ranges(
+    converted: Converted, recipe: ExportRecipe, calibration: NDArray[np.float32]
+) -> Any:
+    """Measure the ranges of the activations that a recipe quantises on the calibration windows.
+
+    Those of a quantisation-aware run were measured in the same way on the same windows
+    (:mod:`edgeecg.quantization.fake_quantized`).
+    """
+    # The widest range seen. The library's default is a running mean, which clips the beats with the
+    # largest activations, and these are the abnormal ones.
+    calibrator = Calibrator(converted.content, num_threads=1, qsv_update_func=min_max_update)
+    windows = [{_SIGNATURE_INPUT: window[np.newaxis]} for window in calibration]
+    calibrator.calibrate({_SIGNATURE: windows}, _rules(converted, recipe))
+    return _with_nonzero_width(calibrator.get_model_qsvs())
+
+
+def with_ranges(converted: Converted, recipe: ExportRecipe, ranges: Any) -> bytes:
+    """Quantise weights and activations, except LSTMs and what the recipe keeps in float32.
+
+    Args:
+        converted: The float32 file.
+        recipe: The target.
+        ranges: The result of :func:`measure_ranges`, for this recipe or one that quantises more.
+    """
+    rules = _rules(converted, recipe).get_quantization_recipe()
+    quantizer = Quantizer(converted.content, rules)
+    result: Any = quantizer.quantize(ranges, enable_progress_report=False)
+    return bytes(result.quantized_model)
+
+
+def _weights_only(converted: Converted, recipe: ExportRecipe) -> bytes:
+    """Store the weights in the type of the recipe, except for what the recipe keeps in float32."""
+    from edgeecg.exporters.tflite import packed
+
+    rules = _rules(converted, recipe).get_quantization_recipe()
+    quantizer = Quantizer(converted.content, rules)
+    result: Any = quantizer.quantize(enable_progress_report=False)
+    content = bytes(result.quantized_model)
+    if not converted.recurrent:
+        return content
+    graph: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    _lstm_weights.store(graph, "float16" if recipe.dtype == "float16" else "int8")
+    return packed(graph)
+
+
+def _rules(converted: Converted, recipe: ExportRecipe) -> RecipeManager:
+    kept = _precision.layer_scopes(converted.content, converted.model, recipe.float_layers)
+    return _precision.quantizer_recipe(recipe, converted.recurrent, kept)
+
+
+def _with_nonzero_width(ranges: Any) -> Any:
+    """Set the range of tensors that were 0 on every calibration window to 0 to 1.
+
+    The quantiser would use a scale near 0, and LiteRT refuses a layer whose output scale is that
+    far below the scale of its input.
+    """
+    for found in ranges.values():
+        if not np.any(found["min"]) and not np.any(found["max"]):
+            found["max"] = np.ones_like(found["max"])
+    return ranges

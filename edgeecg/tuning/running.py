@@ -1,0 +1,291 @@
+"""A search that is going on: trials are handed to workers, and what becomes of them is kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+
+from edgeecg.compression import pipeline
+from edgeecg.compression.job import Job
+from edgeecg.errors import EdgeECGError
+from edgeecg.files import write_bytes, write_text
+from edgeecg.runs import RunFolder
+from edgeecg.runs.lock import locked
+from edgeecg.schema import CompressionConfig, ModelCard
+from edgeecg.schema.search import Front, SearchTrial, TrialState as State
+from edgeecg.tuning import objectives as measured, page, space
+from edgeecg.tuning.plan import Plan
+from edgeecg.tuning.study import Study, reason_of, seconds_of
+from edgeecg.tuning.trial import Outcome, Task, as_arguments
+from edgeecg.tuning.workers import Workers
+
+_POLL_S = 0.5
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+@dataclass
+class Standing:
+    """Where a search stands.
+
+    Attributes:
+        front: What has ended so far.
+        trials: How many trials there will be.
+        running: Part of the way that each running trial has done, by its number.
+        seconds_left: Estimated time to the end; None before the first trial has ended.
+    """
+
+    front: Front
+    trials: int
+    running: dict[int, float] = field(default_factory=dict[int, float])
+    seconds_left: float | None = None
+
+
+OnStanding = Callable[[Standing], None]
+"""Called whenever something has changed."""
+
+
+class RunningSearch:
+    """A search that is going on."""
+
+    def __init__(
+        self, plan: Plan, study: Study, command: str, on_standing: OnStanding | None
+    ) -> None:
+        """Start with what the study holds.
+
+        Args:
+            plan: The search.
+            study: Its trials.
+            command: What started it, for the journal.
+            on_standing: Called whenever something has changed.
+        """
+        self._plan = plan
+        self._study = study
+        self._command = command
+        self._on_standing = on_standing
+        self._running: dict[int, float] = {}
+        self._attempts: dict[int, int] = {}
+        self._spent: dict[int, float] = {}
+
+    def left(self, limit: int) -> bool:
+        """Whether there is a trial to do."""
+        return bool(self._study.unfinished()) or len(self._study.trials) < limit
+
+    def on_progress(self, number: int, progress: float) -> None:
+        """Show that a trial has done a part of its way."""
+        self._running[number] = progress
+        self._show()
+
+    def until(self, limit: int, workers: Workers) -> None:
+        """Perform trials until this many have been proposed and have ended.
+
+        Raises:
+            EdgeECGError: A disk is full.
+        """
+        # What was proposed before a kill comes first, and with the same parameters.
+        waiting = deque(trial.number for trial in self._study.unfinished())
+        self._show()
+        while True:
+            while workers.free and (waiting or len(self._study.trials) < limit):
+                number = waiting.popleft() if waiting else self._study.propose().number
+                task = self._task(number)
+                if task is not None:
+                    workers.start(task)
+                    self._running[number] = 0.0
+                    self._show()
+            if not self._running and not waiting and len(self._study.trials) >= limit:
+                return
+            for ended in workers.wait(_POLL_S):
+                self._running.pop(ended.task.number, None)
+                if not self._settled(ended.task, ended.outcome):
+                    waiting.append(ended.task.number)
+                self._show()
+
+    def _task(self, number: int) -> Task | None:
+        """Prepare the run folder of a trial; None where its choices contradict each other."""
+        plan = self._plan
+        trial = self._study.completed_draws(number)
+        chosen = self._study.chosen(number)
+        run = plan.run(number)
+        try:
+            config = space.configured(plan.config.base, plan.config.space, chosen, plan.custom)
+        except EdgeECGError as error:
+            self._study.fail(number, f"{error.what} {error.why}", 0.0)
+            return None
+        command = f"{as_arguments(config, chosen)}  # trial {number} of {plan.name}"
+        prepare(run, plan.dense, config)
+        finished = tuple(
+            tuple(each.values)
+            for each in self._study.trials
+            if each.state == TrialState.COMPLETE and each.number != trial.number
+        )
+        return Task(
+            number,
+            self._attempts.get(number, 0),
+            run.name,
+            config,
+            plan.config.objectives,
+            finished if plan.config.prune else (),
+            command,
+        )
+
+    def _settled(self, task: Task, outcome: Outcome) -> bool:
+        """Keep an outcome; False where the trial is to be tried again.
+
+        Raises:
+            EdgeECGError: A disk stays full.
+        """
+        number = task.number
+        spent = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
+        reason = outcome.reason or ""
+        if outcome.state == "complete":
+            self._study.complete(number, outcome.values or (), spent)
+        elif outcome.state == "pruned":
+            self._study.prune(number, reason, spent)
+        elif outcome.state == "failed":
+            self._study.fail(number, reason, spent)
+        else:
+            self._attempts[number] = task.attempt + 1
+            if self._attempts[number] <= self._plan.config.retries:
+                return False
+            if outcome.state == "full":
+                raise stopped(self._plan.name, reason)
+            self._study.fail(number, f"Tried {task.attempt + 1} times. {reason}", spent)
+        return True
+
+    def _show(self) -> None:
+        front = self._front(finished=False)
+        write_text(self._plan.folder / "front.json", front.to_json())
+        if self._on_standing is not None:
+            trials = self._plan.config.trials
+            running = dict(self._running)
+            left = seconds_left(front, trials, max(1, len(running)))
+            self._on_standing(Standing(front, trials, running, left))
+
+    def _front(self, finished: bool) -> Front:
+        plan = self._plan
+        ended = [trial for trial in self._study.trials if trial.state.is_finished()]
+        trials = [self._described(trial) for trial in ended]
+        points = {trial.run: trial.values for trial in trials if trial.values is not None}
+        return Front(
+            name=plan.name,
+            model=plan.config.base.training.model,
+            data=plan.dataset.summary.source,
+            objectives=plan.config.objectives,
+            trials=tuple(trials),
+            front=tuple(measured.front(points, plan.config.objectives)),
+            finished=finished,
+        )
+
+    def _described(self, trial: FrozenTrial) -> SearchTrial:
+        complete = trial.state == TrialState.COMPLETE
+        return SearchTrial(
+            run=self._plan.run(trial.number).name,
+            values=tuple(trial.values) if complete else None,
+            state=_STATES[trial.state],
+            params=self._study.chosen(trial.number),
+            reason=reason_of(trial),
+            seconds=seconds_of(trial),
+        )
+
+    def ended(self, finished: bool) -> Front:
+        """Score the front on the test records, once; write it and its page, and return it.
+
+        Args:
+            finished: Whether all trials have ended.
+        """
+        front = self._front(finished)
+        if finished:
+            scores = {
+                name: self.scored(RunFolder(self._plan.folder.parent / name))
+                for name in front.front
+            }
+            trials = [
+                trial.model_copy(update={"test": scores.get(trial.run)}) for trial in front.trials
+            ]
+            front = front.model_copy(update={"trials": tuple(trials)})
+        write_text(self._plan.folder / "front.html", page.render(front))
+        write_text(self._plan.folder / "front.json", front.to_json())
+        return front
+
+    def scored(self, run: RunFolder) -> float:
+        """Return the headline test score of a run, which is finished by this."""
+        plan = self._plan
+        if run.reduced:
+            config = CompressionConfig.from_json(run.config.read_bytes(), str(run.config))
+            with locked(run):
+                pipeline.compress(Job(config, plan.dataset, run, self._command, custom=plan.custom))
+        card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
+        return card.test.headline[1]
+
+
+def prepare(run: RunFolder, dense: RunFolder, config: CompressionConfig) -> None:
+    """Write what a trial starts from, unless it is there: the dense model and the configuration.
+
+    Args:
+        run: The folder of the trial.
+        dense: The run of the dense model.
+        config: What is to be done.
+
+    Raises:
+        EdgeECGError: The disk is full.
+    """
+    if run.config.is_file():
+        return
+    for source, target in (
+        (dense.baseline_weights, run.baseline_weights),
+        (dense.baseline_card, run.baseline_card),
+    ):
+        write_bytes(target, source.read_bytes())
+    write_text(run.config, config.to_json())
+
+
+def seconds_left(front: Front, trials: int, workers: int) -> float | None:
+    """Return how long the trials that have not ended will take; None before one has ended.
+
+    Args:
+        front: What has ended.
+        trials: How many there will be.
+        workers: How many are performed at a time.
+    """
+    timed = [trial for trial in front.trials if trial.state != "failed"]
+    if not timed:
+        return None
+    mean = sum(trial.seconds for trial in timed) / len(timed)
+    return mean * max(0, trials - len(front.trials)) / workers
+
+
+def bytes_per_trial(front: Front, runs: Path) -> int:
+    """Return the mean size of the run folders of complete trials.
+
+    Args:
+        front: What has ended.
+        runs: The folder of all runs.
+    """
+    sizes = [
+        sum(path.stat().st_size for path in (runs / trial.run).rglob("*") if path.is_file())
+        for trial in front.trials
+        if trial.state == "complete"
+    ]
+    return sum(sizes) // len(sizes) if sizes else 0
+
+
+def stopped(name: str, why: str) -> EdgeECGError:
+    """Return the error of a search whose files cannot be written.
+
+    Args:
+        name: Of the search.
+        why: One sentence: the cause.
+    """
+    return EdgeECGError(
+        "The search stopped: a file could not be written.",
+        why,
+        f"Free some space, then go on: edgeecg search --resume {name}",
+    )

@@ -1,0 +1,192 @@
+"""The space of a search: reading it, checking it, and what a choice amounts to."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from edgeecg.compression import budget, pipeline
+from edgeecg.errors import UnknownNameError, UsageError
+from edgeecg.models import Architecture, architecture, build
+from edgeecg.schema import Budget, CompressionConfig
+from edgeecg.schema.search import BudgetRange, Dimension, Range, Space
+
+DEFAULT = Path(__file__).parent / "space.toml"
+"""The space that is searched when none is given."""
+
+_TODO = "Correct the file; 'edgeecg search --print-space' prints the default with explanations."
+
+# A setting that has no effect unless another one has one of these values is not chosen.
+_ONLY_WITH: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "energy_term": ("method", ("energy", "taylor")),
+    "alpha": ("method", ("energy", "taylor")),
+    "beta": ("schedule", ("exponential",)),
+    "depth_ratio": ("schedule", ("exponential",)),
+    "distill_alpha": ("distill", (True,)),
+    "temperature": ("distill", (True,)),
+}
+
+
+def read(path: Path) -> Space:
+    """Read a space from a TOML file.
+
+    Raises:
+        UsageError: The file cannot be read, a key is unknown, a range is empty, or a value is none
+            that the setting can have; names the key.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"The space '{path}' cannot be read.",
+            f"The operating system reports: {error.strerror}.",
+            "Check the name of the file.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The space '{path}' is not valid TOML.", f"{error}.", _TODO) from error
+    for key in document:
+        if key not in Space.model_fields:
+            raise UnknownNameError(f"key of the space '{path.name}'", key, Space.model_fields)
+    try:
+        found = Space.model_validate(document)
+    except ValidationError as error:
+        raise _refused(path, document, error) from error
+    _check_values(path, found)
+    return found
+
+
+def dimensions(space: Space) -> Iterator[tuple[str, Dimension | BudgetRange]]:
+    """Yield the settings that the space gives, by name, in the order in which they are chosen."""
+    for name in Space.model_fields:
+        found: Dimension | BudgetRange | None = getattr(space, name)
+        if found is not None:
+            yield name, found
+
+
+def applies(name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether a setting has an effect, by what was chosen before.
+
+    Args:
+        name: Name of the setting.
+        chosen: The settings that were chosen before.
+    """
+    if name not in _ONLY_WITH:
+        return True
+    other, values = _ONLY_WITH[name]
+    return chosen.get(other, getattr(CompressionConfig(), other)) in values
+
+
+def configured(
+    base: CompressionConfig, space: Space, chosen: Mapping[str, Any], of: Architecture | None = None
+) -> CompressionConfig:
+    """Return the configuration of a trial.
+
+    Args:
+        base: What all trials have in common.
+        space: Where the kind of the budget stands.
+        chosen: What was chosen for this trial.
+        of: The custom module, where the configuration is of one.
+
+    Raises:
+        EdgeECGError: The choices contradict each other.
+    """
+    changes = {name: value for name, value in chosen.items() if name != "budget"}
+    if space.budget is not None:
+        share = Budget(kind=space.budget.kind, share=float(chosen["budget"]))
+        changes["budgets"] = (share,)
+    body = {**base.model_dump(), **changes}
+    planned = pipeline.planned(CompressionConfig.model_validate(body), of)
+    steps = {"steps": int(chosen["steps"])} if "steps" in chosen else {}
+    return planned.model_copy(update=steps)
+
+
+def check(base: CompressionConfig, space: Space, custom: Architecture | None = None) -> None:
+    """Check before any training that every corner of the space can be compressed.
+
+    Args:
+        base: What all trials have in common.
+        space: The space.
+        custom: The custom module, where the configuration is of one.
+
+    Raises:
+        UsageError: Parts of the space contradict each other, or its smallest budget is out of
+            reach (the smallest reachable is named).
+        EdgeECGError: The model cannot be pruned or quantised in a way that the space asks for.
+    """
+    if space.budget is not None and space.sparsity is not None:
+        raise UsageError(
+            "'budget' and 'sparsity' of the space contradict each other.",
+            "A budget says how far the model is compressed, and the sparsity follows from it.",
+            "Leave one of them out.",
+        )
+    of = architecture(base.training.model, custom)
+    lowest = {name: _values(each)[0] for name, each in dimensions(space)}
+    # The coarsest rounding leaves the most.
+    lowest["round_to"] = max(_values(space.round_to, base.round_to))
+    for structure in _values(space.structure, base.structure):
+        for quantize in _values(space.quantize, base.quantize):
+            chosen = {**lowest, "structure": structure, "quantize": quantize}
+            config = configured(base, space, chosen, custom)
+            dense = build(of)
+            goal = budget.goal(dense, of, config)
+            if goal is not None and quantize == _values(space.quantize, base.quantize)[0]:
+                budget.check_reachable(dense, config, goal)
+
+
+def _values(dimension: Dimension | BudgetRange | None, default: Any = None) -> tuple[Any, ...]:
+    """Return the choices of a dimension, or the two ends of a range."""
+    if dimension is None:
+        return (default,)
+    if isinstance(dimension, Range):
+        ends = (dimension.low, dimension.high)
+        return tuple(map(int, ends)) if dimension.whole else ends
+    return dimension if isinstance(dimension, tuple) else (dimension,)
+
+
+def _check_values(path: Path, space: Space) -> None:
+    """Refuse values that the setting cannot have.
+
+    Raises:
+        UsageError: There is one; names the key.
+    """
+    for name, dimension in dimensions(space):
+        if name == "budget":
+            continue
+        whole = CompressionConfig.model_fields[name].annotation is int
+        if isinstance(dimension, Range) and whole and not dimension.whole:
+            raise UsageError(
+                f"The range of '{name}' in '{path}' does not fit.",
+                "The setting is a whole number.",
+                f"Write {name} = {{ low = {dimension.low:g}, high = {dimension.high:g}, "
+                "whole = true }.",
+            )
+        for value in _values(dimension):
+            try:
+                CompressionConfig.model_validate({name: value})
+            except ValidationError as error:
+                raise UsageError(
+                    f"'{name}' of the space '{path}' cannot be {value!r}.",
+                    f"{error.errors()[0]['msg']}.",
+                    _TODO,
+                ) from error
+
+
+def _refused(path: Path, document: Mapping[str, Any], error: ValidationError) -> UsageError:
+    fault = error.errors()[0]
+    name = str(fault["loc"][0])
+    value = document[name]
+    if value == []:
+        why = "The list is empty."
+    else:
+        # Of a table, the fault as a range is the one that helps; the others say "no text" and such.
+        ranged = next((each for each in error.errors() if "Range" in map(str, each["loc"])), fault)
+        place = "" if len(ranged["loc"]) < 3 else f"'{ranged['loc'][-1]}': "
+        message = ranged["msg"].removeprefix("Value error, ")
+        why = f"{place}{message}."
+        why = why[0].upper() + why[1:]
+    shown = cast("object", value)
+    return UsageError(f"'{name}' of the space '{path}' does not fit: {shown}.", why, _TODO)

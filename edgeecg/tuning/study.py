@@ -1,0 +1,272 @@
+"""The study: Optuna proposes trials, and its storage keeps what became of them.
+
+A sampler is made afresh for every draw, from the seed, the number of the trial and the name of the
+parameter. What is proposed then depends on the finished trials alone, so that a search on one
+worker that was killed proposes the same trials after it is resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study as OptunaStudy, StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.schema.search import SCORES, BudgetRange, Dimension, Range, Sampler, SearchConfig
+from edgeecg.tuning import space
+
+STARTUP = 10
+"""Trials that are drawn at random before the sampler learns from them."""
+
+_CONFIG = "edgeecg"
+_REASON = "reason"
+_MAY_CHANGE = ("trials", "retries", "storage")
+_SECONDS = "seconds"
+
+
+class RepeatableSampler(BaseSampler):
+    """A sampler whose draws depend on seed, trial and parameter, and not on earlier draws."""
+
+    def __init__(self, kind: Sampler, seed: int) -> None:
+        """Keep what samplers are made from.
+
+        Args:
+            kind: Which one.
+            seed: Of the search.
+        """
+        self._kind: Sampler = kind
+        self._seed = seed
+
+    def _fresh(self, number: int, parameter: str = "") -> BaseSampler:
+        text = f"{self._seed}/{number}/{parameter}"
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        if self._kind == "random":
+            return RandomSampler(seed=seed)
+        if self._kind == "nsga2":
+            return NSGAIISampler(seed=seed, population_size=STARTUP)
+        return TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False)
+
+    def infer_relative_search_space(
+        self, study: OptunaStudy, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the parameters that are drawn together."""
+        return self._fresh(trial.number).infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: OptunaStudy, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw these."""
+        # NSGA-II keeps the parents of a generation when it first chooses them, and reads them in
+        # another order later: the second call draws as every later one would.
+        self._fresh(trial.number).sample_relative(study, trial, search_space)
+        return self._fresh(trial.number).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: OptunaStudy,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw one parameter by itself."""
+        sampler = self._fresh(trial.number, param_name)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: OptunaStudy,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Pass the outcome on."""
+        self._fresh(trial.number).after_trial(study, trial, state, values)
+
+
+class Study:
+    """The trials of one search, in their storage."""
+
+    def __init__(self, name: str, folder: Path, config: SearchConfig) -> None:
+        """Open the study, or create it.
+
+        Args:
+            name: Name of the search.
+            folder: Its folder, for the journal file.
+            config: What decides its outcome.
+
+        Raises:
+            UsageError: The storage holds a study of this name with another space, other objectives
+                or other records.
+            EdgeECGError: The storage cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._config = config
+        directions = [
+            StudyDirection.MAXIMIZE if each in SCORES else StudyDirection.MINIMIZE
+            for each in config.objectives
+        ]
+        try:
+            self._study = optuna.create_study(
+                storage=_storage(config.storage, folder),
+                sampler=RepeatableSampler(config.sampler, config.seed),
+                study_name=name,
+                directions=directions,
+                load_if_exists=True,
+            )
+            self._agree(name)
+        except EdgeECGError:
+            raise
+        except Exception as error:  # Drivers of databases raise what they like.
+            raise EdgeECGError(
+                f"The study '{name}' cannot be opened.",
+                f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else '-'}.",
+                "Check the URL of --storage and that its database can be reached.",
+            ) from error
+
+    def _agree(self, name: str) -> None:
+        """Write the configuration into a new study; compare it with that of an old one."""
+        # The URL of a database may hold a password.
+        now = self._config.model_dump(mode="json", exclude={"storage"})
+        held = self._study.user_attrs.get(_CONFIG)
+        if held is None and not self._study.get_trials(deepcopy=False):
+            self._study.set_user_attr(_CONFIG, json.dumps(now))
+            return
+        refuse_other(name, {} if held is None else json.loads(held), now)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, in the order of their numbers."""
+        return self._study.get_trials(deepcopy=False)
+
+    def unfinished(self) -> list[FrozenTrial]:
+        """Return the trials that were proposed and have not ended."""
+        return [trial for trial in self.trials if not trial.state.is_finished()]
+
+    def propose(self) -> FrozenTrial:
+        """Add the next trial, and return it with its parameters."""
+        return self.completed_draws(self._study.ask().number)
+
+    def completed_draws(self, number: int) -> FrozenTrial:
+        """Draw the parameters that a trial still lacks: a kill may have come between two draws.
+
+        Args:
+            number: Of an unfinished trial.
+        """
+        trial = Trial(self._study, self.trials[number]._trial_id)  # pyright: ignore[reportPrivateUsage]
+        chosen: dict[str, Any] = {}
+        for name, dimension in space.dimensions(self._config.space):
+            if space.applies(name, chosen):
+                chosen[name] = _suggested(trial, name, dimension)
+        return self.trials[number]
+
+    def chosen(self, number: int) -> dict[str, Any]:
+        """Return the settings of a trial, those with one possible value included."""
+        params, found = self.trials[number].params, {}
+        for name, dimension in space.dimensions(self._config.space):
+            if space.applies(name, found):
+                fixed = None if isinstance(dimension, (Range, tuple)) else dimension
+                found[name] = params.get(name, fixed)
+        return found
+
+    def complete(self, number: int, values: Sequence[float], seconds: float) -> None:
+        """Keep the values of a trial."""
+        self._close(number, seconds, None, TrialState.COMPLETE, values)
+
+    def prune(self, number: int, reason: str, seconds: float) -> None:
+        """Keep that a trial was stopped early."""
+        self._close(number, seconds, reason, TrialState.PRUNED)
+
+    def fail(self, number: int, reason: str, seconds: float) -> None:
+        """Keep that a trial failed."""
+        self._close(number, seconds, reason, TrialState.FAIL)
+
+    def _close(
+        self,
+        number: int,
+        seconds: float,
+        reason: str | None,
+        state: TrialState,
+        values: Sequence[float] | None = None,
+    ) -> None:
+        storage, found = self._study._storage, self.trials[number]  # pyright: ignore[reportPrivateUsage]
+        storage.set_trial_user_attr(found._trial_id, _SECONDS, seconds)  # pyright: ignore[reportPrivateUsage]
+        if reason is not None:
+            storage.set_trial_user_attr(found._trial_id, _REASON, reason)  # pyright: ignore[reportPrivateUsage]
+        self._study.tell(number, values, state=state)
+
+
+def reason_of(trial: FrozenTrial) -> str | None:
+    """Return why a trial is not complete, or None."""
+    return trial.user_attrs.get(_REASON)
+
+
+def seconds_of(trial: FrozenTrial) -> float:
+    """Return how long a trial took."""
+    return float(trial.user_attrs.get(_SECONDS, 0.0))
+
+
+def refuse_other(name: str, held: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study that was started with something else.
+
+    Args:
+        name: Name of the search.
+        held: The configuration that it was started with.
+        now: What is asked for now.
+
+    Raises:
+        UsageError: They differ; names what.
+    """
+    differing = [key for key in now if key not in _MAY_CHANGE and held.get(key) != now[key]]
+    if not differing:
+        return
+    words = {"data_sha256": "other records", "base": "other settings of the trials"}
+    listed = ", ".join(words.get(key, f"another '{key}'") for key in differing)
+    raise UsageError(
+        f"The study '{name}' is of another search.",
+        f"It was started with {listed}.",
+        "Choose another --name; or go on with it as it was started, by --resume NAME alone.",
+    )
+
+
+def _storage(url: str | None, folder: Path) -> BaseStorage:
+    with warnings.catch_warnings():
+        # The journal is marked experimental in some versions of Optuna.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if url is not None:
+            return RDBStorage(url)
+        path = folder / "optuna.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        _drop_torn_line(path)
+        return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off what a full disk left of the last line; Optuna would append to it."""
+    if path.is_file():
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(path, whole)
+
+
+def _suggested(trial: Trial, name: str, dimension: Dimension | BudgetRange) -> Any:
+    if isinstance(dimension, Range):
+        if dimension.whole:
+            low, high = int(dimension.low), int(dimension.high)
+            return trial.suggest_int(name, low, high, log=dimension.log)
+        return trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+    if isinstance(dimension, tuple):
+        return trial.suggest_categorical(name, dimension)
+    return dimension

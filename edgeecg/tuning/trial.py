@@ -1,0 +1,214 @@
+"""One trial: a compression in a run folder of its own, up to its validation scores."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edgeecg.compression import pipeline
+from edgeecg.compression.job import Job
+from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError
+from edgeecg.models import Architecture, architecture
+from edgeecg.runs import RunFolder
+from edgeecg.runs.lock import locked
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    QuantizationLog,
+    Rollback,
+)
+from edgeecg.schema.search import SCORES, Objective
+from edgeecg.tuning import objectives as measured
+
+MARGIN = 0.02
+"""A trial is hopeless when a finished one has a score higher by this and costs no more."""
+
+_LOCK_PATIENCE_S = 10.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+OnStep = Callable[[float], None]
+"""Called with the part of the way that a trial has done, 0..1, once that is on the disk."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know of a trial.
+
+    Attributes:
+        number: Of the trial in its study.
+        attempt: How often it was handed out before.
+        run: Name of its run folder.
+        config: What is to be done.
+        objectives: What is measured.
+        finished: Values of the trials that were complete when this one was handed out; empty where
+            no trial is to be stopped early.
+        command: For the journal.
+    """
+
+    number: int
+    attempt: int
+    run: str
+    config: CompressionConfig
+    objectives: tuple[Objective, ...]
+    finished: tuple[tuple[float, ...], ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        state: ``"lost"`` and ``"full"`` are no ends: the worker is gone, or its disk is full, and
+            the trial can be tried again from its last checkpoint.
+        seconds: How long it took.
+        values: One per objective, or None unless it is complete.
+        reason: Why it is not complete, or None.
+    """
+
+    state: Literal["complete", "pruned", "failed", "lost", "full"]
+    seconds: float
+    values: tuple[float, ...] | None = None
+    reason: str | None = None
+
+
+class _HopelessError(Exception):
+    """A trial that a finished one beats whatever it still does."""
+
+
+def perform(
+    task: Task,
+    run: RunFolder,
+    dataset: Dataset,
+    custom: Architecture | None = None,
+    on_step: OnStep | None = None,
+) -> Outcome:
+    """Perform a trial, or go on with it from its checkpoint.
+
+    Args:
+        task: What to do.
+        run: Where. The dense model is in it.
+        dataset: The records; the test records are not looked at.
+        custom: The custom module, where the configuration is of one.
+        on_step: Called after every step.
+    """
+    begun = time.monotonic()
+
+    def watch(event: CompressionStep | Rollback) -> None:
+        if on_step is not None:
+            on_step(event.progress)
+        if isinstance(event, CompressionStep):
+            _stop_if_hopeless(task, event)
+
+    def ended(state: Literal["pruned", "failed", "full"], reason: str) -> Outcome:
+        return Outcome(state, time.monotonic() - begun, None, reason)
+
+    job = Job(task.config, dataset, run, task.command, watch=watch, custom=custom, score_test=False)
+    try:
+        with _locked_soon(run):
+            log = pipeline.compress(job)
+        values = _values(task, run, log, architecture(job.model, custom))
+    except _HopelessError as stop:
+        return ended("pruned", str(stop))
+    except EdgeECGError as error:
+        state = "full" if _disk_is_full(error) else "failed"
+        return ended(state, f"{error.what} {error.why}")
+    except OSError as error:
+        return ended("full" if error.errno in _FULL else "failed", f"{error}")
+    except Exception as error:  # A bug in one corner of the space must not end the search.
+        return ended("failed", f"{type(error).__name__}: {error}")
+    return Outcome("complete", time.monotonic() - begun, values)
+
+
+def _values(task: Task, run: RunFolder, log: CompressionLog, of: Architecture) -> tuple[float, ...]:
+    int8 = (
+        QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+        if run.quantization.is_file()
+        else None
+    )
+    found = measured.of_run(log, int8, of)
+    return tuple(found[each] for each in task.objectives)
+
+
+def _stop_if_hopeless(task: Task, step: CompressionStep) -> None:
+    """Stop a trial whose likely end a finished trial beats.
+
+    Later steps make a model cheaper and seldom better. So its score now is taken as its last one,
+    and what it costs in the end is extrapolated: steps are equal factors, so that after the part p
+    of the way a cost with the final share r is at about r^p.
+
+    Raises:
+        _HopelessError: A finished trial has a score that is better by ``MARGIN`` and costs no more.
+    """
+    if step.progress >= 1 or not any(each in SCORES for each in task.objectives):
+        return
+    now = measured.of_step(step, task.config)
+    if task.config.quantize != "none":
+        # Int8 makes a model smaller by up to four, and cheaper by more.
+        return
+    dense_bytes = step.weight_bytes / max(1e-9, 1 - step.sparsity)
+    whole = {"size": dense_bytes}
+    hopes: list[float] = []
+    for each in task.objectives:
+        if each in SCORES:
+            hopes.append(now[each] + MARGIN)
+        else:
+            share = now[each] / whole.get(each, 1.0)
+            hopes.append(whole.get(each, 1.0) * share ** (1 / step.progress))
+    hope = measured.losses(hopes, task.objectives)
+    for values in task.finished:
+        if measured.dominates(measured.losses(values, task.objectives), hope):
+            shown = ", ".join(
+                f"{name} {value:.4g}" for name, value in zip(task.objectives, hopes, strict=True)
+            )
+            raise _HopelessError(
+                f"After step {step.step} at best {shown} was to be expected, and a finished trial "
+                "is better in all of it."
+            )
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+@contextlib.contextmanager
+def _locked_soon(run: RunFolder) -> Generator[None]:
+    """Hold the lock of a run; the worker of a search that was just killed may take a moment to end.
+
+    Raises:
+        EdgeECGError: Another process goes on holding it.
+    """
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(run))
+                break
+            except EdgeECGError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        yield
+
+
+def as_arguments(config: CompressionConfig, chosen: dict[str, Any]) -> str:
+    """Return what a trial does as a call of the API, for the journal of its run.
+
+    Args:
+        config: Of the trial.
+        chosen: What the search chose.
+    """
+    shown = {"model": config.training.model, **chosen}
+    if "budget" in shown:
+        shown["budget"] = [str(each) for each in config.budgets]
+    return f"edgeecg.compress({', '.join(f'{key}={value!r}' for key, value in shown.items())})"

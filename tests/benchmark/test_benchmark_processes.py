@@ -1,0 +1,85 @@
+"""Every file is measured in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from edgeecg.benchmark import protocol
+from edgeecg.benchmark.config import BenchConfig
+
+pytestmark = pytest.mark.usefixtures("small_suites")
+
+Exported = Callable[[str], Path]
+CONFIG = BenchConfig(device="x86-64", meter="none")
+
+
+def process_of(path: Path) -> psutil.Process:
+    """Return the process that measures a file."""
+    (process,) = [
+        each
+        for each in psutil.Process().children()
+        if each.cmdline()[-2:] == ["edgeecg.benchmark.file_worker", str(path)]
+    ]
+    return process
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no threads")
+def test_the_process_of_a_file_stays_on_one_processor_and_this_one_leaves_it(
+    exported: Exported,
+) -> None:
+    path, before = exported("a"), os.sched_getaffinity(0)
+    seen: list[tuple[set[int], set[int]]] = []
+
+    def on_step(what: str, done: int, total: int) -> None:
+        if "latency" in what or "layers" in what:
+            affinity = set(process_of(path).cpu_affinity() or ())
+            seen.append((affinity, os.sched_getaffinity(0)))
+
+    (result,) = protocol.measure([path], CONFIG, on_step=on_step).results
+    assert len(seen) == 6
+    for measuring, waiting in seen:
+        assert measuring == {result.latency.pinned_cpu}
+        assert waiting == (before - measuring or before)
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(
+    ("step", "number", "words"),
+    [
+        ("latency, round 3 of 5", signal.SIGSEGV, "crashed the process (SIGSEGV)"),
+        ("latency, round 5 of 5", signal.SIGILL, "instruction that this processor lacks"),
+        ("layers", signal.SIGKILL, "memory runs out"),
+    ],
+)
+def test_a_file_that_crashes_while_it_is_measured_costs_its_own_row_only(
+    step: str, number: signal.Signals, words: str, exported: Exported
+) -> None:
+    good, bad = exported("good"), exported("bad")
+
+    def on_step(what: str, done: int, total: int) -> None:
+        if what.startswith(f"bad.onnx: {step}"):
+            process_of(bad).send_signal(number)
+
+    report = protocol.measure([bad, good], CONFIG, on_step=on_step)
+    assert [result.artifact.file for result in report.results] == [str(good)]
+    assert report.results[0].latency.n >= 10
+    (failure,) = report.failed_files
+    assert failure.file == str(bad)
+    assert words in failure.why
+    assert not psutil.Process().children()
+
+
+def test_a_stop_in_the_middle_leaves_no_process(exported: Exported) -> None:
+    def stop(what: str, done: int, total: int) -> None:
+        if "round 2" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        protocol.measure([exported("a")], CONFIG, on_step=stop)
+    assert not psutil.Process().children()

@@ -1,0 +1,181 @@
+"""The published tables and figures are those that the stored rows give."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import experiment, figures, render, rows, summary
+from harness.aggregate import table_rows, variants
+from harness.provenance import KEYS, NOT_RECORDED
+from harness.results import Results, stored
+from harness.tables import compression, markdown, options, sentences
+
+from edgeecg.errors import EdgeECGError
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def of(name: str, folder: Path = RESULTS) -> Results:
+    return stored(experiment.load(name), folder)
+
+
+def test_pages_and_results_hold_what_the_rows_give() -> None:
+    pages = render.pages_with_tables(ROOT)
+    assert {"README.md", "docs/meters.md", "docs/models.md"} <= set(pages)
+    results, texts = render.generated(RESULTS, pages)
+    assert texts == pages
+    assert results == (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+
+
+def test_tables_are_made_without_pytorch() -> None:
+    """The renderer reads rows: it needs nothing that trains, compresses or measures."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from harness import render\n"
+        f"render.generated(Path({str(RESULTS)!r}), {{}})\n"
+        "print([n for n in sys.modules if n == 'torch' or n.startswith('harness.kinds')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_figures_are_those_that_the_rows_give() -> None:
+    drawn = (ROOT / "docs" / "images" / "gained.svg").read_bytes()
+    assert figures.gained(RESULTS) == drawn
+
+
+def test_every_row_of_a_compression_table_is_in_the_summary() -> None:
+    held = json.loads((RESULTS / "summary.json").read_text(encoding="utf-8"))
+    assert held == summary.collected(RESULTS)
+    assert all(set(row) == set(summary.KEYS) for row in held)
+    assert {row["table"] for row in held} <= set(summary.TABLES)
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_every_row_says_what_measured_it(path: Path) -> None:
+    for row in rows.read(path):
+        assert set(KEYS) <= set(row)
+        assert row["dirty"] in (True, False, NOT_RECORDED)
+        if isinstance(row["dirty"], bool):
+            assert row["dirty"] == row["git_revision"].endswith("+")
+
+
+def test_latency_ratios_are_those_of_one_bench_call() -> None:
+    """The ratio that was stored is that of the two medians beside it."""
+    timed = [row for row in of("structured").rows if row["what"] == "latency"]
+    assert len(timed) == 30
+    for row in timed:
+        dense = row["files"]["baseline-tflite"]["p50_s"]
+        for file in row["files"].values():
+            assert file["ratio"] == pytest.approx(file["p50_s"] / dense, rel=1e-12)
+
+
+def test_rows_of_two_machines_are_not_put_into_one_ratio(tmp_path: Path) -> None:
+    shutil.copy(RESULTS / "structured.jsonl", tmp_path)
+    path = tmp_path / "structured.jsonl"
+    found = rows.read(path)
+    other = next(row for row in found if row["what"] == "latency")
+    other["cpu"] = "another processor"
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+    with pytest.raises(EdgeECGError, match="from 2 machines"):
+        variants(of("structured", tmp_path))
+
+
+def test_a_run_without_one_of_its_seeds_is_named_and_has_no_row(tmp_path: Path) -> None:
+    found = rows.read(RESULTS / "torch_pruning_compared.jsonl")
+    kept = [row for row in found if (row["cell"], row["seed"]) != ("cnn1d_budgets=macs=0.15", 2)]
+    rows.append(tmp_path / "torch_pruning_compared.jsonl", kept)
+    table = compression.torch_pruning_compared(of("torch_pruning_compared", tmp_path))
+    assert "Still to be run: cnn1d: edgeecg, energy-aware." in table
+    assert "| cnn1d: edgeecg, energy-aware |" not in table
+
+
+def test_int8_stands_beside_float32_of_the_same_run() -> None:
+    table = compression.structured(of("structured"))
+    lines = {line.split(" | ")[0]: line for line in table.splitlines() if " QAT: " in line}
+    assert set(lines) == {
+        f"| {model}, QAT: {file} file"
+        for model in ("resnet1d_attn", "conv_transformer")
+        for file in ("float32", "int8")
+    }
+    (int8,) = [
+        row
+        for row in of("structured").rows
+        if row["what"] == "latency"
+        and row["seed"] == 0
+        and row["cell"] == "resnet1d_attn_budgets=energy=0.12_quantize=qat"
+    ]
+    assert {"compressed-tflite", "compressed-tflite-int8"} <= set(int8["files"])
+
+
+def test_raw_medians_of_all_seeds_stand_in_the_table() -> None:
+    """3163, 4331 and 4258 µs were measured of one dense model."""
+    table = compression.structured(of("structured"))
+    (line,) = [line for line in table.splitlines() if "conv_transformer, QAT: int8" in line]
+    assert "3163-4331" in line
+
+
+def test_rows_of_a_changed_checkout_are_marked() -> None:
+    table = compression.methods(of("methods"))
+    said = table.split("to be measured again: ")[1]
+    dirty = [row for row in of("methods").rows if row["dirty"] is True]
+    assert said.count("(seed ") == len(dirty) == 7
+    assert "resnet1d_se_attn: l1 (seed 0)" in said
+
+
+def test_options_that_differ_stand_in_each_row() -> None:
+    made = table_rows("structured", of("structured"))
+    columns = dict(zip((row["label"] for row in made), options.differing(made), strict=True))
+    assert columns["cnn1d"] == "channels, steps=6, energy=0.15"
+    assert columns["resnet1d_attn, int8"] == "channels, steps=6, energy=0.12, quantize=qat"
+    assert columns["conv_transformer, a tenth"] == "blocks, steps=7, energy=0.09"
+
+
+def test_the_methods_that_win_elsewhere_are_named() -> None:
+    said = sentences.which_method_wins(table_rows("methods", of("methods")))
+    assert "4 of 6 models" in said
+    assert "random is higher for `cnn_lstm_attn` (0.825, energy-aware 0.812)" in said
+    assert "L1 is higher for `bilstm`" in said
+    assert said in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_seed_that_decides_the_mean_is_named() -> None:
+    said = sentences.outliers(table_rows("torch_pruning_compared", of("torch_pruning_compared")))
+    assert "cnn1d: torch-pruning, magnitude (+0.047, +0.067, +0.208 lost)" in said
+    assert said.count("lost)") == 1
+
+
+def test_a_run_that_tables_share_is_counted_once() -> None:
+    seed = {"machine": "this one"}
+    shared: dict[str, Any] = {
+        "cell": "a",
+        "seeds": [0, 1, 2],
+        "seconds": 600.0,
+        "pruning_seconds": 6.0,
+        "variant": type("Variant", (), {"seeds": [seed]}),
+    }
+    other = shared | {"cell": "b", "seconds": 1200.0, "pruning_seconds": 60.0}
+    said = sentences.time_taken([shared, shared | {"step": 2}, shared, other])
+    assert "The 6 runs" in said
+    assert "1.5 hours" in said
+    assert "at most 5.0%" in said
+
+
+def test_one_seed_has_no_deviation() -> None:
+    row = {"score_mean": 0.5, "score_std": None}
+    assert markdown.score(row) == "0.500"

@@ -1,0 +1,177 @@
+"""``tflite-mixed``: the operations that stay float32 are searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from timed_layers import result, timed, written
+from tiny_run import build, silent
+
+from edgeecg import resources
+from edgeecg.costs import tflite_file
+from edgeecg.costs.counting import count
+from edgeecg.data import Dataset
+from edgeecg.errors import ExportError, UsageError
+from edgeecg.exporters import _pipeline, _rejection, _search, _search_times, _speed, _verify
+from edgeecg.exporters._float32 import Conversions
+from edgeecg.exporters._limits import MissedLimitError
+from edgeecg.models import layer_costs
+from edgeecg.runs import RunFolder
+from edgeecg.schema import ExportRecipe, Speed
+
+MIXED = resources.load_target("tflite-mixed").model_copy(update={"max_score_drop": None})
+Times = Callable[[dict[str, set[str]]], float]
+
+
+@pytest.fixture(scope="module")
+def conversions(toy_dataset: Dataset) -> tuple[Any, Conversions]:
+    """The tiny baseline, converted once for all tests of this module."""
+    source = SimpleNamespace(model=build("baseline"), probe=SimpleNamespace(x=toy_dataset.val.x))
+    return source, Conversions(toy_dataset)
+
+
+def job(conversions: tuple[Any, Conversions], dataset: Dataset, **changes: Any) -> Any:
+    recipe = changes.pop("recipe", MIXED)
+    known = {"recipe": recipe, "bench": None, "progress": silent, "validation": None}
+    return SimpleNamespace(conversions=conversions[1], dataset=dataset, **(known | changes))
+
+
+def types(path: Path) -> dict[str, set[str]]:
+    """Return the types of the outputs of every kind of operation."""
+    found: dict[str, set[str]] = {}
+    for each in tflite_file.read(path).operators:
+        found.setdefault(each.op, set()).update(tensor.type for tensor in each.outputs)
+    return found
+
+
+def use_times(monkeypatch: pytest.MonkeyPatch, times: Times) -> list[float]:
+    """Let a function of the types decide how long a file takes; all files agree with PyTorch."""
+    seen: list[float] = []
+
+    def compare(path: Path, float32: Path, window: NDArray[np.float32], turns: int) -> Speed:
+        seen.append(times(types(path)))
+        ratio = seen[-1]
+        return Speed(p50_s=ratio, float32_p50_s=1.0, ratio=ratio, ratio_low=ratio, ratio_high=ratio)
+
+    def check(*arguments: object) -> None:
+        del arguments
+
+    monkeypatch.setattr(_speed, "compare", compare)
+    monkeypatch.setattr(_verify, "check", check)
+    return seen
+
+
+def test_a_kind_of_operation_that_is_slow_in_int8_stays_float32(
+    monkeypatch: pytest.MonkeyPatch,
+    conversions: tuple[Any, Conversions],
+    toy_dataset: Dataset,
+    tmp_path: Path,
+) -> None:
+    seen = use_times(monkeypatch, lambda found: 0.8 if "INT8" in found["MAX_POOL_2D"] else 0.4)
+    found = _search.fastest(job(conversions, toy_dataset), conversions[0])
+    assert found.ratio == min(seen) == 0.4
+    assert "MAX_POOL_2D" in found.recipe.float_ops
+    path = tmp_path / "f.tflite"
+    path.write_bytes(found.content)
+    assert types(path)["MAX_POOL_2D"] == {"FLOAT32"}
+    assert {layer.dtype for layer in count(path) if layer.macs} == {"int8"}
+
+
+def test_without_a_faster_file_everything_stays_float32(
+    monkeypatch: pytest.MonkeyPatch, conversions: tuple[Any, Conversions], toy_dataset: Dataset
+) -> None:
+    use_times(monkeypatch, lambda found: 1.2)
+    source, made = conversions
+    found = _search.fastest(job(conversions, toy_dataset), source)
+    assert found.content == made.file(source.model, resources.load_target("tflite"))
+
+
+def test_where_int8_misses_a_limit_the_worst_layers_stay_float32(
+    monkeypatch: pytest.MonkeyPatch, conversions: tuple[Any, Conversions], toy_dataset: Dataset
+) -> None:
+    use_times(monkeypatch, lambda found: 0.5)
+
+    def check(path: Path, name: str, probe: object, recipe: ExportRecipe) -> None:
+        if len(recipe.float_layers) < 2:
+            raise MissedLimitError("It", "is too", "far.")
+
+    def differences(*arguments: object) -> dict[str, float]:
+        return {"dense": 0.5, "features.0": 0.3, "head": 0.1}
+
+    monkeypatch.setattr(_verify, "check", check)
+    monkeypatch.setattr(_rejection, "differences", differences)
+    found = _search.fastest(job(conversions, toy_dataset), conversions[0])
+    assert found.recipe.float_layers == ("dense", "features.0")
+
+
+def test_only_int8_tflite_is_searched(
+    conversions: tuple[Any, Conversions], toy_dataset: Dataset
+) -> None:
+    wrong = resources.load_target("onnx-int8").model_copy(update={"search": True})
+    with pytest.raises(ExportError, match="for int8 TFLite files only"):
+        _search.fastest(job(conversions, toy_dataset, recipe=wrong), conversions[0])
+
+
+def report(tmp_path: Path, in_int8: dict[str, float]) -> tuple[Path, Any]:
+    """Write a report in which every layer takes 1 in float32; return it and the layers."""
+    layers = layer_costs(build("baseline"), (1, 256))
+    results = [
+        result(
+            "cnn1d",
+            f"{target}.tflite",
+            format="tflite",
+            nodes=layers,
+            **timed(
+                *((f"{layer.name} Convolution", times.get(layer.name, 1.0)) for layer in layers)
+            ),
+        )
+        for target, times in (("tflite", {}), ("tflite-int8", in_int8))
+    ]
+    changed = [
+        each.model_copy(
+            update={
+                "artifact": each.artifact.model_copy(
+                    update={
+                        "manifest": each.artifact.manifest.model_copy(update={"target": target})
+                    }
+                )
+            }
+        )
+        for each, target in zip(results, ("tflite", "tflite-int8"), strict=True)
+        if each.artifact.manifest is not None
+    ]
+    path = written(tmp_path, changed)
+    return path, layers
+
+
+def test_times_of_another_device_decide_by_layer(tmp_path: Path) -> None:
+    fast = {"features.0": 1.5, "features.4": 0.2, "features.8": 0.2, "dense": 0.1, "head": 1.0}
+    path, layers = report(tmp_path, fast)
+    found = _search_times.read(path, "1" * 64, layers)
+    assert found.slower == ("features.0", "head")
+    # (1.5 + 0.2 + 0.2 + 0.1 + 1.0) of 5, less the 0.5 that features.0 is faster in float32.
+    assert found.ratio == pytest.approx(2.5 / 5)
+
+
+def test_times_of_another_model_are_refused(tmp_path: Path) -> None:
+    path, layers = report(tmp_path, {})
+    with pytest.raises(UsageError, match="no times of the operations of its 'tflite' file"):
+        _search_times.read(path, "2" * 64, layers)
+    with pytest.raises(UsageError, match=r"missing\.json.*cannot be read"):
+        _search_times.read(tmp_path / "missing.json", "1" * 64, layers)
+
+
+@pytest.mark.system
+def test_a_searched_file_is_never_slower_than_float32_beyond_the_spread(
+    run: RunFolder, toy_dataset: Dataset
+) -> None:
+    made = _pipeline.export_run(run, [MIXED], toy_dataset, silent)
+    for each in made:
+        assert each.speed is not None
+        assert each.speed.ratio_low <= 1.05

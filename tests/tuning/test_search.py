@@ -1,0 +1,221 @@
+"""The search itself: what ends how, what is tried again, and that nothing is counted twice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_searches import complete, pretend, small_plan
+
+from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.schema import Front
+from edgeecg.tuning import running
+from edgeecg.tuning.running import Standing
+from edgeecg.tuning.search import Crew, perform
+from edgeecg.tuning.trial import Outcome, Task
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(folder: Path, dataset: Dataset, trials: int = 6, **options: Any) -> Front:
+    return perform(small_plan(folder, dataset, trials), "edgeecg search", Crew(), **options)
+
+
+def test_the_result_has_the_shape_that_scripts_rely_on(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset)
+    document = json.loads((folder / "runs/S/front.json").read_text(encoding="utf-8"))
+    assert document["objectives"] == ["macro_f1", "energy"]
+    assert [each["run"] for each in document["trials"]] == [f"S-00{n}" for n in range(6)]
+    assert all(each["state"] == "complete" for each in document["trials"])
+    assert all(len(each["values"]) == 2 for each in document["trials"])
+    assert document["front"] == list(front.front)
+    assert set(document["front"]) <= {each["run"] for each in document["trials"]}
+    page = (folder / "runs/S/front.html").read_text(encoding="utf-8")
+    assert "S-003" in page
+
+
+def test_only_the_front_has_test_scores(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset)
+    assert {trial.run for trial in front.trials if trial.test is not None} == set(front.front)
+
+
+def test_a_lost_trial_is_tried_again_and_counted_once(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outcome(task: Task) -> Outcome:
+        if task.number in (1, 4) and task.attempt < 2:
+            return Outcome("lost", 3.0, None, "Its node is gone.")
+        return complete(task)
+
+    workers = pretend(monkeypatch, outcome)
+    front = run(folder, toy_dataset)
+    assert [trial.state for trial in front.trials] == ["complete"] * 6
+    handed_out = Counter(task.number for task in workers.tasks)
+    assert handed_out == {0: 1, 1: 3, 2: 1, 3: 1, 4: 3, 5: 1}
+    assert front.trials[1].seconds == 3.0 + 3.0 + 1.0
+    assert workers.closed
+    configs = {task.config.to_json() for task in workers.tasks if task.number == 1}
+    assert len(configs) == 1
+
+
+def test_a_trial_that_is_lost_again_and_again_fails_with_its_reason(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outcome(task: Task) -> Outcome:
+        if task.number == 2:
+            return Outcome("lost", 1.0, None, "Its process ended with exit code -9.")
+        return complete(task)
+
+    workers = pretend(monkeypatch, outcome)
+    front = run(folder, toy_dataset)
+    failed = front.trials[2]
+    assert (failed.state, failed.values) == ("failed", None)
+    assert failed.reason == "Tried 3 times. Its process ended with exit code -9."
+    assert [trial.state for trial in front.trials].count("complete") == 5
+    assert len(workers.tasks) == 5 + 3
+
+
+def test_pruned_and_failed_trials_are_counted_and_not_on_the_front(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = {0: Outcome("pruned", 1.0, None, "No hope."), 3: Outcome("failed", 1.0, None, "NaN")}
+    pretend(monkeypatch, lambda task: ends.get(task.number) or complete(task))
+    front = run(folder, toy_dataset)
+    assert Counter(trial.state for trial in front.trials) == {
+        "complete": 4,
+        "pruned": 1,
+        "failed": 1,
+    }
+    assert front.trials[0].reason == "No hope."
+    assert not {"S-000", "S-003"} & set(front.front)
+
+
+def test_a_full_disk_stops_the_search_and_loses_nothing(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = True
+
+    def outcome(task: Task) -> Outcome:
+        if full and task.number == 2:
+            return Outcome("full", 1.0, None, "No space left on device")
+        return complete(task)
+
+    with monkeypatch.context() as patch:
+        pretend(patch, outcome)
+        with pytest.raises(EdgeECGError, match="a file could not be written") as raised:
+            run(folder, toy_dataset)
+        assert "edgeecg search --resume S" in raised.value.todo
+    full = False
+    workers = pretend(monkeypatch, outcome)
+    front = run(folder, toy_dataset)
+    assert [trial.state for trial in front.trials] == ["complete"] * 6
+    assert workers.tasks[0].number == 2
+
+
+def test_a_study_whose_journal_cannot_be_written_stops_and_goes_on(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    with monkeypatch.context() as patch:
+
+        def refused(*_: object) -> None:
+            # What a full disk leaves: a part of a line.
+            with (folder / "runs/S/optuna.jsonl").open("a", encoding="utf-8") as journal:
+                journal.write('{"op_code": 6, "wor')
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(running.Study, "complete", refused)
+        with pytest.raises(EdgeECGError, match="No space left on device"):
+            run(folder, toy_dataset)
+    pretend(monkeypatch, complete)
+    assert [trial.state for trial in run(folder, toy_dataset).trials] == ["complete"] * 6
+
+
+def test_an_interrupted_search_goes_on_with_the_same_trials(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(task: Task) -> Outcome:
+        if task.number == 3:
+            raise KeyboardInterrupt
+        return complete(task)
+
+    with monkeypatch.context() as patch:
+        before = pretend(patch, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, toy_dataset)
+        assert before.closed
+    after = pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset)
+    assert [trial.run for trial in front.trials] == [f"S-00{number}" for number in range(6)]
+    assert [task.number for task in after.tasks] == [3, 4, 5]
+    again = {task.number: task.config for task in before.tasks}
+    assert all(again[t.number] == t.config for t in after.tasks if t.number in again)
+
+
+def test_a_finished_search_does_nothing_and_more_trials_can_be_added(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = pretend(monkeypatch, complete)
+    first = run(folder, toy_dataset, 3)
+    assert run(folder, toy_dataset, 3) == first
+    assert len(workers.tasks) == 3
+    more = run(folder, toy_dataset, 5)
+    assert more.trials[:3] == tuple(
+        trial.model_copy(update={"test": more.trials[number].test})
+        for number, trial in enumerate(first.trials)
+    )
+    assert len(more.trials) == 5
+
+
+def test_a_dry_run_does_two_trials_and_estimates_the_others(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset, dry_run=True)
+    assert len(workers.tasks) == 2
+    assert not front.finished
+    assert not any(trial.test for trial in front.trials)
+    # Each took a second: four more take four, or two at a time two.
+    assert running.seconds_left(front, 6, 1) == 4
+    assert running.seconds_left(front, 6, 2) == 2
+    for number, size in ((0, 1000), (1, 3000)):
+        (folder / f"runs/S-00{number}").mkdir()
+        (folder / f"runs/S-00{number}/model.safetensors").write_bytes(bytes(size))
+    assert running.bytes_per_trial(front, folder / "runs") == 2000
+
+
+def test_the_standing_is_told_as_it_changes(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    told: list[Standing] = []
+    run(folder, toy_dataset, 3, on_standing=told.append)
+    assert told[0].seconds_left is None
+    assert max(len(standing.running) for standing in told) == 2
+    assert [len(standing.front.trials) for standing in told][-1] == 3
+    assert told[-1].seconds_left == 0
+
+
+def test_a_custom_module_is_not_sent_to_a_cluster(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    plan = replace(small_plan(folder, toy_dataset), custom=object())  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match="cannot be searched on a Ray cluster"):
+        perform(plan, "edgeecg search", Crew(ray="auto"))
+    assert not (folder / "runs").exists()

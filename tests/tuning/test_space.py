@@ -1,0 +1,100 @@
+"""The space of a search: what it refuses, and what a choice becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_searches import small_space
+
+from edgeecg.compression.start import configuration
+from edgeecg.errors import UsageError
+from edgeecg.runs.options import Options
+from edgeecg.schema import CompressionConfig, Space
+from edgeecg.tuning import space
+
+
+def base(model: str = "cnn1d") -> CompressionConfig:
+    return configuration(Options({"training": {"model": model, "data": "synthetic"}}))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("budgett = { low = 0.2, high = 0.5 }", "Did you mean 'budget'?"),
+        ("alpha = { low = 0.9, high = 0.1 }", "The range is empty: 0.9 is above 0.1"),
+        ("budget = { low = 0.7, high = 0.2 }", "The range is empty: 0.7 is above 0.2"),
+        ("method = []", "The list is empty"),
+        ("budget = { low = 0.2, high = 2 }", "above 0 and below 1"),
+        ("alpha = { low = 0.0, high = 1.0, log = true }", "starts above 0"),
+        ("alpha = { low = 0.0, high = 1.0, lg = true }", "'lg'"),
+        ("alpha = { low = 0.0, high = 2.0 }", "less than or equal to 1"),
+        ("steps = { low = 1, high = 5 }", "The setting is a whole number"),
+        ('method = ["energy", "l3"]', "cannot be 'l3'"),
+        ("method =", "not valid TOML"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as raised:
+        space.read(path)
+    assert said in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.toml' cannot be read"):
+        space.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"budget": {"low": 0.3, "high": 0.5}, "sparsity": 0.5}, "contradict each other"),
+        ({"budget": {"low": 0.01, "high": 0.5}}, "The smallest reachable is --budget energy="),
+        ({"budget": {"low": 0.3, "high": 0.5}, "structure": ["none"]}, "contradict each other"),
+        ({"budget": {"kind": "latency", "low": 0.3, "high": 0.5}}, "needs the seconds"),
+    ],
+)
+def test_a_space_that_cannot_be_compressed_is_refused_before_any_trial(
+    document: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        space.check(base(), Space.model_validate(document))
+    assert said in str(raised.value)
+
+
+def test_every_key_of_the_default_is_explained_and_every_corner_can_be_compressed() -> None:
+    lines = space.DEFAULT.read_text(encoding="utf-8").splitlines()
+    keys = [number for number, line in enumerate(lines) if line and not line.startswith("#")]
+    assert len(keys) == len(list(space.dimensions(space.read(space.DEFAULT))))
+    assert all(lines[number - 1].startswith("# ") for number in keys)
+    space.check(base(), space.read(space.DEFAULT))
+
+
+def test_a_choice_becomes_the_configuration_that_the_command_line_would_make(
+    tmp_path: Path,
+) -> None:
+    chosen = {"budget": 0.4, "method": "l1", "steps": 3, "finetune_rate": 0.002, "quantize": "ptq"}
+    found = space.configured(base(), small_space(tmp_path), chosen)
+    assert [str(each) for each in found.budgets] == ["energy=0.4"]
+    assert (found.method, found.steps, found.finetune_rate, found.quantize) == (
+        *("l1", 3, 0.002),
+        "ptq",
+    )
+    assert found.training == base().training
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "applies"),
+    [
+        ("alpha", {"method": "l1"}, False),
+        ("alpha", {"method": "taylor"}, True),
+        ("alpha", {}, True),
+        ("temperature", {"distill": False}, False),
+        ("finetune_rate", {"distill": False}, True),
+    ],
+)
+def test_what_has_no_effect_is_not_chosen(name: str, chosen: dict[str, Any], applies: bool) -> None:
+    assert space.applies(name, chosen) == applies

@@ -1,0 +1,110 @@
+"""The study proposes the same trials again after any interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_searches import small_config
+
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.schema.search import Range, Sampler, SearchConfig
+from edgeecg.tuning import study as studies
+from edgeecg.tuning.study import Study
+
+
+def end(study: Study, number: int) -> None:
+    """End a trial with values that follow from its parameters, every fifth without."""
+    params = study.trials[number].params
+    if number % 5 == 4:
+        study.prune(number, "for the test", 1.0)
+    else:
+        study.complete(number, (params["budget"] ** 0.5, params["budget"]), 1.0)
+
+
+def proposed(study: Study, until: int) -> list[dict[str, Any]]:
+    while len(study.trials) < until:
+        end(study, study.propose().number)
+    return [study.chosen(trial.number) for trial in study.trials]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_study_that_was_interrupted_proposes_what_it_would_have(
+    sampler: Sampler, tmp_path: Path
+) -> None:
+    config = small_config(tmp_path, sampler=sampler)
+    whole = proposed(Study("S", tmp_path / "whole", config), 14)
+    folder = tmp_path / "cut"
+    proposed(Study("S", folder, config), 12)
+    again = Study("S", folder, config)
+    # A kill between two draws: the trial has one parameter only.
+    half = again._study.ask()  # pyright: ignore[reportPrivateUsage]
+    half.suggest_float("budget", 0.3, 0.7)
+    assert list(again.trials[12].params) == ["budget"]
+    last = Study("S", folder, config)
+    assert [trial.number for trial in last.unfinished()] == [12]
+    last.completed_draws(12)
+    end(last, 12)
+    assert proposed(last, 14) == whole
+    # The sampler has learned from the first ten: it is no random search.
+    random = small_config(tmp_path, sampler="random")
+    assert proposed(Study("S", tmp_path / "random", random), 14)[12:] != whole[12:]
+
+
+def test_an_ended_trial_keeps_its_reason_and_its_time(tmp_path: Path) -> None:
+    study = Study("S", tmp_path, small_config(tmp_path))
+    study.fail(study.propose().number, "The loss is not finite.", 2.5)
+    trial = Study("S", tmp_path, small_config(tmp_path)).trials[0]
+    assert studies.reason_of(trial) == "The loss is not finite."
+    assert studies.seconds_of(trial) == 2.5
+    assert not study.unfinished()
+
+
+def other_space(config: SearchConfig) -> SearchConfig:
+    other = config.space.model_copy(update={"alpha": Range(low=0.4, high=0.5)})
+    return config.model_copy(update={"space": other})
+
+
+def other_records(config: SearchConfig) -> SearchConfig:
+    return config.model_copy(update={"data_sha256": "1" * 64})
+
+
+def other_objectives(config: SearchConfig) -> SearchConfig:
+    return config.model_copy(update={"objectives": ("macro_f1", "size")})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_space, "another 'space'"),
+        (other_records, "other records"),
+        (other_objectives, "'objectives'"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(
+    change: Callable[[SearchConfig], SearchConfig], said: str, tmp_path: Path
+) -> None:
+    config = small_config(tmp_path)
+    Study("S", tmp_path, config)
+    with pytest.raises(UsageError) as raised:
+        Study("S", tmp_path, change(config))
+    assert said in str(raised.value)
+    Study("S", tmp_path, config.model_copy(update={"trials": 99}))
+
+
+def test_a_study_can_live_in_a_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    config = small_config(tmp_path).model_copy(update={"storage": url})
+    study = Study("S", tmp_path / "a", config)
+    assert proposed(study, 2) == proposed(Study("S", tmp_path / "b", config), 2)
+    with pytest.raises(UsageError, match="another 'space'"):
+        Study("S", tmp_path, other_space(config))
+
+
+def test_a_database_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/none/study.db"
+    config = small_config(tmp_path).model_copy(update={"storage": url})
+    with pytest.raises(EdgeECGError, match="cannot be opened"):
+        Study("S", tmp_path, config)
