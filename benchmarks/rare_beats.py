@@ -3,8 +3,9 @@
 Compresses ``cnn1d`` in different ways down to 8 % of the executed proxy, and keeps the model of
 every step (0.72, 0.53, ..., 0.15, 0.11, 0.08). Of each it computes candidates for the signal that a
 guard watches, on the records of DS1 alone, and what the model loses on DS2 against its dense model.
-``results/rare_beats.json`` holds the models, the rank correlations of signal and loss with their
-intervals over runs, and the losses by variant and budget; ``results/rare_beats.png`` shows them.
+``results/rare_beats.json`` holds the models, the process that scored them, the rank correlations of
+signal and loss with their intervals over runs, and the losses by variant and budget;
+``results/rare_beats.png`` shows them.
 A run that is finished is not repeated, so the script can be killed and restarted::
 
     EDGEECG_DATA=../shared/data python benchmarks/rare_beats.py [--only variant] [--score]
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness.provenance import provenance
 from numpy.typing import NDArray
 from torch import nn
 
@@ -122,7 +124,8 @@ def score(run: RunFolder) -> None:
         lost = {
             number: _lost_on_test(model, probe, card, dataset) for number, model in models.items()
         }
-        write_text(tested, json.dumps(lost, indent=1) + "\n")
+        document = {"steps": lost, "provenance": provenance(("torch", "numpy", "wfdb"))}
+        write_text(tested, json.dumps(document, indent=1) + "\n")
 
 
 def _model_of(run: RunFolder, step: int) -> nn.Module:
@@ -301,7 +304,8 @@ def _rows(run: RunFolder, seed: int) -> list[dict[str, Any]]:
     if not (tested.is_file() and signalled.is_file()):
         return []
     log = json.loads(run.compression_log.read_text())
-    test, signals = json.loads(tested.read_text()), json.loads(signalled.read_text())
+    test = json.loads(tested.read_text())["steps"]
+    signals = json.loads(signalled.read_text())
     return [
         {
             "run": run.name,
@@ -315,15 +319,22 @@ def _rows(run: RunFolder, seed: int) -> list[dict[str, Any]]:
     ]
 
 
+def _provenance(run: RunFolder) -> dict[str, Any]:
+    """Return what scored the models of a run on the test records."""
+    return json.loads((run.path / "test_of_steps.json").read_text())["provenance"]
+
+
 def gathered() -> dict[str, Any]:
     """Return the document: every model, the rank correlations, the losses by variant."""
     rows = [row for v in VARIANTS for seed in SEEDS for row in _rows(folder(v, seed), seed)]
     computed = [v for v in VARIANTS for seed in SEEDS if _rows(folder(v, seed), seed)]
+    runs = dict.fromkeys(row["run"] for row in rows)
     kinds = ("recall of S lost", "macro-F1 lost", "fidelity of S lost")
     return {
         "title": "Signals on DS1 and losses on DS2",
         "model": MODEL,
         "options": {name: dict(VARIANTS[name]) for name in dict.fromkeys(computed)},
+        "provenance": {name: _provenance(RunFolder(RUNS / name)) for name in runs},
         "models": rows,
         "correlations": {kind: correlations(rows, kind) for kind in kinds},
         "losses": losses(rows),

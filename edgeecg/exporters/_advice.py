@@ -65,7 +65,7 @@ def slower_than_float32(artifacts: Sequence[Artifact]) -> list[str]:
         else "'edgeecg inspect FILE' lists what is slow in it"
     )
     return [
-        f"{each.name} takes {each.speed.ratio:.2f} of the time of float32 here: {why}."
+        f"{each.name} takes {each.speed.ratio:.2f} times as long as float32 here: {why}."
         for each in artifacts
         if each.speed is not None and each.speed.ratio_low > 1.0
     ]

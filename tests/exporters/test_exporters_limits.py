@@ -228,4 +228,4 @@ def test_a_file_that_is_slower_than_float32_is_named() -> None:
     slow = artifact("tflite-int8", {"int8": 8}, ratio=1.3)
     fast = artifact("tflite-mixed", {"int8": 8}, ratio=0.4)
     (said,) = slower_than_float32([slow, fast])
-    assert said.startswith("m-tflite-int8 takes 1.30 of the time of float32 here: ")
+    assert said.startswith("m-tflite-int8 takes 1.30 times as long as float32 here: ")
