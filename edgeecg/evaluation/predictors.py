@@ -116,13 +116,18 @@ def load_dense(name_or_path: str, custom: Architecture | None = None) -> Predict
         custom: The custom module, where that is one.
 
     Returns:
-        The dense model of the run that it lies in; None where it lies in none, or is itself dense.
+        The dense model of the run that it lies in; None where it lies in none, is itself dense, or
+        its custom module is not given.
     """
     path = Path(name_or_path)
     folders = (RUNS / name_or_path, path, path.parent, path.parent.parent)
     for run in map(RunFolder, folders):
         if run.model_card.is_file() and run.baseline_card.is_file():
             if path == run.baseline_weights or "-baseline-" in path.name:
+                return None
+            card = ModelCard.from_json(run.baseline_card.read_bytes(), str(run.baseline_card))
+            if custom is None and card.name not in models.names():
+                # A file works alone: its custom module's Python file need not be there.
                 return None
             return _pytorch(run.baseline_weights, run.baseline_card, run.name, custom)
     return None
