@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +12,9 @@ from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.schema import Scores, Value
 
 _Document = TypeVar("_Document", bound=Value)
+
+_SURROGATE = re.compile(rb"\\u[dD]|\xed")
+"""How half of a surrogate pair, which is not Unicode text, begins in JSON; most files have none."""
 
 
 def load(path: Path, value: type[_Document]) -> _Document:
@@ -32,8 +37,10 @@ def load(path: Path, value: type[_Document]) -> _Document:
             "Check the path and its permissions.",
         ) from error
     document = value.from_json(content, str(path))
+    if not _SURROGATE.search(content):
+        return document
     try:
-        document.to_json().encode("utf-8")
+        json.dumps(document.to_document(), ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise SchemaError(
             f"{path} does not hold a valid {value.__name__}.",
