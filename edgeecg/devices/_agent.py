@@ -237,7 +237,7 @@ def _measure(link: Link, store: Store, python: str, program: Path, run: dict[str
         "PYTHONPATH": str(program),
         "TMPDIR": str(store.work),
     }
-    told = False
+    answered = False
     command = [python, "-P", "-m", run["module"], str(job)]
     with (
         store.log.open("wb") as log,
@@ -246,10 +246,10 @@ def _measure(link: Link, store: Store, python: str, program: Path, run: dict[str
         for line in cast("IO[bytes]", child.stdout):
             if line.startswith(MARK):
                 link.relay(line)
-                told = json.loads(line[1:])["type"] in ("result", "error")
-            if told:
+                answered = json.loads(line[1:])["type"] in ("result", "error")
+            if answered:
                 break
-        status = None if told else child.wait()
+        status = None if answered else child.wait()
     if status is not None:
         raise FailedError(*_ended(status, store.tail()))
 

@@ -52,8 +52,11 @@ def test_every_target_has_the_same_bytes_in_another_process() -> None:
         assert hashlib.sha256(content(target)).hexdigest() == elsewhere[target], target
 
 
-def mutated(whole: bytes, folder: Path, suffix: str, count: int) -> None:
-    """Inspect a file with random bytes changed; only errors with an explanation may be raised."""
+def refused_of_damaged(whole: bytes, folder: Path, suffix: str, count: int) -> int:
+    """Inspect a file with random bytes changed; return how often that is refused with a reason.
+
+    Any other error is raised.
+    """
     rng = np.random.default_rng(0)
     path = folder / f"mutated{suffix}"
     refused = 0
@@ -68,15 +71,15 @@ def mutated(whole: bytes, folder: Path, suffix: str, count: int) -> None:
             inspect_file(path).to_json()
         except EdgeECGError:
             refused += 1
-    # Most bytes are weights, whose change is not seen.
-    assert 0 < refused < count
+    return refused
 
 
 def test_damaged_exported_files_are_inspected_or_refused(tmp_path: Path) -> None:
-    mutated(content("tflite-int8"), tmp_path, ".tflite", 100)
+    # Most bytes are weights, whose change is not seen.
+    assert 0 < refused_of_damaged(content("tflite-int8"), tmp_path, ".tflite", 100) < 100
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("target", ["tflite-int8-io", "tflite-fp16"])
 def test_thousands_of_damaged_files_are_inspected_or_refused(target: str, tmp_path: Path) -> None:
-    mutated(content(target), tmp_path, ".tflite", 2000)
+    assert 0 < refused_of_damaged(content(target), tmp_path, ".tflite", 2000) < 2000

@@ -21,7 +21,7 @@ SUFFIXES = (".hea", ".dat", ".atr")
 """The files of one annotated record."""
 
 BEATS = Preprocessing(r_index=114, rhythm=Rhythm(), reference=Reference())
-"""How a lead becomes windows of beats unless told otherwise.
+"""How a lead becomes windows of beats by default.
 
 64 samples of rhythm, 0.75 s of signal at 128 Hz with the R peak 0.39 s into it, and as much of
 difference from the mean beat.

@@ -31,9 +31,9 @@ def _finding(folder: Path, file: Path) -> Finding:
         return Finding(check="shunt", ok=False, found=found, fix=_fix(file))
     found = f"Linux assumes a shunt of {value / 1000:g} milliohms for {where}; a wrong value scales"
     found += " every reading."
-    # The device tree of a board tells the driver; then the value is not the driver's guess.
-    told = any((folder / "device/of_node").glob("**/shunt-resistor*"))
-    if value != _ASSUMED_UOHM or told:
+    # Where the device tree states the value, it is not the driver's guess.
+    stated = any((folder / "device/of_node").glob("**/shunt-resistor*"))
+    if value != _ASSUMED_UOHM or stated:
         return Finding(check="shunt", ok=True, found=found)
     return Finding(
         check="shunt",
