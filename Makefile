@@ -1,5 +1,6 @@
 # make demo   the whole path on synthetic records: train, compress, export, bench, report
 # make test   the fast tests          make check   style, types, imports, documentation
+# make coverage   the fast tests, and which lines they do not run
 # make docs   the documentation, in build/docs
 # make benchmarks   every experiment of benchmarks/ at toy size
 # make clean  remove what these made, except runs/
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check docs benchmarks system clean
+.PHONY: demo test coverage check docs benchmarks system clean
 
 # One environment, in two layers: what the program needs, and what its tests need on top.
 # --no-compile halves the time of the installation; Python compiles what it imports, once, for
@@ -43,8 +44,14 @@ $(VENV)/.dev: $(VENV)/.all
 demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
+FAST := $(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile --cov=edgeecg --cov-report=term:skip-covered $(TESTS)
+	$(FAST) $(TESTS)
+
+# Counting lines slows the tests down, and no limit depends on the result.
+coverage: $(VENV)/.dev
+	$(FAST) --cov=edgeecg --cov-report=term:skip-covered $(TESTS)
 
 # Every experiment at toy size, on synthetic records, so that none stops working unnoticed.
 benchmarks: $(VENV)/.dev

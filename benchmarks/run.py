@@ -4,6 +4,8 @@
 
     python benchmarks/run.py methods --minutes 50      # measure what is missing, then the tables
     python benchmarks/run.py --all --seeds 0           # a part of every experiment
+    python benchmarks/run.py --all --ray auto          # spread over a Ray cluster
+    python benchmarks/run.py export_table --only times # the rows of one kind
     python benchmarks/run.py my_experiment.toml        # an experiment of your own
     python benchmarks/run.py --render                  # the tables alone, from the stored rows
     python benchmarks/run.py --all --quick             # try everything at toy size
@@ -51,8 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing later")
     parser.add_argument("--seeds", help="a part of the seeds, e.g. 0,1")
     parser.add_argument("--runs", help="a part of the runs by label, separated by semicolons")
+    parser.add_argument("--only", metavar="WHAT", help="rows of one kind, e.g. times")
+    parser.add_argument("--ray", metavar="ADDRESS", help="Ray cluster: auto, or HOST:PORT")
     parser.add_argument("--again", action="store_true", help="also measure what was measured")
     parser.add_argument("--quick", action="store_true", help="toy size, synthetic records")
+    parser.add_argument("--keep", metavar="FOLDER", help="with --quick: keep the rows there")
     parser.add_argument("--render", action="store_true", help="write the tables, measure nothing")
     return parser
 
@@ -70,18 +75,39 @@ def _run(asked: argparse.Namespace) -> None:
     names = experiment.names() if asked.all else asked.name
     chosen = [experiment.checked(experiment.load(name)) for name in names]
     if asked.quick:
-        _quickly(chosen)
+        _quickly(chosen, asked.ray, None if asked.keep is None else Path(asked.keep).resolve())
         return
     os.chdir(ROOT)
     plan = runner.Plan(
         until_s=time.monotonic() + 60 * asked.minutes,
         seeds=_seeds(asked.seeds),
         labels=asked.runs.split(";") if asked.runs else None,
+        what=asked.only,
         again=asked.again,
     )
-    for each in chosen:
-        _report(each, runner.perform(each, Context(), plan))
+    _perform(chosen, Context(), plan, asked.ray)
     render.write(ROOT)
+
+
+def _perform(
+    chosen: Sequence[Experiment], context: Context, plan: runner.Plan, address: str | None
+) -> None:
+    """Measure what is missing, and say how far each experiment is."""
+    if address is None:
+        for each in chosen:
+            _report(each, runner.perform(each, context, plan))
+        return
+    try:
+        from harness import cluster
+    except ImportError as error:
+        raise UsageError(
+            "The experiments cannot be spread over a cluster.",
+            f"{error}.",
+            "Install Ray: pip install 'edgeecg[search]'.",
+        ) from error
+    outcomes = cluster.perform(chosen, context, plan, address)
+    for each, outcome in zip(chosen, outcomes, strict=True):
+        _report(each, outcome)
 
 
 def _seeds(text: str | None) -> list[int] | None:
@@ -102,15 +128,17 @@ def _report(each: Experiment, outcome: runner.Outcome) -> None:
     print(f"{each.name}: {outcome.measured} of {outcome.tasks} measured now{left}", flush=True)
 
 
-def _quickly(chosen: Sequence[Experiment]) -> None:
+def _quickly(chosen: Sequence[Experiment], address: str | None, keep: Path | None) -> None:
     """Measure everything at toy size in a folder of its own, and make its tables."""
     with _toy_folder() as folder:
+        results = keep or folder / "results"
+        context, plan = Context(quick=True), runner.Plan(results=results)
+        if address is not None:
+            _perform([each.quickly() for each in chosen], context, plan, address)
         for each in chosen:
             began = time.monotonic()
-            small = each.quickly()
-            results = folder / "results"
-            outcome = runner.perform(small, Context(quick=True), runner.Plan(results=results))
-            _report(each, outcome)
+            if address is None:
+                _perform([each.quickly()], context, plan, None)
             for table in each.tables:
                 # A table that cannot be made of toy rows stops here.
                 render.table([e.quickly() for e in render.needed(each, table)], table, results)

@@ -40,6 +40,13 @@ LIMITS = {
         "resolved.",
     ),
 }
+LIMITS_OF = {
+    "tiny_rhythm": (
+        "It finds about a quarter of the S beats of DS2: a fifth of those of record 232, where "
+        "most beats are premature.",
+        "Three seeds differ by 0.13 in macro-F1 on DS2 and by 0.01 on the validation patients.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def ship(model: str, dataset: Dataset) -> ModelCard:
         update={
             "weights_sha256": hashlib.sha256(content).hexdigest(),
             "git_revision": chosen.card.git_revision,
-            "limits": LIMITS[architecture(model).TASK],
+            "limits": LIMITS_OF.get(model, ()) + LIMITS[architecture(model).TASK],
         }
     )
     write_bytes(WEIGHTS / f"{model}.safetensors", content)
@@ -86,7 +93,10 @@ def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     for model in sys.argv[1:] or names():
         found = architecture(model)
-        dataset = load_dataset(DataRequest(source=found.DATASET, task=found.TASK))
+        request = DataRequest(
+            source=found.DATASET, task=found.TASK, preprocessing=found.RECIPE.preprocessing
+        )
+        dataset = load_dataset(request)
         card = ship(model, dataset)
         print(f"{model}: {card.test.described}, {len(card.to_json()) / 1000:.0f} kB of card")
 

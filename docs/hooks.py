@@ -27,6 +27,10 @@ _MOVED = {
     "../README.md": "index.md",
     "examples/notebook.ipynb": "notebook.md",
 }
+_PAGES = sorted((ROOT / "benchmarks" / "results" / "pages").glob("*.html"))
+"""Reports of real runs, which the site has beside its own pages."""
+
+_MOVED.update({f"../benchmarks/results/pages/{path.name}": f"pages/{path.name}" for path in _PAGES})
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -34,7 +38,9 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages and the pictures that they show."""
     pages = {
         "cli.md": command_line(),
-        "results.md": _read("benchmarks/RESULTS.md").replace("](results/", "](images/"),
+        "results.md": _read("benchmarks/RESULTS.md")
+        .replace("](results/pages/", "](pages/")
+        .replace("](results/", "](images/"),
         "contributing.md": _read("CONTRIBUTING.md").replace("](docs/", "]("),
         "notebook.md": notebook(json.loads(_read("docs/examples/notebook.ipynb"))),
     }
@@ -42,6 +48,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, name, content=text))
     figure = ROOT / "benchmarks" / "results" / "loss_curves.png"
     files.append(File.generated(config, "images/loss_curves.png", abs_src_path=str(figure)))
+    for path in _PAGES:
+        files.append(File.generated(config, f"pages/{path.name}", abs_src_path=str(path)))
     return files
 
 
@@ -79,7 +87,7 @@ def _output(output: dict[str, Any]) -> str:
 
 
 def command_line() -> str:
-    """Return the page that lists every verb with its arguments and options."""
+    """Return the page that lists every command with its arguments and options."""
     program = typer.main.get_command(application([]))
     lines = [
         "# Command line",

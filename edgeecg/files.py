@@ -1,13 +1,17 @@
-"""Writing files so that a reader never sees half of one, and a full disk costs nothing old."""
+"""Reading and writing files: a reader never sees half of one, a full disk costs nothing old."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
+import tomllib
 from collections.abc import Generator
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from edgeecg.errors import EdgeECGError
 
@@ -49,9 +53,17 @@ def replacing(path: Path) -> Generator[Path]:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` as a whole or not at all.
 
+    A device such as ``/dev/null`` or a named pipe is written to, and not replaced.
+
     Raises:
         EdgeECGError: The disk is full or not writable; the old file is untouched.
     """
+    if _is_special(path):
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        return
     with replacing(path) as beside:
         beside.write_bytes(content)
 
@@ -65,10 +77,66 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before the work whose result it is to hold.
+
+    Nothing is left behind: neither the file nor its folder is made.
+
+    Args:
+        path: The file.
+
+    Raises:
+        EdgeECGError: It is a folder, or its folder is not writable or cannot be made.
+    """
+    if _is_special(path):
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(each for each in path.absolute().parents if each.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def read_toml(
+    path: Path | Traversable,
+    shown: str,
+    kind: type[EdgeECGError],
+    todo: str = "Correct the file at the place named.",
+) -> dict[str, Any]:
+    """Return the document of a TOML file.
+
+    Args:
+        path: The file.
+        shown: What messages call it, at the beginning of a sentence.
+        kind: Type of the error.
+        todo: What to do about a file that is not valid TOML.
+
+    Raises:
+        EdgeECGError: It cannot be read, or is not valid TOML; of the type that is asked for.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise kind(
+            f"{shown} cannot be read.",
+            f"The operating system reports: {error.strerror}.",
+            "Check its name; where a package announces it, update or uninstall the package.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise kind(f"{shown} is not valid TOML.", f"{error}.", todo) from error
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content as 64 lower-case hexadecimal digits."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _umask() -> int:

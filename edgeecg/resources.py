@@ -10,7 +10,6 @@ Another package adds a target or a device by an entry point in the group ``edgee
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TypeVar, cast
 
 from edgeecg import plugins
 from edgeecg.errors import PluginError, SchemaError, UnknownNameError
+from edgeecg.files import read_toml
 from edgeecg.schema import DeviceProfile, ExportRecipe, Suite, Value
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -65,22 +65,8 @@ def _read(path: Traversable, shown: str, value: type[_Document]) -> _Document:
         shown: What messages call it.
         value: What it holds.
     """
-    name = Path(path.name).stem
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SchemaError(
-            f"{shown} cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            "Check the name; if a package announces the file, update or uninstall the package.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SchemaError(
-            f"{shown} cannot be read.",
-            f"It is not valid TOML: {error}.",
-            "Correct the file at the place named.",
-        ) from error
-    return value.from_document({"name": name, **document}, source=shown)
+    document = read_toml(path, shown, SchemaError)
+    return value.from_document({"name": Path(path.name).stem, **document}, source=shown)
 
 
 def target_names() -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from timed_layers import SUITE
 
 import edgeecg
 from edgeecg import resources
@@ -131,20 +132,8 @@ def test_a_trace_gives_the_energy_of_an_inference(tmp_path: Path) -> None:
 def test_a_device_is_calibrated_from_a_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny = Suite(
-        name="tiny",
-        description="For tests.",
-        warmup_runs=1,
-        warmup_seconds=0.0,
-        min_runs=10,
-        min_seconds=0.0,
-        energy_windows=3,
-        energy_window_seconds=1.0,
-        idle_window_seconds=1.0,
-    )
-
     def load(name: str) -> Suite:
-        return tiny
+        return SUITE
 
     monkeypatch.setattr(resources, "load_suite", load)
     report = edgeecg.calibrate(

@@ -48,11 +48,11 @@ def test_no_module_of_the_device_side_imports_what_a_device_lacks() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["bench", "report"])
-def test_the_help_of_a_verb_loads_nothing_heavy(verb: str) -> None:
+@pytest.mark.parametrize("command", ["bench", "report"])
+def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     script = (
         "import sys\nfrom edgeecg.cli import run\n"
-        f"assert run([{verb!r}, '--help']) == 0\n"
+        f"assert run([{command!r}, '--help']) == 0\n"
         "heavy = {'numpy', 'psutil', 'matplotlib', 'edgeecg.schema.scores', *%r}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n" % (WORKSTATION,)

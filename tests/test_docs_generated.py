@@ -102,7 +102,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "notebook").is_dir()
 
 
-def test_every_verb_and_option_is_on_the_page_of_the_command_line() -> None:
+def test_every_command_and_option_is_on_the_page_of_the_command_line() -> None:
     page = hooks().command_line()
     program: Any = typer.main.get_command(application([]))
     for name, command in program.commands.items():

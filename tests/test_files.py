@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeecg.errors import EdgeECGError
-from edgeecg.files import replacing, sha256, write_bytes, write_text
+from edgeecg.files import check_writable, replacing, sha256, write_bytes, write_text
 
 
 def test_content_and_folder_appear(tmp_path: Path) -> None:
@@ -53,6 +53,31 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert "untouched" in caught.value.todo
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_that_can_be_written_is_not_made_by_the_check(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder" / "file.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path, tmp_path / "file" / "below.json", Path("/proc/report.json")):
+        with pytest.raises(EdgeECGError, match="could not be written"):
+            check_writable(path)
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_writable(pipe)
+        write_text(pipe, "content")
+        assert os.read(reader, 100) == b"content"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_sha256_of_a_known_text(tmp_path: Path) -> None:

@@ -76,64 +76,17 @@ def result(model: str = "cnn1d", file: str = "dense.onnx", **changes: Any) -> Be
         pairs = [pair for both in zip(each, after, strict=True) for pair in both]
         changes = timed(*pairs) | changes
     p50_s, emulated = changes.pop("p50_s", 1e-3), changes.pop("emulated", False)
-    dtype = changes.get("dtype", "float32")
-    manifest = Artifact(
-        name=file.partition(".")[0],
-        role=changes.pop("role", "baseline"),
-        format=changes.pop("format", "onnx"),
-        dtype=changes.pop("dtype", "float32"),
-        target="onnx",
-        model=model,
-        run="toy",
-        parameters=1,
-        classes=("N", "S", "V"),
-        input_shape=(1, 1, 256),
-        preprocessing=Preprocessing(),
-        data="synthetic",
-        weights_sha256="1" * 64,
-        layers=layers,
-        costs=proxy.totals(layers),
-        baseline=None,
-        verification=UNKNOWN,
-        test=None,
-        versions={},
-        git_revision=None,
+    dtype = changes.pop("dtype", "float32")
+    described = {name: changes.pop(name) for name in ("role", "format") if name in changes}
+    manifest = _manifest(model, file, layers, dtype=dtype, **described)
+    artifact = ArtifactRef(
+        file=file, sha256="2" * 64, format="onnx", dtype=dtype, size_bytes=1, manifest=manifest
     )
     fields: dict[str, Any] = {
-        "artifact": ArtifactRef(
-            file=file,
-            sha256="2" * 64,
-            format="onnx",
-            dtype=dtype,
-            size_bytes=1,
-            manifest=manifest,
-        ),
-        "device": DeviceInfo(
-            name="raspberry-pi-4",
-            emulated=emulated,
-            machine="aarch64",
-            cpu=None,
-            cores=4,
-            memory_bytes=1,
-            system="Linux",
-            python="3.11",
-            before=STATE,
-            after=STATE,
-        ),
+        "artifact": artifact,
+        "device": _device(emulated),
         "runtime": "onnxruntime 1.0",
-        "latency": Latency(
-            n=10,
-            threads=1,
-            p50_s=p50_s,
-            p90_s=p50_s,
-            p99_s=p50_s,
-            max_s=p50_s,
-            mean_s=p50_s,
-            first_s=p50_s,
-            warmup_n=1,
-            pinned_cpu=None,
-            samples_s=(p50_s,) * 10,
-        ),
+        "latency": _latency(p50_s),
         "breakdown": Breakdown(
             empty_graph_s=CALL_S, peak_macs_per_s=None, roofline_s=None, rest_s=None, reason="-"
         ),
@@ -143,6 +96,62 @@ def result(model: str = "cnn1d", file: str = "dense.onnx", **changes: Any) -> Be
         "parity": UNKNOWN,
     }
     return BenchResult(**{**fields, **changes})
+
+
+def _manifest(model: str, file: str, layers: tuple[LayerCost, ...], **changes: Any) -> Artifact:
+    fields: dict[str, Any] = {
+        "name": file.partition(".")[0],
+        "role": "baseline",
+        "format": "onnx",
+        "target": "onnx",
+        "model": model,
+        "run": "toy",
+        "parameters": 1,
+        "classes": ("N", "S", "V"),
+        "input_shape": (1, 1, 256),
+        "preprocessing": Preprocessing(),
+        "data": "synthetic",
+        "weights_sha256": "1" * 64,
+        "layers": layers,
+        "costs": proxy.totals(layers),
+        "baseline": None,
+        "verification": UNKNOWN,
+        "test": None,
+        "versions": {},
+        "git_revision": None,
+    }
+    return Artifact(**{**fields, **changes})
+
+
+def _device(emulated: bool) -> DeviceInfo:
+    return DeviceInfo(
+        name="raspberry-pi-4",
+        emulated=emulated,
+        machine="aarch64",
+        cpu=None,
+        cores=4,
+        memory_bytes=1,
+        system="Linux",
+        python="3.11",
+        before=STATE,
+        after=STATE,
+    )
+
+
+def _latency(p50_s: float) -> Latency:
+    return Latency(
+        n=10,
+        threads=1,
+        p50_s=p50_s,
+        p90_s=p50_s,
+        p99_s=p50_s,
+        max_s=p50_s,
+        mean_s=p50_s,
+        first_s=p50_s,
+        warmup_n=1,
+        pinned_cpu=None,
+        samples_s=(p50_s,) * 10,
+    )
 
 
 def written(folder: Path, results: Iterable[BenchResult], name: str = "pi.json") -> Path:

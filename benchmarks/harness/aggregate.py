@@ -133,6 +133,7 @@ def final_row(table: str, each: Variant) -> Row:
             )
             for name in seeds[0]["test"]["per_class"]
         },
+        "rarest": _rarest(seeds, target),
         "parameters_before": seeds[0]["baseline"]["parameters"],
         "parameters_nonzero": statistics.mean(held["nonzero_parameters"] for held in seeds),
         "sparsity": statistics.mean(step["sparsity"] for step in last),
@@ -209,6 +210,31 @@ def _lost_without_232(seeds: Sequence[Row], target: str | None) -> dict[str, flo
     pairs = [(held["baseline"]["test"][key], _test(held, target)[key]) for held in seeds]
     known = [before - after for before, after in pairs if before is not None and after is not None]
     return spread(known) if len(known) == len(seeds) else None
+
+
+def _rarest(seeds: Sequence[Row], target: str | None) -> dict[str, Any]:
+    """Return what the class that is lost most easily lost: S of beats, the worst one of records.
+
+    Returns:
+        ``class``; ``measure``: ``recall`` or ``auroc``; ``before``: its mean over the dense models;
+        ``lost``: mean and deviation of what each seed lost against its own dense model.
+    """
+    pairs = [(held["baseline"]["test"]["per_class"], _test(held, target)) for held in seeds]
+    classes = [(before, after["per_class"]) for before, after in pairs]
+    if "S" in classes[0][0]:
+        name, measure = "S", "recall"
+    else:
+        measure = "auroc"
+        name = max(
+            classes[0][0],
+            key=lambda each: sum(old[each][measure] - new[each][measure] for old, new in classes),
+        )
+    return {
+        "class": name,
+        "measure": measure,
+        "before": statistics.mean(old[name][measure] for old, _ in classes),
+        "lost": spread([old[name][measure] - new[name][measure] for old, new in classes]),
+    }
 
 
 def _proxy(held: Row, step: Row, key: str, target: str | None) -> float:

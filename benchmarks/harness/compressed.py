@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from edgeecg.compression import run_state, start
 from edgeecg.compression.pipeline import Job, compress
@@ -32,11 +34,24 @@ from edgeecg.training.start import load_records
 from .dense_models import toy_training, trained
 from .experiment import Run
 
-BEFORE_CLASS_OPTIONS: dict[str, Any] = {"class_weight": "none", "default_guards": False}
-"""The stored rows were computed so, whatever the defaults are now."""
+EARLIER_FINE_TUNING: dict[str, Any] = {
+    "distill_alpha": 0.9,
+    "finetune_windows": "training",
+    "finetune_epochs": 2,
+}
+EARLIER_DEFAULTS: dict[str, Any] = {
+    "class_weight": "none",
+    "default_guards": False,
+    **EARLIER_FINE_TUNING,
+}
+"""The stored rows were computed so, whatever the defaults are now; a run's own options override."""
 
 _TOY_SHARE = 0.9
 """What a budget leaves at toy size, so that one step is enough."""
+
+
+StepScore = Callable[[nn.Module, Job, Dataset], dict[str, Any]]
+"""(model of a step, its run, the records) -> what is kept of the step."""
 
 
 @dataclass(frozen=True)
@@ -64,30 +79,35 @@ class Compression:
         return RunFolder(Path(RUNS) / f"{self.run.cell}_{self.seed}")
 
 
-def compressed(each: Compression) -> dict[str, Any]:
-    """Compress, or go on with it if it was begun; export if asked to; return what it gave."""
+def compressed(each: Compression, score: StepScore | None = None) -> dict[str, Any]:
+    """Compress, or go on with it if it was begun; export if asked to; return what it gave.
+
+    Args:
+        each: The run and its seed.
+        score: Scores the model of every step; None: the test records, if the run asks for it.
+    """
     folder = each.folder
     if not folder.finished:
-        _compress(each)
+        _compress(each, score or (_test_scores if each.run.score_each_step else None))
     made = [target for target in each.run.targets if not _exported(folder, target)]
     if made:
         _export(folder, made)
     return _gathered(each)
 
 
-def _compress(each: Compression) -> None:
+def _compress(each: Compression, score: StepScore | None) -> None:
     """Run what ``edgeecg compress`` runs; score the steps on the way if asked to."""
     folder = each.folder
     if folder.config.is_file():
         config = start.resumed(folder.name, Options()).config
     else:
         asked: dict[str, Any] = {
-            **BEFORE_CLASS_OPTIONS,
+            **EARLIER_DEFAULTS,
             **each.run.options,
             "model": each.model,
             "seed": each.seed,
         }
-        if architecture(each.model).TASK == "beats":
+        if architecture(each.model).TASK == "beats" and each.run.dense == "own":
             asked["start"] = trained(each.model, each.seed, each.quick).name
         if each.quick:
             asked |= _toy_options(each)
@@ -98,8 +118,8 @@ def _compress(each: Compression) -> None:
         if isinstance(event, Rollback):
             return
         _say(event)
-        if each.run.score_each_step:
-            _score_step(job, event, dataset)
+        if score is not None:
+            _score_step(job, event, dataset, score)
 
     job = Job(
         config, dataset, folder, f"benchmarks: {each.run.cell}, seed {each.seed}", watch=watch
@@ -140,15 +160,20 @@ def _notes(folder: RunFolder) -> Path:
     return folder.path / "test_steps.json"
 
 
-def _score_step(job: Job, step: CompressionStep, dataset: Dataset) -> None:
-    """Score the test records with the model of a step; no decision is taken on them."""
+def _score_step(job: Job, step: CompressionStep, dataset: Dataset, score: StepScore) -> None:
+    """Score the model of a step; no decision is taken on what is found."""
     notes = _notes(job.run)
     here = run_state.resumed(job)
     known: dict[str, Any] = json.loads(notes.read_text()) if notes.is_file() else {}
     if here is None or len(here.steps) != step.step or str(step.step) in known:
         return
-    known[str(step.step)] = _brief(evaluate(here.model, dataset, "test"))
+    known[str(step.step)] = score(here.model, job, dataset)
     write_text(notes, json.dumps(known))
+
+
+def _test_scores(model: nn.Module, job: Job, dataset: Dataset) -> dict[str, Any]:
+    del job
+    return _brief(evaluate(model, dataset, "test"))
 
 
 def _exported(run: RunFolder, target: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import Field
 
 from edgeecg import plugins
 from edgeecg.errors import SchemaError, UnknownNameError
+from edgeecg.files import read_toml
 from edgeecg.schema.value import Value
 
 from .tasks import Task
@@ -35,6 +35,7 @@ class Run(Value):
             the PyTorch model, and size and time are those of the ``tflite`` file.
         score_each_step: Also score the test records after every step.
         pruner: Whose choice of channels it is.
+        dense: The dense model of a beat model: each seed's own, or the package's weights.
     """
 
     label: str
@@ -45,11 +46,13 @@ class Run(Value):
     shown: str | None = None
     score_each_step: bool = False
     pruner: Literal["edgeecg", "torch-pruning"] = "edgeecg"
+    dense: Literal["own", "package"] = "own"
 
     @property
     def cell(self) -> str:
         """What identifies a compression, without the seed: runs of the same options share it."""
         parts = [self.model or "", *([] if self.pruner == "edgeecg" else [self.pruner])]
+        parts += [] if self.dense == "own" else [self.dense]
         for key, value in sorted(self.options.items()):
             held = value if isinstance(value, list) else [value]
             parts.append(f"{key}={'+'.join(map(str, held))}")
@@ -137,10 +140,12 @@ class Context:
     Attributes:
         quick: Measure at toy size.
         folder: Folder of all experiment files, for runs that refer to another experiment.
+        until_s: ``time.monotonic()`` after which a task that can be interrupted stops.
     """
 
     quick: bool = False
     folder: Path = EXPERIMENTS
+    until_s: float = float("inf")
 
 
 class Kind(Protocol):
@@ -180,14 +185,7 @@ def load(name: str, folder: Path = EXPERIMENTS) -> Experiment:
     path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
     if not path.is_file():
         raise UnknownNameError("experiment", name, names(folder))
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SchemaError(
-            f"{path} cannot be read.",
-            f"It is not valid TOML: {error}.",
-            "Correct the file at the place named.",
-        ) from error
+    document = read_toml(path, str(path), SchemaError)
     return Experiment.from_document({"name": path.stem, **document}, str(path))
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgeecg.reporting import proxy_agreement, units
+from edgeecg.reporting.proxy_agreement import Point
 
-from .experiment import EXPERIMENTS
+from . import proxy_points
+from .experiment import EXPERIMENTS, load
 from .figures import pyplot
-from .proxy_points import points
+from .results import stored
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the marks differ, too.
 _STYLES = {"float32": ("o", "#0072B2"), "int8": ("D", "#D55E00")}
@@ -29,7 +33,8 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     Returns:
         An SVG file.
     """
-    found = points(results, experiments)
+    structured = stored(load(proxy_points.STRUCTURED, experiments), results, experiments)
+    found = proxy_points.of_results(structured)
     rows = {row.dtype: row for row in proxy_agreement.rows(found) if row.prediction == "executed"}
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(8.0, 5.2), layout="constrained")
@@ -54,6 +59,7 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
             label=f"fit; Spearman ρ {units.signed(whole.spearman)} "
             f"{units.interval(whole.spearman_ci95)}",
         )  # fmt: skip
+    _draw_ideal(axes, proxy_points.unstructured(structured))
     for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
         set_scale("log")
         axis.set_ticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
@@ -70,3 +76,15 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     figure.savefig(drawn, format="svg", metadata={"Date": None}, facecolor="white")
     plt.close(figure)
     return drawn.getvalue()
+
+
+def _draw_ideal(axes: Any, unstructured: Sequence[Point]) -> None:
+    """Draw how far the ideal proxy of each unstructured file is from its executed one."""
+    label = "single weights zeroed: ideal to executed proxy"
+    for number, each in enumerate(unstructured):
+        ideal, executed = each.predicted["ideal"], each.predicted["executed"]
+        axes.plot(
+            [max(ideal, _LIMITS[0]), executed], [each.measured] * 2, color="#777777",
+            linewidth=0.9, zorder=1, marker="|", markevery=[0],
+            label=label if number == 0 else None,
+        )  # fmt: skip

@@ -12,8 +12,8 @@ from edgeecg.schema import CostTotals, ProxyCoefficients
 from .experiment import EXPERIMENTS, load
 from .results import Results, stored
 
-NAMES = ("structured", "whole_path", "instructions")
-"""The experiments that measure times of files."""
+STRUCTURED = "structured"
+"""The experiment that leads to the others."""
 
 
 def points(results: Path, experiments: Path = EXPERIMENTS) -> list[Point]:
@@ -23,19 +23,21 @@ def points(results: Path, experiments: Path = EXPERIMENTS) -> list[Point]:
         results: Folder of the results.
         experiments: Folder of the experiment files.
     """
-    found = [stored(load(name, experiments), results, experiments) for name in NAMES]
-    return of_results(*found)
+    return of_results(stored(load(STRUCTURED, experiments), results, experiments))
 
 
-def of_results(structured: Results, whole_path: Results, instructions: Results) -> list[Point]:
-    """Return the points of three experiments.
+def of_results(structured: Results) -> list[Point]:
+    """Return the points of every experiment that measures times of files.
 
     Args:
-        structured: Models of ``structured``, with the times of their files.
-        whole_path: Files of ``whole_path``.
-        instructions: Files of ``instructions``.
+        structured: Models of ``structured``, with the times of their files; leads to the others.
     """
-    return [*_structured(structured), *_whole_path(whole_path), *_instructions(instructions)]
+    return [
+        *_structured(structured),
+        *_whole_path(structured.other("whole_path")),
+        *_instructions(structured.other("instructions")),
+        *unstructured(structured),
+    ]
 
 
 def _structured(results: Results) -> list[Point]:
@@ -85,6 +87,21 @@ def _instructions(results: Results) -> list[Point]:
         )
         for row in results.newest("model", "role", "dtype")
         if (row["role"], row["dtype"]) != ("baseline", "float32")
+    ]  # fmt: skip
+
+
+def unstructured(structured: Results) -> list[Point]:
+    """Return the points of files in which single weights are zero.
+
+    Args:
+        structured: Leads to them.
+    """
+    return [
+        _point(
+            f"{row['model']}, unstructured {row['dtype']}", row["model"], row["dtype"],
+            row["ratio"], row["proxy_executed"], row["proxy_ideal"],
+        )
+        for row in structured.other("unstructured_times").newest("model", "dtype")
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeecg.files import write_bytes, write_text
 
-from . import experiment, figures, proxy_figure, summary
+from . import experiment, figures, proxy_figure, rare_figure, summary
 from .experiment import EXPERIMENTS, Experiment, Table
 from .results import stored
 
@@ -145,3 +145,6 @@ def write(root: Path) -> None:
     write_bytes(folder / "loss_curves.png", figures.loss_curves(folder))
     write_bytes(root / "docs" / "images" / "gained.svg", figures.gained(folder))
     write_bytes(root / "docs" / "images" / "proxy.svg", proxy_figure.draw(folder))
+    drawn = rare_figure.draw(folder)
+    if drawn is not None:
+        write_bytes(root / "docs" / "images" / "rare_beats.svg", drawn)

@@ -13,9 +13,10 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from edgeecg import resources
-from edgeecg.benchmark import energy_windows, latency, meter_choice
+from edgeecg.benchmark import conditions, energy_windows, latency, meter_choice
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import CalibrationConfig
+from edgeecg.benchmark.disturbances import Disturbances
 from edgeecg.benchmark.energy_measurement import WindowPlan
 from edgeecg.benchmark.latency import Stopwatch
 from edgeecg.costs import calibration, proxy
@@ -121,7 +122,7 @@ def measure(
         MissingDependencyError: The runtime, or a package that it needs, is not installed.
     """
     made = _named(config.runtime) if runtime is None else runtime
-    profile = resources.load_device(config.device) if config.device else detection.detect()
+    profile, doubt = detection.chosen(config.device)
     suite = resources.load_suite(config.suite)
     meter_choice.check(config.meter)
     meter, why_none = meter_choice.chosen(config.meter, profile)
@@ -140,7 +141,7 @@ def measure(
             watch.session.run(noise.standard_normal(watch.session.input_shape, np.float32))
             _time(watch, suite)
             run = energy_windows.in_this_process(watch.session.invoke, watch.clock)
-            plan = WindowPlan(run, suite, watch.clock, cpu=cpu)
+            plan = WindowPlan(run, suite, watch.clock, disturbance=Disturbances(), cpu=cpu)
             graphs.append(
                 _Graph(
                     name=name,
@@ -152,9 +153,8 @@ def measure(
         described = detection.describe(profile, before, detection.state(cpu))
     facts = _Facts(made.version(), config.threads, described.cpu, described.emulated)
     report = _fitted(graphs, profile.name, facts)
-    if described.emulated:
-        warning = "The device is emulated: its times are not those of the board."
-        report = report.model_copy(update={"warnings": (warning,)})
+    warnings = (*([doubt] if doubt else []), *conditions.warnings(described, ()))
+    report = report.model_copy(update={"warnings": warnings})
     return profile.model_copy(update={"calibration": report.calibration}), report
 
 

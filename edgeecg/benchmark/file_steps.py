@@ -11,11 +11,11 @@ from edgeecg.benchmark import artifacts, layers, meter_choice
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.disturbances import Disturbances
 from edgeecg.benchmark.energy_measurement import Elsewhere, MeasuredEnergy, WindowPlan
 from edgeecg.benchmark.energy_windows import RunWindow
 from edgeecg.benchmark.file_process import FileProcess, Loaded
 from edgeecg.benchmark.latency import Times
-from edgeecg.devices import detection
 from edgeecg.progress import ProgressCallback
 from edgeecg.runtimes import Profile
 from edgeecg.schema import (
@@ -217,14 +217,9 @@ def _measured(run: RunWindow, name: str, setup: Setup, cpu: int | None) -> Measu
         suite=setup.suite,
         clock=setup.clock,
         target_error=setup.config.target_error,
-        disturbance=functools.partial(_disturbance, cpu),
+        disturbance=Disturbances(),
         on_window=lambda what: setup.steps.detail(f"{name}: {what}"),
         cpu=cpu,
         elsewhere=setup.elsewhere,
     )
     return meter_choice.measure(setup.meter, setup.why_no_meter, plan)
-
-
-def _disturbance(cpu: int | None) -> str | None:
-    """Return why the window that has just ended is not valid, or None."""
-    return "the processor throttled." if detection.state(cpu).throttled else None

@@ -118,7 +118,7 @@ def measure(
     """
     config = config or BenchConfig()
     suite = config.applied_to(resources.load_suite(config.suite))
-    profile = resources.load_device(config.device) if config.device else detection.detect()
+    profile, doubt = detection.chosen(config.device)
     meter_choice.check(config.meter)
     meter, why_no_meter = meter_choice.chosen(config.meter, profile)
     usable = Usable(_paths(files, config), config.baseline)
@@ -149,7 +149,7 @@ def measure(
         command=command,
         edgeecg_version=__version__,
         baseline=None if config.baseline is None else str(config.baseline),
-        warnings=conditions.of_results(results),
+        warnings=(*([doubt] if doubt else []), *conditions.of_results(results)),
         failed_files=tuple(usable.failed.values()),
     )
 

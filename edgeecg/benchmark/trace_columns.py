@@ -24,6 +24,7 @@ UNDERSTOOD = (
 
 _SI = {"s": "time", "a": "current", "v": "voltage", "w": "power"}
 _PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3}
+_EXAMPLES: dict[Kind, str] = {"time": "ms", "current": "mA", "voltage": "V", "power": "mW"}
 _LONG_PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "kilo": 1e3}
 _LONG = {
     "second": "time",
@@ -39,6 +40,8 @@ _WORDS: dict[Kind, tuple[str, ...]] = {
     "voltage": ("voltage", "v", "u", "volts"),
     "power": ("power", "p", "watts"),
 }
+# Names that are units themselves.
+_UNIT_WORDS = {"seconds", "amps", "amperes", "volts", "watts"}
 _MICRO = str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
 _BRACKETS = re.compile(r"^(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^)\]]*?)\s*[)\]]\s*$")
 _QUANTITY = re.compile(r"^\s*(?P<number>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s.,]*)\s*$")
@@ -56,12 +59,14 @@ class Column:
         name: Its name in the file.
         kind: The quantity.
         scale: What its values are multiplied by to be in SI units.
+        known: Whether its unit is known: from its name, from a line of units or from the user.
     """
 
     place: int
     name: str
     kind: Kind
     scale: float
+    known: bool = True
 
 
 def unit(text: str) -> tuple[Kind, float] | None:
@@ -148,14 +153,17 @@ def chosen(
         DataError: Several columns have the same quantity.
         UsageError: A column that was asked for does not exist.
     """
-    columns: dict[Kind, Column] = {}
+    columns: dict[Kind, Column] = {
+        kind: _asked(kind, name, found, header, path) for kind, name in asked.items()
+    }
+    taken = {column.place for column in columns.values()}
     for kind in KINDS:
         if kind in asked:
-            columns[kind] = _asked(kind, asked[kind], found, header, path)
             continue
+        # A current probe gives volts: the column that the user calls a current is no supply.
+        candidates = [each for each in found.get(kind, ()) if each.place not in taken]
         # A second column with seconds, such as a duration, comes after the time of the sample.
-        candidates = found.get(kind, ())[: 1 if kind == "time" else None]
-        best = _preferred(candidates)
+        best = _preferred(candidates[: 1 if kind == "time" else None])
         if len(best) > 1:
             raise DataError(
                 f"{path} has several columns of {kind}.",
@@ -177,7 +185,7 @@ def _column(place: int, name: str, units: Sequence[str]) -> Column | None:
     words = re.split(r"[^a-z0-9-]+", plain)
     for kind in KINDS:
         if words[0] in _WORDS[kind] or words[-1] in _WORDS[kind]:
-            return Column(place, name, kind, 1.0)
+            return Column(place, name, kind, 1.0, known=bool(_UNIT_WORDS & set(words)))
     return None
 
 
@@ -218,7 +226,11 @@ def _asked(
     header: Sequence[str],
     path: Path,
 ) -> Column:
-    place = position(name, header)
+    place, given = position(name, header), None
+    if place is None and (bracketed := _BRACKETS.match(name)):
+        place, given = position(bracketed["name"], header), bracketed["unit"]
+    if place is not None and given is not None:
+        return Column(place, header[place], kind, _scale(kind, given))
     if place is None:
         raise UsageError(
             f"{path} has no column '{name}'.",
@@ -226,8 +238,39 @@ def _asked(
             f"Correct --column {kind}=NAME.",
         )
     of_kind = {each.place: each for each in found.get(kind, ())}
-    # A column in another unit, as of a current probe that gives volts, is taken as it is.
-    return of_kind.get(place, Column(place, header[place], kind, 1.0))
+    return of_kind.get(place, Column(place, header[place], kind, 1.0, known=False))
+
+
+def _scale(kind: Kind, text: str) -> float:
+    """Return the scale of a unit that the user gave for a column."""
+    parsed = unit(text)
+    if parsed is None or parsed[0] != kind:
+        raise UsageError(
+            f"'{text}' is no unit of a {kind}.",
+            f"--column {kind}=NAME[UNIT] gives the unit of the column's values.",
+            f"Give e.g. --column '{kind}=NAME[{_EXAMPLES[kind]}]'.",
+        )
+    return parsed[1]
+
+
+def check_units(columns: Sequence[Column], path: Path) -> None:
+    """Refuse columns whose unit is unknown: amperes taken for milliamperes are 1,000 times off.
+
+    Args:
+        columns: The columns that are used.
+        path: The file, for messages.
+
+    Raises:
+        UsageError: A column has no unit, or that of another quantity.
+    """
+    for column in columns:
+        if not column.known:
+            raise UsageError(
+                f"The unit of the {column.kind} of {path} is unknown.",
+                f"The column '{column.name}' does not say it.",
+                "Name column and unit, e.g. "
+                f"--column '{column.kind}={column.name}[{_EXAMPLES[column.kind]}]'.",
+            )
 
 
 def position(name: str, header: Sequence[str]) -> int | None:

@@ -80,6 +80,7 @@ class _Reader:
         self._path = path
         self._options = options
         self._remarks: list[str] = []
+        self._decimal_marks: set[str] = set()
 
     def read(self) -> TraceFile:
         header, found, rows = self._header(trace_text.rows(self._path))
@@ -87,6 +88,7 @@ class _Reader:
         asked = self._options.marker
         markers = [] if asked is None else trace_marker.candidates(header, asked, self._path)
         used = [found[kind] for kind in self._quantities(found)]
+        trace_columns.check_units(used, self._path)
         values, states, dropped = self._values(rows, len(header), used, markers)
         t_s = values[0]
         self._check_times(t_s)
@@ -201,6 +203,7 @@ class _Reader:
                 raise self._broken(*broken)
             try:
                 numbers = [_value(fields, column, width) for column in used]
+                self._check_marks(fields, used, line)
             except (ValueError, IndexError) as error:
                 # The last line of a recording that was cut off is not a fault.
                 broken = line, str(error)
@@ -223,6 +226,19 @@ class _Reader:
                 "Export the recording again.",
             )
         return [np.frombuffer(each, np.float64).copy() for each in values], states, dropped
+
+    def _check_marks(self, fields: Sequence[str], used: Sequence[Column], line: int) -> None:
+        """Refuse a file in which commas may be decimal marks or separate thousands."""
+        for column in used:
+            self._decimal_marks.update({".", ","} & set(fields[column.place]))
+        if len(self._decimal_marks) > 1:
+            raise DataError(
+                f"The numbers of {self._path} are ambiguous.",
+                f"Until line {line} there are points and commas in them, so that 1,234 may be "
+                "about 1.2 or more than a thousand.",
+                "Export the trace again, with a point as decimal mark and without separators of "
+                "thousands.",
+            )
 
     def _broken(self, line: int, why: str) -> DataError:
         return DataError(

@@ -1,14 +1,16 @@
-"""The command line: one file per verb, each named after its verb.
+"""The command line: one file per command, named after it.
 
-A verb's module defines one function with the verb's name, whose signature Typer reads, or under
+A module defines one function with the name of its command, whose signature Typer reads, or under
 that name a ``typer.Typer`` with sub-commands; and ``EXTRA``, the extra of edgeecg that installs
-what the verb needs. What is heavy is imported when the verb runs, so that ``--help`` answers at
-once and a device without torch can run every verb it has the packages for.
+what the command needs. What is heavy is imported when the command runs, so that ``--help`` answers
+at once and a device without torch can run every command it has the packages for.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -23,15 +25,15 @@ from edgeecg._version import __version__
 _INTERRUPTED = 130
 
 
-def verbs() -> list[str]:
-    """Return the names of all verbs, in alphabetical order."""
+def commands() -> list[str]:
+    """Return the names of all commands, in alphabetical order."""
     return plugins.names(__name__)
 
 
 def _named(arguments: list[str]) -> str | None:
-    """Return the verb that a command line names, or None."""
+    """Return the command that a command line names, or None."""
     word = next((word for word in arguments if not word.startswith("-")), None)
-    return word if word in verbs() else None
+    return word if word in commands() else None
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,25 +60,29 @@ def _program(
 
 
 def application(arguments: list[str]) -> typer.Typer:
-    """Return the Typer application with the verb that is asked for, or with every verb.
+    """Return the Typer application with the command that is asked for, or with every command.
 
     Args:
-        arguments: The command line; when it names a verb, only that one is loaded.
+        arguments: The command line; when it names a command, only that one is loaded.
     """
     app = typer.Typer(no_args_is_help=True, add_completion=True, rich_markup_mode=None)
     app.callback()(_program)
     named = _named(arguments)
-    for verb in [named] if named else verbs():
-        offered = getattr(importlib.import_module(f"{__name__}.{verb}"), verb)
+    for command in [named] if named else commands():
+        offered = getattr(importlib.import_module(f"{__name__}.{command}"), command)
         if isinstance(offered, typer.Typer):
-            app.add_typer(offered, name=verb)
+            app.add_typer(offered, name=command)
         else:
-            app.command(verb)(offered)
+            app.command(command)(offered)
     return app
 
 
 def main() -> None:
     """Run the command line and exit: 0 fine, 1 failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that has no µ shows a ?, and the command goes on.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -97,7 +103,9 @@ def run(arguments: list[str]) -> int:
         # Typer turns Ctrl-C into exit status 130 before anyone else hears of it.
         return _interrupted() if stop.exit_code == _INTERRUPTED else stop.exit_code
     except TyperException as error:
-        sys.stderr.write(f"Error: {error.format_message()}\nSee: edgeecg --help\n")
+        context = getattr(error, "ctx", None)
+        command = "edgeecg" if context is None else context.command_path
+        sys.stderr.write(f"Error: {error.format_message()}\nSee: {command} --help\n")
         return error.exit_code
     except (KeyboardInterrupt, Abort):
         return _interrupted()
@@ -107,16 +115,32 @@ def run(arguments: list[str]) -> int:
         return 1
     except EdgeECGError as error:
         return _explain(error, arguments)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # What is still to be written must not fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _explain(_full_disk(), arguments)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("", "edgeecg"):
             raise
-        verb = _named(arguments) or ""
-        extra: str = importlib.import_module(f"{__name__}.{verb}").EXTRA
-        return _explain(MissingDependencyError(package, extra, f"'edgeecg {verb}'"), arguments)
+        command = _named(arguments) or ""
+        extra: str = importlib.import_module(f"{__name__}.{command}").EXTRA
+        return _explain(MissingDependencyError(package, extra, f"'edgeecg {command}'"), arguments)
     if status == _INTERRUPTED:
         return _interrupted()
     return status if isinstance(status, int) else 0
+
+
+def _full_disk() -> Exception:
+    from edgeecg.errors import EdgeECGError
+
+    return EdgeECGError(
+        "The output could not be written.",
+        "No space is left on the disk that it goes to.",
+        "Free some space, and run it again.",
+    )
 
 
 def _interrupted() -> int:

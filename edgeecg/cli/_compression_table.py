@@ -159,6 +159,8 @@ def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed:
         baseline: Card of its dense model.
         compressed: Card of what became of it.
     """
+    from edgeecg.reporting import budgets
+
     note = _note(log)
     steps = StepTable(log.config)
     for event in sorted((*log.steps, *log.rollbacks), key=lambda event: event.attempt):
@@ -175,6 +177,8 @@ def show(console: Console, log: CompressionLog, baseline: ModelCard, compressed:
     for warning in log.warnings:
         console.print(f"Warning: {warning}", soft_wrap=True, style="yellow")
     console.print(_scores(log, baseline, compressed))
+    for line in budgets.after_compression(log):
+        console.print(line, soft_wrap=True, markup=False)
     for remark in log.data.notes:
         console.print(f"  {remark}", soft_wrap=True)
 

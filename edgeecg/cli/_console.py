@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from edgeecg.errors import EdgeECGError
-from edgeecg.files import write_text
+from edgeecg.files import check_writable, write_text
 from edgeecg.progress import ProgressCallback
 
 if TYPE_CHECKING:
@@ -30,9 +30,14 @@ def output(json_path: Path | None) -> Console:
     """Return the console for tables and sentences.
 
     Args:
-        json_path: The verb's ``--json`` option; ``-`` reserves standard output for the JSON, so
+        json_path: The command's ``--json`` option; ``-`` reserves standard output for the JSON, so
             that everything else goes to standard error.
+
+    Raises:
+        EdgeECGError: The file cannot be written; found before the work that would be lost.
     """
+    if json_path is not None and json_path != Path("-"):
+        check_writable(json_path)
     return Console(stderr=json_path == Path("-"), highlight=False)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from edgeecg.errors import EdgeECGError
     from edgeecg.runs import RunFolder
-    from edgeecg.schema import Artifact
+    from edgeecg.schema import Artifact, CompressionLog
 
 
 def show(
@@ -53,12 +53,15 @@ def _lines(folder: RunFolder, artifacts: Sequence[Artifact], with_advice: bool) 
 
 def _budget_lines(folder: RunFolder, artifacts: Sequence[Artifact]) -> tuple[str, ...]:
     from edgeecg.reporting import budgets
+
+    return budgets.lines(_log(folder), artifacts)
+
+
+def _log(folder: RunFolder) -> CompressionLog | None:
     from edgeecg.schema import CompressionLog
 
     path = folder.compression_log
-    if not path.is_file():
-        return ()
-    return budgets.lines(CompressionLog.from_json(path.read_bytes(), str(path)), artifacts)
+    return CompressionLog.from_json(path.read_bytes(), str(path)) if path.is_file() else None
 
 
 def _table(artifacts: Sequence[Artifact]) -> Table:

@@ -1,4 +1,4 @@
-"""What a verb says about extensions of other packages that cannot be used."""
+"""What a command says about extensions of other packages that cannot be used."""
 
 from __future__ import annotations
 

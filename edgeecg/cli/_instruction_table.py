@@ -25,12 +25,13 @@ def count(files: Sequence[Path], config: BenchConfig, json_path: Path | None) ->
     Args:
         files: The files.
         config: What was asked for.
-        json_path: The verb's ``--json`` option.
+        json_path: The command's ``--json`` option.
 
     Raises:
         EdgeECGError: See :func:`edgeecg.benchmark.instructions.count`.
     """
     instructions.check(config)
+    console = output(json_path)
     with progress() as bar:
         report = instructions.count(
             files,
@@ -41,7 +42,7 @@ def count(files: Sequence[Path], config: BenchConfig, json_path: Path | None) ->
             on_step=shown(bar, "emulator"),
         )
     emit_json(json_path, report.to_json())
-    show(report, output(json_path))
+    show(report, console)
 
 
 def show(report: InstructionReport, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The option ``--leads`` of verbs that have no configuration class."""
+"""The option ``--leads`` of commands that have no configuration class."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -20,34 +20,38 @@ from edgeecg.schema.options import option_of
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings; options override it.")
 ]
-"""The option of verbs with a configuration class that names a file."""
+"""The option of commands with a configuration class that names a file."""
 
 PrintConfig = Annotated[
     bool, typer.Option("--print-config", help="Print the settings as TOML, explained, and exit.")
 ]
-"""The option of verbs with a configuration class that prints the settings."""
+"""The option of commands with a configuration class that prints the settings."""
 
 Threads = Annotated[
     int, typer.Option(min=1, max=256, help="Threads of PyTorch, or of the runtime of a file.")
 ]
-"""The option of verbs without a configuration class that run a model."""
+"""The option of commands without a configuration class that run a model."""
 
-_Verb = TypeVar("_Verb", bound=Callable[..., Any])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def with_options(*kinds: type[Value]) -> Callable[[_Verb], _Verb]:
-    """Give a verb the options that the fields of configuration classes describe.
+def with_options(
+    *kinds: type[Value], only: Mapping[type[Value], Collection[str]] | None = None
+) -> Callable[[_Command], _Command]:
+    """Give a command the options that the fields of configuration classes describe.
 
-    The verb's function takes a parameter ``options``: what was given on the command line, as a list
-    with a dictionary for each class. It is no option itself.
+    The function of the command takes a parameter ``options``: what was given on the command line,
+    as a list with a dictionary for each class. It is no option itself.
 
     Args:
         kinds: The classes; a field is an option if its ``setting`` names one.
+        only: Names of the fields of a class that this command has, where it does not have all.
     """
+    names = {kind: _options(kind, (only or {}).get(kind)) for kind in kinds}
 
-    def decorate(verb: _Verb) -> _Verb:
-        signature = inspect.signature(verb, eval_str=True)
-        fields = [(kind, name) for kind in kinds for name in _options(kind)]
+    def decorate(command: _Command) -> _Command:
+        signature = inspect.signature(command, eval_str=True)
+        fields = [(kind, name) for kind in kinds for name in names[kind]]
         made = [
             inspect.Parameter(
                 name,
@@ -58,24 +62,24 @@ def with_options(*kinds: type[Value]) -> Callable[[_Verb], _Verb]:
             for kind, name in fields
         ]
 
-        @functools.wraps(verb)
+        @functools.wraps(command)
         def with_dictionaries(**arguments: Any) -> Any:
             found: list[dict[str, Any]] = [
                 {
                     name: value
-                    for name in _options(kind)
+                    for name in names[kind]
                     if (value := arguments.pop(name)) is not None and value != []
                 }
                 for kind in kinds
             ]
-            return verb(**arguments, options=found)
+            return command(**arguments, options=found)
 
         own = [
             parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             for name, parameter in signature.parameters.items()
             if name != "options"
         ]
-        # Arguments first, then the options of the classes, then the verb's own.
+        # Arguments first, then the options of the classes, then the command's own.
         first = [each for each in own if _is_argument(each)]
         rest = [each for each in own if not _is_argument(each)]
         parameters = [*first, *made, *rest]
@@ -103,8 +107,12 @@ def _named(kind: type[Value], name: str) -> str:
     return f"'{option.partition('/')[0]}'"
 
 
-def _options(kind: type[Value]) -> list[str]:
-    return [name for name, field in kind.model_fields.items() if option_of(field)]
+def _options(kind: type[Value], only: Collection[str] | None) -> list[str]:
+    return [
+        name
+        for name, field in kind.model_fields.items()
+        if option_of(field) and (only is None or name in only)
+    ]
 
 
 def _is_argument(parameter: inspect.Parameter) -> bool:

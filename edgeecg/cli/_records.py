@@ -1,4 +1,4 @@
-"""What a verb says about the records that it has loaded."""
+"""What a command says about the records that it has loaded."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -17,13 +17,14 @@ from edgeecg.progress import ProgressCallback
 
 if TYPE_CHECKING:
     from edgeecg.schema import Front, SearchTrial
+    from edgeecg.schema.search import Objective
     from edgeecg.tuning.plan import Plan
-    from edgeecg.tuning.running import Standing
+    from edgeecg.tuning.running import SearchStatus
 
 _SHOWN = 12
 
 
-class StandingTable:
+class StatusTable:
     """Where a search stands: counts, the trials that run, and the front so far."""
 
     def __init__(self, name: str) -> None:
@@ -33,45 +34,46 @@ class StandingTable:
             name: Name of the search.
         """
         self._name = name
-        self._standing: Standing | None = None
+        self._status: SearchStatus | None = None
         self._printed: set[str] = set()
 
-    def report(self, standing: Standing) -> None:
-        """Take a new standing; without a terminal, print a line for each trial that has ended."""
-        first = self._standing is None
-        self._standing = standing
-        for trial in standing.front.trials:
+    def report(self, status: SearchStatus) -> None:
+        """Take a new status; without a terminal, print a line for each trial that has ended."""
+        first = self._status is None
+        self._status = status
+        for trial in status.front.trials:
             if trial.run in self._printed:
                 continue
             self._printed.add(trial.run)
             # What a resumed search had before is no news.
             if not first and not errors().is_terminal:
                 errors().print(
-                    f"{len(self._printed)}/{standing.trials} trials: {_outcome(trial)}; "
-                    f"{_clock(standing.seconds_left)} left",
+                    f"{len(self._printed)}/{status.trials} trials: "
+                    f"{_outcome(trial, status.front.objectives)}; "
+                    f"{_clock(status.seconds_left)} left",
                     soft_wrap=True,
                     markup=False,
                 )
 
     def __rich__(self) -> RenderableType:
         """Return what a live display shows."""
-        if self._standing is None:
+        if self._status is None:
             return Text()
-        standing = self._standing
-        states = [trial.state for trial in standing.front.trials]
+        status = self._status
+        states = [trial.state for trial in status.front.trials]
         running = ", ".join(
-            f"{number} ({done:.0%})" for number, done in sorted(standing.running.items())
+            f"{number} ({done:.0%})" for number, done in sorted(status.running.items())
         )
         line = (
-            f"{self._name}: {states.count('complete')} done, {len(standing.running)} running, "
+            f"{self._name}: {states.count('complete')} done, {len(status.running)} running, "
             f"{states.count('pruned')} pruned, {states.count('failed')} failed of "
-            f"{standing.trials}; {_clock(standing.seconds_left)} left"
+            f"{status.trials}; {_clock(status.seconds_left)} left"
         )
-        return Group(line, f"Running: {running or '-'}", front_table(standing.front))
+        return Group(line, f"Running: {running or '-'}", front_table(status.front))
 
 
 @contextlib.contextmanager
-def live(table: StandingTable) -> Generator[ProgressCallback]:
+def live(table: StatusTable) -> Generator[ProgressCallback]:
     """Yield a callback for the training of the dense model, with the table above its bar.
 
     Both are on standard error, and gone at the end.
@@ -97,7 +99,7 @@ def front_table(front: Front) -> Table:
     by_name = {trial.run: trial for trial in front.trials}
     for name in front.front[:_SHOWN]:
         trial = by_name[name]
-        cells = [f"{value:,.4g}" for value in trial.values or ()]
+        cells = _cells(trial, front.objectives)
         if tested:
             cells.append("-" if trial.test is None else f"{trial.test:.3f}")
         table.add_row(name, *cells)
@@ -127,19 +129,21 @@ def show(console: Console, front: Front) -> None:
         )
 
 
-def show_estimate(console: Console, front: Front, plan: Plan, workers: int) -> None:
+def show_estimate(console: Console, front: Front, plan: Plan) -> None:
     """Print how long the rest of a search takes, and how much disk.
 
     Args:
         console: Where to.
         front: The first trials.
         plan: The search.
-        workers: Trials at a time.
     """
     from edgeecg.tuning.running import bytes_per_trial, seconds_left
 
-    trials = plan.config.trials
+    trials, workers = plan.config.trials, plan.config.workers or 1
     seconds = seconds_left(front, trials, workers)
+    if seconds is None:
+        console.print("No trial has ended, from which the others could be estimated.")
+        return
     size = bytes_per_trial(front, plan.folder.parent)
     console.print(
         f"From {len(front.trials)} trials: {trials - len(front.trials)} more take about "
@@ -149,10 +153,18 @@ def show_estimate(console: Console, front: Front, plan: Plan, workers: int) -> N
     )
 
 
-def _outcome(trial: SearchTrial) -> str:
+def _outcome(trial: SearchTrial, objectives: Sequence[Objective]) -> str:
     if trial.values is None:
         return f"{trial.run} {trial.state}: {trial.reason}"
-    return f"{trial.run} " + ", ".join(f"{value:.4g}" for value in trial.values)
+    named = zip(objectives, _cells(trial, objectives), strict=True)
+    return f"{trial.run} " + ", ".join(f"{name} {value}" for name, value in named)
+
+
+def _cells(trial: SearchTrial, objectives: Sequence[Objective]) -> list[str]:
+    from edgeecg.schema.search import formatted
+
+    pairs = zip(objectives, trial.values or (), strict=True)
+    return [formatted(objective, value) for objective, value in pairs]
 
 
 def _clock(seconds: float | None) -> str:

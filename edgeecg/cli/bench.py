@@ -34,7 +34,11 @@ def bench(
         Path | None, typer.Option("--json", help="Write the report; - is standard output.")
     ] = None,
 ) -> None:
-    """Measure latency, energy, memory and parity of exported files, here or on another machine."""
+    """Measure latency, energy and memory of exported files.
+
+    The files are those of the newest run, or FILE. With --on they are measured on another machine.
+    Their answers are checked, and what was measured stands beside the energy proxy.
+    """
     from edgeecg.benchmark import arguments
     from edgeecg.runs.config_file import read_options, written
     from edgeecg.runs.options import configured
@@ -57,6 +61,7 @@ def bench(
     if is_emulated(config.device):
         _instruction_table.count(to_measure(files or (), run), config, json_path)
         return
+    console = output(json_path)
     with progress() as bar, _telling_what_is_kept():
         report = measure(
             to_measure(files or (), run),
@@ -64,10 +69,12 @@ def bench(
             command=command_line(),
             on_step=shown(bar, "bench"),
         )
-    emit_json(json_path, report.to_json())
-    console = output(json_path)
     _bench_table.show(report, console)
-    stored = run_artifacts.store(report)
+    try:
+        emit_json(json_path, report.to_json())
+    finally:
+        # A measurement of an hour is kept in its run even where the disk of the report is full.
+        stored = run_artifacts.store(report)
     for path in stored:
         here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         console.print(f"Kept in {here}", soft_wrap=True, markup=False)

@@ -23,7 +23,7 @@ def calibrate(
         Path | None, typer.Option("--json", help="Write the measurements; - is standard output.")
     ] = None,
 ) -> None:
-    """Fit time and energy of an inference to its operations, on this device.
+    """Fit the time and energy of operations on this device.
 
     Small graphs are measured: four kinds of layers, several sizes, float32 and int8. Without a
     meter the time alone is fitted. The profile is used with --device FILE.toml and --costs
@@ -36,13 +36,13 @@ def calibrate(
     from edgeecg.runs.options import configured
 
     profile_file.check(out)
+    console = output(json_path)
     asked = given_options(CalibrationConfig, options[0])
     config = configured(CalibrationConfig, CalibrationConfig(), asked)
     with progress() as bar:
         profile, report = measure(config, on_step=shown(bar, "calibrate"))
     profile_file.write(profile, out)
     emit_json(json_path, report.to_json())
-    console = output(json_path)
     fitted = report.calibration
     for what, costs, unit in (
         ("time", fitted.seconds, units.seconds),

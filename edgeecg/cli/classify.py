@@ -44,7 +44,7 @@ def classify(
         Path | None, typer.Option("--json", help="Write everything as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """Classify every beat, or every 12-lead record, of a folder: a table each, and a summary.
+    """Classify the beats or 12-lead records of a folder.
 
     R peaks come from a record's .atr if it marks beats, else from a detector.
     """
@@ -54,6 +54,7 @@ def classify(
     from edgeecg.cli._leads import lead_names
 
     names = lead_names(leads or [])
+    console = output(json_path)
     with progress() as bar:
         show = shown(bar, "loading the model")
 
@@ -64,7 +65,6 @@ def classify(
         )
     emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
     written = _write(found, out or Path("calls"))
-    console = output(json_path)
     _show(found, console)
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
     example = found.records[0].record.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,68 +15,63 @@ if TYPE_CHECKING:
 
 EXTRA = "device"
 
+_STANDARD_OUTPUT = Path("-")
+
+_Results = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B [C...]",
+        help="Runs, or JSON files of 'bench' or 'evaluate'; A is the reference. NAME#LABEL is "
+        "one of several results.",
+    ),
+]
+_FailIf = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Exit with 1 if it is true, e.g. 'p50 > 1.05x' or 'recall.S < -0.02'; may be "
+        "repeated.",
+    ),
+]
+_FailOnTies = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-ties", help="A condition can fail on a change within its interval, too."
+    ),
+]
+_Force = Annotated[
+    bool, typer.Option("--force", help="Compare other devices, test sets and so on, too.")
+]
+_Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output.")
+]
+_Page = Annotated[
+    Path | None, typer.Option("--html", "-o", "--output", help="Write a page of figures.")
+]
+_Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the comparison; - is standard output.")
+]
+
 
 def compare(
-    results: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="A B [C...]",
-            help="Runs, or JSON files of 'bench' or 'evaluate'; A is the reference. NAME#LABEL is "
-            "one of several results.",
-        ),
-    ],
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION",
-            help="Exit with 1 if it is true, e.g. 'p50 > 1.05x' or 'recall.S < -0.02'; may be "
-            "repeated.",
-        ),
-    ] = None,
-    fail_on_ties: Annotated[
-        bool,
-        typer.Option(
-            "--fail-on-ties", help="A condition can fail on a change within its interval, too."
-        ),
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Compare other devices, test sets and so on, too."),
-    ] = False,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output."),
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", "-o", "--output", help="Write a page of figures.")
-    ] = None,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the comparison; - is standard output.")
-    ] = None,
+    results: _Results,
+    fail_if: _FailIf = None,
+    fail_on_ties: _FailOnTies = False,
+    force: _Force = False,
+    markdown: _Markdown = None,
+    html: _Page = None,
+    json_path: _Json = None,
 ) -> None:
-    """Compare results with those of a reference, and fail on regressions.
+    """Compare results, and fail on regressions.
 
     A difference is called one only where it is outside its interval: for scores by a paired
     bootstrap over records, for latency by rounds of the measurement. Exit status: 0 fine, 1 a
     condition failed, 2 wrong usage, or a quantity that is missing or may not be compared.
     """
     from edgeecg.cli._console import emit_json, errors, output
-    from edgeecg.errors import UsageError
     from edgeecg.reporting import difference_tables, differences
 
-    if len(results) < 2:
-        raise UsageError(
-            "There is nothing to compare.",
-            "Two results at least are needed: the reference, and what is compared with it.",
-            "Run e.g.: edgeecg compare main.json branch.json",
-        )
-    both = Path("-") in (markdown, json_path)
-    if markdown == json_path == Path("-"):
-        raise UsageError(
-            "Standard output cannot hold both documents.",
-            "'--json' and '--markdown' both name it.",
-            "Write one of them to a file.",
-        )
+    _check(results, markdown, json_path)
     found = differences.compare(
         *results, fail_if=fail_if or (), fail_on_ties=fail_on_ties, force=force
     )
@@ -83,15 +79,38 @@ def compare(
     emit_json(markdown, difference_tables.as_markdown(found))
     if html is not None:
         _write_page(html, found)
-    console = output(Path("-") if both else None)
+    console = output(_STANDARD_OUTPUT if _STANDARD_OUTPUT in (markdown, json_path) else None)
     _show(found, console)
     _explain(found, errors())
-    unknown = [each for each in found.conditions if each.outcome == "unknown"]
-    if unknown or (found.refused and not fail_if):
-        raise typer.Exit(2)
-    if found.failed:
-        raise typer.Exit(1)
+    if status := _exit_status(found):
+        raise typer.Exit(status)
     console.print(_next(results, found, markdown), soft_wrap=True, markup=False)
+
+
+def _check(results: Sequence[str], markdown: Path | None, json_path: Path | None) -> None:
+    """Refuse arguments that do not fit together, before anything is read."""
+    from edgeecg.errors import UsageError
+
+    if len(results) < 2:
+        raise UsageError(
+            "There is nothing to compare.",
+            "Two results at least are needed: the reference, and what is compared with it.",
+            "Run e.g.: edgeecg compare main.json branch.json",
+        )
+    if markdown == json_path == _STANDARD_OUTPUT:
+        raise UsageError(
+            "Standard output cannot hold both documents.",
+            "'--json' and '--markdown' both name it.",
+            "Write one of them to a file.",
+        )
+
+
+def _exit_status(found: Differences) -> int:
+    """Return 1 where a condition failed, 2 where something was refused or unknown, else 0."""
+    unknown = any(each.outcome == "unknown" for each in found.conditions)
+    if unknown or (found.refused and not found.conditions):
+        return 2
+    return 1 if found.failed else 0
 
 
 def _write_page(html: Path, found: Differences) -> None:
@@ -132,7 +151,7 @@ def _explain(found: Differences, console: Console) -> None:
         )
 
 
-def _next(results: list[str], found: Differences, markdown: Path | None) -> str:
+def _next(results: Sequence[str], found: Differences, markdown: Path | None) -> str:
     import shlex
 
     named = shlex.join(["edgeecg", "compare", *results])

@@ -46,7 +46,11 @@ def compress(
         Path | None, typer.Option("--json", help="Write compression.json there too; - is stdout.")
     ] = None,
 ) -> None:
-    """Compress a model: with the package's weights, those of a run, or trained now."""
+    """Compress a model to a budget.
+
+    It starts with the package's weights, with those of a run (--start), or is trained first. Steps
+    of pruning and fine-tuning follow; the test records are scored once, at the end.
+    """
     from edgeecg.cli._console import emit_json, output
     from edgeecg.compression import start
     from edgeecg.runs.config_file import read_options, written

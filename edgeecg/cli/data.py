@@ -38,7 +38,10 @@ def fetch(
         Path | None, typer.Option("--json", help="Write what was done; - is standard output.")
     ] = None,
 ) -> None:
-    """Download a database, each file checked; a stopped download continues where it was."""
+    """Download a database and check its files.
+
+    A download that was stopped goes on where it was.
+    """
     import json
 
     from edgeecg.cli._console import emit_json, output, progress, shown
@@ -93,7 +96,10 @@ def info(
         Path | None, typer.Option("--json", help="Write it as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """Say what a database or a folder holds: records, leads, classes, splits, what is left out."""
+    """Say what a database or a folder of records holds.
+
+    That is: records, leads, classes, splits, and what is left out.
+    """
     from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.cli._leads import lead_names
 
@@ -131,7 +137,10 @@ def show(
         Path | None, typer.Option("--json", help="Write what was drawn; - is standard output.")
     ] = None,
 ) -> None:
-    """Draw a record on ECG paper, with its beats and their classes, or with its twelve leads."""
+    """Draw a record on ECG paper.
+
+    With its beats and their classes, or with its twelve leads.
+    """
     import json
 
     from edgeecg.cli._console import emit_json, output

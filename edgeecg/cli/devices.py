@@ -17,7 +17,7 @@ def devices(
         Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """List the device profiles, and say which one this machine is."""
+    """List the device profiles and say which one this is."""
     import json
 
     from rich.box import SIMPLE_HEAD

@@ -15,7 +15,7 @@ def doctor(
         Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
     ] = None,
 ) -> int:
-    """Say what can be measured on this machine, what stands in the way, and how to fix it."""
+    """Say what can be measured here, and what to fix."""
     import json
 
     from edgeecg.cli._console import emit_json, output

@@ -10,7 +10,7 @@ import typer
 EXTRA = "device"
 
 emulator = typer.Typer(
-    no_args_is_help=True, help="The machine of 'edgeecg bench --device emulated:CORE'."
+    no_args_is_help=True, help="Build the machine that 'bench --device emulated:CORE' uses."
 )
 
 
@@ -23,7 +23,10 @@ def build(
         Path | None, typer.Option("--json", help="Write what it is made of; - is standard output.")
     ] = None,
 ) -> None:
-    """Build the image that the emulated machine boots; once, without root, in about a minute."""
+    """Build the image that the emulated machine boots.
+
+    This is needed once, works without root, and takes about a minute.
+    """
     from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.devices.emulator import image
 

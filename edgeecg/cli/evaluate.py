@@ -61,6 +61,7 @@ def evaluate(
     from edgeecg.cli._leads import lead_names
 
     names = lead_names(leads or [])
+    console = output(json_path)
     with progress() as bar:
         show = shown(bar, "loading the model")
 
@@ -80,7 +81,6 @@ def evaluate(
         )
 
     emit_json(json_path, json.dumps(found.to_document(), indent=1) + "\n")
-    console = output(json_path)
     if found.scores.data == "synthetic":
         console.print("SYNTHETIC records: the scores say nothing about patients.", style="bold red")
     console.print(found.predictor.title, style="bold", markup=False)

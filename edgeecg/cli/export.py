@@ -62,7 +62,11 @@ def export(
         typer.Option("--json", help="Write the manifests as JSON; - is standard output."),
     ] = None,
 ) -> None:
-    """Export a compressed model and its baseline, or a dense one; check them against PyTorch."""
+    """Export models as files and check them against PyTorch.
+
+    Without NAME: the compressed model and the baseline of the newest run. A file that fails a check
+    is kept as NAME.rejected, with the reason.
+    """
     import json
 
     from edgeecg.cli import _export_table

@@ -31,10 +31,10 @@ def inspect(
         typer.Option("--json", help="Write all of it, each tensor too; - is standard output."),
     ] = None,
 ) -> None:
-    """Show operations, MACs, bytes, quantisation and slow operations of a model file.
+    """Show the operations, MACs and bytes of a model file.
 
-    The file itself is read: nothing but a runtime needs to be installed. The peak arena is an
-    estimate.
+    Any .tflite or .onnx file is read, also where only a runtime is installed: its inputs, classes,
+    operations, quantisation, and what is slow in it. The peak arena is an estimate.
     """
     from edgeecg.benchmark.arguments import require_file
     from edgeecg.cli._console import emit_json, output

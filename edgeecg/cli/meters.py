@@ -15,7 +15,7 @@ def meters(
         Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """List the energy meters, whether each works on this machine, and why not."""
+    """List the energy meters and whether each works here."""
     import json
 
     from rich.box import SIMPLE_HEAD

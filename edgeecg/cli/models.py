@@ -15,7 +15,7 @@ def models(
         Path | None, typer.Option("--json", help="Write the list as JSON; - is standard output.")
     ] = None,
 ) -> None:
-    """List the models with their parameters, MACs, and the scores of their trained weights."""
+    """List the models with their costs and scores."""
     import json
 
     from rich.box import SIMPLE_HEAD
@@ -42,7 +42,7 @@ def models(
             row.name,
             row.dataset,
             f"{row.parameters:,}",
-            f"{row.macs / 1e6:.1f} M",
+            f"{row.macs / 1e6:.{1 if row.macs >= 1e6 else 2}f} M",
             *([score] if scored else []),
         )
     console = output(json_path)

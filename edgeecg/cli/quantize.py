@@ -35,7 +35,7 @@ def quantize(
         Path | None, typer.Option("--json", help="Write the result; - is standard output.")
     ] = None,
 ) -> None:
-    """Quantise a float32 model file, check it against the original, and write it."""
+    """Quantise a float32 model file and check the result."""
     from edgeecg import resources
     from edgeecg.benchmark.arguments import require_file
     from edgeecg.cli._console import emit_json, output

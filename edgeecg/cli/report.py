@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,96 +16,109 @@ if TYPE_CHECKING:
 
 EXTRA = "report"
 
+_STANDARD_OUTPUT = Path("-")
+
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN|RESULT...]",
+        help="Runs, JSON files of 'edgeecg bench', or a folder of runs; the newest run by default.",
+    ),
+]
+_Run = Annotated[str | None, typer.Option("--run", help="Run to report on; the newest by default.")]
+_Bench = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--bench",
+        help="Bench file besides the run's own, e.g. of a board; may be given more than once.",
+    ),
+]
+_Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        "-o",
+        "--output",
+        help="Where the page goes: runs/NAME/report.html by default, report.html for several "
+        "results. A folder: an index and a page for each run.",
+    ),
+]
+_Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output.")
+]
+_Table = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.csv|FILE.parquet", help="Write a row for each file, as CSV or Parquet."
+    ),
+]
+_Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the figures as JSON; - is standard output.")
+]
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Where a report is written; None for nowhere, or for the usual place of the page.
+
+    Attributes:
+        page: The page, or the folder of several.
+        markdown: Its tables as Markdown.
+        table: A row for each file.
+        json: Its figures as JSON.
+    """
+
+    page: Path | None
+    markdown: Path | None
+    table: Path | None
+    json: Path | None
+
+    @property
+    def folder_wanted(self) -> bool:
+        """Whether the page is to be a folder of pages."""
+        return self.page is not None and (self.page.is_dir() or not self.page.suffix)
+
+    def console(self) -> Console:
+        """Return where sentences go: not to standard output where a document goes there."""
+        from edgeecg.cli._console import output
+
+        taken = _STANDARD_OUTPUT in (self.json, self.markdown)
+        return output(_STANDARD_OUTPUT if taken else None)
+
 
 def report(
-    results: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN|RESULT...]",
-            help="Runs, JSON files of 'edgeecg bench', or a folder of runs; the newest run by "
-            "default.",
-        ),
-    ] = None,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Run to report on; the newest by default.")
-    ] = None,
-    bench: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--bench",
-            help="Bench file besides the run's own, e.g. of a board; may be given more than once.",
-        ),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html",
-            "-o",
-            "--output",
-            help="Where the page goes: runs/NAME/report.html by default, report.html for several "
-            "results. A folder: an index and a page for each run.",
-        ),
-    ] = None,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE|-", help="Write Markdown; - is standard output."),
-    ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="Write the variants as comma-separated values."),
-    ] = None,
-    json_path: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the figures as JSON; - is standard output."),
-    ] = None,
+    results: _Names = None,
+    run: _Run = None,
+    bench: _Bench = None,
+    html: _Page = None,
+    markdown: _Markdown = None,
+    table: _Table = None,
+    json_path: _Json = None,
 ) -> None:
-    """Show what was gained: scores, size, measured time and energy beside the proxy.
+    """Show measured time and energy beside the proxy.
 
     One run gives its whole story; several runs or bench reports give one page that compares all
     their files.
     """
     from edgeecg import runs
-    from edgeecg.cli._console import emit_json, output
-    from edgeecg.errors import UsageError
     from edgeecg.reporting import results as results_of
 
-    _check(results or [], run, bench or [], table, (markdown, json_path))
-    names = results or []
-    folder_wanted = html is not None and (html.is_dir() or not html.suffix)
-    if bench and len(names) > 1:
-        raise UsageError(
-            "'--bench' does not go with several results.",
-            "It adds measurements to those of one run.",
-            "Name the bench files as results: edgeecg report RUN BENCH.json",
-        )
-    if len(names) > 1 or folder_wanted or not all(map(results_of.is_run, names)):
-        _many(names or [str(runs.newest().path)], html, markdown, table, json_path)
+    outputs = _Outputs(html, markdown, table, json_path)
+    names, added = results or [], bench or []
+    _check(names, run, outputs)
+    one_named = run is not None or (len(names) < 2 and all(map(results_of.is_run, names)))
+    names = names or ([] if run is None else [run])
+    if one_named and not outputs.folder_wanted:
+        _one(names[0] if names else None, added, outputs)
         return
-    name = names[0] if names else run
-    folder = runs.newest() if name is None else runs.named(name)
-    from edgeecg.reporting import comparison, documents, markdown as markdown_of, terminal
-    from edgeecg.reporting.run import write_page
-
-    found = documents.read(folder, bench or ())
-    compared = comparison.compare(found)
-    console = output(Path("-") if Path("-") in (json_path, markdown) else None)
-    terminal.show(found, compared, console)
-    emit_json(json_path, compared.to_json())
-    emit_json(markdown, markdown_of.of_run(found, compared))
-    _write_table(table, results_of.of_documents(folder.name, found))
-    target = html or folder.report
-    write_page(folder, found, compared, target)
-    console.print(f"Report: {target}", soft_wrap=True, markup=False)
+    _refuse_bench(added)
+    _many(names or [str(runs.newest().path)], outputs)
 
 
-def _check(
-    names: list[str],
-    run: str | None,
-    bench: list[Path],
-    table: Path | None,
-    outputs: tuple[Path | None, Path | None],
-) -> None:
+def _check(names: Sequence[str], run: str | None, outputs: _Outputs) -> None:
+    """Refuse options that do not fit together, before anything is read."""
     from edgeecg.errors import UsageError
+    from edgeecg.reporting import variant_file
 
     if names and run is not None:
         raise UsageError(
@@ -111,13 +126,9 @@ def _check(
             f"Both '{run}' and {', '.join(map(repr, names))} are named.",
             "Name the runs without an option: edgeecg report RUN [RUN...]",
         )
-    if table is not None and table.suffix.lower() != ".csv":
-        raise UsageError(
-            f"The table '{table}' cannot be written.",
-            f"Its suffix is '{table.suffix}'; comma-separated values have '.csv'.",
-            "Give e.g. --table variants.csv",
-        )
-    if outputs == (Path("-"), Path("-")):
+    if outputs.table is not None:
+        variant_file.check(outputs.table)
+    if outputs.json == outputs.markdown == _STANDARD_OUTPUT:
         raise UsageError(
             "Standard output cannot hold both documents.",
             "'--json' and '--markdown' both name it.",
@@ -125,45 +136,78 @@ def _check(
         )
 
 
-def _many(
-    names: list[str],
-    html: Path | None,
-    markdown: Path | None,
-    table: Path | None,
-    json_path: Path | None,
-) -> None:
-    """Report on several runs or documents."""
-    from edgeecg.cli._console import emit_json, output, progress, shown
-    from edgeecg.files import write_text
-    from edgeecg.reporting import markdown as markdown_of, results as results_of
+def _refuse_bench(bench: Sequence[Path]) -> None:
+    from edgeecg.errors import UsageError
+
+    if bench:
+        raise UsageError(
+            "'--bench' does not go with several results.",
+            "It adds measurements to those of one run.",
+            "Name the bench files as results: edgeecg report RUN BENCH.json",
+        )
+
+
+def _one(name: str | None, bench: Sequence[Path], outputs: _Outputs) -> None:
+    """Report on one run.
+
+    Args:
+        name: The run; None for the newest.
+        bench: Bench files besides its own.
+        outputs: Where the report is written.
+    """
+    from edgeecg import runs
+    from edgeecg.cli._console import emit_json
+    from edgeecg.reporting import comparison, documents, markdown, results as results_of, terminal
+    from edgeecg.reporting.run import write_page
+
+    folder = runs.newest() if name is None else runs.named(name)
+    found = documents.read(folder, bench)
+    compared = comparison.compare(found)
+    console = outputs.console()
+    terminal.show(found, compared, console)
+    emit_json(outputs.json, compared.to_json())
+    emit_json(outputs.markdown, markdown.of_run(found, compared))
+    _write_table(outputs.table, results_of.of_documents(folder.name, found))
+    page = outputs.page or folder.report
+    write_page(folder, found, compared, page)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def _many(names: Sequence[str], outputs: _Outputs) -> None:
+    """Report on several runs or documents.
+
+    Args:
+        names: What the user named.
+        outputs: Where the report is written.
+    """
+    from edgeecg.cli._console import emit_json, progress, shown
+    from edgeecg.reporting import markdown, results as results_of
     from edgeecg.reporting.run import needs_packages
 
-    console = output(Path("-") if Path("-") in (json_path, markdown) else None)
     with progress() as bar:
         on_step = shown(bar, "reading results")
         found = results_of.read(names, on_step)
-        emit_json(json_path, results_of.values(found).to_json())
-        emit_json(markdown, markdown_of.of_results(found))
-        _write_table(table, found)
-        target = html or Path("report.html")
+        emit_json(outputs.json, results_of.values(found).to_json())
+        emit_json(outputs.markdown, markdown.of_results(found))
+        _write_table(outputs.table, found)
+        page = outputs.page or Path("report.html")
         with needs_packages():
-            from edgeecg.reporting.html import document, results_page, site
+            from edgeecg.reporting.html import results_page, site
 
-            if target.is_dir() or not target.suffix:
-                target = site.write(target, found, on_step)
+            if outputs.folder_wanted:
+                page = site.write(page, found, on_step)
             else:
-                title = f"Report on {len(found.variants)} variants"
-                write_text(target, document.render(results_page.page(found, title)))
+                results_page.write(page, found, on_step)
+    console = outputs.console()
     _summary(found, console)
-    console.print(f"Report: {target}", soft_wrap=True, markup=False)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 
 def _write_table(path: Path | None, results: Results) -> None:
-    from edgeecg.files import write_text
-    from edgeecg.reporting import variant_rows
+    from edgeecg.reporting import variant_file
 
     if path is not None:
-        write_text(path, variant_rows.as_csv(results.rows))
+        variant_file.write(path, results.rows)
 
 
 def _summary(found: Results, console: Console) -> None:

@@ -30,7 +30,7 @@ def trace(
         Path | None, typer.Option("--json", help="Write the energy; - is standard output.")
     ] = None,
 ) -> None:
-    """Turn a power trace of any instrument into the energy of one inference.
+    """Get the energy of an inference from a power trace.
 
     Busy windows are where the marker is high, or the threshold is reached; what lies between them
     is idle. At least three busy windows are needed, with a rest before and after each.

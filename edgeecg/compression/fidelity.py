@@ -41,7 +41,7 @@ WIDE = Augmentation(
 """How training windows are changed at least before models are compared on them.
 
 On the training windows themselves a compressed model nearly always decides as the dense one: both
-were fitted to them. ``benchmarks/rare_beats.py`` compares these sizes with others.
+were fitted to them. ``benchmarks/experiments/rare_beats.toml`` compares these sizes with others.
 """
 
 _SEED = 0
@@ -99,7 +99,7 @@ class Probe:
         windows = dataset.train
         drawn = draw(windows, config.epoch_windows, np.random.default_rng(_SEED))
         chosen = np.sort(drawn[: len(drawn) // 2])
-        sizes = sizes or _wide(config.augmentation)
+        sizes = sizes or widened(config.augmentation)
         changed = config.model_copy(update={"augmentation": sizes})
         augment = training_data(dataset, changed).augment
         generator = torch.Generator().manual_seed(_SEED)
@@ -132,7 +132,7 @@ class Probe:
         return fidelity.compared(self.dense, decided, self.record, self.classes, self.split)
 
 
-def _wide(sizes: Augmentation) -> Augmentation:
+def widened(sizes: Augmentation) -> Augmentation:
     """Return the larger of each size and that of :data:`WIDE`."""
     least = WIDE.model_dump()
     larger = {name: max(value, least[name]) for name, value in sizes.model_dump().items()}

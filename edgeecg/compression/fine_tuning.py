@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
+
 from torch import nn
 
-from edgeecg.compression.fidelity import Probe
+from edgeecg.compression.fidelity import Probe, widened
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of, with_features
 from edgeecg.pruning import masks
+from edgeecg.schema import CompressionConfig, TrainingConfig
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import Stage, Trainer, make_optimizer, training_data
 
 _SEEDS_APART = 10_000
+
+_WIDE_MIXUP = 1.0
+"""With it the share of the other window is uniform between 0 and 1."""
+
+
+def training_of(config: CompressionConfig) -> TrainingConfig:
+    """Return how windows are drawn, changed and mixed in fine-tuning.
+
+    On wide windows a model is fitted to the dense model as a function, not on the training patients
+    alone (Beyer et al. 2022, arXiv:2106.05237, who call it function matching).
+    """
+    training = config.training
+    if config.finetune_windows == "training":
+        return training
+    sizes = widened(training.augmentation)
+    return training.model_copy(update={"augmentation": sizes, "mixup": _WIDE_MIXUP})
+
+
+@contextlib.contextmanager
+def without_dropout(model: nn.Module, config: CompressionConfig) -> Generator[None]:
+    """Switch the dropout of a model off while it is fine-tuned on wide windows.
+
+    Dropout would add noise to what is compared with the dense model.
+
+    Args:
+        model: Its probabilities are as before at the end.
+        config: Which windows it is fine-tuned on.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Dropout)]
+    kept = [layer.p for layer in layers]
+    if config.finetune_windows == "wide":
+        for layer in layers:
+            layer.p = 0.0
+    try:
+        yield
+    finally:
+        for layer, probability in zip(layers, kept, strict=True):
+            layer.p = probability
 
 
 def fine_tune(
@@ -58,7 +100,7 @@ def _fine_tune_once(
 
     As in training, what is kept is the running mean of the weights.
     """
-    config, training = job.config, job.config.training
+    config, training = job.config, training_of(job.config)
     kept = (
         masks.nonzero_masks(model, job.architecture.INPUT_SHAPE)
         if config.structure == "none"
@@ -70,7 +112,10 @@ def _fine_tune_once(
         masks.apply_masks(model, kept)
         averaged.update_parameters(model)
 
-    with with_features(job, objective_of(job, dense), dense, model) as objective:
+    with (
+        with_features(job, objective_of(job, dense), dense, model) as objective,
+        without_dropout(model, config),
+    ):
         stage = Stage(
             name,
             number,

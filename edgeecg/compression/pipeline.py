@@ -14,6 +14,7 @@ from edgeecg.compression import budget, guards, run_state
 from edgeecg.compression.budget import Goal
 from edgeecg.compression.dense import dense_model
 from edgeecg.compression.fidelity import Probe, with_test_scores
+from edgeecg.compression.fine_tuning import training_of, without_dropout
 from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of
@@ -187,13 +188,14 @@ def _make_ready(
     stage = Int8Stage(
         config.quantize,
         shape,
-        config.training,
+        training_of(config),
         job.dataset,
         tuning,
         job.progress,
         probes[0].measured,
     )
-    log = make_guarded(here.model, stage, job.guards)
+    with without_dropout(here.model, config):
+        log = make_guarded(here.model, stage, job.guards)
     write_text(job.run.quantization, log.to_json())
     journal.write(
         "quantization",

@@ -30,6 +30,16 @@ from edgeecg.schema import (
 )
 from edgeecg.training.start import DataCallback, Listeners, as_trained, load_records
 
+FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
+    "distill_alpha": 1.0,
+    "finetune_windows": "wide",
+    "finetune_epochs": 4,
+}
+"""Defaults for beats: the compressed model learns from the dense model alone, on wide windows.
+
+Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
+"""
+
 CustomCallback = Callable[[CustomModule], None]
 """Called before the Python file of a resumed run is run."""
 
@@ -118,9 +128,7 @@ def sorted_options(values: Mapping[str, Any]) -> Options:
 
 def nested(own: Options, training: Options) -> Options:
     """Return the settings of a compression, with those of its training as a table in them."""
-    table = {"training": dict(training.values)} if training.values else {}
-    origins = {f"training.{key}": origin for key, origin in training.origins.items()}
-    return Options(table, origins).over(own)
+    return training.under("training").over(own)
 
 
 def started(name: str | None, options: Options) -> RunPlan:
@@ -165,9 +173,22 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     asked = configured(TrainingConfig, recipe, training)
     found = architecture(asked.model, custom)
     body = {**options.values, **_costs(options, found), "training": asked.model_dump(mode="json")}
-    # Documents of earlier versions, which do not name it, had no guards of the database.
-    defaults = CompressionConfig(default_guards=True)
+    defaults = _defaults(found, bool(options.values.get("distill", True)))
     return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
+
+
+def _defaults(of: Architecture, distill: bool) -> CompressionConfig:
+    """Return the settings where nothing is given.
+
+    The defaults of the class are those of earlier versions, whose documents lack newer fields.
+
+    Args:
+        of: The architecture.
+        distill: Whether the dense model takes part in fine-tuning.
+    """
+    if of.TASK == "beats" and distill:
+        return CompressionConfig(default_guards=True, **FINE_TUNING_OF_BEATS)
+    return CompressionConfig(default_guards=True)
 
 
 def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> RunPlan:
@@ -344,8 +365,13 @@ def _costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:
     """
     if "costs" not in options:
         return {}
-    dense = layer_costs(build(of), of.INPUT_SHAPE)
-    return {"costs": measured.read(Path(options.values["costs"]), of.RECIPE.model, dense)}
+    given, dense = options.values["costs"], layer_costs(build(of), of.INPUT_SHAPE)
+    if not isinstance(given, Mapping):
+        return {"costs": measured.read(Path(given), of.RECIPE.model, dense)}
+    # A configuration file holds the costs themselves.
+    found = MeasuredCosts.model_validate(given)
+    measured.check(found, of.RECIPE.model, dense)
+    return {"costs": found}
 
 
 def _refuse_other_costs(

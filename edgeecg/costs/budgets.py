@@ -1,15 +1,19 @@
-"""What a compressed model costs in the terms of a budget, in PyTorch and as an exported file.
+"""Whether a budget is met: what exported files cost, and what was counted during compression.
 
-During compression the layers with weights are counted in PyTorch. A file is counted operation by
-operation, so its count also includes the activations of operations without weights (additions,
-pooling, transpositions) and the biases of folded batch normalisations. Relative to the baseline its
-energy proxy is a little higher, because these parts shrink less than the products of matrices.
+The count of the exported file decides. During compression the layers with weights are counted in
+PyTorch, which says how far to go. A file is counted operation by operation, so its count also
+includes the activations of operations without weights (additions, pooling, transpositions) and the
+biases of folded batch normalisations. Relative to the baseline its energy proxy is a little higher,
+because these parts shrink less than the products of matrices.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from edgeecg.costs import proxy
-from edgeecg.schema import Artifact, Budget, CompressionLog, ProxyCoefficients
+from edgeecg.schema import Artifact, Budget, BudgetCheck, CompressionLog, ProxyCoefficients
 
 
 def limit(budget: Budget) -> float:
@@ -60,3 +64,58 @@ def of_file(budget: Budget, manifest: Artifact) -> float | None:
     if budget.kind == "macs":
         return sum(found.macs.values()) / sum(base.macs.values())
     return found.weight_bytes / base.weight_bytes
+
+
+def checks(log: CompressionLog | None, manifests: Sequence[Artifact]) -> tuple[BudgetCheck, ...]:
+    """Compare each compressed file of a run with each budget of the run.
+
+    Args:
+        log: The run; None or a run without budgets gives nothing.
+        manifests: Its exported files; those of the baseline are left out.
+
+    Returns:
+        One check for each budget and file whose cost is known.
+    """
+    found: list[BudgetCheck] = []
+    for budget in log.config.budgets if log else ():
+        for manifest in manifests:
+            cost = of_file(budget, manifest) if manifest.role == "compressed" else None
+            if cost is not None:
+                most = limit(budget)
+                found.append(
+                    BudgetCheck(
+                        budget=str(budget),
+                        target=manifest.target,
+                        limit=most,
+                        cost=cost,
+                        met=cost <= most,
+                    )
+                )
+    return tuple(found)
+
+
+def tighter(budget: Budget, log: CompressionLog, found: Sequence[BudgetCheck]) -> Budget | None:
+    """Return the budget to ask for so that the files keep the one that was asked for.
+
+    What only the file's count includes hardly changes with a few channels more or less, so the
+    budget is made smaller by it, and rounded down.
+
+    Args:
+        budget: The budget that a file exceeds.
+        log: The run.
+        found: The checks of this budget.
+
+    Returns:
+        The tighter budget; None where every file keeps the budget, where the compression did not
+        reach it either, or where what is only in the file takes all of it.
+    """
+    exceeded = [each.cost for each in found if not each.met]
+    counted, most = of_model(budget, log), limit(budget)
+    if not exceeded or counted is None or counted > most:
+        return None
+    wanted = most - (max(exceeded) - counted)
+    if budget.size_bytes is not None:
+        size = math.floor(wanted / 100) * 100
+        return Budget(kind="size", size_bytes=size) if size > 0 else None
+    share = math.floor(wanted * 1000) / 1000
+    return Budget(kind=budget.kind, share=share) if share > 0 else None

@@ -73,7 +73,7 @@ def read(path: Path, shapes: Shapes) -> FileGraph:
     return FileGraph(
         format="onnx",
         tensors=tuple(_tensors(names, graph, known, constants, nodes)),
-        inputs=tuple(places[name] for name in given),
+        inputs=tuple(places[name] for name in given if name),
         outputs=tuple(places[name] for name in graph.outputs if name),
         operations=tuple(
             _operation(path, index, node, places, counting) for index, node in enumerate(nodes)

@@ -101,4 +101,8 @@ def _array(
         raise DamagedError(f"a constant of shape {constant.shape} holds {len(raw)} bytes")
     if found.size != elements:
         raise DamagedError(f"a constant of shape {constant.shape} holds {found.size} values")
-    return found.reshape(constant.shape)
+    try:
+        return found.reshape(constant.shape)
+    except ValueError as error:
+        # More axes than numpy has, or longer ones.
+        raise DamagedError(f"a constant has the shape {constant.shape} ({error})") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ from numpy.typing import NDArray
 from edgeecg.errors import ArtifactError
 
 IDENTIFIER = b"TFL3"
+
+_ZLIB_HEADER = b"\x78\xda"
+"""First bytes of a stream of zlib's highest level; JSON cannot begin with them."""
+
+_LARGEST_TEXT_BYTES = 1 << 24
 
 _Item = TypeVar("_Item")
 
@@ -230,7 +236,11 @@ def _tensor(content: bytes, buffers: list[_Table], table: _Table) -> Tensor:
     if raw.size and dtype is not None:
         if raw.nbytes != elements * np.dtype(dtype).itemsize:
             raise _DamagedError(f"tensor '{name}' of shape {shape} holds {raw.nbytes} bytes")
-        data = raw.view(dtype).reshape(shape)
+        try:
+            data = raw.view(dtype).reshape(shape)
+        except ValueError as error:
+            # More axes than numpy has, or longer ones.
+            raise _DamagedError(f"tensor '{name}' has the shape {shape} ({error})") from error
     # A 4-bit tensor packs two elements in a byte.
     at_run_time = elements * np.dtype(dtype).itemsize if dtype else (elements + 1) // 2
     quantization = table.table(4)
@@ -302,11 +312,22 @@ def metadata(path: Path, name: str) -> str | None:
         for entry in root.tables(6):
             if entry.text(0) == name:
                 raw = _buffer(content, root.tables(4), entry.number(1, "<I"))
-                # Some programs pad a buffer to its alignment.
-                return raw.tobytes().rstrip(b"\0").decode("utf-8")
-    except (_DamagedError, UnicodeDecodeError) as error:
+                return _text(raw.tobytes())
+    except (_DamagedError, UnicodeDecodeError, zlib.error) as error:
         raise _not_tflite(path, error) from error
     return None
+
+
+def _text(raw: bytes) -> str:
+    """Return the text of a buffer, which may be compressed by zlib."""
+    if not raw.startswith(_ZLIB_HEADER):
+        # Some programs pad a buffer to its alignment.
+        return raw.rstrip(b"\0").decode("utf-8")
+    stream = zlib.decompressobj()
+    text = stream.decompress(raw, _LARGEST_TEXT_BYTES)
+    if not stream.eof:
+        raise _DamagedError("a compressed text is cut off, or longer than 16 MiB")
+    return text.decode("utf-8")
 
 
 def _not_tflite(path: Path, error: Exception) -> ArtifactError:

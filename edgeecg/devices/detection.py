@@ -37,8 +37,8 @@ def detect(
     Raises:
         UsageError: No profile matches; the message lists the known ones.
     """
-    kind, model = machine or platform.machine(), board_model(root)
-    here = _Machine(kind, model, processor.extensions(root) or (), system or platform.system())
+    here = _this_machine(root, machine, system)
+    kind, model = here.machine, here.model
     profiles = resources.usable_devices()
     found = [(rank, each) for each in profiles if (rank := _rank(each.detect, here)) is not None]
     if not found:
@@ -46,9 +46,72 @@ def detect(
         raise UsageError(
             "This machine is not one of the known devices.",
             f"It is a '{kind}'{f' ({model})' if model else ''}; the known devices are: {known}.",
-            "Name the most similar one with --device, or add one file to devices/.",
+            "Describe it in a file, and name that: --device MY-BOARD.toml (see devices/README.md).",
         )
     return max(found, key=lambda ranked: ranked[0])[1]
+
+
+def chosen(
+    name: str | None,
+    root: Path = ROOT,
+    machine: str | None = None,
+    system: str | None = None,
+) -> tuple[DeviceProfile, str | None]:
+    """Return the profile to measure with, and what is doubtful about it.
+
+    Figures of one machine must not get the name of another: a profile of another kind of machine is
+    refused. A board that is not recognised, as in a container that hides its name, can be named.
+
+    Args:
+        name: What ``--device`` gives, or None for the profile that is detected.
+        root: Root of the file system.
+        machine: ``platform.machine()`` when None.
+        system: ``platform.system()`` when None.
+
+    Returns:
+        The profile, and a warning where this machine was not recognised as it, or None.
+
+    Raises:
+        UsageError: No profile matches, or the one that is named is of another kind of machine.
+        UnknownNameError: There is no such profile.
+        SchemaError: The file is not a profile.
+    """
+    if name is None:
+        return detect(root, machine, system), None
+    profile, here = resources.load_device(name), _this_machine(root, machine, system)
+    rule = profile.detect
+    if rule is None:
+        # A file of one's own need not say how its board is recognised.
+        if name.endswith(".toml"):
+            return profile, None
+        raise UsageError(
+            f"Nothing can be measured here as '{name}'.",
+            f"'{profile.title}' runs no Python, and this machine is a '{here.machine}'.",
+            "Leave --device out. For such a board, record its current: see 'edgeecg trace --help'.",
+        )
+    if here.machine not in rule.machine or rule.system not in (None, here.system):
+        raise UsageError(
+            f"This machine is no '{profile.title}'.",
+            f"Its kind is {here.machine} ({here.system}), and that of '{name}' is "
+            f"{', '.join(rule.machine)}{f' ({rule.system})' if rule.system else ''}.",
+            "Leave --device out, or measure on the board: --on HOST",
+        )
+    if _rank(rule, here) is not None:
+        return profile, None
+    found = f" (it says that it is a '{here.model}')" if here.model else ""
+    return profile, (
+        f"This machine was not recognised as a '{profile.title}'{found}: the figures have this "
+        f"name because of --device {name}."
+    )
+
+
+def _this_machine(root: Path, machine: str | None, system: str | None) -> _Machine:
+    return _Machine(
+        machine or platform.machine(),
+        board_model(root),
+        processor.extensions(root) or (),
+        system or platform.system(),
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgeecg.errors import UsageError
-from edgeecg.files import write_text
+from edgeecg.files import check_writable, write_text
 from edgeecg.schema import DeviceProfile
 
 
@@ -29,10 +29,11 @@ def write(profile: DeviceProfile, path: Path) -> None:
 
 
 def check(path: Path) -> None:
-    """Refuse a file that ``--device`` would not read.
+    """Refuse a file that ``--device`` would not read, or that cannot be written.
 
     Raises:
         UsageError: The suffix is not ``.toml``.
+        EdgeECGError: It cannot be written.
     """
     if path.suffix != ".toml":
         raise UsageError(
@@ -40,6 +41,7 @@ def check(path: Path) -> None:
             "A device profile is a TOML file.",
             "Give a name that ends in .toml.",
         )
+    check_writable(path)
 
 
 def _table(values: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -11,11 +11,15 @@
 - ``_search.py``: which operations stay float32 so that a file is fastest.
 - ``_batch_norm.py``: batch normalisation is folded into the layer before it.
 - ``_tflite_lstm.py``: LSTM layers of a TFLite file; ``_lstm_weights.py``: in float16 or int8.
+- ``_tflite_simplify.py``: fewer transpositions and reshapes in a TFLite file, by means of
+  ``_tflite_views.py`` and ``_tflite_layouts.py``; ``_tflite_compact.py``: without unused parts.
 - ``_tflite_quantize.py``: a quantised TFLite file; ``_precision.py``: what stays float32 in it.
 - ``_onnx_quantize.py``, ``_onnx_weights.py``: int8 and float16 ONNX files.
 - ``_tensor_names.py``, ``_node_names.py``: short names for the layers of a TFLite or ONNX file.
 - ``_probe.py``: windows with their reference outputs, to verify a file on any device.
+- ``_strips.py``: the record around those that the compressed model classifies otherwise.
 - ``_verify.py``: compares a written file with PyTorch; ``_validation.py``: their scores.
+- ``_unsupported.py``: the operation and the module that a converter does not know.
 - ``_rejection.py``: why a file was not written; ``_advice.py``: which one to take where.
 - ``_foreign.py``: quantises the file of another program.
 - ``_publish.py``: writes file, probe set and manifest into a run folder.
@@ -50,7 +54,9 @@ def __getattr__(name: str) -> object:
 
         return export_run
     if name in ("export", "run_to_export"):
-        from edgeecg.exporters import _export
+        # In a notebook, packages for training print warnings while they are imported.
+        with quiet():
+            from edgeecg.exporters import _export
 
         return getattr(_export, name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

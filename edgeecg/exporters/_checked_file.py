@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,42 +99,15 @@ def verify_and_publish(job: ExportJob, source: SourceModel, content: bytes) -> A
         test = _scores(job, source.card, path, name)
     manifest = Artifact(
         name=name,
-        role=source.card.role,
-        format=recipe.format,
         dtype=_dtype(content, recipe),
-        target=recipe.name,
-        model=source.card.name,
-        run=job.run.name,
-        parameters=source.card.parameters,
-        classes=source.card.classes,
-        input_shape=(1, *source.probe.x.shape[1:]),
-        preprocessing=source.card.preprocessing,
-        filters=for_devices(source.card.preprocessing),
-        data=source.card.data.source,
-        task=job.dataset.task,
-        class_map=source.card.data.class_map,
-        min_likelihood=source.card.training.min_likelihood,
-        weights_sha256=source.card.weights_sha256,
         layers=layers,
         costs=proxy.totals(layers),
-        baseline=job.dense,
         verification=verification,
         validation=validation,
         test=test,
-        float_layers=recipe.float_layers,
-        float_ops=recipe.float_ops,
-        versions={name: version(name) for name in exporter(recipe.format).PACKAGES},
-        git_revision=runs.git_revision(),
+        **_origin(job, source),
     )
-    final = exporter(recipe.format).embed(content, embedded(manifest))
-    with as_file(final, recipe) as path:
-        again = _verify.check(path, name, source.probe, recipe)
-        if again != verification or _verify.load(path).manifest_json() != embedded(manifest):
-            raise ExportError(
-                f"The manifest could not be embedded into '{name}'.",
-                "With it, the file has other outputs, or the manifest cannot be read back.",
-                "Choose another target, and report this as a bug of edgeecg.",
-            )
+    final = _with_manifest(manifest, content, source, recipe)
     published = manifest.model_copy(
         update={
             "file": f"{name}.{recipe.format}",
@@ -144,6 +118,54 @@ def verify_and_publish(job: ExportJob, source: SourceModel, content: bytes) -> A
     )
     publish(job.run.artifacts, final, source.probe, published)
     return published
+
+
+def _origin(job: ExportJob, source: SourceModel) -> dict[str, Any]:
+    """Return the fields of a manifest that say what the file was made from, and by what."""
+    card, recipe = source.card, job.recipe
+    return {
+        "role": card.role,
+        "format": recipe.format,
+        "target": recipe.name,
+        "model": card.name,
+        "run": job.run.name,
+        "parameters": card.parameters,
+        "classes": card.classes,
+        "input_shape": (1, *source.probe.x.shape[1:]),
+        "preprocessing": card.preprocessing,
+        "filters": for_devices(card.preprocessing),
+        "data": card.data.source,
+        "task": job.dataset.task,
+        "class_map": card.data.class_map,
+        "min_likelihood": card.training.min_likelihood,
+        "weights_sha256": card.weights_sha256,
+        "baseline": job.dense,
+        "float_layers": recipe.float_layers,
+        "float_ops": recipe.float_ops,
+        "versions": {name: version(name) for name in exporter(recipe.format).PACKAGES},
+        "git_revision": runs.git_revision(),
+    }
+
+
+def _with_manifest(
+    manifest: Artifact, content: bytes, source: SourceModel, recipe: ExportRecipe
+) -> bytes:
+    """Return the file with its manifest in it.
+
+    Raises:
+        ExportError: It then has other outputs, or the manifest cannot be read back.
+    """
+    text = embedded(manifest)
+    final = exporter(recipe.format).embed(content, text)
+    with as_file(final, recipe) as path:
+        again = _verify.check(path, manifest.name, source.probe, recipe)
+        if again != manifest.verification or _verify.load(path).manifest_json() != text:
+            raise ExportError(
+                f"The manifest could not be embedded into '{manifest.name}'.",
+                "With it, the file has other outputs, or the manifest cannot be read back.",
+                "Choose another target, and report this as a bug of edgeecg.",
+            )
+    return final
 
 
 def _scores(job: ExportJob, card: ModelCard, path: Path, name: str) -> Scores:

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, ExportError
-from edgeecg.exporters import exporter
+from edgeecg.exporters import _unsupported, exporter
 from edgeecg.exporters._native_output import quiet
 from edgeecg.schema import ExportRecipe, Format
 from edgeecg.training.sampling import balanced_subset
@@ -76,8 +76,10 @@ class Conversions:
             raise
         except Exception as error:  # A converter may raise anything.
             message = " ".join(str(error).split())[:300]
+            leads, samples = self._dataset.train.x.shape[1:]
+            why = _unsupported.reason(error, model, (leads, samples))
             raise ExportError(
                 f"The conversion to '{recipe.name}' failed.",
-                f"The converter raised {type(error).__name__}: {message}.",
+                why or f"The converter raised {type(error).__name__}: {message}.",
                 "Choose another target; --debug shows where the conversion stopped.",
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from torch import nn
 
 from edgeecg import files
 from edgeecg.benchmark import parity
+from edgeecg.benchmark.file_process import FileProcess
 from edgeecg.costs import number_types, onnx_file, tflite_file
 from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, UsageError
+from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.exporters import _rejection, _speed, _verify, exporter
 from edgeecg.exporters._foreign_windows import LabelledWindows
 from edgeecg.exporters._limits import MissedLimitError, check_score, check_speed
 from edgeecg.exporters._native_output import quiet
+from edgeecg.runtimes import Session
 from edgeecg.schema import (
     MANIFEST_KEY,
     ExportRecipe,
@@ -114,7 +118,8 @@ def _read(path: Path) -> Any:
     """Return the file as its exporter would have converted it.
 
     Raises:
-        ArtifactError: It is damaged, quantised, exported by edgeecg, or has several inputs.
+        ArtifactError: It is damaged, quantised, exported by edgeecg, or has several inputs, or its
+            runtime refuses it or crashes on it.
     """
     if path.suffix == ".tflite":
         graph, manifest = tflite_file.read(path), tflite_file.metadata(path, MANIFEST_KEY)
@@ -134,6 +139,9 @@ def _read(path: Path) -> Any:
     elif not single:
         why = "It does not have exactly one float32 input."
     else:
+        # A damaged file may crash the native code of its runtime: first in another process.
+        with FileProcess(path) as process:
+            process.load(1, None, {})
         return _converted_tflite(path) if path.suffix == ".tflite" else _converted_onnx(path)
     raise ArtifactError(
         f"{path} cannot be quantised.",
@@ -200,7 +208,7 @@ def _compared(
 ) -> tuple[Parity, ScoreDrop | None]:
     """Compare the outputs, and the macro-F1 where the classes are known."""
     expected, found = (
-        _verify.outputs(session, windows.x).reshape(len(windows.x), -1)
+        run_in_batches(partial(_flat_output, session), windows.x, 1)
         for session in (reference, _verify.load(made))
     )
     _verify.check_finite(made.name, found, recipe)
@@ -212,6 +220,11 @@ def _compared(
     score = ScoreDrop(metric="macro-F1", reference=before, file=after)
     check_score(made.name, recipe, score)
     return agreement, score
+
+
+def _flat_output(session: Session, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the output of a window as ``(1, n)``, whatever its shape is."""
+    return session.run(x).reshape(1, -1)
 
 
 def _macro_f1(y: NDArray[np.int64], outputs: NDArray[np.float32]) -> float:

@@ -24,6 +24,9 @@ from torch import nn
 from edgeecg.errors import ExportError, SchemaError
 from edgeecg.schema import ExportRecipe
 
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+"""The one operation of ``float_ops`` that :mod:`edgeecg.exporters._lstm_int8` quantises."""
+
 _WEIGHTED = (
     qtyping.TFLOperationName.CONV_2D,
     qtyping.TFLOperationName.DEPTHWISE_CONV_2D,
@@ -49,13 +52,13 @@ def quantizer_recipe(
 
     Args:
         recipe: ``float_ops`` and ``float_modules`` are kept in float32.
-        recurrent: Names of the LSTM layers, which stay in float32.
+        recurrent: Names of the LSTM layers, which the quantiser does not know.
         float_layers: Scopes from :func:`layer_scopes`, which stay in float32.
 
     Raises:
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
-    operations = {operation.value for operation in qtyping.TFLOperationName}
+    operations = {LSTM, *(operation.value for operation in qtyping.TFLOperationName)}
     unknown = sorted(set(recipe.float_ops) - operations)
     if unknown:
         raise SchemaError(
@@ -70,11 +73,17 @@ def quantizer_recipe(
             made.add_weight_only_config(".*", kind, 16, algorithm_key=AlgorithmName.FLOAT_CASTING)
     elif recipe.activation_dtype == "float32":
         made.add_dynamic_config(".*", every, 8)
+        # tflite-runtime 2.14 takes the scale of the first unit for all of a layer.
+        dense, tensor = (
+            qtyping.TFLOperationName.FULLY_CONNECTED,
+            qtyping.QuantGranularity.TENSORWISE,
+        )
+        made.add_dynamic_config(".*", dense, 8, granularity=tensor)
     else:
         made.add_static_config(".*", every, 16 if recipe.activation_dtype == "int16" else 8, 8)
     ends = () if recipe.io_dtype == "int8" else ("INPUT", "OUTPUT")
     kept = [(".*", qtyping.TFLOperationName(name)) for name in ends]
-    kept += [(".*", qtyping.TFLOperationName(name)) for name in recipe.float_ops]
+    kept += [(".*", qtyping.TFLOperationName(name)) for name in recipe.float_ops if name != LSTM]
     for module in recipe.float_modules:
         inside = rf"(^|[./]){re.escape(module)}_"
         others = set(qtyping.TFLOperationName) - _NEVER - set(_WEIGHTED)

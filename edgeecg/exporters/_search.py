@@ -183,7 +183,10 @@ class _Search:
                 changes = {"float_ops": (), "float_modules": (), "float_layers": ()}
                 every = recipe.model_copy(update=changes)
                 self._ranges = _tflite_quantize.measure_ranges(converted, every, self._calibration)
-            return tflite.finished(_tflite_quantize.with_ranges(converted, recipe, self._ranges))
+            content = _tflite_quantize.with_ranges(
+                converted, recipe, self._ranges, self._calibration
+            )
+            return tflite.finished(content)
 
     def _within_limits(self, found: Found) -> Found | None:
         """Return a file within the limits, with a few more layers in float32 if needed."""

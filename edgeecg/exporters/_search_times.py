@@ -1,14 +1,18 @@
-"""Operation times of another device, which decide what a searched target keeps in float32."""
+"""Operation times of another device, which decide what a searched target keeps in float32.
+
+Instructions on an emulated core are as good for that: ``edgeecg bench --device emulated:CORE``.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.costs.attribution import attribute
 from edgeecg.errors import UsageError
-from edgeecg.schema import Artifact, BenchReport, BenchResult, LayerCost
+from edgeecg.schema import Artifact, ArtifactRef, BenchReport, InstructionReport, LayerCost
 
 _HOW = (
     "Export the model with '--target tflite --target tflite-int8', and give what "
@@ -22,8 +26,8 @@ class Benched:
 
     Attributes:
         slower: Layers that take at least as long in int8 as in float32, in the order of the model.
-        ratio: Time of the int8 file relative to the float32 file if these layers were as fast as in
-            float32. Conversions between the two types are not included.
+        ratio: Time, or instructions, of the int8 file relative to the float32 file if these layers
+            were as fast as in float32. Conversions between the two types are not included.
     """
 
     slower: tuple[str, ...]
@@ -43,33 +47,75 @@ def read(path: Path, weights_sha256: str, layers: Sequence[LayerCost]) -> Benche
         SchemaError: The file is damaged.
     """
     try:
-        report = BenchReport.from_json(path.read_bytes(), str(path))
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"The operation times '{path}' cannot be read.",
             f"The operating system reports: {error.strerror}.",
             _HOW,
         ) from error
-    plain = _result(report, weights_sha256, "tflite")
-    int8 = _result(report, weights_sha256, "tflite-int8")
-    in_float, in_int8 = _seconds(*plain, layers), _seconds(*int8, layers)
+    files, counted = _measured(content, str(path))
+    plain = _file(files, weights_sha256, "tflite")
+    int8 = _file(files, weights_sha256, "tflite-int8")
+    in_float, in_int8 = _by_layer(plain, layers), _by_layer(int8, layers)
     slower = tuple(
         layer.name
         for layer in layers
-        if layer.name in in_int8 and in_int8[layer.name] >= in_float.get(layer.name, 0.0) > 0
+        if layer.name in in_int8 and _slower(in_int8[layer.name], in_float.get(layer.name), counted)
     )
     saved = sum(in_int8[name] - in_float[name] for name in slower)
-    total, reference = (sum(each.seconds for each in found[0].layers) for found in (int8, plain))
+    total, reference = (sum(each for _, each in file.operations) for file in (int8, plain))
     return Benched(slower, (total - saved) / reference if reference else 1.0)
 
 
-def _result(report: BenchReport, weights_sha256: str, target: str) -> tuple[BenchResult, Artifact]:
-    for each in report.results:
-        manifest = each.artifact.manifest
-        if manifest is None or manifest.weights_sha256 != weights_sha256 or not each.layers:
-            continue
-        if manifest.target == target:
-            return each, manifest
+def _slower(in_int8: float, in_float: float | None, counted: bool) -> bool:
+    """Whether a layer should stay float32: instructions are counted in steps, and often equal."""
+    if not in_float:
+        return False
+    return in_int8 > in_float if counted else in_int8 >= in_float
+
+
+@dataclass(frozen=True)
+class _File:
+    """What was measured of a file: names of its operations, with seconds or instructions."""
+
+    manifest: Artifact
+    operations: tuple[tuple[str, float], ...]
+
+
+def _measured(content: bytes, source: str) -> tuple[list[_File], bool]:
+    """Return the files of a report that were profiled, and whether instructions were counted.
+
+    Raises:
+        SchemaError: The report is damaged.
+    """
+    try:
+        document: object = json.loads(content)
+    except ValueError:
+        document = None
+    counted = isinstance(document, dict) and document.get("schema") == InstructionReport.version
+    profiled: list[tuple[ArtifactRef, list[tuple[str, float]]]]
+    if counted:
+        profiled = [
+            (each.artifact, [(one.name, one.instructions) for one in each.instructions.operations])
+            for each in InstructionReport.from_json(content, source).results
+        ]
+    else:
+        profiled = [
+            (each.artifact, [(one.name, one.seconds) for one in each.layers])
+            for each in BenchReport.from_json(content, source).results
+        ]
+    return [
+        _File(artifact.manifest, tuple(operations))
+        for artifact, operations in profiled
+        if artifact.manifest is not None and operations
+    ], counted
+
+
+def _file(files: Sequence[_File], weights_sha256: str, target: str) -> _File:
+    for each in files:
+        if each.manifest.weights_sha256 == weights_sha256 and each.manifest.target == target:
+            return each
     raise UsageError(
         "The operation times do not fit the model.",
         f"The report has no times of the operations of its '{target}' file.",
@@ -77,19 +123,17 @@ def _result(report: BenchReport, weights_sha256: str, target: str) -> tuple[Benc
     )
 
 
-def _seconds(
-    result: BenchResult, manifest: Artifact, layers: Sequence[LayerCost]
-) -> Mapping[str, float]:
-    """Return the time of every layer that the runtime times separately."""
-    layer_of = attribute(manifest.layers, layers, "tflite").layers
+def _by_layer(file: _File, layers: Sequence[LayerCost]) -> Mapping[str, float]:
+    """Return what every layer takes that the runtime measures separately."""
+    layer_of = attribute(file.manifest.layers, layers, "tflite").layers
     found: dict[str, float] = {}
-    for operation in result.layers:
+    for name, taken in file.operations:
         # The runtime's name starts with that of the node.
         node = max(
-            (name for name in layer_of if f"{operation.name} ".startswith(f"{name} ")),
+            (each for each in layer_of if f"{name} ".startswith(f"{each} ")),
             key=len,
             default=None,
         )
         if node is not None:
-            found[layer_of[node]] = found.get(layer_of[node], 0.0) + operation.seconds
+            found[layer_of[node]] = found.get(layer_of[node], 0.0) + taken
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -12,6 +12,7 @@ from edgeecg.data import Dataset
 from edgeecg.errors import ArtifactError, ExportError
 from edgeecg.evaluation.inference import predict
 from edgeecg.exporters._probe import ProbeOrigin, ProbeSet
+from edgeecg.exporters._strips import with_strips
 from edgeecg.models import Architecture
 from edgeecg.runs import RunFolder
 from edgeecg.schema import DataSummary, ModelCard
@@ -60,7 +61,8 @@ def load_sources(
             f"'{run.model_card.name}' names a parent other than '{run.baseline_weights.name}'.",
             "Run 'edgeecg compress' again.",
         )
-    return [baseline, compressed]
+    probe = with_strips(compressed.probe, baseline.probe, compressed.card)
+    return [baseline, replace(compressed, probe=probe)]
 
 
 def load_source_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,14 @@ from torch import nn
 from edgeecg.exporters import _tensor_names, _tflite_lstm
 from edgeecg.exporters._batch_norm import fold_batch_norm
 from edgeecg.exporters._explicit_padding import ExplicitPadding
+from edgeecg.exporters._tflite_packing import packed
+from edgeecg.exporters._tflite_simplify import simplified
 from edgeecg.schema import MANIFEST_KEY, ExportRecipe
 
 PACKAGES = ("torch", "litert-torch", "ai-edge-litert", "ai-edge-quantizer")
 
-_ALIGNMENT = 16
+_SMALL_BYTES = 16 * 1024
+"""Size of a graph below which its manifest is compressed."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def to_float32(model: nn.Module, sample_shape: tuple[int, int]) -> Converted:
         converted: Any = flatbuffer_utils.read_model_from_bytearray(content)
         _tflite_lstm.restore_lstms(converted, layers)
         content = packed(converted)
-    return Converted(content, plain, tuple(layers))
+    return Converted(simplified(content, sample_shape), plain, tuple(layers))
 
 
 def write(converted: Converted, recipe: ExportRecipe, calibration: NDArray[np.float32]) -> bytes:
@@ -96,45 +100,18 @@ def finished(content: bytes) -> bytes:
 
 
 def embed(content: bytes, manifest_json: str) -> bytes:
-    """Return the same model with the manifest as a metadata entry."""
+    """Return the same model with the manifest as a metadata entry.
+
+    In a small model the text would be longer than the weights. There it is compressed by zlib;
+    :func:`edgeecg.costs.tflite_file.metadata` reads both forms.
+    """
     model: Any = flatbuffer_utils.read_model_from_bytearray(content)
     entry: Any = schema.MetadataT()
     entry.name = MANIFEST_KEY.encode()
     entry.buffer = len(model.buffers)
     model.metadata = [*(model.metadata or []), entry]
     buffer: Any = schema.BufferT()
-    buffer.data = manifest_json.encode()
+    text = manifest_json.encode()
+    buffer.data = zlib.compress(text, 9) if len(content) < _SMALL_BYTES else text
     model.buffers.append(buffer)
     return packed(model)
-
-
-def packed(model: Any) -> bytes:
-    """Serialise a ``ModelT`` with its buffers aligned.
-
-    The TFLite schema requires buffers at multiples of 16 bytes, so that a runtime can use the
-    weights in place; neither the converter nor the generated Python packer aligns them.
-    """
-    model.buffers = [
-        _AlignedBuffer(None if buffer.data is None else bytes(buffer.data))
-        for buffer in model.buffers
-    ]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-class _AlignedBuffer:
-    """A ``BufferT`` that is packed at a multiple of 16 bytes."""
-
-    def __init__(self, data: bytes | None) -> None:
-        self.data = data
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802 - the name that ModelT.Pack calls
-        vector = None
-        if self.data:
-            builder.StartVector(1, len(self.data), _ALIGNMENT)
-            builder.head -= len(self.data)
-            builder.Bytes[builder.head : builder.head + len(self.data)] = self.data
-            vector = builder.EndVector()
-        schema.BufferStart(builder)
-        if vector is not None:
-            schema.BufferAddData(builder, vector)
-        return int(schema.BufferEnd(builder))

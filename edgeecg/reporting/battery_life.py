@@ -126,7 +126,7 @@ def lives(files: Sequence[Subject], load: Load, name: str, sleeps: bool) -> Batt
     for subject in files:
         found = battery_energy.of(subject, load.beats_hz)
         if isinstance(found, str):
-            unknown.append(UnknownEnergy(label=subject.label, reason=found))
+            unknown.append(UnknownEnergy(label=subject.label, reason=found, source=subject.source))
         else:
             known.append(_estimate(subject, found, load, sleeps))
     if not known:

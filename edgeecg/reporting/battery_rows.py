@@ -62,10 +62,12 @@ class UnknownEnergy(Value):
     Attributes:
         label: The file.
         reason: Why.
+        source: The run or document, as the user named it.
     """
 
     label: str
     reason: str
+    source: str = ""
 
 
 class BatteryLife(BatteryEstimate):

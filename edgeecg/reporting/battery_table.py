@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeecg.reporting import units
-from edgeecg.reporting.battery_rows import BatteryEstimate, BatteryLife
+from edgeecg.reporting.battery_rows import BatteryEstimate, BatteryLife, UnknownEnergy
 from edgeecg.reporting.tables import Notes, Row, Table
 
 
@@ -17,9 +17,9 @@ def table(life: BatteryLife) -> Table:
     """
     notes = Notes()
     known = (life, *life.others)
-    rows = [_row(each) for each in known]
+    rows = [(name(each, life), *_figures(each)) for each in known]
     rows += [
-        (notes.mark(each.label, each.reason), "not known", *[units.DASH] * 5)
+        (notes.mark(name(each, life), each.reason), "not known", *[units.DASH] * 5)
         for each in life.unknown
     ]
     bases = dict.fromkeys(each.range_basis for each in known if each.range_basis)
@@ -54,10 +54,21 @@ def _remarks(known: Sequence[BatteryEstimate]) -> list[str]:
     ]
 
 
-def _row(each: BatteryEstimate) -> Row:
+def name(each: BatteryEstimate | UnknownEnergy, life: BatteryLife) -> str:
+    """Return what a file is called: with its source, where there are several.
+
+    Args:
+        each: The file.
+        life: All files.
+    """
+    several = len({life.source, *(o.source for o in (*life.others, *life.unknown))}) > 1
+    return f"{each.source}, {each.label}" if several else each.label
+
+
+def _figures(each: BatteryEstimate) -> Row:
     days = units.significant(each.days)
     if each.days_range is not None:
         low, high = each.days_range
         days += f" [{units.significant(low)}, {units.significant(high)}]"
     shares = [units.percent(each.shares[part]) for part in ("inference", "sleep", "radio")]
-    return each.label, days, units.joules(each.inference_j), each.tier, *shares
+    return days, units.joules(each.inference_j), each.tier, *shares

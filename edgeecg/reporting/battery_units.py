@@ -84,8 +84,8 @@ def parse(text: str, kind: Kind) -> float:
         raise _refused(text, kind, f"It is not a {kind.what}: a number and a unit are expected")
     scale = _scale(found["unit"], kind)
     if scale is None:
-        given = "no unit" if found["unit"] is None else f"the unit '{found['unit']}'"
-        raise _refused(text, kind, f"A {kind.what} does not have {given}")
+        why = f"A {kind.what} does not have the unit '{found['unit']}'"
+        raise _refused(text, kind, "It has no unit" if found["unit"] is None else why)
     value = float(found["number"]) * scale
     if not math.isfinite(value):
         raise _refused(text, kind, "The number is too large")

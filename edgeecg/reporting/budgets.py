@@ -1,4 +1,4 @@
-"""The budgets of a run beside what its model and its exported files cost."""
+"""Whether the budgets of a run are met by its exported files, in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgeecg.costs import budgets
 from edgeecg.reporting import units
-from edgeecg.schema import Artifact, Budget, CompressionLog
+from edgeecg.schema import Artifact, Budget, BudgetCheck, CompressionLog
 
 _WHY = (
     "A file's count also includes the activations of operations without weights (additions, "
@@ -15,32 +15,58 @@ _WHY = (
 
 
 def lines(log: CompressionLog | None, manifests: Sequence[Artifact]) -> tuple[str, ...]:
-    """Return a sentence for each budget: what was counted in PyTorch, and what the files cost.
+    """Return a sentence for each budget: whether the exported files keep it.
 
     Args:
         log: The run; None or a run without budgets gives no sentence.
         manifests: Its exported files; those of the baseline are left out.
     """
-    if log is None or not manifests:
+    found = budgets.checks(log, manifests)
+    if log is None or not found:
         return ()
-    compressed = [each for each in manifests if each.role == "compressed"]
-    found = [line for budget in log.config.budgets if (line := _line(budget, log, compressed))]
-    explained = any(budget.kind == "energy" for budget in log.config.budgets)
-    return (*found, _WHY) if found and explained else tuple(found)
+    said = [line for each in log.config.budgets if (line := _of_files(each, log, found))]
+    exceeded = any(each.budget.startswith("energy") and not each.met for each in found)
+    return (*said, _WHY) if exceeded else tuple(said)
 
 
-def _line(budget: Budget, log: CompressionLog, files: Sequence[Artifact]) -> str | None:
-    counted = [(each.target, budgets.of_file(budget, each)) for each in files]
-    parts = [f"{target} {_verdict(budget, cost)}" for target, cost in counted if cost is not None]
-    if not parts:
+def after_compression(log: CompressionLog) -> tuple[str, ...]:
+    """Return a sentence for each budget of a run without files: how far its compression went.
+
+    Args:
+        log: The finished run.
+    """
+    return tuple(
+        f"Budget {each}: compressed to {_amount(each, cost)}; {_decided_by(each)} decides."
+        for each in log.config.budgets
+        if (cost := budgets.of_model(each, log)) is not None
+    )
+
+
+def _decided_by(budget: Budget) -> str:
+    if budget.kind == "latency":
+        return "the measured time of the exported file"
+    return f"the {'size' if budget.size_bytes else 'count'} of the exported file"
+
+
+def _of_files(budget: Budget, log: CompressionLog, found: Sequence[BudgetCheck]) -> str | None:
+    here = [each for each in found if each.budget == str(budget)]
+    if not here:
         return None
-    model = budgets.of_model(budget, log)
-    in_torch = [] if model is None else [f"PyTorch {_verdict(budget, model)}"]
-    return f"Budget {budget}: {'; '.join([*in_torch, *parts])}."
+    parts = [
+        f"{each.target} {_amount(budget, each.cost)}, {'met' if each.met else 'exceeded'}"
+        for each in here
+    ]
+    line = f"Budget {budget}: {'; '.join(parts)}."
+    if all(each.met for each in here):
+        return line
+    counted = budgets.of_model(budget, log)
+    if counted is not None:
+        line += f" The compression went to {_amount(budget, counted)}, counted in PyTorch."
+    tighter = budgets.tighter(budget, log, here)
+    if tighter is not None:
+        line += f" For files within the budget: edgeecg compress --budget {tighter}"
+    return line
 
 
-def _verdict(budget: Budget, cost: float) -> str:
-    """Return a cost, and whether it is within the budget."""
-    within = "met" if cost <= budgets.limit(budget) else "exceeded"
-    shown = f"{cost:.3f}" if budget.size_bytes is None else units.size(round(cost))
-    return f"{shown}, {within}"
+def _amount(budget: Budget, cost: float) -> str:
+    return f"{cost:.3f}" if budget.size_bytes is None else units.size(round(cost))

@@ -9,12 +9,46 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.reporting import units
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Preprocessing
 
 _MOST = 6
+
+_STRIP_AXES = {"window": 1, "microvolts": 2, "length": 1, "fs_hz": 1, "start": 1}
+"""Arrays of the strips in a probe set, with their numbers of axes."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a window comes from.
+
+    Attributes:
+        record: Name of the record.
+        patient: Name of the patient.
+        sample: The R peak at the record's own sampling rate, 0-based.
+    """
+
+    record: str
+    patient: str
+    sample: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The record around a window.
+
+    Attributes:
+        signal_mv: The first lead as it was recorded, ``(samples,)``.
+        fs_hz: Its sampling rate.
+        start_s: Time of its first sample in the record.
+        peak_s: Time of the R peak in the record.
+    """
+
+    signal_mv: NDArray[np.float64]
+    fs_hz: float
+    start_s: float
+    peak_s: float
 
 
 @dataclass(frozen=True)
@@ -26,14 +60,16 @@ class ChangedWindow:
         before: Class of the dense model.
         after: Class of the compressed model.
         annotated: Annotated class, or None if unknown.
-        origin: Record, patient and position in words, or None if unknown.
+        origin: Record, patient and position, or None if unknown.
+        strip: The record around it, or None where it was not stored.
     """
 
     signal: NDArray[np.float32]
     before: str
     after: str
     annotated: str | None
-    origin: str | None
+    origin: Origin | None
+    strip: Strip | None
 
 
 @dataclass(frozen=True)
@@ -122,9 +158,7 @@ def _changed(
     classes, made = documents.model.classes, documents.model.preprocessing
     logits = kept["logits"].astype(np.float64)
     before, after = dense["logits"].argmax(axis=1), logits.argmax(axis=1)
-    where = np.flatnonzero(before != after)
-    ranked = np.sort(logits[where], axis=1)
-    sure = ranked[:, -1] - ranked[:, -2] if len(where) else np.zeros(0)
+    where = surest_changes(dense["logits"], kept["logits"])
     label = kept.get("label")
     known = label is not None and label.shape == before.shape
     truth = label.astype(np.int64) if known and label is not None else None
@@ -135,9 +169,10 @@ def _changed(
             before=classes[int(before[n])],
             after=classes[int(after[n])],
             annotated=None if truth is None else classes[int(truth[n])],
-            origin=_origin(kept, int(n)),
+            origin=(origin := _origin(kept, int(n))),
+            strip=None if origin is None else _strip(kept, int(n), origin),
         )
-        for n in where[np.argsort(-sure)][:_MOST]
+        for n in where[:_MOST]
     )
     hits = (None, None)
     if truth is not None:
@@ -145,10 +180,42 @@ def _changed(
     return ChangedWindows(shown, len(where), len(before), hits[0], hits[1], made)
 
 
-def _origin(probe: dict[str, NDArray[np.generic]], n: int) -> str | None:
+def surest_changes(before: NDArray[np.generic], after: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return which windows have another class, those first of which the second model is surest.
+
+    Args:
+        before: Outputs of the dense model, ``(windows, classes)``.
+        after: Outputs of the compressed model, ``(windows, classes)``.
+    """
+    where = np.flatnonzero(before.argmax(axis=1) != after.argmax(axis=1))
+    if not len(where):
+        return where.astype(np.int64)
+    ranked = np.sort(after[where].astype(np.float64), axis=1)
+    return where[np.argsort(ranked[:, -2] - ranked[:, -1])].astype(np.int64)
+
+
+def _origin(probe: dict[str, NDArray[np.generic]], n: int) -> Origin | None:
     if not {"record", "patient", "sample"} <= probe.keys():
         return None
-    record, patient = str(probe["record"][n]), str(probe["patient"][n])
-    found = f"record {record}"
-    found += f", patient {patient}" if patient != record else ""
-    return f"{found}, R peak at sample {units.count(int(probe['sample'][n]))}"
+    return Origin(str(probe["record"][n]), str(probe["patient"][n]), int(probe["sample"][n]))
+
+
+def _strip(probe: dict[str, NDArray[np.generic]], n: int, origin: Origin) -> Strip | None:
+    """Return the record around a window; None where it was not stored or is damaged."""
+    stored = {name: probe.get(f"strip_{name}") for name in _STRIP_AXES}
+    found = {name: each for name, each in stored.items() if each is not None}
+    sound = len(found) == len(stored) and all(
+        each.ndim == _STRIP_AXES[name] and len(each) == len(found["window"])
+        for name, each in found.items()
+    )
+    places = np.flatnonzero(found["window"] == n) if sound else np.zeros(0, np.int64)
+    if not len(places):
+        return None
+    at = places[0]
+    fs_hz, start, length = (float(found[name][at]) for name in ("fs_hz", "start", "length"))
+    signal = found["microvolts"][at][: int(length)].astype(np.float64) / 1e3
+    if not (np.isfinite([fs_hz, start]).all() and np.isfinite(signal).all()):
+        return None
+    if fs_hz <= 0 or not len(signal):
+        return None
+    return Strip(signal, fs_hz, start / fs_hz, origin.sample / fs_hz)

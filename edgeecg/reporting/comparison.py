@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeecg.costs import proxy
+from edgeecg.costs import budgets, proxy
 from edgeecg.reporting import proxy_agreement, units, variants
 from edgeecg.reporting.documents import Exported, Measurement, RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow, ModelRow
@@ -34,6 +34,7 @@ def compare(documents: RunDocuments) -> Comparison:
         agreement=proxy_agreement.rows(
             proxy_agreement.points(variants.of_run(documents.name, documents))
         ),
+        budgets=budgets.checks(documents.log, [each.manifest for each in documents.exported]),
     )
 
 

@@ -19,7 +19,7 @@ _NAMES = {
     "macs": "MACs",
     "proxy_executed": "proxy, executed",
     "proxy_ideal": "proxy, ideal",
-    "energy": "net energy",
+    "energy": "energy, measured",
     "auroc": "AUROC",
 }
 _OUTCOMES = {"failed": "Failed", "passed": "Passed", "tie": "Not failed", "unknown": "Not checked"}

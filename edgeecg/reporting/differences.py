@@ -103,19 +103,26 @@ def _compared(before: Subject, after: Subject, force: bool) -> ComparedPair:
         changes=changes,
         notes=(
             *(f"{_FORCED}: {reason[0].lower()}{reason[1:]}" for reason in forced),
-            *_notes("A", before),
-            *_notes("B", after),
+            *_both(_notes(before), _notes(after)),
         ),
     )
 
 
-def _notes(name: str, subject: Subject) -> list[str]:
-    """Return what a reader of the figures of one result should know."""
+def _both(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    """Return the notes on two results, those on both once."""
+    return [
+        f"{'A and B' if text in before and text in after else 'A' if text in before else 'B'}{text}"
+        for text in dict.fromkeys((*before, *after))
+    ]
+
+
+def _notes(subject: Subject) -> list[str]:
+    """Return what a reader of the figures of one result should know, to follow its name."""
     found: list[str] = []
     if subject.scores is not None and subject.scores.data == "synthetic":
-        found.append(f"{name}: synthetic records; the scores say nothing about patients.")
+        found.append(": synthetic records; the scores say nothing about patients.")
     if subject.result is not None and subject.result.device.emulated:
-        found.append(f"{name}: an emulated device; the times are not those of the board.")
+        found.append(": an emulated device; the times are not those of the board.")
     if subject.report is not None:
-        found += [f"{name}, a warning of the measurement: {w}" for w in subject.report.warnings]
+        found += [f", a warning of the measurement: {w}" for w in subject.report.warnings]
     return found

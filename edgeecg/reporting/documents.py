@@ -178,14 +178,29 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         SchemaError: A document is damaged or is something else; the message names the file.
         EdgeECGError: A document cannot be opened, or the run is removed while it is read.
     """
+    before = _in_folder(run)
     try:
-        return _read(run, bench_files)
+        found = _read(run, bench_files)
     except FileNotFoundError as error:
-        raise EdgeECGError(
-            f"{run.path} cannot be read.",
-            f"'{error.filename}' was removed in the meantime.",
-            "Wait until nothing else changes the run, then do it again.",
-        ) from error
+        raise _removed(run, error.filename) from error
+    # What was removed before it was read looks like a part that never was.
+    if gone := before - _in_folder(run):
+        raise _removed(run, min(gone))
+    return found
+
+
+def _in_folder(run: RunFolder) -> set[str]:
+    """Return the names of the documents of a run."""
+    folders = (run.path, run.artifacts, run.bench)
+    return {str(path) for folder in folders for path in folder.glob("[!.]*.json")}
+
+
+def _removed(run: RunFolder, name: str) -> EdgeECGError:
+    return EdgeECGError(
+        f"{run.path} cannot be read.",
+        f"'{name}' was removed in the meantime.",
+        "Wait until nothing else changes the run, then do it again.",
+    )
 
 
 def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:

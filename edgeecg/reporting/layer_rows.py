@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from edgeecg.costs import proxy
 from edgeecg.reporting import proxy_agreement, units
@@ -91,14 +92,36 @@ def rows(before: Variant, after: Variant) -> list[LayerRow]:
 def _partners(dense: Sequence[LayerCost], kept: Sequence[LayerCost]) -> dict[str, LayerCost]:
     """Return the compressed layer of each dense one: of the same name, or else in the same place.
 
-    Converters may name the layers of an int8 file otherwise; their order is the same.
+    Converters may name the layers of an int8 file, or those after a removed block, otherwise; their
+    order is the same.
     """
-    by_name = {each.name: each for each in kept}
-    if sum(each.name in by_name for each in dense) * 2 >= min(len(dense), len(kept)):
-        return {each.name: by_name[each.name] for each in dense if each.name in by_name}
-    if [each.op for each in dense] != [each.op for each in kept]:
-        return {}
-    return {one.name: other for one, other in zip(dense, kept, strict=True)}
+    by_name = {(each.name, each.op): place for place, each in enumerate(kept)}
+    alike: list[tuple[int, int]] = [(-1, -1)]
+    for place, each in enumerate(dense):
+        other = by_name.get((each.name, each.op), -1)
+        if other > alike[-1][1]:
+            alike.append((place, other))
+    if 2 * (len(alike) - 1) < min(len(dense), len(kept)):
+        if [each.op for each in dense] != [each.op for each in kept]:
+            return {}
+        return {one.name: other for one, other in zip(dense, kept, strict=True)}
+    found = {dense[place].name: kept[other] for place, other in alike[1:]}
+    for (place, other), (end, other_end) in pairwise([*alike, (len(dense), len(kept))]):
+        between = dense[place + 1 : end], kept[other + 1 : other_end]
+        found |= _in_order(*between)
+    return found
+
+
+def _in_order(dense: Sequence[LayerCost], kept: Sequence[LayerCost]) -> dict[str, LayerCost]:
+    """Return the layers of the same operation, in their order."""
+    found: dict[str, LayerCost] = {}
+    rest = list(kept)
+    for layer in dense:
+        place = next((n for n, each in enumerate(rest) if each.op == layer.op), None)
+        if place is not None:
+            found[layer.name] = rest[place]
+            del rest[: place + 1]
+    return found
 
 
 def _proxy(layer: LayerCost) -> float:

@@ -175,13 +175,14 @@ def table(found: Sequence[AgreementRow], data: str = "") -> Table | None:
     return Table(
         title="Prediction against measurement, relative to the dense float32 file",
         data=data,
-        head=("prediction, measured", "type", "files", "models", "Spearman ρ [95 % interval]",
+        head=("prediction, measured", "type", "files", "models", "Spearman's ρ",
               "median ratio", "worst ratio", "worst file"),
         rows=tuple(made),
         notes=(
             *notes.lines(),
             "Ratio: measured over predicted; 1 means that the prediction was exact. The worst one "
             "is furthest from 1 as a factor. Dense float32 files are left out: their ratio is 1.",
+            "ρ: rank correlation; in brackets its 95 % interval.",
             *(("Interval of ρ: bootstrap, whole models drawn.",) if "groups" in drawn else ()),
             *(
                 (

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from edgeecg.schema import CalibratedEstimate, DType, Energy, Format, Role, Source, Task, Value
+from edgeecg.schema import (
+    BudgetCheck,
+    CalibratedEstimate,
+    DType,
+    Energy,
+    Format,
+    Role,
+    Source,
+    Task,
+    Value,
+)
 
 
 @dataclass(frozen=True)
@@ -268,6 +278,7 @@ class Comparison(Value):
         models: The PyTorch models, baseline first.
         files: The exported files, one row for each measuring setup.
         agreement: How well proxy and calibration predicted the measurements.
+        budgets: Whether each compressed file keeps each budget of the run.
     """
 
     version: ClassVar[str] = "edgeecg.report/1"
@@ -279,3 +290,4 @@ class Comparison(Value):
     models: tuple[ModelRow, ...]
     files: tuple[FileRow, ...]
     agreement: tuple[AgreementRow, ...] = ()
+    budgets: tuple[BudgetCheck, ...] = ()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from edgeecg.reporting import captions, measured, tables, units
+from edgeecg.reporting import budgets, captions, measured, tables, units
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow
 from edgeecg.reporting.tables import Row, Table
@@ -29,6 +29,8 @@ def show(documents: RunDocuments, comparison: Comparison, console: Console) -> N
         ]
         overview = _overview(documents, here, place) if place else _unmeasured(documents, here)
         print_table(overview, console)
+    for line in budgets.lines(documents.log, [each.manifest for each in documents.exported]):
+        console.print(_safe(line), soft_wrap=True)
     for remark in (*documents.missing(), *documents.left_out):
         console.print(_safe(f"{remark.subject}: {remark.text}"), soft_wrap=True)
 
@@ -47,7 +49,7 @@ def _overview(documents: RunDocuments, here: list[FileRow], place: str) -> Table
             "p50 ratio",
             "proxy exec.",
             "proxy ideal",
-            "net energy",
+            "net energy, measured",
         ),
         rows=rows,
         notes=(

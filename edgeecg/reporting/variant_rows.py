@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
 from typing import ClassVar
 
 from edgeecg.reporting.rows import AgreementRow
@@ -140,18 +137,3 @@ def row(variant: Variant, change: Change | None) -> VariantRow:
             **values,
         }
     )
-
-
-def as_csv(rows: Sequence[VariantRow]) -> str:
-    """Return variants as comma-separated values in SI units; unknown values are empty.
-
-    Args:
-        rows: The variants.
-    """
-    names = list(VariantRow.model_fields)
-    text = io.StringIO()
-    written = csv.writer(text, lineterminator="\n")
-    written.writerow(names)
-    for each in rows:
-        written.writerow(["" if (v := getattr(each, name)) is None else v for name in names])
-    return text.getvalue()

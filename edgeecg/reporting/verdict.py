@@ -8,6 +8,7 @@ from edgeecg.reporting import layer_rows, units
 from edgeecg.reporting.rows import Comparison, FileRow
 from edgeecg.reporting.tables import change as change_text
 from edgeecg.reporting.variants import Variant
+from edgeecg.schema import Scores
 from edgeecg.statistics import changes
 from edgeecg.statistics.changes import Change
 
@@ -25,6 +26,34 @@ def of_run(comparison: Comparison, row: FileRow | None) -> tuple[str, ...]:
     name = "The compressed PyTorch model" if row is None else f"The file {row.label}"
     return (
         f"{name}: {_of_score(score.name, score.change, score.ci95)}. {_gains(comparison, row)}",
+    )
+
+
+def of_classes(before: Scores | None, after: Scores) -> tuple[str, ...]:
+    """Return the class that lost most, which a mean over all classes can hide; none for a tie.
+
+    Args:
+        before: Test scores of the dense model, or None.
+        after: Test scores of the compressed model.
+    """
+    if before is None or before.task != after.task:
+        return ()
+    name = "AUROC" if after.task == "records" else "recall"
+    losses: dict[str, tuple[float, float]] = {}
+    for label in before.per_class.keys() & after.per_class.keys():
+        ends = before.per_class[label], after.per_class[label]
+        if after.task == "records":
+            if ends[0].auroc is not None and ends[1].auroc is not None:
+                losses[label] = ends[0].auroc, ends[1].auroc
+        else:
+            losses[label] = ends[0].recall, ends[1].recall
+    worst = max(sorted(losses), key=lambda each: losses[each][0] - losses[each][1], default=None)
+    if worst is None or losses[worst][0] - losses[worst][1] <= changes.MARGIN:
+        return ()
+    one, other = map(units.fraction, losses[worst])
+    return (
+        f"Of the classes, {worst} lost most: its {name} was {one} in the dense model and is "
+        f"{other} in the compressed one.",
     )
 
 

@@ -1,11 +1,10 @@
-"""Configuration files: the settings of a verb as TOML, each with its description as a comment."""
+"""Configuration files: the settings of a command as TOML, each with its description."""
 
 from __future__ import annotations
 
 import json
 import re
 import textwrap
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -14,10 +13,12 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from edgeecg.errors import UsageError
+from edgeecg.files import read_toml
 from edgeecg.runs.options import Options
 from edgeecg.schema import Value
 
 _WIDTH = 98
+_FIELDS_OF_A_LINE = 5
 
 
 def read_options(path: Path, kind: type[Value]) -> Options:
@@ -31,21 +32,8 @@ def read_options(path: Path, kind: type[Value]) -> Options:
         UsageError: The file cannot be read or is not TOML; or a key is unknown or has a value of
             the wrong type or out of range: names the key, the file and the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(
-            f"The configuration file '{path}' cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            "Give a file that 'edgeecg compress --print-config' wrote, or one like it.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"The configuration file '{path}' is not valid TOML.",
-            f"{error}.",
-            "Correct the file at the place named.",
-        ) from error
+    document = read_toml(path, f"The configuration file '{path}'", UsageError)
+    text = path.read_text(encoding="utf-8")
     try:
         kind.model_validate(document)
     except ValidationError as error:
@@ -72,7 +60,7 @@ def written(config: Value, title: str, commented: Collection[str] = ()) -> str:
 
 def _table(config: Value, prefix: str, commented: Collection[str] = ()) -> Iterator[str]:
     fields = {name: field for name, field in type(config).model_fields.items()}
-    nested = {name for name in fields if isinstance(getattr(config, name), Value)}
+    nested = {name for name in fields if _is_table(getattr(config, name))}
     for name in fields:
         if name in nested:
             continue
@@ -83,6 +71,11 @@ def _table(config: Value, prefix: str, commented: Collection[str] = ()) -> Itera
             value: Value = getattr(config, name)
             yield f"\n{_comment(fields[name])}[{prefix}{name}]\n"
             yield from _table(value, f"{prefix}{name}.")
+
+
+def _is_table(value: object) -> bool:
+    """Whether a value becomes a table of its own; one with few fields stands on one line."""
+    return isinstance(value, Value) and len(type(value).model_fields) > _FIELDS_OF_A_LINE
 
 
 def _comment(field: FieldInfo) -> str:
@@ -108,13 +101,19 @@ def _line_of(name: str, value: object) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, Mapping):
-        pairs = ", ".join(f"{_quoted(str(k))} = {_toml(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        pairs = ", ".join(f"{_key(str(k))} = {_toml(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, Value) and type(value).__str__ is Value.__str__:
+        return _toml(value.model_dump(mode="json", exclude_none=True))
     if isinstance(value, (Value, Path, str)):
         return _quoted(str(value))
     return json.dumps(value)
+
+
+def _key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:

@@ -162,7 +162,7 @@ def newest(runs: Path = RUNS) -> RunFolder:
     if not finished:
         raise EdgeECGError(
             f"There is no finished run in '{runs}/'.",
-            "This verb works on what 'edgeecg compress' left there.",
+            "This command works on what 'edgeecg compress' left there.",
             ON_A_WORKSTATION
             if measures_only()
             else "Run 'edgeecg compress' first (or 'edgeecg compress --resume' to finish one).",

@@ -41,6 +41,11 @@ class Options:
         }
         return Options(self.values.get(key, {}), origins)
 
+    def under(self, key: str) -> Options:
+        """Return these as a nested table of this name."""
+        origins = {f"{key}.{name}": origin for name, origin in self.origins.items()}
+        return Options({key: dict(self.values)} if self.values else {}, origins)
+
     def over(self, others: Options) -> Options:
         """Return both, these in the place of the others where both give a setting."""
         return Options(merged(others.values, self.values), {**others.origins, **self.origins})

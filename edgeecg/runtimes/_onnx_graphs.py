@@ -7,17 +7,22 @@ whose numbers never change, in the protocol-buffer wire format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeecg.runtimes import _ladder
 
 _SIZE = 256
-_FLOAT = 1
+_FLOAT, _INT8 = 1, 3
 _INTS = 7
 _IR_VERSION = 8
 _OPSET = 17
+
+_Layer = Callable[[str, str, str], bytes]
+"""Encodes an operation on the tensor, with the weights, with the result of these names."""
 
 
 def empty() -> bytes:
@@ -31,37 +36,81 @@ def matrix_product() -> tuple[bytes, int]:
 
 
 def ladder() -> Iterator[tuple[str, bytes]]:
-    """Yield float32 graphs of increasing size with their names."""
-    for size in _ladder.DENSE:
-        yield _ladder.dense_name(*size, "float32"), _dense(*size)
-    for size in _ladder.CONVOLUTIONS:
-        yield _ladder.convolution_name(*size, "float32"), _convolutions(*size)
-    for size in _ladder.DEPTHWISE:
-        yield _ladder.one_lead_name(*size, "float32"), _one_lead(*size)
+    """Yield graphs of increasing size with their names, in float32 and in int8.
+
+    int8 is in the QDQ format, as ``edgeecg export`` writes it. Pooling is in float32 alone: its
+    operation says nothing of int8 in this format.
+    """
+    for quantised in (False, True):
+        dtype = "int8" if quantised else "float32"
+        for size in _ladder.DENSE:
+            yield _ladder.dense_name(*size, dtype), _dense(*size, quantised)
+        for size in _ladder.CONVOLUTIONS:
+            yield _ladder.convolution_name(*size, dtype), _convolutions(*size, quantised)
+        for size in _ladder.DEPTHWISE:
+            yield _ladder.one_lead_name(*size, dtype), _one_lead(*size, quantised)
     for size in _ladder.POOLING:
         yield _ladder.maximum_name(*size, "float32"), _maxima(*size)
 
 
-def _dense(rows: int, inputs: int, outputs: int) -> bytes:
-    weights = _initializer("w", (inputs, outputs))
-    return _model(_node("MatMul", ["x", "w"], "y"), weights, (rows, inputs), (rows, outputs))
+def _dense(rows: int, inputs: int, outputs: int, quantised: bool = False) -> bytes:
+    def product(x: str, weights: str, y: str) -> bytes:
+        return _node("MatMul", [x, weights], y)
+
+    return _chain([product], (inputs, outputs), ((rows, inputs), (rows, outputs)), quantised)
 
 
-def _convolutions(samples: int, channels: int, kernel: int, layers: int) -> bytes:
+def _convolutions(samples: int, channels: int, kernel: int, layers: int, quantised: bool) -> bytes:
     """Return convolutions over time, one after another, of equal numbers of channels."""
-    names = ["x", *(f"a{layer}" for layer in range(1, layers)), "y"]
-    nodes = [
-        _convolution(names[layer], f"w{layer}", names[layer + 1], kernel) for layer in range(layers)
-    ]
-    weights = [_initializer(f"w{layer}", (channels, channels, kernel)) for layer in range(layers)]
     shape = (1, channels, samples)
-    return _graph(nodes, b"".join(weights), shape, shape)
+    layer = functools.partial(_convolution, kernel=kernel)
+    return _chain([layer] * layers, (channels, channels, kernel), (shape, shape), quantised)
 
 
-def _one_lead(samples: int, channels: int, kernel: int) -> bytes:
-    weights = _initializer("w", (channels, 1, kernel))
-    node = _convolution("x", "w", "y", kernel)
-    return _model(node, weights, (1, 1, samples), (1, channels, samples))
+def _one_lead(samples: int, channels: int, kernel: int, quantised: bool) -> bytes:
+    shapes = ((1, 1, samples), (1, channels, samples))
+    layer = functools.partial(_convolution, kernel=kernel)
+    return _chain([layer], (channels, 1, kernel), shapes, quantised)
+
+
+def _chain(
+    layers: Sequence[_Layer],
+    weights: tuple[int, ...],
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    quantised: bool,
+) -> bytes:
+    """Return operations one after another, each with weights of its own.
+
+    Args:
+        layers: Encode the operations.
+        weights: Shape of the weights of each.
+        shapes: Shapes of input and output.
+        quantised: Whether weights and activations are int8: every operation stands between
+            DequantizeLinear and QuantizeLinear, which ONNX Runtime replaces by its int8 kernels.
+    """
+    nodes: list[bytes] = []
+    stored: list[bytes] = []
+    place = "x"
+    if quantised:
+        stored += [_scalar("scale", 1 / 127), _scalar("zero", 0)]
+        place = _quantised("x", "x_int8", nodes)
+    for number, layer in enumerate(layers):
+        name = f"w{number}"
+        stored.append(_initializer(f"{name}_int8" if quantised else name, weights, quantised))
+        if quantised:
+            nodes.append(_node("DequantizeLinear", [f"{name}_int8", "scale", "zero"], name))
+        last = number == len(layers) - 1
+        y = "y" if last and not quantised else f"a{number}"
+        nodes.append(layer(place, name, y))
+        place = _quantised(y, "y" if last else f"a{number}_float", nodes) if quantised else y
+    return _graph(nodes, b"".join(stored), *shapes)
+
+
+def _quantised(name: str, result: str, nodes: list[bytes]) -> str:
+    """Add what quantises a tensor and dequantises it again, and return the result's name."""
+    nodes.append(_node("QuantizeLinear", [name, "scale", "zero"], f"{name}_quantised"))
+    nodes.append(_node("DequantizeLinear", [f"{name}_quantised", "scale", "zero"], result))
+    return result
 
 
 def _maxima(samples: int, channels: int, kernel: int) -> bytes:
@@ -76,10 +125,22 @@ def _convolution(x: str, weights: str, y: str, kernel: int) -> bytes:
     return _node("Conv", [x, weights], y) + _integers("kernel_shape", [kernel]) + pads
 
 
-def _initializer(name: str, shape: tuple[int, ...]) -> bytes:
-    weights = np.random.default_rng(0).uniform(-1, 1, shape).astype("<f4")
-    tensor = b"".join(_field(1, size) for size in shape)
-    return _field(5, tensor + _field(2, _FLOAT) + _field(8, name) + _field(9, weights.tobytes()))
+def _initializer(name: str, shape: tuple[int, ...], quantised: bool) -> bytes:
+    weights = np.random.default_rng(0).uniform(-1, 1, shape)
+    return _tensor(name, np.round(weights * 127).astype("i1") if quantised else weights)
+
+
+def _scalar(name: str, value: float) -> bytes:
+    """Encode a float32, or an int8 where the value is a whole number."""
+    return _tensor(name, np.array(value, "i1" if isinstance(value, int) else "<f4"))
+
+
+def _tensor(name: str, values: NDArray[np.generic]) -> bytes:
+    small = values.dtype == np.int8
+    content = values if small else values.astype("<f4")
+    tensor = b"".join(_field(1, size) for size in values.shape)
+    tensor += _field(2, _INT8 if small else _FLOAT)
+    return _field(5, tensor + _field(8, name) + _field(9, content.tobytes()))
 
 
 def _integers(name: str, values: list[int]) -> bytes:

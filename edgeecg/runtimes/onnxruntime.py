@@ -228,7 +228,7 @@ def peak_graph(dtype: str) -> tuple[bytes, int] | None:
 
 
 def ladder() -> Iterator[tuple[str, bytes]]:
-    """Yield small float32 files of increasing size with their names, for a calibration.
+    """Yield small files of increasing size with their names, for a calibration.
 
     Raises:
         MissingDependencyError: The package onnx, which counts their operations, is not installed.

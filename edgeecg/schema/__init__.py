@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from edgeecg.schema.constraints import (
         Budget as Budget,
+        BudgetCheck as BudgetCheck,
         BudgetKind as BudgetKind,
         Guard as Guard,
     )
@@ -157,7 +158,7 @@ _NAMES = {
     "artifacts": "Artifact Baseline Parity Rejection ScoreDrop Speed",
     "calibration": "CalibratedEstimate Calibration CalibrationGraph CalibrationReport FittedCosts",
     "compression": "CompressionConfig CompressionLog CompressionStep CustomModule Rollback",
-    "constraints": "Budget BudgetKind Guard",
+    "constraints": "Budget BudgetCheck BudgetKind Guard",
     "costs": "CostTotals LayerCost Proxy ProxyCoefficients",
     "data": "DataSummary Preprocessing Reference Rhythm",
     "documents": "DetectRule DeviceProfile ExportRecipe Processor Suite",

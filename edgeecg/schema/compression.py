@@ -288,7 +288,13 @@ class CompressionConfig(Value):
     ] = True
     # On DS1's validation patients 0.9 loses 0.005 to 0.009 less macro-F1 than 0.5, in three seeds.
     distill_alpha: Annotated[
-        float, setting("Share of the distillation term in the loss.", ge=0.0, le=1.0)
+        float,
+        setting(
+            "Share of the distillation term in the loss; 1: the annotations do not count.",
+            option="--distill-alpha",
+            ge=0.0,
+            le=1.0,
+        ),
     ] = 0.9
     temperature: Annotated[
         float, setting("Softmax temperature of the distillation term.", gt=0.0)
@@ -302,6 +308,15 @@ class CompressionConfig(Value):
             ge=0.0,
         ),
     ] = 0.0
+    finetune_windows: Annotated[
+        Literal["training", "wide"],
+        setting(
+            "Windows of fine-tuning. training: changed at random as in training; wide: changed "
+            "more and mixed in pairs, and no dropout, so that the model also decides as the dense "
+            "one on beats that no training patient has.",
+            option="--finetune-windows",
+        ),
+    ] = "training"
     finetune_epochs: Annotated[
         int, setting("Epochs of fine-tuning after each step.", option="--finetune-epochs", ge=1)
     ] = 2

@@ -31,7 +31,8 @@ class Budget(Value):
     Attributes:
         kind: ``"energy"``: the executed proxy; ``"macs"``: multiply-accumulates; ``"size"``: bytes
             of the float32 weights; ``"latency"``: seconds, predicted from those of the dense
-            model's layers on a board. Each of one inference of the PyTorch model.
+            model's layers on a board. Each of one inference. Compression counts in PyTorch; the
+            count of the exported file decides whether the budget is met (:class:`BudgetCheck`).
         share: Relative to the dense model, above 0 and below 1; None where ``size_bytes`` is given.
         size_bytes: Absolute size, for ``"size"`` alone.
     """
@@ -84,6 +85,24 @@ class Budget(Value):
         if self.size_bytes is None:
             return f"{self.kind}={self.share:g}"
         return f"{self.kind}={self.size_bytes}B"
+
+
+class BudgetCheck(Value):
+    """Whether one exported file keeps one budget.
+
+    Attributes:
+        budget: The budget as on the command line, e.g. ``"energy=0.2"``.
+        target: Export target of the file.
+        limit: Largest cost: a share of the baseline's float32 file of the same format, or bytes.
+        cost: Cost of the file in the same unit, counted from the file itself.
+        met: Whether the cost is within the limit.
+    """
+
+    budget: str
+    target: str
+    limit: float
+    cost: float
+    met: bool
 
 
 class Guard(Value):

@@ -133,6 +133,8 @@ class DeviceProfile(Value):
         processor: What is published about its processor, or None.
         memory_bytes: The memory sizes it is sold with; empty where they differ too much to list.
         flash_bytes: Memory for programs and weights of a microcontroller, or None.
+        sources: Documents that the figures are from, by name: ``count`` and ``clock_hz`` of the
+            processor, ``memory_bytes``, ``flash_bytes``.
         meters: Energy meters to try, in this order; names of ``edgeecg/meters``.
         rails: Labels of the channels of a power sensor on the board that together are the board or
             module, without overlaps. The meter hwmon adds these; empty when there is no choice.
@@ -152,6 +154,9 @@ class DeviceProfile(Value):
     processor: Processor | None = None
     memory_bytes: tuple[Count, ...] = ()
     flash_bytes: Count | None = None
+    sources: dict[Literal["count", "clock_hz", "memory_bytes", "flash_bytes"], str] = Field(
+        default_factory=dict
+    )
     meters: tuple[str, ...] = ()
     rails: tuple[str, ...] = ()
     external_meters: tuple[str, ...] = ()

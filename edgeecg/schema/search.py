@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from edgeecg.schema.compression import CompressionConfig
 from edgeecg.schema.constraints import BudgetKind
-from edgeecg.schema.value import Count, Fraction, Seconds, Sha256, Value
+from edgeecg.schema.options import setting
+from edgeecg.schema.value import Fraction, Seconds, Value
 
 Objective = Literal["macro_f1", "macro_auroc", "energy", "latency", "size"]
 Sampler = Literal["tpe", "nsga2", "random"]
@@ -16,6 +18,11 @@ TrialState = Literal["complete", "pruned", "failed"]
 
 SCORES: tuple[Objective, ...] = ("macro_f1", "macro_auroc")
 """The objectives that are maximised; all others are minimised."""
+
+
+def formatted(objective: Objective, value: float) -> str:
+    """Return a value as tables show it: bytes as a whole number, all others with four digits."""
+    return f"{value:,.0f}" if objective == "size" else f"{value:.4g}"
 
 
 class Range(Value):
@@ -61,7 +68,21 @@ class BudgetRange(Range):
 
 
 Choices = Annotated[tuple[Any, ...], Field(min_length=1)]
-Dimension = Range | Choices | bool | int | float | str
+
+
+def _form(value: object) -> str:
+    """Return which form of a dimension a value has, so that errors are about that form alone."""
+    if isinstance(value, (Mapping, Range)):
+        return "range"
+    return "list" if isinstance(value, (list, tuple)) else "value"
+
+
+Dimension = Annotated[
+    Annotated[Range, Tag("range")]
+    | Annotated[Choices, Tag("list")]
+    | Annotated[bool | int | float | str, Tag("value")],
+    Discriminator(_form),
+]
 """A range, a list of values to choose from, or one fixed value."""
 
 
@@ -69,75 +90,148 @@ class Space(Value):
     """The settings of a compression that a search may choose, and from what.
 
     Each attribute but ``budget`` is named after a field of
-    :class:`edgeecg.schema.CompressionConfig`. What is left out keeps its default.
-
-    Attributes:
-        budget: What the model may cost; contradicts ``sparsity``.
-        sparsity: Without a budget: part of the weights to remove.
-        structure: What is removed.
-        method: Importance score.
-        energy_term: Sign of the energy term in the score.
-        alpha: Share of the magnitude in the score.
-        schedule: How the sparsity is spread over layers and steps.
-        beta: Steepness of the exponential schedule.
-        depth_ratio: ``beta`` of the shallowest layer as a fraction of the deepest layer's.
-        round_to: Numbers of channels stay multiples of this.
-        steps: Number of prune-and-fine-tune steps.
-        finetune_epochs: Epochs after each step.
-        finetune_rate: Peak learning rate of fine-tuning.
-        distill: Whether to learn from the dense model's logits.
-        distill_alpha: Share of the distillation term in the loss.
-        temperature: Softmax temperature of the distillation term.
-        quantize: Int8 after training, training with int8's rounding, or neither.
+    :class:`edgeecg.schema.CompressionConfig`. What is left out keeps the value that all trials
+    share.
     """
 
-    budget: BudgetRange | None = None
-    sparsity: Dimension | None = None
-    structure: Dimension | None = None
-    method: Dimension | None = None
-    energy_term: Dimension | None = None
-    alpha: Dimension | None = None
-    schedule: Dimension | None = None
-    beta: Dimension | None = None
-    depth_ratio: Dimension | None = None
-    round_to: Dimension | None = None
-    steps: Dimension | None = None
-    finetune_epochs: Dimension | None = None
-    finetune_rate: Dimension | None = None
-    distill: Dimension | None = None
-    distill_alpha: Dimension | None = None
-    temperature: Dimension | None = None
-    quantize: Dimension | None = None
+    budget: Annotated[
+        BudgetRange | None, setting("What the model may cost; contradicts sparsity.")
+    ] = None
+    sparsity: Annotated[
+        Dimension | None, setting("Without a budget: part of the weights to remove.")
+    ] = None
+    structure: Annotated[Dimension | None, setting("What is removed.")] = None
+    method: Annotated[Dimension | None, setting("Importance score.")] = None
+    energy_term: Annotated[Dimension | None, setting("Sign of the energy term in the score.")] = (
+        None
+    )
+    alpha: Annotated[Dimension | None, setting("Share of the magnitude in the score.")] = None
+    schedule: Annotated[
+        Dimension | None, setting("How the sparsity is spread over layers and steps.")
+    ] = None
+    beta: Annotated[Dimension | None, setting("Steepness of the exponential schedule.")] = None
+    depth_ratio: Annotated[
+        Dimension | None,
+        setting("beta of the shallowest layer as a fraction of the deepest layer's."),
+    ] = None
+    round_to: Annotated[
+        Dimension | None, setting("Numbers of channels stay multiples of this.")
+    ] = None
+    steps: Annotated[Dimension | None, setting("Number of prune-and-fine-tune steps.")] = None
+    finetune_epochs: Annotated[Dimension | None, setting("Epochs after each step.")] = None
+    finetune_rate: Annotated[Dimension | None, setting("Peak learning rate of fine-tuning.")] = None
+    distill: Annotated[
+        Dimension | None, setting("Whether to learn from the dense model's logits.")
+    ] = None
+    distill_alpha: Annotated[
+        Dimension | None, setting("Share of the distillation term in the loss.")
+    ] = None
+    temperature: Annotated[
+        Dimension | None, setting("Softmax temperature of the distillation term.")
+    ] = None
+    quantize: Annotated[
+        Dimension | None,
+        setting("Int8 after training, training with int8's rounding, or neither."),
+    ] = None
 
 
 class SearchConfig(Value):
-    """``search.json``: what decides the outcome of a search.
+    """Everything that ``edgeecg search`` was asked for; ``search.json``.
 
-    Attributes:
-        base: The settings that every trial shares.
-        space: The settings that the search chooses.
-        objectives: What is traded off, in the order of the values of a trial.
-        trials: How many are proposed in all, those that are pruned or fail included.
-        sampler: What proposes the next trial; ``"random"`` is the one to compare with.
-        seed: Seed of the sampler.
-        prune: Stop a trial after a step when a finished one is better in everything.
-        retries: How often a trial is tried again after its worker or node was lost.
-        storage: URL of the database that holds the study; None for a file in the search's folder.
-        data_sha256: Hash of the content of the records.
+    Each field carries its description, from which the options of ``edgeecg search`` are made. Where
+    trials are performed, and for how long, does not decide the outcome: ``workers``, ``ray``,
+    ``gpus`` and ``minutes`` are not written to ``search.json``, and a search can be resumed
+    elsewhere.
     """
 
     version: ClassVar[str] = "edgeecg.search/1"
 
-    base: CompressionConfig
-    space: Space
-    objectives: Annotated[tuple[Objective, ...], Field(min_length=1)]
-    trials: Annotated[int, Field(ge=1)] = 40
-    sampler: Sampler = "tpe"
-    seed: int = 0
-    prune: bool = True
-    retries: Count = 2
-    storage: str | None = None
-    data_sha256: Sha256
+    objectives: Annotated[
+        tuple[Objective, ...],
+        setting(
+            "What is traded off, repeatable: macro_f1, macro_auroc, energy, latency, size "
+            "(macro_f1 and energy where none is named).",
+            option="--objective",
+            min_length=1,
+        ),
+    ] = ("macro_f1", "energy")
+    trials: Annotated[
+        int,
+        setting(
+            "Number of trials, those that are pruned or fail included (40).",
+            option="--trials",
+            ge=1,
+        ),
+    ] = 40
+    sampler: Annotated[
+        Sampler,
+        setting("What proposes trials (tpe); random is there to compare with.", option="--sampler"),
+    ] = "tpe"
+    seed: Annotated[
+        int, setting("Seed of the sampler; where it is left out, that of training.")
+    ] = 0
+    prune: Annotated[
+        bool,
+        setting(
+            "Stop a trial after a step when a finished one is better in everything.",
+            option="--prune/--no-prune",
+        ),
+    ] = True
+    retries: Annotated[
+        int, setting("Attempts after the first at a trial whose worker or node was lost.", ge=0)
+    ] = 2
+    storage: Annotated[
+        str | None,
+        setting(
+            "URL of a database that holds the study (a file in the search's folder).",
+            option="--storage",
+        ),
+    ] = None
+    data_sha256: Annotated[
+        str | None,
+        setting(
+            "Hash of the content of the records; filled in when they are loaded.",
+            pattern=r"^[0-9a-f]{64}$",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        setting(
+            "Trials at a time (1; on a Ray cluster as many as it has processors).",
+            option="--workers",
+            ge=1,
+            exclude=True,
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        setting(
+            "Ray cluster that performs the trials: auto, or HOST:PORT of its head node.",
+            option="--ray",
+            exclude=True,
+        ),
+    ] = None
+    gpus: Annotated[
+        float,
+        setting("With --ray: GPUs that a trial takes.", option="--gpus", ge=0.0, exclude=True),
+    ] = 0.0
+    minutes: Annotated[
+        float | None,
+        setting(
+            "Start no trial after this time; --resume goes on.",
+            option="--minutes",
+            gt=0.0,
+            exclude=True,
+        ),
+    ] = None
+    space: Annotated[
+        Space,
+        setting("What a trial may choose; see --print-space.", option="--space"),
+    ] = Space()
+    base: Annotated[
+        CompressionConfig,
+        setting("What all trials share, as for 'edgeecg compress'; the space goes first."),
+    ] = CompressionConfig()
 
 
 class SearchTrial(Value):

@@ -60,6 +60,8 @@ class Augmentation(Value):
         rhythm_jitter: Deviation of noise on the values of the rhythm strip.
         rhythm_gain: Deviation of the logarithm of a factor on the rhythm strip.
         rhythm_dropout: Probability of the rhythm strip to be 0.
+        irregular_rhythm: Probability that the RR intervals of a normal beat become those of atrial
+            fibrillation, in which an early beat is no premature one.
     """
 
     shift: Count = 4
@@ -75,6 +77,7 @@ class Augmentation(Value):
     rhythm_jitter: _Size = 0.0
     rhythm_gain: _Size = 0.0
     rhythm_dropout: Fraction = 0.0
+    irregular_rhythm: Fraction = 0.0
 
 
 class TrainingConfig(Value):
@@ -174,6 +177,21 @@ class TrainingConfig(Value):
             le=1.0,
         ),
     ] = 0.0
+    teachers: Annotated[
+        tuple[str, ...],
+        setting(
+            "Model of the package, or run, whose probabilities are learned beside the labels; of "
+            "several teachers (the option is repeatable) the mean.",
+            option="--teacher",
+        ),
+    ] = ()
+    teacher_weight: Annotated[
+        float,
+        setting("Share of the teachers in the loss.", option="--teacher-weight", ge=0.0, le=1.0),
+    ] = 0.5
+    teacher_temperature: Annotated[
+        float, setting("Temperature of the teachers' probabilities.", gt=0.0)
+    ] = 2.0
     augmentation: Annotated[
         Augmentation, setting("How training windows are changed at random.")
     ] = Augmentation()

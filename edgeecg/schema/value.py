@@ -85,7 +85,7 @@ class Value(BaseModel):
             raise SchemaError(
                 f"{source} does not hold a valid {cls.__name__}.",
                 f"{faults}.",
-                "Mend the keys named, or write the file again.",
+                "Correct the keys named, or write the file again.",
             ) from error
 
     @classmethod

@@ -17,6 +17,9 @@ from edgeecg.signal.rhythm import CLIP
 
 _WARP_POINTS = 6
 
+_FIBRILLATION = (0.1, 0.3)
+"""Lowest and highest deviation of ln(RR) in atrial fibrillation."""
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """(windows ``(batch, leads, samples)``, source of randomness) -> augmented windows."""
 
@@ -53,6 +56,29 @@ class Augmenter:
         if not strip:
             return signal
         return torch.cat([self._rhythm(x[:, :, :strip], generator), signal], dim=2)
+
+    def irregular(self, x: Tensor, normal: Tensor, generator: torch.Generator) -> Tensor:
+        """Return windows of which some normal beats have the RR intervals of atrial fibrillation.
+
+        Those are independent of each other, as ln(RR) is nearly in fibrillation.
+
+        Args:
+            x: Windows ``(batch, leads, samples)``.
+            normal: Whether each is a normal beat, ``(batch,)``.
+            generator: Source of randomness.
+        """
+        probability, rhythm = self.sizes.irregular_rhythm, self.preprocessing.rhythm
+        if not probability or rhythm is None:
+            return x
+        low, high = _FIBRILLATION
+        batch, leads, strip = len(x), x.shape[1], rhythm.samples
+        deviation = low + (high - low) * _uniform((batch, 1, 1), generator)
+        beats = rhythm.gain * deviation * _normal((batch, 1, rhythm.beats), generator)
+        drawn = beats.clamp(-CLIP, CLIP).repeat_interleave(rhythm.hold, dim=2)
+        chosen = (_uniform((batch,), generator) < probability) & normal
+        held = drawn.expand(batch, leads, -1)
+        changed = torch.where(chosen[:, None, None], held, x[:, :, :strip])
+        return torch.cat([changed, x[:, :, strip:]], dim=2)
 
     def _signal(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return the augmented signal and, if there is one, its difference from the mean beat.

@@ -34,6 +34,7 @@ from edgeecg.training.loop import (
     training_data,
 )
 from edgeecg.training.random_encoder import with_soft_targets
+from edgeecg.training.teachers import load_teachers, taught_objective
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,12 @@ def train(
         custom: The custom module, where the configuration is of one.
 
     Raises:
+        UsageError: The configuration names a teacher that cannot be used.
         EdgeECGError: The loss is not finite, the checkpoint belongs to other records, or it cannot
             be read or written.
     """
     accelerator = open_accelerator(config.threads)
+    teachers = load_teachers(config, dataset)
     torch.manual_seed(config.seed)
     found = architecture(config.model, custom)
     model = build(found)
@@ -100,7 +103,9 @@ def train(
         0,
         config.epochs,
         config.learning_rate,
-        supervised_objective(dataset.task),
+        supervised_objective(dataset.task)
+        if teachers is None
+        else taught_objective(config, teachers.to(accelerator.device), dataset.task),
         after_update=lambda: averaged.update_parameters(model),
     )
     state = _State(model, make_optimizer(model, config, stage), averaged, weights(model))

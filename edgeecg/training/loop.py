@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from edgeecg.data import Dataset, Windows
+from edgeecg.data.records.beat_classes import NORMAL
 from edgeecg.errors import DivergedError
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import Task, TrainingConfig
@@ -78,12 +79,14 @@ class TrainingData:
         classes: Number of classes.
         config: Windows per epoch, batch size, mixup, label smoothing, seed.
         augment: Augments each batch.
+        normal: Class of normal beats, or None where there is none.
     """
 
     windows: Windows
     classes: int
     config: TrainingConfig
     augment: Augmenter
+    normal: int | None = None
 
 
 def training_data(dataset: Dataset, config: TrainingConfig) -> TrainingData:
@@ -99,7 +102,9 @@ def training_data(dataset: Dataset, config: TrainingConfig) -> TrainingData:
         kinds = [noise.bank(kind, dataset.preprocessing, "train") for kind in ("bw", "ma")]
         recorded = np.concatenate(kinds)
     augmenter = Augmenter(config.augmentation, dataset.preprocessing, recorded)
-    return TrainingData(dataset.train, len(dataset.summary.classes), config, augmenter)
+    classes = dataset.summary.classes
+    normal = classes.index(NORMAL) if NORMAL in classes else None
+    return TrainingData(dataset.train, len(classes), config, augmenter, normal)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig, stage: Stage) -> torch.optim.AdamW:
@@ -205,6 +210,8 @@ def _batch(
     chosen = np.sort(chosen)
     x = data.augment(torch.from_numpy(data.windows.x[chosen]), generator)
     y = torch.from_numpy(data.windows.y[chosen])
+    if data.normal is not None:
+        x = data.augment.irregular(x, y == data.normal, generator)
     target = F.one_hot(y, data.classes).float() if y.ndim == 1 else y
     smoothing = data.config.label_smoothing
     if smoothing:

@@ -1,6 +1,11 @@
 """Searching for the best trade-offs of a compression: Optuna decides, workers or Ray compute.
 
-``space`` says what may be chosen, ``study`` asks Optuna for the next trial and keeps its outcome,
-``trial`` performs one trial in an ordinary run folder, ``workers`` and ``cluster`` perform trials
-in processes of this machine and on the nodes of a Ray cluster, and ``search`` puts them together.
+- ``search.py``: the function of the public API, which puts the others together.
+- ``plan.py``: what is searched, from the settings of a new search or of one that is resumed.
+- ``space.py``: what may be chosen; ``space.toml``: the default.
+- ``study.py``: asks Optuna for the next trial and keeps its outcome.
+- ``running.py``: hands trials to workers, keeps the front; ``trial.py``: performs one trial in an
+  ordinary run folder; ``objectives.py``: its values.
+- ``workers.py``: processes of this machine; ``cluster.py``: a Ray cluster; ``nodes.py``: its nodes.
+- ``page.py``: the front as a page.
 """

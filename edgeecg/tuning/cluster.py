@@ -30,7 +30,7 @@ from edgeecg.files import write_bytes
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import TrainingConfig
 from edgeecg.tuning import nodes, trial
-from edgeecg.tuning.nodes import Node, check, first_line, source_sha256
+from edgeecg.tuning.nodes import Node, check, first_line, remote, source_sha256
 from edgeecg.tuning.trial import Outcome, Task
 from edgeecg.tuning.workers import Ended, OnProgress
 
@@ -89,24 +89,15 @@ class Cluster:
         self._running: dict[Any, tuple[Task, float]] = {}
         here = ray.get_runtime_context().get_node_id()
         # The inbox lives where the search runs: it is lost with it alone.
-        self._inbox = _remote(
+        self._inbox = remote(
             _Inbox, num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
         ).remote()
         try:
-            check(self._asked(training), source_sha256(), dataset.summary.content_sha256)
+            found = nodes.asked(place.gpus, nodes.described, self._data, training)
+            check(found, source_sha256(), dataset.summary.content_sha256)
         except BaseException:
             ray.shutdown()
             raise
-
-    def _asked(self, training: TrainingConfig) -> list[Node]:
-        """Ask every node that can take trials for its version and its records."""
-        asked: dict[str, Any] = {}
-        for node in nodes.able_nodes(self._gpus):
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[nodes.named(node)] = _remote(
-                nodes.described, num_cpus=0, max_retries=0, scheduling_strategy=there
-            ).remote(nodes.named(node), self._data, training)
-        return [nodes.answered(name, answer) for name, answer in asked.items()]
 
     @property
     def free(self) -> int:
@@ -117,8 +108,8 @@ class Cluster:
     def start(self, task: Task) -> None:
         """Hand a trial to the cluster."""
         files = read_files(RUNS / task.run)
-        remote = _remote(_perform, num_cpus=1, num_gpus=self._gpus, max_retries=0)
-        answer = remote.remote(task, files, self._data, self._inbox, source_sha256())
+        sent = remote(_perform, num_cpus=1, num_gpus=self._gpus, max_retries=0)
+        answer = sent.remote(task, files, self._data, self._inbox, source_sha256())
         self._running[answer] = (task, time.monotonic())
 
     def wait(self, timeout_s: float) -> list[Ended]:
@@ -251,10 +242,6 @@ def _perform(task: Task, files: Files, dataset: Dataset, inbox: Any, source: str
 
         outcome = trial.perform(task, run, dataset, None, send)
         return outcome, read_files(run.path)
-
-
-def _remote(what: Any, **options: Any) -> Any:
-    return ray.remote(**options)(what)
 
 
 def _nobody(address: str, why: str) -> EdgeECGError:

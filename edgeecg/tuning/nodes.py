@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from edgeecg._version import __version__
 from edgeecg.data import Dataset
@@ -55,7 +56,7 @@ def check(nodes: list[Node], source: str, data: str) -> None:
     if not nodes:
         raise EdgeECGError(
             "No node of the Ray cluster can take a trial.",
-            "A trial needs one processor, and the GPUs that --gpus asks for.",
+            "It needs one processor, and the GPUs that --gpus asks for.",
             "Add a node: ray start --address HEAD:PORT",
         )
     for node in nodes:
@@ -70,7 +71,7 @@ def check(nodes: list[Node], source: str, data: str) -> None:
         else:
             continue
         raise EdgeECGError(
-            f"The node {node.name} cannot take part in the search.",
+            f"The node {node.name} cannot take part.",
             why,
             "Install the same edgeecg there and give it the memory and the records that it needs, "
             "or take it out of the cluster. What has ended is kept.",
@@ -96,13 +97,29 @@ def described(name: str, dataset: Dataset, training: TrainingConfig) -> Node:
     return Node(name, __version__, source_sha256(), dataset.summary.content_sha256)
 
 
-def answered(name: str, answer: Any) -> Node:
-    """Return what a node has answered, or why it could not.
+def asked(gpus: float, question: Callable[..., Node], *arguments: Any) -> list[Node]:
+    """Ask every node that can take trials what it has.
 
     Args:
-        name: Of the node.
-        answer: Reference of the result of :func:`described`.
+        gpus: GPUs that a trial takes.
+        question: Called on each node with its name and the arguments.
+        arguments: What else it is called with.
     """
+    answers: dict[str, Any] = {}
+    for node in able_nodes(gpus):
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        sent = remote(question, num_cpus=0, max_retries=0, scheduling_strategy=there)
+        answers[named(node)] = sent.remote(named(node), *arguments)
+    return [_answered(name, answer) for name, answer in answers.items()]
+
+
+def remote(what: Any, **options: Any) -> Any:
+    """Return a function or class as one of Ray, whose types are not complete."""
+    return ray.remote(**options)(what)
+
+
+def _answered(name: str, answer: Any) -> Node:
+    """Return what a node has answered, or why it could not."""
     try:
         return ray.get(answer, timeout=_PROBE_S)
     except Exception as error:  # A node without edgeecg fails in ways of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from edgeecg.schema.search import Front, Objective, SearchTrial
+from edgeecg.schema.search import Front, Objective, SearchTrial, formatted
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 360, 60
 
@@ -52,7 +52,11 @@ def _row(
     trial: SearchTrial, objectives: Sequence[Objective], params: Sequence[str], tested: bool
 ) -> str:
     values = trial.values or (None,) * len(objectives)
-    cells = [trial.run, *("-" if value is None else f"{value:.4g}" for value in values)]
+    shown = zip(objectives, values, strict=True)
+    cells = [
+        trial.run,
+        *("-" if value is None else formatted(name, value) for name, value in shown),
+    ]
     if tested:
         cells.append("-" if trial.test is None else f"{trial.test:.3f}")
     cells.append(trial.state)

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edgeecg.compression.start import configuration, load_named_custom
+from edgeecg.compression import start
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture
 from edgeecg.runs import RUNS, RunFolder, new_run
-from edgeecg.runs.options import Options, refuse_changes
-from edgeecg.schema.search import Objective, Sampler, SearchConfig
+from edgeecg.runs.options import Options, configured, keyword_options, refuse_changes
+from edgeecg.schema import CompressionConfig, TrainingConfig
+from edgeecg.schema.search import SearchConfig, Space
 from edgeecg.training.start import Listeners, load_records
 from edgeecg.tuning import objectives, space, study
 
-OBJECTIVES: tuple[Objective, ...] = ("macro_f1", "energy")
-"""What is traded off where nothing is named."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for; None where nothing was said.
-
-    Attributes:
-        options: Settings that all trials share, as for ``edgeecg compress``.
-        objectives: What is traded off.
-        trials: How many.
-        space: TOML file with the space.
-        sampler: What proposes trials.
-        prune: Whether hopeless trials are stopped.
-        storage: URL of the database that holds the study.
-    """
-
-    options: Options
-    objectives: tuple[str, ...] = ()
-    trials: int | None = None
-    space: Path | None = None
-    sampler: Sampler | None = None
-    prune: bool | None = None
-    storage: str | None = None
+# Settings that a program gives under these names are those of the trials.
+_OF_TRIALS = ("base", "seed", "data_sha256")
 
 
 @dataclass(frozen=True)
@@ -49,7 +29,7 @@ class Plan:
 
     Attributes:
         name: Its name.
-        config: What decides its outcome.
+        config: What was asked for.
         dataset: The records.
         custom: The custom module, if it is of one.
     """
@@ -79,49 +59,76 @@ class Plan:
         return RunFolder(RUNS / f"{self.name}-{number:03d}")
 
 
-def started(name: str | None, request: Request, listeners: Listeners) -> Plan:
+def sorted_options(values: Mapping[str, Any]) -> Options:
+    """Return settings of a search and of its trials by the table that they belong to.
+
+    Raises:
+        UnknownNameError: There is no setting of this name.
+    """
+    searched = [name for name in SearchConfig.model_fields if name not in _OF_TRIALS]
+    known = [*searched, *CompressionConfig.model_fields, *TrainingConfig.model_fields]
+    asked = keyword_options(values, known)
+    own = {key: value for key, value in asked.values.items() if key in searched}
+    shared = {key: value for key, value in asked.values.items() if key not in searched}
+    origins = {key: asked.origins[key] for key in own}
+    return start.sorted_options(shared).under("base").over(Options(own, origins))
+
+
+def configuration(options: Options) -> tuple[SearchConfig, Architecture | None]:
+    """Return the configuration that settings amount to, and the custom module that they name.
+
+    Args:
+        options: The settings that were given; ``space`` as a table or as the path of a TOML file.
+
+    Raises:
+        UsageError: Settings contradict each other, or one has a value that it cannot have.
+        SchemaError: The report of layer costs is damaged.
+    """
+    base, custom = start.configuration(options.table("base"))
+    own = _own(options)
+    chosen = own.pop("space", None) or space.read(space.DEFAULT)
+    defaults = SearchConfig(base=base, space=chosen, seed=base.training.seed)
+    config = configured(SearchConfig, defaults, Options(own, options.origins))
+    objectives.check(config.objectives, base, architecture(base.training.model, custom))
+    return config, custom
+
+
+def started(name: str | None, options: Options, listeners: Listeners) -> Plan:
     """Check a new search, and load its records.
 
     Args:
         name: Its name; None for the model's name and the time.
-        request: What is asked for.
+        options: The settings that were given, as for :func:`configuration`.
         listeners: What is called while records are loaded.
 
     Raises:
-        UsageError: The name is taken, or a part of the request cannot be.
+        UsageError: The name is taken, or a setting cannot be.
         DataError: The records are missing.
     """
-    base, custom = configuration(request.options)
-    of = architecture(base.training.model, custom)
-    found = objectives.named(request.objectives or OBJECTIVES)
-    objectives.check(found, base, of)
-    chosen = space.read(request.space or space.DEFAULT)
+    config, custom = configuration(options)
+    base = config.base
     folder = new_run(name, f"{base.training.model}-search")
     _refuse_taken(folder.name)
-    space.check(base, chosen, custom)
-    dataset = load_records(base.training, of, listeners)
-    config = SearchConfig(
-        base=base,
-        space=chosen,
-        objectives=found,
-        trials=request.trials or 40,
-        sampler=request.sampler or "tpe",
-        seed=base.training.seed,
-        prune=request.prune is not False,
-        storage=request.storage,
-        data_sha256=dataset.summary.content_sha256,
-    )
-    return Plan(folder.name, config, dataset, custom)
+    space.check(base, config.space, custom)
+    dataset = load_records(base.training, architecture(base.training.model, custom), listeners)
+    loaded = config.model_copy(update={"data_sha256": dataset.summary.content_sha256})
+    if config.data_sha256 not in (None, loaded.data_sha256):
+        raise UsageError(
+            "The records are not those of the configuration.",
+            f"{options.called('data_sha256')} is the hash of other records.",
+            "Leave it out, or give the records that it belongs to.",
+        )
+    return Plan(folder.name, loaded, dataset, custom)
 
 
-def resumed(name: str, request: Request, listeners: Listeners) -> Plan:
+def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
     """Find a search that was started before; what is asked for now must agree with it.
 
-    The number of trials alone may change.
+    The number of trials may change, and where and for how long they are performed.
 
     Args:
         name: Its name.
-        request: What is asked for.
+        options: The settings that were given, as for :func:`configuration`.
         listeners: What is called while records are loaded.
 
     Raises:
@@ -136,27 +143,16 @@ def resumed(name: str, request: Request, listeners: Listeners) -> Plan:
             f"Start it: edgeecg search MODEL --name {name}",
         )
     held = SearchConfig.from_json(path.read_bytes(), str(path))
-    refuse_changes(name, held.base.training, request.options.table("training"))
-    own = {key: value for key, value in request.options.values.items() if key != "training"}
-    if "costs" in own:
-        of_model = {"costs": own["costs"], "training": {"model": held.base.training.model}}
-        own["costs"] = configuration(Options(of_model))[0].costs
-    refuse_changes(name, held.base, Options(own, request.options.origins))
-    custom = load_named_custom(held.base)
+    _refuse_other_trials(name, held.base, options.table("base"))
+    own = _own(options)
+    changed = configured(SearchConfig, held, Options(own, options.origins))
+    custom = start.load_named_custom(held.base)
     dataset = load_records(
         held.base.training, architecture(held.base.training.model, custom), listeners
     )
-    asked = {
-        "objectives": objectives.named(request.objectives or held.objectives),
-        "space": held.space if request.space is None else space.read(request.space),
-        "sampler": request.sampler or held.sampler,
-        "prune": held.prune if request.prune is None else request.prune,
-        "data_sha256": dataset.summary.content_sha256,
-    }
-    now = held.model_copy(update=asked)
-    study.refuse_other(name, held.model_dump(mode="json"), now.model_dump(mode="json"))
-    trials = request.trials or held.trials
-    return Plan(name, held.model_copy(update={"trials": trials}), dataset, custom)
+    now = changed.model_copy(update={"data_sha256": dataset.summary.content_sha256})
+    study.refuse_other(name, held, now)
+    return Plan(name, now, dataset, custom)
 
 
 def write(plan: Plan) -> None:
@@ -166,6 +162,39 @@ def write(plan: Plan) -> None:
         EdgeECGError: The disk is full.
     """
     write_text(plan.written, plan.config.to_json())
+
+
+def _own(options: Options) -> dict[str, Any]:
+    """Return the settings of the search itself, with objectives that exist and the space read.
+
+    Raises:
+        UsageError: An objective or a key of the space is unknown, or a value is none that the
+            setting can have.
+    """
+    own = {key: value for key, value in options.values.items() if key != "base"}
+    if "objectives" in own:
+        own["objectives"] = objectives.named(own["objectives"])
+    if "space" in own:
+        own["space"] = _space(own["space"])
+    return own
+
+
+def _space(given: Any) -> Space:
+    if isinstance(given, Space):
+        return given
+    if isinstance(given, Mapping):
+        return space.parsed(given, "of the configuration")  # pyright: ignore[reportUnknownArgumentType]
+    return space.read(Path(given))
+
+
+def _refuse_other_trials(name: str, held: CompressionConfig, asked: Options) -> None:
+    """Refuse settings of the trials that differ from those that a search was started with."""
+    refuse_changes(name, held.training, asked.table("training"))
+    own = {key: value for key, value in asked.values.items() if key != "training"}
+    if "costs" in own:
+        of_model = {"costs": own["costs"], "training": {"model": held.training.model}}
+        own["costs"] = start.configuration(Options(of_model))[0].costs
+    refuse_changes(name, held, Options(own, asked.origins))
 
 
 def _refuse_taken(name: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -32,13 +34,13 @@ _STATES: dict[TrialState, State] = {
 
 
 @dataclass
-class Standing:
-    """Where a search stands.
+class SearchStatus:
+    """How far a search is.
 
     Attributes:
         front: What has ended so far.
         trials: How many trials there will be.
-        running: Part of the way that each running trial has done, by its number.
+        running: Fraction that is done of each running trial, by its number.
         seconds_left: Estimated time to the end; None before the first trial has ended.
     """
 
@@ -48,28 +50,26 @@ class Standing:
     seconds_left: float | None = None
 
 
-OnStanding = Callable[[Standing], None]
+OnStatus = Callable[[SearchStatus], None]
 """Called whenever something has changed."""
 
 
 class RunningSearch:
     """A search that is going on."""
 
-    def __init__(
-        self, plan: Plan, study: Study, command: str, on_standing: OnStanding | None
-    ) -> None:
+    def __init__(self, plan: Plan, study: Study, command: str, on_status: OnStatus | None) -> None:
         """Start with what the study holds.
 
         Args:
             plan: The search.
             study: Its trials.
             command: What started it, for the journal.
-            on_standing: Called whenever something has changed.
+            on_status: Called whenever something has changed.
         """
         self._plan = plan
         self._study = study
         self._command = command
-        self._on_standing = on_standing
+        self._on_status = on_status
         self._running: dict[int, float] = {}
         self._attempts: dict[int, int] = {}
         self._spent: dict[int, float] = {}
@@ -79,12 +79,17 @@ class RunningSearch:
         return bool(self._study.unfinished()) or len(self._study.trials) < limit
 
     def on_progress(self, number: int, progress: float) -> None:
-        """Show that a trial has done a part of its way."""
+        """Report how much of a trial is done."""
         self._running[number] = progress
         self._show()
 
-    def until(self, limit: int, workers: Workers) -> None:
+    def until(self, limit: int, workers: Workers, until_s: float = inf) -> None:
         """Perform trials until this many have been proposed and have ended.
+
+        Args:
+            limit: How many.
+            workers: What performs them.
+            until_s: ``time.monotonic()`` after which none is started.
 
         Raises:
             EdgeECGError: A disk is full.
@@ -93,14 +98,16 @@ class RunningSearch:
         waiting = deque(trial.number for trial in self._study.unfinished())
         self._show()
         while True:
-            while workers.free and (waiting or len(self._study.trials) < limit):
+            late = time.monotonic() >= until_s
+            while not late and workers.free and (waiting or len(self._study.trials) < limit):
                 number = waiting.popleft() if waiting else self._study.propose().number
                 task = self._task(number)
                 if task is not None:
                     workers.start(task)
                     self._running[number] = 0.0
                     self._show()
-            if not self._running and not waiting and len(self._study.trials) >= limit:
+                late = time.monotonic() >= until_s
+            if not self._running and (late or not (waiting or len(self._study.trials) < limit)):
                 return
             for ended in workers.wait(_POLL_S):
                 self._running.pop(ended.task.number, None)
@@ -163,11 +170,11 @@ class RunningSearch:
     def _show(self) -> None:
         front = self._front(finished=False)
         write_text(self._plan.folder / "front.json", front.to_json())
-        if self._on_standing is not None:
+        if self._on_status is not None:
             trials = self._plan.config.trials
             running = dict(self._running)
             left = seconds_left(front, trials, max(1, len(running)))
-            self._on_standing(Standing(front, trials, running, left))
+            self._on_status(SearchStatus(front, trials, running, left))
 
     def _front(self, finished: bool) -> Front:
         plan = self._plan

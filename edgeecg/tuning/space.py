@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from edgeecg.compression import budget, pipeline
 from edgeecg.errors import UnknownNameError, UsageError
+from edgeecg.files import read_toml
 from edgeecg.models import Architecture, architecture, build
 from edgeecg.schema import Budget, CompressionConfig
 from edgeecg.schema.search import BudgetRange, Dimension, Range, Space
@@ -38,24 +38,28 @@ def read(path: Path) -> Space:
         UsageError: The file cannot be read, a key is unknown, a range is empty, or a value is none
             that the setting can have; names the key.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"The space '{path}' cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            "Check the name of the file.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The space '{path}' is not valid TOML.", f"{error}.", _TODO) from error
+    return parsed(read_toml(path, f"The space '{path}'", UsageError, _TODO), f"'{path}'")
+
+
+def parsed(document: Mapping[str, Any], which: str) -> Space:
+    """Return the space that a table describes.
+
+    Args:
+        document: The table.
+        which: Which space it is, for messages: its file in quotes, or where the table stands.
+
+    Raises:
+        UsageError: A key is unknown, a range is empty, or a value is none that the setting can
+            have; names the key.
+    """
     for key in document:
         if key not in Space.model_fields:
-            raise UnknownNameError(f"key of the space '{path.name}'", key, Space.model_fields)
+            raise UnknownNameError(f"key of the space {which}", key, Space.model_fields)
     try:
         found = Space.model_validate(document)
     except ValidationError as error:
-        raise _refused(path, document, error) from error
-    _check_values(path, found)
+        raise _refused(which, document, error) from error
+    _check_values(which, found)
     return found
 
 
@@ -147,7 +151,7 @@ def _values(dimension: Dimension | BudgetRange | None, default: Any = None) -> t
     return dimension if isinstance(dimension, tuple) else (dimension,)
 
 
-def _check_values(path: Path, space: Space) -> None:
+def _check_values(which: str, space: Space) -> None:
     """Refuse values that the setting cannot have.
 
     Raises:
@@ -159,7 +163,7 @@ def _check_values(path: Path, space: Space) -> None:
         whole = CompressionConfig.model_fields[name].annotation is int
         if isinstance(dimension, Range) and whole and not dimension.whole:
             raise UsageError(
-                f"The range of '{name}' in '{path}' does not fit.",
+                f"The range of '{name}' in the space {which} does not fit.",
                 "The setting is a whole number.",
                 f"Write {name} = {{ low = {dimension.low:g}, high = {dimension.high:g}, "
                 "whole = true }.",
@@ -169,24 +173,23 @@ def _check_values(path: Path, space: Space) -> None:
                 CompressionConfig.model_validate({name: value})
             except ValidationError as error:
                 raise UsageError(
-                    f"'{name}' of the space '{path}' cannot be {value!r}.",
+                    f"'{name}' of the space {which} cannot be {value!r}.",
                     f"{error.errors()[0]['msg']}.",
                     _TODO,
                 ) from error
 
 
-def _refused(path: Path, document: Mapping[str, Any], error: ValidationError) -> UsageError:
+def _refused(which: str, document: Mapping[str, Any], error: ValidationError) -> UsageError:
     fault = error.errors()[0]
     name = str(fault["loc"][0])
     value = document[name]
     if value == []:
         why = "The list is empty."
     else:
-        # Of a table, the fault as a range is the one that helps; the others say "no text" and such.
-        ranged = next((each for each in error.errors() if "Range" in map(str, each["loc"])), fault)
-        place = "" if len(ranged["loc"]) < 3 else f"'{ranged['loc'][-1]}': "
-        message = ranged["msg"].removeprefix("Value error, ")
-        why = f"{place}{message}."
+        # A part of a range is the last of the places; the form of the value stands before it.
+        place = [str(part) for part in fault["loc"][1:] if part not in ("range", "list", "value")]
+        message = fault["msg"].removeprefix("Value error, ")
+        why = f"'{place[-1]}': {message}." if place else f"{message}."
         why = why[0].upper() + why[1:]
     shown = cast("object", value)
-    return UsageError(f"'{name}' of the space '{path}' does not fit: {shown}.", why, _TODO)
+    return UsageError(f"'{name}' of the space {which} does not fit: {shown}.", why, _TODO)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study as OptunaStudy, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
+from pydantic import ValidationError
 
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.schema.search import SCORES, BudgetRange, Dimension, Range, Sampler, SearchConfig
@@ -32,8 +33,9 @@ STARTUP = 10
 
 _CONFIG = "edgeecg"
 _REASON = "reason"
-_MAY_CHANGE = ("trials", "retries", "storage")
+_MAY_CHANGE = ("trials", "retries")
 _SECONDS = "seconds"
+_MISSING = object()
 
 
 class RepeatableSampler(BaseSampler):
@@ -138,12 +140,13 @@ class Study:
     def _agree(self, name: str) -> None:
         """Write the configuration into a new study; compare it with that of an old one."""
         # The URL of a database may hold a password.
-        now = self._config.model_dump(mode="json", exclude={"storage"})
+        now = self._config.model_copy(update={"storage": None})
         held = self._study.user_attrs.get(_CONFIG)
         if held is None and not self._study.get_trials(deepcopy=False):
-            self._study.set_user_attr(_CONFIG, json.dumps(now))
+            document = now.model_dump(mode="json", exclude={"storage"})
+            self._study.set_user_attr(_CONFIG, json.dumps(document))
             return
-        refuse_other(name, {} if held is None else json.loads(held), now)
+        refuse_other(name, _parsed(held), now)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -217,18 +220,34 @@ def seconds_of(trial: FrozenTrial) -> float:
     return float(trial.user_attrs.get(_SECONDS, 0.0))
 
 
-def refuse_other(name: str, held: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _parsed(held: str | None) -> SearchConfig | None:
+    """Return a configuration that a storage holds; None where it is not one of a search."""
+    if held is None:
+        return None
+    try:
+        # Settings that an earlier version did not have get their defaults.
+        return SearchConfig.model_validate_json(held)
+    except ValidationError:
+        return None
+
+
+def refuse_other(name: str, held: SearchConfig | None, now: SearchConfig) -> None:
     """Refuse to go on with a study that was started with something else.
 
     Args:
         name: Name of the search.
-        held: The configuration that it was started with.
+        held: The configuration that it was started with; None where that is not known.
         now: What is asked for now.
 
     Raises:
         UsageError: They differ; names what.
     """
-    differing = [key for key in now if key not in _MAY_CHANGE and held.get(key) != now[key]]
+    before = {} if held is None else held.model_dump(mode="json")
+    differing = [
+        key
+        for key, value in now.model_dump(mode="json").items()
+        if key not in _MAY_CHANGE and before.get(key, _MISSING) != value
+    ]
     if not differing:
         return
     words = {"data_sha256": "other records", "base": "other settings of the trials"}

@@ -23,17 +23,17 @@ from edgeecg.schema import (
     QuantizationLog,
     Rollback,
 )
-from edgeecg.schema.search import SCORES, Objective
+from edgeecg.schema.search import SCORES, Objective, formatted
 from edgeecg.tuning import objectives as measured
 
 MARGIN = 0.02
-"""A trial is hopeless when a finished one has a score higher by this and costs no more."""
+"""A trial is pruned when a finished one has a score higher by this and costs no more."""
 
 _LOCK_PATIENCE_S = 10.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 OnStep = Callable[[float], None]
-"""Called with the part of the way that a trial has done, 0..1, once that is on the disk."""
+"""Called with the fraction of a trial that is done, 0..1, once that is on the disk."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Outcome:
     reason: str | None = None
 
 
-class _HopelessError(Exception):
-    """A trial that a finished one beats whatever it still does."""
+class _PrunedError(Exception):
+    """A finished trial is better than this one can be expected to become."""
 
 
 def perform(
@@ -104,7 +104,7 @@ def perform(
         if on_step is not None:
             on_step(event.progress)
         if isinstance(event, CompressionStep):
-            _stop_if_hopeless(task, event)
+            _prune_if_dominated(task, event)
 
     def ended(state: Literal["pruned", "failed", "full"], reason: str) -> Outcome:
         return Outcome(state, time.monotonic() - begun, None, reason)
@@ -114,7 +114,7 @@ def perform(
         with _locked_soon(run):
             log = pipeline.compress(job)
         values = _values(task, run, log, architecture(job.model, custom))
-    except _HopelessError as stop:
+    except _PrunedError as stop:
         return ended("pruned", str(stop))
     except EdgeECGError as error:
         state = "full" if _disk_is_full(error) else "failed"
@@ -136,15 +136,15 @@ def _values(task: Task, run: RunFolder, log: CompressionLog, of: Architecture) -
     return tuple(found[each] for each in task.objectives)
 
 
-def _stop_if_hopeless(task: Task, step: CompressionStep) -> None:
+def _prune_if_dominated(task: Task, step: CompressionStep) -> None:
     """Stop a trial whose likely end a finished trial beats.
 
     Later steps make a model cheaper and seldom better. So its score now is taken as its last one,
-    and what it costs in the end is extrapolated: steps are equal factors, so that after the part p
-    of the way a cost with the final share r is at about r^p.
+    and what it costs in the end is extrapolated: steps are equal factors, so that after a fraction
+    p of them a cost with the final share r is at about r^p.
 
     Raises:
-        _HopelessError: A finished trial has a score that is better by ``MARGIN`` and costs no more.
+        _PrunedError: A finished trial has a score that is better by ``MARGIN`` and costs no more.
     """
     if step.progress >= 1 or not any(each in SCORES for each in task.objectives):
         return
@@ -154,22 +154,21 @@ def _stop_if_hopeless(task: Task, step: CompressionStep) -> None:
         return
     dense_bytes = step.weight_bytes / max(1e-9, 1 - step.sparsity)
     whole = {"size": dense_bytes}
-    hopes: list[float] = []
+    expected: list[float] = []
     for each in task.objectives:
         if each in SCORES:
-            hopes.append(now[each] + MARGIN)
+            expected.append(now[each] + MARGIN)
         else:
             share = now[each] / whole.get(each, 1.0)
-            hopes.append(whole.get(each, 1.0) * share ** (1 / step.progress))
-    hope = measured.losses(hopes, task.objectives)
+            expected.append(whole.get(each, 1.0) * share ** (1 / step.progress))
+    likely = measured.losses(expected, task.objectives)
     for values in task.finished:
-        if measured.dominates(measured.losses(values, task.objectives), hope):
-            shown = ", ".join(
-                f"{name} {value:.4g}" for name, value in zip(task.objectives, hopes, strict=True)
-            )
-            raise _HopelessError(
-                f"After step {step.step} at best {shown} was to be expected, and a finished trial "
-                "is better in all of it."
+        if measured.dominates(measured.losses(values, task.objectives), likely):
+            named = zip(task.objectives, expected, strict=True)
+            shown = ", ".join(f"{name} {formatted(name, value)}" for name, value in named)
+            raise _PrunedError(
+                f"After step {step.step} at best {shown} can be expected, and a finished trial is "
+                "better in all of it."
             )
 
 

@@ -65,7 +65,7 @@ class Workers(Protocol):
 
 
 OnProgress = Callable[[int, float], None]
-"""Called with the number of a trial and the part of the way that it has done, 0..1."""
+"""Called with the number of a trial and the fraction of it that is done, 0..1."""
 
 
 class InProcess:

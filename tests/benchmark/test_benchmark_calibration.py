@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from simulated_time import SimulatedTime
@@ -19,7 +20,8 @@ from edgeecg.benchmark.config import CalibrationConfig
 from edgeecg.cli import run
 from edgeecg.costs.calibration import moved_bytes
 from edgeecg.costs.counting import count
-from edgeecg.runtimes import Profile, litert
+from edgeecg.devices import throttling
+from edgeecg.runtimes import Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport, LayerCost, Suite
 
 FIXED, PER_MAC, PER_BYTE = 3e-6, {"float32": 5e-11, "int8": 2e-11}, 1e-10
@@ -214,6 +216,40 @@ def test_a_profile_of_another_suffix_is_refused_before_anything_is_measured(
     assert run(["calibrate", "here.json", "--device", "x86-64"]) == 2
     assert "ends in .toml" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["calibrate", "file/here.toml", "--device", "x86-64"]) == 1
+    assert run(["calibrate", "here.toml", "--device", "x86-64", "--json", "file/x.json"]) == 1
+    assert capsys.readouterr().err.count("could not be written") == 2
+
+
+def test_a_throttled_machine_is_said(time: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "read", lambda: throttling.decoded(0x5))
+    config = CalibrationConfig(device="x86-64", meter="none")
+    _, report = measure(config, runtime=SimulatedRuntime(time), clock=time.clock())
+    assert any("throttled, undervoltage" in warning for warning in report.warnings)
+
+
+def test_the_graphs_of_onnx_runtime_are_in_both_types(tmp_path: Path) -> None:
+    names: list[str] = []
+    for name, content in onnxruntime.ladder():
+        path = tmp_path / "graph.onnx"
+        path.write_bytes(content)
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+        session = onnxruntime.load(path)
+        outputs = session.run(np.ones(session.input_shape, np.float32))
+        layers = [layer for layer in count(path) if layer.macs]
+        assert {layer.dtype for layer in layers} <= {name.rpartition(" ")[2]}
+        if name.endswith("int8"):
+            # What is between the limits of int8 lies on its grid.
+            np.testing.assert_allclose(outputs * 127, np.round(outputs * 127), atol=1e-3)
+        names.append(name)
+    assert {"dense 16x256x256 float32", "dense 16x256x256 int8"} <= set(names)
+    assert "convolution 64x64 kernel 3 x4 int8" in names
 
 
 def test_a_profile_without_a_calibration_gives_no_estimate(tmp_path: Path) -> None:

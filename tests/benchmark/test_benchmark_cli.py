@@ -190,6 +190,18 @@ def test_a_corrupt_file_is_explained_and_nothing_is_written(
     assert not (tmp_path / "out.json").exists()
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_the_measurement(
+    exported: Callable[[str], Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    file = exported("a")
+    assert bench(file, "--meter", "none", "--json", "file/out.json") == 1
+    shown = capsys.readouterr()
+    assert "could not be written" in shown.err
+    assert "p50" not in shown.out
+    assert not (tmp_path / "runs/toy/bench").exists()
+
+
 class StandIn:
     """A meter module that opens, or raises an error."""
 

@@ -111,3 +111,34 @@ def test_any_bytes_are_an_energy_or_an_explained_error(
     # Any other exception would fail the test.
     with contextlib.suppress(EdgeECGError):
         assert energy_of_trace(path, TraceConfig(inferences=1)).windows
+
+
+def test_a_column_without_unit_is_refused_until_the_unit_is_given(tmp_path: Path) -> None:
+    path = written(tmp_path, "time,current,D0", lambda t, a, b: f"{t:.5f},{a * 1e3:.6f},{b:d}")
+    config = TraceConfig(inferences=10, voltage="3.3V", marker="D0")
+    with pytest.raises(UsageError, match="unit of the time") as caught:
+        energy_of_trace(path, config)
+    assert "--column 'time=time[ms]'" in caught.value.todo
+    units = {"time": "time[s]", "current": "current[mA]"}
+    found = energy_of_trace(path, config.model_copy(update={"columns": units}))
+    assert found.energy.net_j == pytest.approx(NET_J, rel=2e-3)
+
+
+def test_a_probe_in_volts_needs_its_unit(tmp_path: Path) -> None:
+    # A current probe on an oscilloscope: a volt is a milliampere.
+    path = written(tmp_path, "time (s),CH1 (V),D0", lambda t, a, b: f"{t:.5f},{a * 1e3:.6f},{b:d}")
+    config = TraceConfig(inferences=10, marker="D0", voltage="3.3V", columns={"current": "CH1"})
+    with pytest.raises(UsageError, match="unit of the current"):
+        energy_of_trace(path, config)
+    with pytest.raises(UsageError, match="'V' is no unit of a current"):
+        energy_of_trace(path, config.model_copy(update={"columns": {"current": "CH1[V]"}}))
+    amperes = config.model_copy(update={"columns": {"current": "CH1[mA]"}})
+    assert energy_of_trace(path, amperes).energy.net_j == pytest.approx(NET_J, rel=2e-3)
+
+
+@pytest.mark.parametrize("rows", ['0.5,"7,923",1\n1.5,"959",0\n', '1,"7,923",1\n2,"7.5",0\n'])
+def test_thousands_are_not_taken_for_decimals(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("time (ms),current (uA),D0\n" + rows)
+    with pytest.raises(DataError, match="ambiguous"):
+        energy_of_trace(path, TraceConfig(inferences=1, voltage="3V", marker="D0"))

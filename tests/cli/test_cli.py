@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -12,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from edgeecg import resources
-from edgeecg.cli import run, verbs
+from edgeecg.cli import commands, run
 
 HEAVY = ("torch", "numpy", "scipy", "wfdb", "onnx", "ai_edge_litert", "matplotlib")
 
 
-def test_the_verbs() -> None:
-    assert {"bench", "compress", "export", "models", "report"} <= set(verbs())
+def test_the_commands() -> None:
+    assert {"bench", "compress", "export", "models", "report"} <= set(commands())
 
 
 def test_the_package_runs_as_the_command_does() -> None:
@@ -29,15 +30,33 @@ def test_the_package_runs_as_the_command_does() -> None:
     assert subprocess.run([*program, "nonsense"], capture_output=True, check=False).returncode == 2
 
 
-@pytest.mark.parametrize("verb", verbs())
-def test_help_imports_nothing_heavy(verb: str) -> None:
+@pytest.mark.parametrize("group", [[], ["data"], ["emulator"]])
+def test_the_list_of_commands_cuts_no_sentence(
+    group: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*group, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].split("\n")
+    sentences = [line for line in listed if line.strip()]
+    assert sentences
+    assert all(line.endswith(".") and not line.endswith("..") for line in sentences)
+
+
+def test_wrong_usage_points_to_the_help_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "info"]) == 2
+    assert capsys.readouterr().err.endswith("See: edgeecg data info --help\n")
+    assert run(["no-such-command"]) == 2
+    assert capsys.readouterr().err.endswith("See: edgeecg --help\n")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_help_imports_nothing_heavy(command: str) -> None:
     code = (
         "import sys; from edgeecg.cli import run; status = run([sys.argv[1], '--help']);"
         f"loaded = [m for m in {HEAVY!r} if m in sys.modules]; print(loaded, file=sys.stderr);"
         "sys.exit(status or bool(loaded))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, verb], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, command], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Usage: edgeecg" in done.stdout
@@ -125,15 +144,15 @@ def test_a_run_stays_in_its_folder(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("verb", ["export", "bench", "report"])
-def test_verbs_without_a_run_say_how_to_make_one(
-    verb: str,
+@pytest.mark.parametrize("command", ["export", "bench", "report"])
+def test_commands_without_a_run_say_how_to_make_one(
+    command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run([verb]) == 1
+    assert run([command]) == 1
     assert "edgeecg compress" in capsys.readouterr().err
 
 
@@ -155,19 +174,19 @@ def test_a_traceback_only_with_debug(
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", verbs())
+@pytest.mark.parametrize("command", commands())
 def test_a_missing_package_names_the_extra_that_brings_it(
-    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     extras = tomllib.loads((resources.root() / "pyproject.toml").read_text())["project"]
-    extra = import_module(f"edgeecg.cli.{verb}").EXTRA
+    extra = import_module(f"edgeecg.cli.{command}").EXTRA
     assert extra in extras["optional-dependencies"]
 
     def missing() -> None:
         raise ModuleNotFoundError("No module named 'nosuch.part'", name="nosuch.part")
 
-    monkeypatch.setattr(f"edgeecg.cli.{verb}.{verb}", missing)
-    assert run([verb]) == 1
+    monkeypatch.setattr(f"edgeecg.cli.{command}.{command}", missing)
+    assert run([command]) == 1
     said = capsys.readouterr().err
     assert "'nosuch'" in said
     assert f"edgeecg[{extra}]" in said
@@ -185,3 +204,30 @@ def test_an_interrupt_is_a_clean_message(
     assert "Interrupted" in said
     assert "--resume" in said
     assert "Traceback" not in said
+
+
+def test_a_full_disk_behind_the_output_is_a_clean_message() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgeecg", "trace", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space is left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_without_the_letters_shows_others() -> None:
+    environment = {**os.environ, "LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "edgeecg", "battery", "x", "--capacity", "1µAh", "--voltage", "3"],
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode in (1, 2)
+    assert b"Error: " in done.stderr
+    assert b"Traceback" not in done.stderr

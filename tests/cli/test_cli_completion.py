@@ -1,4 +1,4 @@
-"""Shell completion: verbs, options and choices."""
+"""Shell completion: commands, options and choices."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def completed(words: str, tmp_path: Path) -> list[str]:
     return done.stdout.split()
 
 
-def test_verbs_options_and_choices_are_completed(tmp_path: Path) -> None:
+def test_commands_options_and_choices_are_completed(tmp_path: Path) -> None:
     assert completed("edgeecg comp", tmp_path) == ["compare", "compress"]
     assert {"bench", "train", "meters", "devices"} <= set(completed("edgeecg ", tmp_path))
     assert "--energy-term" in completed("edgeecg compress --en", tmp_path)
@@ -55,17 +55,17 @@ def test_a_script_for_each_shell(shell: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_every_verb_writes_json() -> None:
-    """Each verb, and each of those of ``data``, has ``--json``."""
+def test_every_command_writes_json() -> None:
+    """Each command, and each of those of ``data``, has ``--json``."""
     script = (
         "import typer\n"
         "from edgeecg.cli import application\n"
         "group = typer.main.get_command(application([]))\n"
-        "verbs = {}\n"
-        "for name, verb in group.commands.items():\n"
-        "    verbs |= getattr(verb, 'commands', {name: verb})\n"
-        "lacking = [name for name, verb in verbs.items()\n"
-        "           if not any('--json' in each.opts for each in verb.params)]\n"
-        "assert len(verbs) >= 12 and not lacking, lacking\n"
+        "commands = {}\n"
+        "for name, command in group.commands.items():\n"
+        "    commands |= getattr(command, 'commands', {name: command})\n"
+        "lacking = [name for name, command in commands.items()\n"
+        "           if not any('--json' in each.opts for each in command.params)]\n"
+        "assert len(commands) >= 12 and not lacking, lacking\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

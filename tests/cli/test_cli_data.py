@@ -11,7 +11,7 @@ import challenge_records
 import pytest
 import wfdb
 
-from edgeecg.cli import data as data_verb, run
+from edgeecg.cli import data as data_command, run
 from edgeecg.data import download
 from edgeecg.data.sources import _synthetic_beats
 
@@ -154,7 +154,7 @@ def test_info_of_a_challenge_folder_names_the_models_that_fit(
     [(10, "10.0 seconds"), (300, "5.0 minutes"), (86_400, "24.0 hours"), (119, "119.0 seconds")],
 )
 def test_a_length_has_the_unit_that_suits_it(seconds: float, expected: str) -> None:
-    assert data_verb.length_text(seconds) == expected
+    assert data_command.length_text(seconds) == expected
 
 
 @pytest.mark.parametrize("name", ["mitdb", "ptbxl", "nstdb"])

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from small_runs import dense_run, small_run
 
 from edgeecg.cli._compression_table import show
-from edgeecg.compression import fine_tuning, guards
+from edgeecg.compression import fine_tuning, guards, start as run_start
 from edgeecg.compression.fidelity import Probe
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of, with_features
@@ -226,7 +226,7 @@ def variant(job: Job, folder: Path, **options: object) -> str:
     return sha256(run.model_weights)
 
 
-def test_class_weights_change_the_weights_and_none_does_not(
+def test_class_weights_and_wide_windows_change_the_weights_and_none_does_not(
     toy_dataset: Dataset, start: RunFolder, tmp_path: Path
 ) -> None:
     job = small_run(toy_dataset, start, tmp_path / "run", steps=1)
@@ -236,6 +236,76 @@ def test_class_weights_change_the_weights_and_none_does_not(
     assert variant(job, tmp_path / "none", training=two_batches, class_weight="none") == plain
     weighted = variant(job, tmp_path / "weighted", training=two_batches, class_weight="S=4")
     assert weighted != plain
+    wide = variant(job, tmp_path / "wide", training=two_batches, finetune_windows="wide")
+    assert wide != plain
+
+
+def test_wide_windows_are_changed_at_least_as_much_as_in_training() -> None:
+    training = architecture("cnn1d").RECIPE
+    assert fine_tuning.training_of(CompressionConfig(training=training)) == training
+    config = CompressionConfig(training=training, finetune_windows="wide")
+    wide = fine_tuning.training_of(config)
+    sizes = wide.augmentation
+    # The training recipe drops the signal of half the windows; WIDE leaves it.
+    assert (sizes.signal_dropout, sizes.wander, sizes.rhythm_jitter) == (0.5, 0.6, 0.5)
+    assert wide.mixup == 1.0
+    kept = {"augmentation": training.augmentation, "mixup": training.mixup}
+    assert wide.model_copy(update=kept) == training
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"model": "cnn1d"}, (1.0, "wide", 4)),
+        ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", 2)),
+        ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", 4)),
+        # Without the dense model only the annotations are left.
+        ({"model": "cnn1d", "distill": False}, (0.9, "training", 2)),
+        ({"model": "resnet1d_se_attn"}, (0.9, "training", 2)),
+    ],
+)
+def test_beats_are_fine_tuned_on_wide_windows_by_default(
+    given: dict[str, object], expected: tuple[float, str, int]
+) -> None:
+    config, _ = run_start.configuration(run_start.sorted_options(given))
+    found = (config.distill_alpha, config.finetune_windows, config.finetune_epochs)
+    assert found == expected
+
+
+def test_a_document_that_does_not_name_the_windows_is_of_an_earlier_version() -> None:
+    document = CompressionConfig().to_document()
+    del document["finetune_windows"]
+    config = CompressionConfig.from_document(document, "config.json")
+    assert config.finetune_windows == "training"
+
+
+def test_dropout_is_off_on_wide_windows_and_back_afterwards() -> None:
+    model = build("cnn1d")
+    training = architecture("cnn1d").RECIPE
+
+    def probabilities() -> list[float]:
+        return [layer.p for layer in model.modules() if isinstance(layer, torch.nn.Dropout)]
+
+    with fine_tuning.without_dropout(model, CompressionConfig(training=training)):
+        assert probabilities() == [0.3]
+    wide = CompressionConfig(training=training, finetune_windows="wide")
+    with fine_tuning.without_dropout(model, wide):
+        assert probabilities() == [0.0]
+    assert probabilities() == [0.3]
+
+
+def test_only_the_dense_model_counts_where_all_of_the_loss_is_distillation(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = small_run(toy_dataset, start, tmp_path / "run", distill_alpha=1.0)
+    dense = build("cnn1d").eval()
+    x = torch.from_numpy(np.array(toy_dataset.train.x[:8]))
+    objective = objective_of(job, dense)
+    with torch.no_grad():
+        logits = dense(x) + torch.tensor([1.0, 0.0, -1.0])
+        losses = {float(objective(logits, x, torch.eye(3)[[k] * 8])) for k in range(3)}
+        assert len(losses) == 1
+        assert float(objective(dense(x), x, torch.eye(3)[[0] * 8])) == pytest.approx(0, abs=1e-6)
 
 
 def test_features_are_compared_and_the_hooks_are_removed(

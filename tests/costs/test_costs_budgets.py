@@ -11,6 +11,7 @@ from edgeecg.schema import (
     Artifact,
     Baseline,
     Budget,
+    BudgetCheck,
     CompressionConfig,
     CompressionLog,
     CompressionStep,
@@ -132,3 +133,21 @@ def test_a_file_without_baseline_has_no_relative_cost(manifest: Artifact) -> Non
     alone = manifest.model_copy(update={"baseline": None})
     assert budgets.of_file(Budget.parse("energy=0.2"), alone) is None
     assert budgets.of_file(Budget.parse("size=5kB"), alone) == 5200
+
+
+def test_the_tighter_budget_leaves_room_for_what_only_the_file_counts(log: CompressionLog) -> None:
+    # 0.148 counted in PyTorch, 0.153 in the file, 0.15 asked for.
+    step = log.steps[-1].model_copy(update={"proxy_executed": 0.148})
+    run = log.model_copy(update={"steps": (step,)})
+    budget = Budget.parse("energy=0.15")
+
+    def check(cost: float) -> BudgetCheck:
+        return BudgetCheck(
+            budget=str(budget), target="onnx", limit=0.15, cost=cost, met=cost <= 0.15
+        )
+
+    found = budgets.tighter(budget, run, [check(0.149), check(0.1534)])
+    # 0.15 - (0.1534 - 0.148) = 0.1446, rounded down.
+    assert found == Budget.parse("energy=0.144")
+    assert budgets.tighter(budget, run, [check(0.149)]) is None
+    assert budgets.tighter(budget, run, [check(0.4)]) is None

@@ -219,6 +219,15 @@ def test_an_operation_of_another_domain_is_named(tmp_path: Path) -> None:
     assert [each.kind for each in found.slow] == ["custom_operation"]
 
 
+def test_an_input_without_a_name_is_left_out(tmp_path: Path) -> None:
+    # A damaged file had one.
+    model = graph_model([helper.make_node("Relu", ["x"], ["y"])], [1, 4], [1, 4], {})
+    model.graph.input[0].name = ""
+    found = inspected_onnx(tmp_path, model)
+    assert found.inputs == ()
+    assert [each.op for each in found.ops] == ["Relu"]
+
+
 def test_a_float_island_of_an_onnx_file(tmp_path: Path) -> None:
     nodes = [*qdq("a", "x", "s", "z"), helper.make_node("Tanh", ["a"], ["t"])]
     nodes += [*qdq("b", "t", "s", "z"), helper.make_node("Relu", ["b"], ["y"])]
@@ -349,3 +358,14 @@ def test_neither_torch_nor_onnx_is_needed(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Peak arena (estimate)" in done.stdout
+
+
+def test_a_constant_with_more_axes_than_numpy_has_is_refused(tmp_path: Path) -> None:
+    model = graph_model([helper.make_node("Relu", ["x"], ["y"])], [1], [1], {"w": floats(1)})
+    model.graph.initializer[0].dims.extend([1] * 99)
+    with pytest.raises(ArtifactError, match="not a sound ONNX file"):
+        inspected_onnx(tmp_path, model)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(build([T((1,)), T((1,) * 100, values=floats(1)), T((1,))], []))
+    with pytest.raises(ArtifactError, match="not a sound TFLite file"):
+        inspect_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,23 @@ from edgeecg.data.records import reader
 from edgeecg.data.sources import _folder
 from edgeecg.data.windows.annotated import BEATS
 from edgeecg.data.windows.beats import beat_windows
+from edgeecg.models import architecture
 from edgeecg.schema import Preprocessing
 
 RECENTRED = BEATS.model_copy(update={"recentre_peaks": True})
+
+
+def test_training_shifts_windows_further_than_detected_peaks_lie() -> None:
+    results = Path(__file__).parents[2] / "benchmarks/results/detection.jsonl"
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    (ours,) = [
+        row for row in rows if row.get("detector") == "edgeecg" and row.get("records") == "all 48"
+    ]
+    largest_ms = 1e3 * architecture("resnet1d_attn").RECIPE.augmentation.shift / BEATS.fs_hz
+    # Shifts are equally distributed: their deviation is the largest one over the root of 3.
+    assert largest_ms / 3**0.5 > 2 * ours["offset_std_ms"]
+    assert largest_ms > 20
+    assert ours["fraction_beyond_20_ms"] < 0.04
 
 
 @pytest.fixture

@@ -123,3 +123,39 @@ def test_the_suites_do_what_their_descriptions_say(name: str) -> None:
     suite = resources.load_suite(name)
     assert f"{suite.min_runs} runs and {suite.min_seconds:g} s" in suite.description
     assert suite.energy_windows >= 5
+
+
+def test_figures_of_a_computer_do_not_get_the_name_of_a_board(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no 'Raspberry Pi 5'") as caught:
+        detection.chosen("raspberry-pi-5", tmp_path, "x86_64", "Linux")
+    assert "x86_64" in caught.value.why
+    assert "--on" in caught.value.todo
+
+
+def test_a_microcontroller_cannot_be_named_for_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Nothing can be measured") as caught:
+        detection.chosen("nrf52840", tmp_path, "x86_64", "Linux")
+    assert "edgeecg trace" in caught.value.todo
+
+
+def test_a_board_that_is_not_recognised_can_be_named_and_this_is_said(tmp_path: Path) -> None:
+    here = board(tmp_path, "Some Carrier Board")
+    profile, doubt = detection.chosen("raspberry-pi-cm4", here, "aarch64", "Linux")
+    assert profile.name == "raspberry-pi-cm4"
+    assert doubt is not None
+    assert "'Some Carrier Board'" in doubt
+    assert "--device raspberry-pi-cm4" in doubt
+
+
+def test_a_board_that_is_recognised_is_not_doubted(tmp_path: Path) -> None:
+    here = board(tmp_path, "Raspberry Pi 5 Model B Rev 1.0")
+    for name in (None, "raspberry-pi-5", "raspberry-pi", "arm64-linux"):
+        profile, doubt = detection.chosen(name, here, "aarch64", "Linux")
+        assert (profile.name, doubt) == (name or "raspberry-pi-5", None)
+
+
+def test_a_file_of_ones_own_need_not_say_how_its_board_is_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"\nno_meter = "None."\n')
+    profile, doubt = detection.chosen(str(path), tmp_path, "riscv64", "Linux")
+    assert (profile.name, doubt) == ("mine", None)

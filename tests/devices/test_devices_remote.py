@@ -165,6 +165,7 @@ def test_a_host_that_never_answers_is_given_up(
     ssh: FakeSsh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_connection, "_HELLO_S", 0.5)
+    monkeypatch.setattr(_connection, "_STOP_S", 2.0)
     ssh.host("pi", "echo hanging; sleep 60")
     assert "gave no answer; it printed: hanging" in refusal(HERE).why
 
@@ -212,6 +213,7 @@ def test_a_host_that_falls_silent_is_given_up(
 ) -> None:
     monkeypatch.setattr(_connection, "HEARTBEAT_S", 0.2)
     monkeypatch.setattr(_connection, "SILENCE_S", 1.0)
+    monkeypatch.setattr(_connection, "_STOP_S", 2.0)
 
     def freeze() -> None:
         for process in ssh.running():

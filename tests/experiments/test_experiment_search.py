@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import experiment
+from harness import experiment, rows, runner
 from harness.experiment import Context
 from harness.kinds import search as kind
+from harness.provenance import KEYS
+from harness.results import Results
+from harness.runner import Outcome, Plan
+from harness.tables import search as tables
 
 from edgeecg.schema import Front
 from edgeecg.schema.search import SearchTrial
@@ -58,5 +63,62 @@ def test_a_search_that_was_begun_is_gone_on_with(
     folder.mkdir(parents=True)
     (folder / "search.json").write_text("{}")
     found = experiment.load("search")
-    kind.searched(found.run("cnn1d, TPE"), 0, found.settings, quick=False)
-    assert asked == [{"resume": "search-cnn1d-tpe-0"}]
+    kind.searched(found.run("cnn1d, TPE"), 0, found.settings, Context())
+    assert asked == [{"resume": "search-cnn1d-tpe-0", "minutes": None}]
+
+
+def test_a_search_whose_time_is_over_is_left_for_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes: list[float] = []
+    ended = iter([FRONT.model_copy(update={"finished": False}), FRONT])
+
+    def search(*_: object, **options: Any) -> Front:
+        minutes.append(options["minutes"])
+        return next(ended)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(kind, "search", search)
+    for name in ("search-cnn1d-tpe-0", "search-cnn1d-random-0"):
+        folder = Path("runs") / name
+        folder.mkdir(parents=True)
+        (folder / "search.json").write_text("{}")
+    small = experiment.load("search").quickly()
+    hour = time.monotonic() + 3600
+    found = runner.perform(small, Context(), Plan(until_s=hour, results=tmp_path))
+    assert found == Outcome(1, 0, 1)
+    assert not (tmp_path / "search.jsonl").exists()
+    assert minutes[0] == pytest.approx(60, abs=1)
+    assert runner.perform(small, Context(), Plan(until_s=hour, results=tmp_path)).measured == 1
+    assert rows.read(tmp_path / "search.jsonl")[0]["trials"] == 3
+
+
+def made(volumes: dict[str, list[float]]) -> str:
+    """Return the table of these hypervolumes of ``cnn1d``, by sampler, a value for each seed."""
+    provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
+    kept = [
+        {
+            **{"model": "cnn1d", "sampler": sampler, "seed": seed, "hypervolume": value},
+            **kind.row(FRONT, (0.5, 1.0)),
+            **{"hypervolume": value, **provenance},
+        }
+        for sampler, values in volumes.items()
+        for seed, value in enumerate(values)
+    ]
+    return tables.samplers(Results(experiment.load("search"), kept, Path()))
+
+
+def test_the_table_says_which_sampler_found_more_or_that_it_is_not_resolved() -> None:
+    # Differences 0.02, 0.04, 0.03: mean 0.03, deviation 0.01; t of two degrees of freedom is 4.303,
+    # so that the interval is 0.03 +- 4.303 * 0.01 / sqrt(3) = 0.03 +- 0.0248.
+    found = made({"tpe": [0.12, 0.24, 0.33], "random": [0.10, 0.20, 0.30]})
+    assert "| TPE | 3 | 6, 3, 0 | 0.2300 ± 0.1054 | +0.0300 ± 0.0248 | better |" in found
+    assert "| random | 3 | 6, 3, 0 | 0.2000 ± 0.1000 | - | - |" in found
+    assert "Still to be run: resnet1d_attn, TPE (seed 0)" in found
+    assert "cnn1d, random (seed" not in found
+    found = made({"tpe": [0.12, 0.24, 0.23], "random": [0.10, 0.20, 0.30]})
+    assert "| not resolved |" in found
+    found = made({"tpe": [0.12], "random": [0.20]})
+    assert "| 0.1200 | -0.0800 | not resolved |" in found
+    found = made({"tpe": [0.10, 0.20, 0.30], "random": [0.12, 0.24, 0.33]})
+    assert "| -0.0300 ± 0.0248 | worse |" in found

@@ -27,6 +27,16 @@ def of(name: str, folder: Path = RESULTS) -> Results:
     return stored(experiment.load(name), folder)
 
 
+def lost_of_class(row: dict[str, Any], name: str, measure: str) -> float:
+    """Return what the files of a row lost of a class's score, the mean over its seeds."""
+    lost: list[float] = []
+    for seed in row["variant"].seeds:
+        file = next(each for each in seed["files"] if each["role"] == "compressed")
+        before = seed["baseline"]["test"]["per_class"][name][measure]
+        lost.append(before - file["test"]["per_class"][name][measure])
+    return sum(lost) / len(lost)
+
+
 def test_pages_and_results_hold_what_the_rows_give() -> None:
     pages = render.pages_with_tables(ROOT)
     assert {"README.md", "docs/meters.md", "docs/models.md"} <= set(pages)
@@ -144,6 +154,17 @@ def test_options_that_differ_stand_in_each_row() -> None:
     assert columns["cnn1d"] == "channels, steps=6, energy=0.15"
     assert columns["resnet1d_attn, int8"] == "channels, steps=6, energy=0.12, quantize=qat"
     assert columns["conv_transformer, a tenth"] == "blocks, steps=7, energy=0.09"
+
+
+def test_the_class_that_is_lost_most_easily_stands_in_each_row() -> None:
+    """Recall of S of single seeds, and AUROC of the records' classes, are those of the rows."""
+    found = {row["label"]: row for row in table_rows("structured", of("structured"))}
+    beats, records = found["cnn1d"], found["conv_transformer"]
+    assert beats["rarest"]["lost"]["mean"] == pytest.approx(lost_of_class(beats, "S", "recall"))
+    assert markdown.rarest(beats).startswith("S: recall 0.719, lost +0.119 ± ")
+    classes = records["variant"].seeds[0]["test"]["per_class"]
+    most = max(classes, key=lambda name: lost_of_class(records, name, "auroc"))
+    assert (records["rarest"]["class"], records["rarest"]["measure"]) == (most, "auroc")
 
 
 def test_the_methods_that_win_elsewhere_are_named() -> None:

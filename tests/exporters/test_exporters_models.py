@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg import resources, runtimes
+from edgeecg.costs import tflite_file
 from edgeecg.costs.counting import count
 from edgeecg.errors import ExportError
-from edgeecg.exporters import exporter, quiet
+from edgeecg.exporters import _lstm_int8, exporter, quiet
 from edgeecg.models import architecture, build, layer_costs, names
 from edgeecg.pruning.channels import find_groups
 from edgeecg.pruning.groups import Removal, remove
@@ -28,6 +29,7 @@ MODELS = {
     "conv_transformer": 300,
     "resnet1d_attn": 60,
     "resnet1d_se_attn": 200,
+    "tiny_rhythm": 30,
 }
 
 
@@ -129,24 +131,27 @@ def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(Recurrent(bidirectional=True).eval(), "tflite", (2, 16), folder)
 
 
-def test_an_lstm_keeps_no_state_between_windows(recurrent: Path) -> None:
+def without_reset(path: Path, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run windows like a program that does not reset the state between them."""
     from ai_edge_litert.interpreter import Interpreter
 
-    # Like a program that does not reset the state between two windows.
     with quiet():
-        interpreter = Interpreter(model_path=str(recurrent), num_threads=1)
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
         interpreter.allocate_tensors()
-    place = interpreter.get_input_details()[0]["index"]
-    result = interpreter.get_output_details()[0]["index"]
-    x = np.random.default_rng(3).normal(size=(4, 2, 16)).astype(np.float32)
-    x[1] *= 1000
+    given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     found: list[NDArray[np.float32]] = []
     for window in x:
-        interpreter.set_tensor(place, window[np.newaxis])
+        interpreter.set_tensor(given["index"], window[np.newaxis])
         interpreter.invoke()
-        found.append(interpreter.get_tensor(result)[0])
+        found.append(interpreter.get_tensor(answer["index"])[0])
+    return np.stack(found)
+
+
+def test_an_lstm_keeps_no_state_between_windows(recurrent: Path) -> None:
+    x = np.random.default_rng(3).normal(size=(4, 2, 16)).astype(np.float32)
+    x[1] *= 1000
     expected = outputs(Recurrent(bidirectional=True).eval(), x)
-    np.testing.assert_allclose(np.stack(found), expected, atol=1e-5)
+    np.testing.assert_allclose(without_reset(recurrent, x), expected, atol=1e-5)
 
 
 def test_lstms_are_one_operation_per_direction_named_after_the_layer(recurrent: Path) -> None:
@@ -164,15 +169,68 @@ def test_an_lstm_in_one_direction(tmp_path: Path) -> None:
     np.testing.assert_allclose(session.run(x), outputs(model, x), atol=1e-5)
 
 
-def test_an_lstm_in_an_int8_file_stays_float32(tmp_path: Path) -> None:
-    model = Recurrent(bidirectional=True).eval()
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_an_lstm_in_an_int8_file_is_int8_with_int16_cells(
+    bidirectional: bool, tmp_path: Path
+) -> None:
+    model = Recurrent(bidirectional=bidirectional).eval()
     path = written(model, "tflite-int8", (2, 16), tmp_path)
-    types = {layer.op: layer.dtype for layer in count(path) if layer.macs}
-    assert types == {"UNIDIRECTIONAL_SEQUENCE_LSTM": "float32", "FULLY_CONNECTED": "int8"}
+    lstms = [each for each in tflite_file.read(path).operators if each.op.endswith("SEQUENCE_LSTM")]
+    assert len(lstms) == 1 + bidirectional
+    for lstm in lstms:
+        kinds = [None if each is None else each.type for each in lstm.inputs]
+        # Input, four matrices of it, four of the state; four biases; state and cell.
+        assert kinds[:9] == ["INT8"] * 9
+        assert kinds[12:16] == ["INT32"] * 4
+        assert kinds[18:20] == ["INT8", "INT16"]
+        cells = lstm.inputs[19]
+        assert cells is not None
+        # TFLite's kernel takes powers of two up to 2 ** -9 only.
+        assert cells.scales == (2.0**-11,)
     x = np.random.default_rng(0).normal(size=(4, 2, 16)).astype(np.float32)
     session = runtimes.for_file(path).load(path)
     found = np.concatenate([session.run(window[np.newaxis]) for window in x])
-    np.testing.assert_allclose(found, outputs(model, x), atol=0.03)
+    np.testing.assert_allclose(found, outputs(model, x), atol=0.04)
+
+
+def test_an_lstm_in_int8_keeps_no_state_between_windows(tmp_path: Path) -> None:
+    model = Recurrent(bidirectional=True).eval()
+    with torch.no_grad():
+        # Large weights of the state fill the cells, and open the gates of the next window.
+        for name, parameter in model.lstm.named_parameters():
+            parameter.mul_(8.0 if "hh" in name else 2.0)
+    path = written(model, "tflite-int8", (2, 16), tmp_path)
+    assert {each.dtype for each in count(path) if each.op.endswith("LSTM")} == {"int8"}
+    x = np.random.default_rng(3).normal(size=(8, 2, 16)).astype(np.float32)
+    forwards, backwards = without_reset(path, x), without_reset(path, x[::-1])
+    np.testing.assert_array_equal(forwards, backwards[::-1])
+    # The windows have answers of their own: several steps of int8 apart.
+    assert np.ptp(forwards, axis=0).max() > 0.03
+
+
+def test_an_lstm_that_would_keep_state_in_int8_stays_float32(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_lstm_int8, "_CLOSED", 0.0)
+    model = Recurrent(bidirectional=True).eval()
+    path = written(model, "tflite-int8", (2, 16), tmp_path)
+    assert {each.dtype for each in count(path) if each.op.endswith("LSTM")} == {"float32"}
+    x = np.random.default_rng(3).normal(size=(4, 2, 16)).astype(np.float32)
+    np.testing.assert_array_equal(without_reset(path, x), without_reset(path, x[::-1])[::-1])
+
+
+def test_a_recipe_can_keep_lstms_in_float32(tmp_path: Path) -> None:
+    recipe = resources.load_target("tflite-int8")
+    kept = (*recipe.float_ops, "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    calibration = np.random.default_rng(0).normal(size=(4, 2, 16)).astype(np.float32)
+    with quiet():
+        content = exporter("tflite").export(
+            Recurrent().eval(), recipe.model_copy(update={"float_ops": kept}), calibration, (2, 16)
+        )
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    types = {layer.op: layer.dtype for layer in count(path) if layer.macs}
+    assert types == {"UNIDIRECTIONAL_SEQUENCE_LSTM": "float32", "FULLY_CONNECTED": "int8"}
 
 
 def test_stacked_lstms_are_refused_by_tflite_and_onnx_is_named(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import contextlib
 import io
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +147,34 @@ def test_quiet_hides_the_output_of_native_code(capfd: pytest.CaptureFixture[str]
         warnings.warn("about an internal", FutureWarning, stacklevel=1)
     os.write(1, b"mine\n")
     assert capfd.readouterr() == ("mine\n", "")
+
+
+class Shell:
+    """As much of IPython as its displays need."""
+
+    def __init__(self) -> None:
+        self.shown: list[object] = []
+        self.display_pub: Any = SimpleNamespace(publish=self.publish)
+
+    def publish(self, data: object) -> None:
+        self.shown.append(data)
+
+
+def test_quiet_hides_what_python_prints_and_displays_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A notebook shows what is written to these, whatever happens to the file descriptors.
+    cell, shell = io.StringIO(), Shell()
+    monkeypatch.setattr(sys, "stdout", cell)
+    monkeypatch.setattr(sys, "stderr", cell)
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    with quiet():
+        print("a stage")
+        sys.stderr.write("a warning")
+        shell.display_pub.publish(data={"text/html": "a stage"})
+    shell.display_pub.publish(data="mine")
+    assert (cell.getvalue(), shell.shown) == ("", ["mine"])
 
 
 def test_hidden_output_is_a_note_on_the_exception() -> None:

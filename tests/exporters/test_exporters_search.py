@@ -23,7 +23,16 @@ from edgeecg.exporters._float32 import Conversions
 from edgeecg.exporters._limits import MissedLimitError
 from edgeecg.models import layer_costs
 from edgeecg.runs import RunFolder
-from edgeecg.schema import ExportRecipe, Speed
+from edgeecg.schema import (
+    BenchReport,
+    EmulatorImage,
+    ExportRecipe,
+    InstructionReport,
+    InstructionResult,
+    Instructions,
+    OperationInstructions,
+    Speed,
+)
 
 MIXED = resources.load_target("tflite-mixed").model_copy(update={"max_score_drop": None})
 Times = Callable[[dict[str, set[str]]], float]
@@ -157,6 +166,66 @@ def test_times_of_another_device_decide_by_layer(tmp_path: Path) -> None:
     assert found.slower == ("features.0", "head")
     # (1.5 + 0.2 + 0.2 + 0.1 + 1.0) of 5, less the 0.5 that features.0 is faster in float32.
     assert found.ratio == pytest.approx(2.5 / 5)
+
+
+def counts(folder: Path, in_int8: dict[str, int]) -> tuple[Path, Any]:
+    """Write counted instructions: every layer takes 4000 in float32; return them and the layers."""
+    path, layers = report(folder, {})
+    results = [
+        InstructionResult(
+            artifact=each.artifact,
+            device=each.device.model_copy(update={"emulated": True}),
+            runtime="litert 2.3.0",
+            input_shape=(1, 1, 256),
+            instructions=Instructions(
+                per_inference=20_000,
+                core="cortex-a76",
+                emulator="qemu 7.2",
+                operations=tuple(
+                    OperationInstructions(
+                        name=layer.name,
+                        op="Convolution",
+                        instructions=taken.get(layer.name, 4000),
+                    )
+                    for layer in layers
+                ),
+            ),
+            proxy=each.proxy,
+            parity=each.parity,
+        )
+        for each, taken in zip(
+            BenchReport.from_json(path.read_bytes(), "it").results, ({}, in_int8), strict=True
+        )
+    ]
+    image = EmulatorImage(
+        recipe="1",
+        architecture="arm64",
+        python="3.11",
+        kernel="linux",
+        packages={},
+        wheels={},
+        kernel_sha256="3" * 64,
+        root_sha256="4" * 64,
+        created_utc="2026-01-02T03:04:05+00:00",
+    )
+    counted = InstructionReport(
+        results=tuple(results),
+        image=image,
+        created_utc="2026-01-02T03:04:05+00:00",
+        command="edgeecg bench",
+        edgeecg_version="0",
+    )
+    path.write_text(counted.to_json(), encoding="utf-8")
+    return path, layers
+
+
+def test_instructions_on_an_emulated_core_decide_by_layer(tmp_path: Path) -> None:
+    path, layers = counts(tmp_path, {"features.0": 6000, "features.4": 1000, "features.8": 1000})
+    found = _search_times.read(path, "1" * 64, layers)
+    # The two dense layers take as many in both types: int8 is the smaller file.
+    assert found.slower == ("features.0",)
+    # 6 + 1 + 1 + 4 + 4 of 20 thousand, less the 2 that features.0 takes fewer in float32.
+    assert found.ratio == pytest.approx(14 / 20)
 
 
 def test_times_of_another_model_are_refused(tmp_path: Path) -> None:

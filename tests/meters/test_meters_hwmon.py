@@ -12,7 +12,7 @@ from readings import collect
 
 from edgeecg.benchmark import meter_choice
 from edgeecg.errors import MeterError
-from edgeecg.meters import hwmon
+from edgeecg.meters import _polling, hwmon
 from edgeecg.resources import load_device
 
 
@@ -262,7 +262,10 @@ def test_a_reading_that_is_no_number_is_lost_and_not_replaced(chips: Chips, cont
     assert collect(meter, 0.2).watts == pytest.approx(1.0)
 
 
-def test_a_chip_that_cannot_be_read_for_long_ends_the_measurement(chips: Chips) -> None:
+def test_a_chip_that_cannot_be_read_for_long_ends_the_measurement(
+    chips: Chips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_polling, "_GIVE_UP_S", 1.0)
     folder = chips.ina219()
     meter = chips.open()
     (folder / "in1_input").write_text("?\n")

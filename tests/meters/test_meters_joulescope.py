@@ -221,9 +221,12 @@ def test_a_device_that_sends_nothing_is_explained(
         joulescope.open()
 
 
-def test_a_device_that_is_unplugged_ends_the_measurement(driver: type[Driver]) -> None:
+def test_a_device_that_is_unplugged_ends_the_measurement(
+    driver: type[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver.silent_after_s = 0.8
     meter = joulescope.open()
+    monkeypatch.setattr(joulescope, "_GIVE_UP_S", 1.0)
     with pytest.raises(MeterError, match="sends nothing any more"):
         collect(meter, 6.0)
     meter.close()

@@ -147,9 +147,12 @@ def test_an_instrument_that_is_unplugged_ends_the_measurement(start: Start) -> N
     meter.close()
 
 
-def test_an_instrument_that_falls_silent_ends_the_measurement(start: Start) -> None:
+def test_an_instrument_that_falls_silent_ends_the_measurement(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake = start(silent_after_s=0.8)
     meter = ppk2.open(f"{fake.port},ampere,5V")
+    monkeypatch.setattr(ppk2, "_GIVE_UP_S", 1.0)
     with pytest.raises(MeterError, match="sends nothing any more"):
         collect(meter, 6.0)
     meter.close()

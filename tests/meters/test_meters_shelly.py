@@ -13,7 +13,7 @@ import pytest
 from readings import collect
 
 from edgeecg.errors import MeterError
-from edgeecg.meters import shelly
+from edgeecg.meters import _polling, shelly
 
 GEN1 = {"type": "SHPLG-S", "mac": "AABBCCDDEEFF", "auth": False, "fw": "1.14"}
 GEN2 = {"name": None, "id": "shellyplusplugs-1", "gen": 2, "app": "PlusPlugS", "auth_en": False}
@@ -103,10 +103,10 @@ def test_the_second_channel(plug: Plug) -> None:
 
 
 def test_the_same_reading_is_not_taken_twice(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelly, "_UNCHANGED_S", 1.0)
+    monkeypatch.setattr(shelly, "_UNCHANGED_S", 0.5)
     plug.gen2(7.5)
     meter = shelly.open(plug.address)
-    found = collect(meter, 2.0)
+    found = collect(meter, 1.2)
     assert found.watts.tolist() == [7.5]
     assert found.lost == 0
     assert any("the same values" in each for each in found.remarks)
@@ -150,7 +150,10 @@ def test_a_plug_that_is_slow_is_a_lost_reading_within_a_second(plug: Plug) -> No
     assert time.perf_counter() - begun < 1.5
 
 
-def test_a_plug_that_is_gone_ends_the_measurement(plug: Plug) -> None:
+def test_a_plug_that_is_gone_ends_the_measurement(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_polling, "_GIVE_UP_S", 1.0)
     plug.gen2()
     meter = shelly.open(plug.address)
     plug.answers = {"/rpc/Switch.GetStatus?id=0": 503}

@@ -278,7 +278,10 @@ def test_damaged_packets_are_lost_and_others_are_passed_over(fnirsi: Fnirsi) -> 
     assert found.watts == pytest.approx(2.5)
 
 
-def test_a_silent_fnirsi_meter_ends_the_measurement(fnirsi: Fnirsi) -> None:
+def test_a_silent_fnirsi_meter_ends_the_measurement(
+    fnirsi: Fnirsi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_fnirsi, "_GIVE_UP_S", 1.0)
     meter = usb.open(str(fnirsi.file), fnirsi.root)
     with pytest.raises(MeterError, match="sends nothing any more"):
         collect(meter, 6.0)

@@ -39,6 +39,7 @@ KINDS = {
     "conv_transformer": {"channel", "head", "head_width", "block"},
     "resnet1d_attn": {"channel", "block"},
     "resnet1d_se_attn": {"channel", "block"},
+    "tiny_rhythm": {"channel"},
 }
 
 
@@ -105,8 +106,11 @@ def test_steps_reach_the_target_and_leave_the_teacher_alone(name: str, structure
     dense = randomized(name)
     before = {key: value.clone() for key, value in dense.state_dict().items()}
     model = copy.deepcopy(dense)
+    # Of layers with 12 units, multiples of 4 would leave a third or two thirds; and a share of 12
+    # units is a whole number of units, at most.
+    multiple, highest = (1, 0.45) if name == "tiny_rhythm" else (4, 0.41)
     config = CompressionConfig.model_validate(
-        {"sparsity": 0.6, "round_to": 4, "structure": structure}
+        {"sparsity": 0.6, "round_to": multiple, "structure": structure}
     )
     sizes: list[float] = []
     for t in (0.5, 1.0):
@@ -115,10 +119,10 @@ def test_steps_reach_the_target_and_leave_the_teacher_alone(name: str, structure
     assert target == pytest.approx(0.6)
     assert sizes[1] < sizes[0] < 1
     # A block is a large step: the target may be missed below, not above.
-    assert (0.2 if structure == "blocks" else 0.37) < sizes[1] < 0.41
+    assert (0.2 if structure == "blocks" else 0.37) < sizes[1] < highest
     widths = shape.widths(model)
     heads = widths.pop("heads", ())
-    assert all(width % 4 == 0 for value in widths.values() for width in value)
+    assert all(width % multiple == 0 for value in widths.values() for width in value)
     assert all(torch.equal(value, before[key]) for key, value in dense.state_dict().items())
     assert torch.isfinite(outputs(model.eval(), torch.randn(2, *shape.INPUT_SHAPE))).all()
     again = build(name, widths | ({"heads": heads} if heads else {}))

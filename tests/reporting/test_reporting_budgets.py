@@ -1,15 +1,22 @@
-"""The budgets of a run beside the costs of its exported files, in words."""
+"""Whether the exported files of a run keep its budgets, in words and in JSON."""
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from report_run import Builder
+from rich.console import Console
 
+from edgeecg.costs.budgets import checks
 from edgeecg.reporting import budgets
 from edgeecg.reporting.comparison import compare
 from edgeecg.reporting.documents import read
 from edgeecg.reporting.tables import files
+from edgeecg.reporting.terminal import show
 from edgeecg.schema import Baseline, Budget, CompressionConfig, CompressionLog
+
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def with_budgets(full: Builder, *texts: str) -> CompressionLog:
@@ -17,33 +24,74 @@ def with_budgets(full: Builder, *texts: str) -> CompressionLog:
     return full.log().model_copy(update={"config": config})
 
 
-def test_a_file_above_the_budget_that_pytorch_meets_is_called_so(full: Builder) -> None:
+def test_the_file_decides_where_pytorch_counts_less(full: Builder) -> None:
     # PyTorch's count of the last step is 0.325. The file costs as much as its baseline: 1.
     log, file = with_budgets(full, "energy=0.33"), full.manifest("compressed")
     dense = Baseline(weights_sha256="0" * 64, costs=file.costs)
     same = file.model_copy(update={"baseline": dense})
     line, why = budgets.lines(log, [full.manifest("baseline"), same])
-    assert line == "Budget energy=0.33: PyTorch 0.325, met; tflite 1.000, exceeded."
+    # No budget is left for the layers with weights: 0.33 - (1 - 0.325) is below 0.
+    assert line == (
+        "Budget energy=0.33: tflite 1.000, exceeded. "
+        "The compression went to 0.325, counted in PyTorch."
+    )
     assert "operations without weights" in why
     assert budgets.lines(log, [file.model_copy(update={"baseline": None})]) == ()
+    (check,) = checks(log, [full.manifest("baseline"), same])
+    assert (check.budget, check.target, check.limit) == ("energy=0.33", "tflite", 0.33)
+    assert (check.cost, check.met) == (1.0, False)
 
 
-def test_a_size_is_that_of_the_whole_file(full: Builder) -> None:
-    (line,) = budgets.lines(with_budgets(full, "size=392kB"), [full.manifest("compressed")])
-    size = "397\N{NO-BREAK SPACE}kB, exceeded"
-    assert line == f"Budget size=392000B: PyTorch 392\N{NO-BREAK SPACE}kB, met; tflite {size}."
+def test_a_size_is_that_of_the_whole_file_and_a_smaller_one_is_named(full: Builder) -> None:
+    # The file has 4,944 bytes more than its weights, and 392,000 - 4,944 = 387,056.
+    log = with_budgets(full, "size=392kB")
+    file = full.manifest("compressed")
+    assert (log.steps[-1].weight_bytes, file.size_bytes) == (391_568, 396_512)
+    (line,) = budgets.lines(log, [file])
+    assert line == (
+        f"Budget size=392000B: tflite 397{SPACE}kB, exceeded. "
+        f"The compression went to 392{SPACE}kB, counted in PyTorch. "
+        f"For files within the budget: edgeecg compress --budget size=387000B"
+    )
+
+
+def test_a_budget_that_the_compression_missed_is_no_reason_to_ask_for_less(full: Builder) -> None:
+    # The compression stopped at 0.325: a smaller budget would stop there, too.
+    log, file = with_budgets(full, "energy=0.3"), full.manifest("compressed")
+    dense = Baseline(weights_sha256="0" * 64, costs=file.costs)
+    line, _ = budgets.lines(log, [file.model_copy(update={"baseline": dense})])
+    assert "The compression went to 0.325" in line
+    assert "--budget" not in line
 
 
 @pytest.mark.parametrize("texts", [(), ("latency=0.5",)])
 def test_a_budget_without_count_is_not_judged(full: Builder, texts: tuple[str, ...]) -> None:
-    assert budgets.lines(with_budgets(full, *texts), [full.manifest("compressed")]) == ()
+    log = with_budgets(full, *texts)
+    assert budgets.lines(log, [full.manifest("compressed")]) == ()
     assert budgets.lines(None, [full.manifest("compressed")]) == ()
+    assert budgets.after_compression(log) == ()
 
 
-def test_the_report_says_it_under_the_exported_files_with_the_probe_windows(full: Builder) -> None:
+def test_the_end_of_a_compression_leaves_the_verdict_to_the_file(full: Builder) -> None:
+    log = with_budgets(full, "energy=0.33", "size=392kB")
+    assert budgets.after_compression(log) == (
+        "Budget energy=0.33: compressed to 0.325; the count of the exported file decides.",
+        f"Budget size=392000B: compressed to 392{SPACE}kB; the size of the exported file decides.",
+    )
+
+
+def test_page_screen_and_json_of_the_report_agree(full: Builder) -> None:
     full.run.compression_log.write_text(with_budgets(full, "energy=0.33").to_json(), "utf-8")
     documents = read(full.run)
-    table = files(documents, compare(documents))
+    compared = compare(documents)
+    table = files(documents, compared)
     assert table is not None
-    assert any(note.startswith("Budget energy=0.33: PyTorch 0.325, met;") for note in table.notes)
-    assert {row[-1] for row in table.rows} == {"100.0\N{NO-BREAK SPACE}% of 64"}
+    screen = io.StringIO()
+    show(documents, compared, Console(file=screen, width=300))
+    check = compared.budgets[0]
+    said = (
+        f"Budget energy=0.33: {check.target} {check.cost:.3f}, {'met' if check.met else 'exceeded'}"
+    )
+    assert any(note.startswith(said) for note in table.notes)
+    assert said in screen.getvalue()
+    assert {row[-1] for row in table.rows} == {f"100.0{SPACE}% of 64"}

@@ -225,7 +225,8 @@ def test_a_run_that_is_removed_while_it_is_read(
     [
         ["demo", "--run", "demo"],
         ["demo", "runs/demo", "--bench", "b.json"],
-        ["demo", "--table", "t.parquet"],
+        ["demo", "--table", "t.xlsx"],
+        ["runs", "--bench", "b.json"],
         ["demo", "--json", "-", "--markdown", "-"],
     ],
 )

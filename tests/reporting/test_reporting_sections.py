@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from edgeecg.reporting import (
     comparison,
     documents,
     layer_rows,
+    removed_table,
     variants,
     verdict,
 )
-from edgeecg.reporting.changed_windows import ChangedWindows
+from edgeecg.reporting.changed_windows import ChangedWindows, Origin
 from edgeecg.reporting.html import changed_beats, classes, layers, pareto
 from edgeecg.reporting.variants import Variant
-from edgeecg.schema import LayerTime
+from edgeecg.schema import LayerTime, Scores
 
 
 def found(builder: Builder) -> list[Variant]:
@@ -98,11 +100,75 @@ def test_beats_with_another_class_are_found_with_their_origin(full: Builder) -> 
     assert (changed.right_before, changed.right_after) == (1, 1)
     first = changed.shown[0]
     assert (first.before, first.after, first.annotated) == ("S", "V", "S")
-    assert first.origin == "record 201, patient p1, R peak at sample 12,345"
+    assert first.origin == Origin("201", "p1", 12345)
     strips = changed_beats.figures(changed, "")
-    assert strips[0].title == f"S became V, annotated S: lead MLII, {first.origin}"
+    assert strips[0].title == (
+        "Dense S, compressed V, annotated S: lead MLII, record 201, patient p1, "
+        "R peak at sample 12,345"
+    )
     assert len(strips[0].traces[0]["y"]) == 256
     assert "2 of 3 probe windows" in changed_beats.sentence(changed)
+
+
+ORIGINS: dict[str, Any] = {
+    "record": np.array(["100", "201", "202"]),
+    "patient": np.array(["100", "p1", "p1"]),
+    "sample": np.array([1, 36000, 2]),
+}
+STRIPS: dict[str, Any] = {
+    "strip_window": np.array([1]),
+    "strip_microvolts": np.array([[0, 250, 1500, -500, 0, 77]], np.int16),
+    "strip_length": np.array([5]),
+    "strip_fs_hz": np.array([360.0]),
+    "strip_start": np.array([35998]),
+}
+
+
+def test_a_strip_has_millivolts_and_the_time_in_the_record(full: Builder) -> None:
+    write_probes(full, **ORIGINS, **STRIPS)
+    changed = changed_windows.find(full.run, documents.read(full.run))
+    assert isinstance(changed, ChangedWindows)
+    strip = changed.shown[0].strip
+    assert strip is not None
+    # Sample 36,000 at 360 Hz is 100 s; the strip starts two samples before it.
+    assert (strip.peak_s, strip.start_s) == (100.0, pytest.approx(100 - 2 / 360))
+    figure = changed_beats.figures(changed, "")[0]
+    assert figure.title == ("Dense S, compressed V: lead MLII, record 201, patient p1, at 01:40.0")
+    assert figure.traces[0]["y"] == [0.0, 0.25, 1.5, -0.5, 0.0]
+    assert figure.traces[0]["dx"] == pytest.approx(1 / 360)
+    assert figure.layout["yaxis"]["title"]["text"] == "mV"
+    assert "from -0.50 to 1.50 mV" in figure.text
+    # A window is 256 samples at 128 Hz around sample 160: 1.25 s before to 0.75 s after the peak.
+    shaded = figure.layout["shapes"][1]
+    assert (shaded["x0"], shaded["x1"]) == (98.75, 100.75)
+    # No strip of the second window is stored: the window is shown instead.
+    assert changed.shown[1].strip is None
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"strip_fs_hz": np.array([0.0])},
+        {"strip_fs_hz": np.array([np.nan])},
+        {"strip_length": np.array([0])},
+        {"strip_microvolts": np.zeros(6, np.int16)},
+        {"strip_start": np.array([1, 2])},
+    ],
+)
+def test_a_damaged_strip_is_not_shown(full: Builder, damaged: dict[str, Any]) -> None:
+    write_probes(full, **ORIGINS, **{**STRIPS, **damaged})
+    changed = changed_windows.find(full.run, documents.read(full.run))
+    assert isinstance(changed, ChangedWindows)
+    assert changed.shown[0].strip is None
+    assert "deviations" in changed_beats.figures(changed, "")[0].text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "digits", "shown"),
+    [(0, 0, "00:00"), (59.96, 1, "01:00.0"), (754.62, 1, "12:34.6"), (3661, 0, "1:01:01")],
+)
+def test_a_time_in_a_record(seconds: float, digits: int, shown: str) -> None:
+    assert changed_beats.clock(seconds, digits) == shown
 
 
 def test_probe_sets_of_an_earlier_version_have_no_origin(full: Builder) -> None:
@@ -123,6 +189,28 @@ def test_why_changed_beats_are_not_known(full: Builder) -> None:
     assert "edgeecg export" in str(changed_windows.find(full.run, read))
     np.savez(damaged, x=np.ones((3, 1, 256), np.float32), logits=np.ones((3, 3), np.float32))
     assert "other windows" in str(changed_windows.find(full.run, read))
+
+
+def test_what_was_removed_is_listed_part_by_part(full: Builder) -> None:
+    table = removed_table.table(documents.read(full.run), "")
+    assert table is not None
+    # 64 channels became 28: 36 of 64 are gone.
+    assert [
+        [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows[:2]
+    ] == [
+        ["stem", "32", "16", "50.0 %"],
+        ["stages 1", "64", "28", "56.2 %"],
+    ]
+    card = full.card("compressed").model_copy(update={"widths": {"stem": (16,), "stages": (0, 52)}})
+    full.run.model_card.write_text(card.to_json(), encoding="utf-8")
+    table = removed_table.table(documents.read(full.run), "")
+    assert table is not None
+    assert table.rows[1][:3] == ("stages 1", "64", "removed")
+    assert table.rows[3][:3] == ("stages 3", "128", "removed")
+    dense = full.card("baseline")
+    same = full.card("compressed").model_copy(update={"widths": dense.widths})
+    full.run.model_card.write_text(same.to_json(), encoding="utf-8")
+    assert removed_table.table(documents.read(full.run), "") is None
 
 
 def test_the_record_that_lost_most_comes_first(full: Builder) -> None:
@@ -178,3 +266,65 @@ def test_the_verdict_on_several_names_what_costs_least(full: Builder, tmp_path: 
     # The int8 file is faster, but needs more energy.
     assert "demo, compressed tflite costs least: measured net energy 0.500 ×" in plain
     assert "There is no dense file" in verdict.of_variants(here[1:2], [None])[0]
+
+
+def of_classes(task: str, **values: float) -> Scores:
+    """Return scores whose classes have these recalls, or AUROCs of records."""
+    rest = {"precision": 0.5, "f1": 0.5, "support": 9}
+    kind = "auroc" if task == "records" else "recall"
+    return Scores.model_validate(
+        {
+            "data": "mitdb", "task": task, "split": "test", "n": 27, "accuracy": 0.5,
+            "macro_f1": 0.5, "confusion": (),
+            "macro_auroc": 0.5 if task == "records" else None,
+            "per_class": {
+                name: {"recall": 0.5, **rest, kind: value} for name, value in values.items()
+            },
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("task", "name"), [("beats", "recall"), ("records", "AUROC")])
+def test_the_class_that_lost_most_is_named(task: str, name: str) -> None:
+    before = of_classes(task, N=0.95, S=0.72, V=0.9)
+    (sentence,) = verdict.of_classes(before, of_classes(task, N=0.93, S=0.46, V=0.99))
+    assert sentence == (
+        f"Of the classes, S lost most: its {name} was 0.720 in the dense model and is 0.460 in the "
+        "compressed one."
+    )
+    # A loss of 0.01 is no loss that matters.
+    assert verdict.of_classes(before, of_classes(task, N=0.941, S=0.715, V=0.8999)) == ()
+    assert verdict.of_classes(None, before) == ()
+
+
+def test_layers_that_a_converter_renamed_after_a_removed_block_keep_their_place(
+    full: Builder,
+) -> None:
+    dense, slim, *_ = found(full)
+    assert dense.manifest is not None
+    assert slim.manifest is not None
+    one = dense.manifest.layers[0]
+
+    def named(variant: Variant, names: str) -> Variant:
+        layers = tuple(
+            one.model_copy(update={"name": name, "op": "CONV" if name == "in" else "DENSE"})
+            for name in names.split()
+        )
+        manifest = variant.manifest
+        assert manifest is not None
+        return dataclasses.replace(variant, manifest=manifest.model_copy(update={"layers": layers}))
+
+    rows = layer_rows.rows(
+        named(dense, "in block0.q block0 block1.q block0:2 block2.q block0:3 out"),
+        named(slim, "in block0.q block0 block1.q block1 out"),
+    )
+    assert {row.name: row.after.name if row.after else None for row in rows} == {
+        "in": "in",
+        "block0.q": "block0.q",
+        "block0": "block0",
+        "block1.q": "block1.q",
+        "block0:2": "block1",
+        "block2.q": None,
+        "block0:3": None,
+        "out": "out",
+    }

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import timed_layers
 from hypothesis import given, strategies as st
 
 from edgeecg.benchmark.config import BenchConfig
@@ -135,3 +136,18 @@ def test_the_earlier_option_and_the_earlier_key_mean_the_same(
     document = found.to_document()
     assert (document["reading"], document["own"]) == ("protect", old["own"])
     assert CompressionConfig.from_document(document, "new") == found
+
+
+def test_layer_costs_are_printed_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = timed_layers.written(tmp_path, [timed_layers.result("cnn1d")])
+    assert run(["compress", "cnn1d", "--costs", str(report), "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert tomllib.loads(printed)["costs"]["device"] == "raspberry-pi-4"
+    Path("run.toml").write_text(printed, encoding="utf-8")
+    assert run(["compress", "--config", "run.toml", "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+    assert run(["compress", "bilstm", "--config", "run.toml", "--print-config"]) == 2
+    assert "They are the costs of 'cnn1d'" in " ".join(capsys.readouterr().err.split())

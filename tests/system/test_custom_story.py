@@ -68,8 +68,8 @@ def test_it_is_exported_and_its_files_are_scored_like_its_run(
     assert "net.build" in (compressed / "runs" / "mine" / "report.html").read_text()
 
 
-@pytest.mark.parametrize("verb", [("export",), ("evaluate", "runs/mine")])
-def test_what_was_not_named_is_not_run(edgeecg: Program, verb: tuple[str, ...]) -> None:
-    said = edgeecg(*verb, status=2).stderr
+@pytest.mark.parametrize("command", [("export",), ("evaluate", "runs/mine")])
+def test_what_was_not_named_is_not_run(edgeecg: Program, command: tuple[str, ...]) -> None:
+    said = edgeecg(*command, status=2).stderr
     assert "net.build" in said
     assert "--custom path/to/model.py:function" in said

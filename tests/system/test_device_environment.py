@@ -17,25 +17,40 @@ ROOT = Path(__file__).parents[2]
 WORKSTATION = ("torch", "pandas", "wfdb", "scipy", "sklearn", "onnx")
 
 
-@pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``bin`` of a fresh environment with ``edgeecg[device]`` from a built wheel."""
-    folder = tmp_path_factory.mktemp("device")
+def installed(folder: Path, extra: str) -> Path:
+    """Return the ``bin`` of a fresh environment with the wheel and one of its extras."""
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     wheel = built_wheel(folder)
     subprocess.run(
         [
             *(str(folder / "venv/bin/pip"), "install", "-q"),
-            *("-c", str(ROOT / "constraints.txt"), f"edgeecg[device] @ {wheel.as_uri()}"),
+            *("-c", str(ROOT / "constraints.txt"), f"edgeecg[{extra}] @ {wheel.as_uri()}"),
         ],
         check=True,
     )
     return folder / "venv" / "bin"
 
 
+def size_of(environment: Path) -> int:
+    return sum(f.lstat().st_size for f in environment.rglob("*") if not f.is_dir())
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``bin`` of a fresh environment with ``edgeecg[device]`` from a built wheel."""
+    return installed(tmp_path_factory.mktemp("device"), "device")
+
+
+def test_litert_alone_is_under_200_megabytes(story: Path, tmp_path: Path) -> None:
+    programs = installed(tmp_path, "litert")
+    assert size_of(programs.parent) < 200e6
+    shutil.copy(story / "runs/small/artifacts/cnn1d-compressed-tflite.tflite", tmp_path)
+    command = [str(programs / "edgeecg"), "bench", "cnn1d-compressed-tflite.tflite"]
+    subprocess.run([*command, "--suite", "quick", "--meter", "none"], cwd=tmp_path, check=True)
+
+
 def test_it_is_small_and_has_nothing_of_the_workstation_side(device: Path) -> None:
-    size = sum(f.lstat().st_size for f in device.parent.rglob("*") if not f.is_dir())
-    assert size < 300e6
+    assert size_of(device.parent) < 300e6
     code = f"import importlib.util as u, sys; sys.exit(any(map(u.find_spec, {WORKSTATION!r})))"
     subprocess.run([str(device / "python"), "-c", code], check=True)
 
@@ -54,10 +69,10 @@ def test_it_benches_an_exported_file(device: Path, story: Path, tmp_path: Path) 
         assert result["proxy"]["macs"] > 0
 
 
-def test_verbs_that_need_more_say_what_to_install(device: Path, tmp_path: Path) -> None:
-    for verb, extra in (("compress", "edgeecg[compress]"), ("models", "edgeecg[compress]")):
+def test_commands_that_need_more_say_what_to_install(device: Path, tmp_path: Path) -> None:
+    for command, extra in (("compress", "edgeecg[compress]"), ("models", "edgeecg[compress]")):
         done = subprocess.run(
-            [str(device / "edgeecg"), verb],
+            [str(device / "edgeecg"), command],
             cwd=tmp_path,
             capture_output=True,
             text=True,

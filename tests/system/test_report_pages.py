@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import shutil
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-DEMO = Path(__file__).resolve().parents[2] / "benchmarks" / "demo_run"
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "benchmarks" / "demo_run"
+PUBLISHED = sorted((ROOT / "benchmarks" / "results" / "pages").glob("*.html"))
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -88,6 +90,20 @@ def test_a_page_draws_its_figures_without_a_fault(
     found.page.context.close()
 
 
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_published_page_of_a_real_run_draws_its_figures_without_a_fault(
+    browser: Browser, path: Path, width: int, scheme: Scheme
+) -> None:
+    found = opened(browser, path, width, scheme)
+    shown, finished = drawn(found.page)
+    assert shown == finished > 5
+    assert found.faults == []
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious(found.page) == []
+    found.page.context.close()
+
+
 def test_hovering_and_selecting_a_point(browser: Browser, measured: Path) -> None:
     found = opened(browser, measured / "run.html")
     page = found.page
@@ -121,6 +137,10 @@ def test_the_printed_page_is_light(browser: Browser, measured: Path) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert dark != "rgb(255, 255, 255)"
     assert page.locator(".choice:visible").count() == 0
+    # A4 at 96 dpi, less its margins: no table is cut off, and nothing stays folded.
+    page.set_viewport_size({"width": 718, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    assert page.locator("details table").first.is_visible()
     page.wait_for_selector(".plot text[style*='fill: rgb(28, 39, 51)']", state="attached")
     page.context.close()
 
@@ -165,15 +185,27 @@ def variants(folder: Path) -> list[str]:
     return names
 
 
+def slowdown() -> float:
+    """Return how many times longer than its processor time a loop takes: 1 on an idle machine."""
+    wall_s, processor_s = time.perf_counter(), time.process_time()
+    sum(range(20_000_000))
+    spent_s = time.process_time() - processor_s
+    return max(1.0, (time.perf_counter() - wall_s) / spent_s)
+
+
 def test_500_variants_are_written_and_opened_quickly(browser: Browser, measured: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run_in(measured)("report", *variants(measured), "-o", "many.html")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Processor time: other programs on the machine do not count.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 20
+    names = variants(measured)
+    # What other programs take of the processors is allowed for, and nothing else.
+    busy = slowdown()
+    began = time.perf_counter()
+    run_in(measured)("report", *names, "-o", "many.html")
+    written_s = time.perf_counter() - began
+    assert written_s < 20 * max(busy, slowdown())
     assert (measured / "many.html").stat().st_size < 5_000_000
+    busy = slowdown()
     found = opened(browser, measured / "many.html")
-    assert 0.05 < found.ready_s < 3
+    assert found.ready_s < 3 * max(busy, slowdown())
+    assert drawn(found.page)[1] > 0
     page = found.page
     assert page.locator("#listing-1 tbody tr").count() == 510
     page.locator("#filter-1").fill("many3 v150")

@@ -162,6 +162,24 @@ def test_with_a_reference_everything_off_changes_nothing() -> None:
     torch.testing.assert_close(made[:, :, 144:], x[:, :, 144:], atol=1e-4, rtol=0)
 
 
+def test_normal_beats_get_the_rhythm_of_atrial_fibrillation() -> None:
+    window = Preprocessing(window=100, r_index=60, rhythm=Rhythm(beats=16, hold=2, gain=4.0))
+    x = torch.zeros(4000, 1, 100)
+    normal = torch.arange(4000) % 2 == 0
+    sizes = Augmentation(irregular_rhythm=0.25)
+    made = Augmenter(sizes, window).irregular(x, normal, torch.Generator().manual_seed(0))
+    assert torch.count_nonzero(made[:, :, 32:]) == 0
+    changed = torch.count_nonzero(made, dim=(1, 2)) > 0
+    assert not changed[~normal].any()
+    assert 0.22 < changed[normal].float().mean() < 0.28
+    # Each interval is held for two samples; ln(RR) has a deviation between 0.1 and 0.3.
+    assert torch.equal(made[:, 0, 0:32:2], made[:, 0, 1:32:2])
+    deviations = (made[changed, 0, 0:32:2] / 4).std(dim=1)
+    assert 0.1 < deviations.mean() < 0.3
+    off = Augmenter(Augmentation(), window)
+    assert off.irregular(x, normal, torch.Generator()) is x
+
+
 def test_recorded_noise_is_added_and_nothing_else() -> None:
     x = torch.zeros(3, 2, 100)
     fixed = Preprocessing(

@@ -84,10 +84,10 @@ def pretend(patch: pytest.MonkeyPatch, outcome: Callable[[Task], Outcome]) -> Pr
     def no_score(*_: object) -> float:
         return 0.5
 
-    def hire(*_: object) -> PretendedWorkers:
+    def given(*_: object) -> PretendedWorkers:
         return workers
 
-    patch.setattr(searching, "_workers", hire)
+    patch.setattr(searching, "_workers", given)
     patch.setattr(searching, "dense_model", no_model)
     patch.setattr(running, "prepare", no_model)
     patch.setattr(running.RunningSearch, "scored", no_score)

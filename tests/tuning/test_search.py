@@ -14,8 +14,8 @@ from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.schema import Front
 from edgeecg.tuning import running
-from edgeecg.tuning.running import Standing
-from edgeecg.tuning.search import Crew, perform
+from edgeecg.tuning.running import SearchStatus
+from edgeecg.tuning.search import perform
 from edgeecg.tuning.trial import Outcome, Task
 
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path, dataset: Dataset, trials: int = 6, **options: Any) -> Front:
-    return perform(small_plan(folder, dataset, trials), "edgeecg search", Crew(), **options)
+    return perform(small_plan(folder, dataset, trials), "edgeecg search", **options)
 
 
 def test_the_result_has_the_shape_that_scripts_rely_on(
@@ -92,7 +92,10 @@ def test_a_trial_that_is_lost_again_and_again_fails_with_its_reason(
 def test_pruned_and_failed_trials_are_counted_and_not_on_the_front(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends = {0: Outcome("pruned", 1.0, None, "No hope."), 3: Outcome("failed", 1.0, None, "NaN")}
+    ends = {
+        0: Outcome("pruned", 1.0, None, "A finished trial is better."),
+        3: Outcome("failed", 1.0, None, "NaN"),
+    }
     pretend(monkeypatch, lambda task: ends.get(task.number) or complete(task))
     front = run(folder, toy_dataset)
     assert Counter(trial.state for trial in front.trials) == {
@@ -100,7 +103,7 @@ def test_pruned_and_failed_trials_are_counted_and_not_on_the_front(
         "pruned": 1,
         "failed": 1,
     }
-    assert front.trials[0].reason == "No hope."
+    assert front.trials[0].reason == "A finished trial is better."
     assert not {"S-000", "S-003"} & set(front.front)
 
 
@@ -198,15 +201,15 @@ def test_a_dry_run_does_two_trials_and_estimates_the_others(
     assert running.bytes_per_trial(front, folder / "runs") == 2000
 
 
-def test_the_standing_is_told_as_it_changes(
+def test_the_status_is_reported_as_it_changes(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, complete)
-    told: list[Standing] = []
-    run(folder, toy_dataset, 3, on_standing=told.append)
+    told: list[SearchStatus] = []
+    run(folder, toy_dataset, 3, on_status=told.append)
     assert told[0].seconds_left is None
-    assert max(len(standing.running) for standing in told) == 2
-    assert [len(standing.front.trials) for standing in told][-1] == 3
+    assert max(len(status.running) for status in told) == 2
+    assert [len(status.front.trials) for status in told][-1] == 3
     assert told[-1].seconds_left == 0
 
 
@@ -215,7 +218,9 @@ def test_a_custom_module_is_not_sent_to_a_cluster(
 ) -> None:
     from dataclasses import replace
 
-    plan = replace(small_plan(folder, toy_dataset), custom=object())  # pyright: ignore[reportArgumentType]
+    plan = small_plan(folder, toy_dataset)
+    config = plan.config.model_copy(update={"ray": "auto"})
+    plan = replace(plan, config=config, custom=object())  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="cannot be searched on a Ray cluster"):
-        perform(plan, "edgeecg search", Crew(ray="auto"))
+        perform(plan, "edgeecg search")
     assert not (folder / "runs").exists()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,13 +14,13 @@ from small_searches import SPACE, complete, give, pretend
 
 import edgeecg
 from edgeecg.cli import run
-from edgeecg.cli._search_table import StandingTable
+from edgeecg.cli._search_table import StatusTable, front_table
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.schema import Front
 from edgeecg.schema.search import SearchTrial
 from edgeecg.tuning import search as searching
-from edgeecg.tuning.running import Standing
+from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.trial import Outcome
 
 
@@ -121,6 +123,98 @@ def test_a_search_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str])
     assert "There is no search 'nothing'" in capsys.readouterr().err
 
 
+def test_the_settings_are_printed_read_again_and_overridden(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--space", "space.toml", "--epochs", "3", "--guard", "S:recall>=0.5", "--seed", "4"]
+    assert run(["search", "cnn1d", *asked, "--trials", "7", "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    document = tomllib.loads(printed)
+    assert (document["trials"], document["seed"]) == (7, 4)
+    assert document["space"]["method"] == ["energy", "l1"]
+    assert document["space"]["budget"]["high"] == 0.7
+    assert document["base"]["guards"] == ["S:recall>=0.5"]
+    assert (document["base"]["training"]["model"], document["base"]["training"]["epochs"]) == (
+        *("cnn1d", 3),
+    )
+    Path("search.toml").write_text(printed, encoding="utf-8")
+    assert run(["search", "--config", "search.toml", "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+    changed = ["--trials", "2", "--sampler", "random", "--name", "S"]
+    pretend(monkeypatch, complete)
+    assert run(["search", "--config", "search.toml", *changed]) == 0
+    held = json.loads(Path("runs/S/search.json").read_text(encoding="utf-8"))
+    assert (held["trials"], held["sampler"], held["seed"]) == (2, "random", 4)
+    assert held["base"]["training"]["epochs"] == 3
+    # Where trials are performed is not what the search is of.
+    assert not {"workers", "ray", "gpus", "minutes"} & set(held)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trails = 3", "line 1, 'trails': there is no such setting"),
+        ("trials = 0", "line 1, 'trials'"),
+        ("objectives = ['joules']", "line 1, 'objectives"),
+        ("[space]\nmethod = 'l1'\nalhpa = 0.5", "line 3, 'space.alhpa': there is no such setting"),
+        ("[space]\nalpha = { low = 1, high = 0 }", "the range is empty: 1 is above 0"),
+        ("[space]\nalpha = 2", "'alpha' of the space of the configuration cannot be 2"),
+        ("[base.training]\nepochs = 'many'", "line 2, 'base.training.epochs'"),
+        (f"data_sha256 = '{'7' * 64}'", "is the hash of other records"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused_with_its_key(
+    text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("search.toml").write_text(text, encoding="utf-8")
+    assert run(["search", "cnn1d", "--config", "search.toml"]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not Path("runs").exists()
+
+
+def test_another_storage_is_refused_when_a_search_is_resumed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    edgeecg.search("cnn1d", name="S", space="space.toml", trials=1)
+    assert run(["search", "--resume", "S", "--storage", "sqlite:///other.db"]) == 2
+    assert "another 'storage'" in capsys.readouterr().err
+    assert not Path("other.db").exists()
+    assert run(["search", "--resume", "S", "--workers", "2", "--trials", "2"]) == 0
+
+
+def test_a_search_whose_time_is_over_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    asked = ["search", "cnn1d", "--space", "space.toml", "--name", "S", "--trials", "3"]
+    assert run([*asked, "--minutes", "1e-9"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "0 trials: none." in shown
+    assert "Next: edgeecg search --resume S" in shown
+    assert run(["search", "--resume", "S", "--json", "-"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [trial["state"] for trial in document["trials"]] == ["complete"] * 3
+    assert document["finished"]
+
+
+def test_the_function_takes_settings_and_names_one_that_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch, complete)
+    told: list[SearchStatus] = []
+    space: dict[str, Any] = {"budget": {"low": 0.3, "high": 0.7}, "method": "l1"}
+    found = edgeecg.search(
+        "cnn1d", name="S", space=space, trials=2, sampler="random", on_status=told.append
+    )
+    assert [trial.params["method"] for trial in found.trials] == ["l1", "l1"]
+    assert told[-1].trials == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "")
+    with pytest.raises(UsageError, match="Did you mean 'sampler'"):
+        edgeecg.search("cnn1d", name="T", smapler="random")
+
+
 def test_the_default_space_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "--print-space"]) == 0
     assert "budget = {" in capsys.readouterr().out
@@ -129,17 +223,22 @@ def test_the_default_space_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_live_table_shows_counts_the_front_and_the_time_left() -> None:
     trials = (
         SearchTrial(run="S-000", values=(0.8, 0.4), state="complete", seconds=60),
-        SearchTrial(run="S-001", values=None, state="pruned", reason="No hope."),
+        SearchTrial(run="S-001", values=None, state="pruned", reason="A finished trial is better."),
     )
     front = Front(
         name="S", model="cnn1d", data="mitdb", objectives=("macro_f1", "energy"),
         trials=trials, front=("S-000",),
     )  # fmt: skip
-    table = StandingTable("S")
-    table.report(Standing(front, 40, {2: 0.5, 3: 0.0}, 3720.0))
+    table = StatusTable("S")
+    table.report(SearchStatus(front, 40, {2: 0.5, 3: 0.0}, 3720.0))
     text = io.StringIO()
     Console(file=text, width=100).print(table)
     shown = " ".join(text.getvalue().split())
     assert "S: 1 done, 2 running, 1 pruned, 0 failed of 40; 1:02:00 h left" in shown
     assert "Running: 2 (50%), 3 (0%)" in shown
     assert "S-000 0.8 0.4" in shown
+    bytes_ = trials[0].model_copy(update={"values": (0.8, 399_612.0)})
+    sizes = {"objectives": ("macro_f1", "size"), "trials": (bytes_,)}
+    text = io.StringIO()
+    Console(file=text, width=100).print(front_table(front.model_copy(update=sizes)))
+    assert "399,612" in text.getvalue()

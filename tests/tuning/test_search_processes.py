@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 import toy_records
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from ray_clusters import toy_cluster
 from small_searches import SPACE, give
 
 import edgeecg
@@ -159,36 +160,12 @@ def test_a_killed_worker_costs_no_trial() -> None:
     assert not [worker for worker in workers if worker.is_running()]
 
 
-@pytest.fixture
-def cluster() -> Generator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, str(_HERE / "toy_cluster.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=_PATIENCE_S)
-
-
-def said(cluster: subprocess.Popen[str], word: str) -> str:
-    """Return the line of a cluster that starts with a word."""
-    assert cluster.stdout is not None
-    return next(line for line in cluster.stdout if line.startswith(word)).strip()
-
-
-def test_a_cluster_that_loses_a_node_finishes_every_trial(cluster: subprocess.Popen[str]) -> None:
-    address = said(cluster, "address").split()[1]
-    process = started("--ray", address, "--no-prune")
-    wait_until(process, lambda: Path("runs/S/front.json").exists() and bool(front()["trials"]))
-    assert cluster.stdin is not None
-    cluster.stdin.write("kill\n")
-    cluster.stdin.flush()
-    said(cluster, "killed")
-    finished(process)
+def test_a_cluster_that_loses_a_node_finishes_every_trial() -> None:
+    with toy_cluster() as cluster:
+        process = started("--ray", cluster.address, "--no-prune")
+        wait_until(process, lambda: Path("runs/S/front.json").exists() and bool(front()["trials"]))
+        cluster.kill_a_node()
+        finished(process)
     trials = front()["trials"]
     assert [trial["run"] for trial in trials] == [f"S-00{number}" for number in range(TRIALS)]
     assert [trial["state"] for trial in trials] == ["complete"] * TRIALS

@@ -86,7 +86,7 @@ def test_a_trial_becomes_the_run_that_compress_would_have_made(
     assert scored.resumed == ("edgeecg export --run S-000",)
 
 
-def test_a_hopeless_trial_is_stopped_after_a_step_and_can_be_gone_on_with(
+def test_a_trial_that_a_finished_one_beats_is_pruned_and_can_be_resumed(
     folder: Path, toy_dataset: Dataset
 ) -> None:
     what, run = task(folder, toy_dataset)

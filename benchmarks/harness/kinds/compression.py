@@ -42,7 +42,8 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
             key = {"cell": run.cell, "seed": seed}
             made = partial(_model, each)
             # What a finished run gave takes no time to gather.
-            yield Task({"what": "model", **key}, made, quickly=each.folder.finished)
+            done, group = each.folder.finished, (each.model, seed)
+            yield Task({"what": "model", **key}, made, quickly=done, group=group)
             if run.targets:
                 yield Task({"what": "latency", **key}, partial(_timed, each))
 

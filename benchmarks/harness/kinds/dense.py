@@ -23,7 +23,8 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
             model = run.model or run.label
             done = run_of(model, seed).baseline_card.is_file()
             made = partial(_row, model, seed, context.quick)
-            yield Task({"model": model, "seed": seed}, made, quickly=done)
+            key = {"model": model, "seed": seed}
+            yield Task(key, made, quickly=done, group=(model, seed))
 
 
 def _row(model: str, seed: int, quick: bool) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ of the validation values, beyond a reference point which every useful model beat
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from edgeecg.tuning.search import search
 
 from ..dense_models import toy_training, trained
 from ..experiment import Context, Experiment, Run
-from ..tasks import Task
+from ..tasks import Task, UnfinishedError
 
 PACKAGES = ("torch", "numpy", "optuna")
 
@@ -28,32 +29,53 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
     """Return a task for each model, sampler and seed."""
     for run in experiment.runs:
         for seed in experiment.seeds:
-            made = partial(searched, run, seed, experiment.settings, context.quick)
+            made = partial(_rows, run, seed, experiment.settings, context)
             key = {"model": run.model, "sampler": run.options["sampler"], "seed": seed}
-            yield Task(key, lambda made=made: [made()])
+            yield Task(key, made, group=(run.model or "", seed))
 
 
-def searched(run: Run, seed: int, settings: dict[str, Any], quick: bool) -> dict[str, Any]:
+def _rows(run: Run, seed: int, settings: dict[str, Any], context: Context) -> list[dict[str, Any]]:
+    return [row(searched(run, seed, settings, context), settings["reference"])]
+
+
+def searched(run: Run, seed: int, settings: dict[str, Any], context: Context) -> Front:
     """Search, or go on with a search that was begun; return what it found.
 
     Args:
         run: Model and sampler.
         seed: Of the dense model, the sampler and fine-tuning.
-        settings: ``trials``, and ``reference``: the macro-F1 and the energy that count nothing.
-        quick: At toy size.
+        settings: ``trials``: how many; the other settings are those of the row.
+        context: Toy size or not, and the time after which no trial is started.
+
+    Raises:
+        UnfinishedError: The time was over before the last trial; a later run goes on with it.
     """
     model, sampler = run.model or "", run.options["sampler"]
     name = f"search-{model}-{sampler}-{seed}"
     if (RUNS / name / "search.json").is_file():
-        found = search(resume=name)
+        found = search(resume=name, minutes=_minutes_left(context))
     else:
-        asked: dict[str, Any] = toy_training(model) if quick else {}
+        asked: dict[str, Any] = toy_training(model) if context.quick else {}
         if architecture(model).TASK == "beats":
-            asked["start"] = trained(model, seed, quick).name
+            asked["start"] = trained(model, seed, context.quick).name
+        asked["minutes"] = _minutes_left(context)
         found = search(
             model, name=name, trials=settings["trials"], sampler=sampler, seed=seed, **asked
         )
-    return row(found, settings["reference"])
+    if not found.finished:
+        raise UnfinishedError(
+            f"The search '{name}' is not finished.",
+            f"The time was over after {len(found.trials)} trials.",
+            "Run the experiment again; it goes on with the next trial.",
+        )
+    return found
+
+
+def _minutes_left(context: Context) -> float | None:
+    if context.until_s == float("inf"):
+        return None
+    # A setting of 0 is refused; with less than a millisecond no trial is started either.
+    return max(1e-5, (context.until_s - time.monotonic()) / 60)
 
 
 def row(found: Front, reference: Sequence[float]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import edgeecg
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import Artifact, BenchReport, BenchResult, CompressionLog, ModelCard
 
-from ..compressed import BEFORE_CLASS_OPTIONS
+from ..compressed import EARLIER_DEFAULTS
 from ..dense_models import toy_training, trained
 from ..experiment import Context, Experiment
 from ..tasks import Task
@@ -36,7 +36,7 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
 
 
 def _row(model: str, seed: int, quick: bool) -> list[dict[str, Any]]:
-    run, report, seconds = _all_verbs(model, seed, quick)
+    run, report, seconds = _all_commands(model, seed, quick)
     log = CompressionLog.from_json(run.compression_log.read_bytes(), "compression.json")
     card = ModelCard.from_json(run.baseline_card.read_bytes(), "baseline.json")
     return [
@@ -56,7 +56,7 @@ def _row(model: str, seed: int, quick: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _all_verbs(
+def _all_commands(
     model: str, seed: int, quick: bool
 ) -> tuple[RunFolder, BenchReport, dict[str, float]]:
     """Compress unless that is done, then export, bench and report; return the times, too."""
@@ -68,7 +68,7 @@ def _all_verbs(
         else:
             toy: dict[str, Any] = {"steps": 1, "finetune_epochs": 1, **toy_training(model)}
             chosen: dict[str, Any] = toy if quick else {"data": "mitdb"}
-            options: dict[str, Any] = {**BEFORE_CLASS_OPTIONS, **chosen}
+            options: dict[str, Any] = {**EARLIER_DEFAULTS, **chosen}
             edgeecg.compress(model, name=run.name, start=dense.name, **options)
     seconds = {"compress": _journal_seconds(run)}
     began = time.monotonic()

@@ -7,7 +7,7 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus
 from . import sentences
-from .markdown import NAMES, lost, ratio, score, table, without_232
+from .markdown import NAMES, lost, rarest, ratio, score, table, without_232
 from .options import differing
 
 REFERENCE_IV = {
@@ -27,6 +27,11 @@ REFERENCE_VIII = {
     "conv_transformer: energy-aware, distilled": "0.884 at 0.99",
 }
 
+RARE_CLASS = (
+    "Rare class: recall of S of the dense models, and what each lost; for PTB-XL the AUROC of the "
+    "class that lost most."
+)
+
 
 def table_iv(results: Results) -> str:
     """Return L1 pruning of all six models."""
@@ -35,14 +40,14 @@ def table_iv(results: Results) -> str:
         f"| `{row['model']}` | {row['parameters_before'] / 1000:.1f} k "
         f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['sparsity']:.1%} "
         f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
-        f"| {options} | {REFERENCE_IV[row['model']]} |"
+        f"| {rarest(row)} | {options} | {REFERENCE_IV[row['model']]} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
     head = (
-        "model | parameters | not zero | sparsity | dense | pruned | lost "
+        "model | parameters | not zero | sparsity | dense | pruned | lost | rare class "
         "| options | reference study: sparsity, score"
     )
-    notes = "Single weights zeroed by magnitude, five steps, distilled."
+    notes = f"Single weights zeroed by magnitude, five steps, distilled. {RARE_CLASS}"
     return table(head, lines, notes, rows, results)
 
 
@@ -97,19 +102,19 @@ def table_viii(results: Results) -> str:
     rows = table_rows("table_viii", results)
     lines = [
         f"| {row['label']} | {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} "
-        f"| {lost(row)} | {row['proxy_ideal']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {options} | {REFERENCE_VIII.get(row['label'], '-')} |"
+        f"| {lost(row)} | {rarest(row)} | {row['proxy_ideal']:.3f} × "
+        f"| {row['proxy_executed']:.3f} × | {options} | {REFERENCE_VIII.get(row['label'], '-')} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
     head = (
-        "method | dense | compressed | lost | proxy ideal | proxy executed | options "
+        "method | dense | compressed | lost | rare class | proxy ideal | proxy executed | options "
         "| reference study: score at proxy"
     )
     notes = (
         "Single weights unless channels or blocks are named. The reference study's proxy counts "
         "zeros as free, as our ideal one does. int8: score of the exported file. Single weights of "
         "`conv_transformer`: the reference study's two rows only. Differences within a deviation "
-        "are not resolved: L1 with distillation is as good as energy-aware with it."
+        f"are not resolved: L1 with distillation is as good as energy-aware with it. {RARE_CLASS}"
     )
     return table(head, lines, notes, rows, results)
 
@@ -142,14 +147,17 @@ def torch_pruning_compared(results: Results) -> str:
     lines = [
         f"| {row['label']} | {row['macs_ratio']:.3f} × "
         f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['baseline_mean']:.3f} "
-        f"| {score(row)} | {', '.join(f'{each:.3f}' for each in row['scores'])} | {lost(row)} |"
+        f"| {score(row)} | {', '.join(f'{each:.3f}' for each in row['scores'])} | {lost(row)} "
+        f"| {rarest(row)} |"
         for row in rows
     ]
-    head = "pruner | MACs | parameters | dense macro-F1 | compressed | each seed | lost"
+    head = (
+        "pruner | MACs | parameters | dense macro-F1 | compressed | each seed | lost | rare class"
+    )
     notes = (
         "Same dense models, budget of MACs (0.15), steps, fine-tuning and seeds; only the choice "
         "of what is removed differs. torch-pruning leaves the last stage of `resnet1d_attn` whole. "
-        f"{sentences.outliers(rows)}Differences within a deviation are not resolved."
+        f"{sentences.outliers(rows)}Differences within a deviation are not resolved. {RARE_CLASS}"
     )
     return table(head, lines, notes, rows, results)
 
@@ -162,12 +170,12 @@ def structured(results: Results) -> str:
         f"| {ratio(row['bytes_ratio'])} | {sentences.latency(row)} "
         f"| {sentences.p50_range(row)} "
         f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
-        f"| {without_232(row)} | {options} |"
+        f"| {without_232(row)} | {rarest(row)} | {options} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
     head = (
         "model | MACs | proxy executed | file | p50 measured | p50 of the dense file, of this one "
-        "| dense | compressed | lost | lost without 232 | options"
+        "| dense | compressed | lost | lost without 232 | rare class | options"
     )
     notes = (
         "Whole channels, LSTM units, heads and (PTB-XL) blocks removed under a budget, "
@@ -176,7 +184,7 @@ def structured(results: Results) -> str:
         "p50 are the smallest and the largest of the seeds. int8: trained for it "
         "(`--quantize qat`); the two rows of a run are its two files, with the score of each. "
         f"{sentences.int8_time(rows)} Lost: negative is a gain; without 232: what macro-F1 on all "
-        f"other records of DS2 lost.{sentences.flops_of_resnet(rows)}"
+        f"other records of DS2 lost. {RARE_CLASS}{sentences.flops_of_resnet(rows)}"
     )
     return table(head, lines, notes, rows, results, timed=True)
 
@@ -192,7 +200,7 @@ def gained(results: Results, compared: Results) -> str:
     lines = [
         f"| {sentences.short_label(row)} | {row['macs_ratio']:.2f} × "
         f"| {row['bytes_ratio']:.2f} × | {sentences.latency(row, digits=2)} "
-        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} |"
+        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {rarest(row)} |"
         for row in rows
         if row["bytes_ratio"] is not None and row["latency_ratio"] is not None
     ]
@@ -201,10 +209,10 @@ def gained(results: Results, compared: Results) -> str:
         "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
         "three seeds. Whether int8 saves time depends on the int8 dot-product instructions of the "
         "processor (`edgeecg doctor`). "
-        f"{sentences.which_method_wins(table_rows('methods', compared))}"
+        f"{RARE_CLASS} {sentences.which_method_wins(table_rows('methods', compared))}"
     )
-    head = "| model | MACs | file | p50, measured | dense | compressed |"
-    return "\n".join([head, "|---|--:|--:|--:|--:|--:|", *lines, "", notes])
+    head = "| model | MACs | file | p50, measured | dense | compressed | rare class |"
+    return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|", *lines, "", notes])
 
 
 def time_taken(*all_results: Results) -> str:

@@ -30,6 +30,16 @@ def without_232(row: Row) -> str:
     return "-" if found is None else plus_minus(found, sign="+")
 
 
+def rarest(row: Row) -> str:
+    """Return what the class that is lost most easily had before compression, and what it lost."""
+    found = row["rarest"]
+    measure = "recall" if found["measure"] == "recall" else "AUROC"
+    return (
+        f"{found['class']}: {measure} {found['before']:.3f}, "
+        f"lost {plus_minus(found['lost'], sign='+')}"
+    )
+
+
 def ratio(value: float | None, digits: int = 3) -> str:
     """Return a ratio to the dense model."""
     return "not measured" if value is None else f"{value:.{digits}f} ×"

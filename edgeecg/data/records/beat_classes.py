@@ -12,6 +12,9 @@ from edgeecg.schema import ClassMapName
 CLASSES = ("N", "S", "V")
 """Classes in the order of the models' outputs."""
 
+NORMAL = "N"
+"""The class of normal beats."""
+
 OUTSIDE = ("F", "Q")
 """Groups of beats that are in none of the classes: fusion, and paced or unclassifiable."""
 

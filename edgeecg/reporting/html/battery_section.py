@@ -65,7 +65,7 @@ def figure(life: BatteryLife, data: str) -> Figure:
         ]
     return Figure(
         titled(
-            f"Days of battery with {life.label} on {life.device}, "
+            f"Days of battery with {battery_table.name(life, life)} on {life.device}, "
             f"{units.joules(life.inference_j)} ({life.tier}) for each beat",
             data,
         ),

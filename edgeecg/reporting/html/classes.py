@@ -53,7 +53,7 @@ def confusion(name: str, scores: Scores, classes: Sequence[str], data: str) -> F
         for j, (text, s) in enumerate(zip(row, share, strict=True))
     ]
     return Figure(
-        titled(f"Confusion of the {name}", data),
+        titled(f"Confusion matrix: {name}", data),
         words(
             f"annotated {one}, predicted {other}: {units.count(count)}"
             for one, row in zip(classes, scores.confusion, strict=True)

@@ -18,6 +18,10 @@ from edgeecg.reporting.html.figure import (
     vertical_line,
     words,
 )
+from edgeecg.statistics.changes import MARGIN
+
+_LEAST_RANGE = 4 * MARGIN
+"""Length of the axis of scores at least: twice the largest tie on either side."""
 
 _COLOURS = {
     "better": SERIES[0],
@@ -95,7 +99,7 @@ def _forest(pair: ComparedPair, scores: bool) -> Figure | None:
         {
             "xaxis": axis(
                 "difference, with its 95 % interval" if scores else "ratio, with its 95 % interval",
-                **({} if scores else {"type": "log"}),
+                **({"range": _score_range(known)} if scores else {"type": "log"}),
             ),
             "yaxis": {
                 "tickvals": list(range(len(known))),
@@ -106,6 +110,14 @@ def _forest(pair: ComparedPair, scores: bool) -> Figure | None:
         },
         height_px=130 + 30 * len(known),
     )
+
+
+def _score_range(known: Sequence[tuple[QuantityChange, float]]) -> list[float]:
+    """Return the ends of the axis of scores; equal scores do not stretch it to any length."""
+    every = [0.0, *(end for c, v in known for end in (v, *(c.ci95 or ())))]
+    low, high = min(every), max(every)
+    room = max(0.05 * (high - low), (_LEAST_RANGE - (high - low)) / 2)
+    return [low - room, high + room]
 
 
 def _traces(known: Sequence[tuple[QuantityChange, float]], scores: bool) -> tuple[Trace, ...]:

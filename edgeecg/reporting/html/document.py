@@ -67,6 +67,7 @@ class Section:
         missing: Why it is empty and which command changes that; shown without tables and figures.
         folded: Whether the section is collapsed at first.
         listing: A table that can be sorted and filtered.
+        folded_tables: More tables, each collapsed at first.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Section:
     missing: str = ""
     folded: bool = False
     listing: DataTable | None = None
+    folded_tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ def panels(
         differences: How much the score of each differs from its dense file's, or None.
         data: The data that the figures are about.
     """
+    several = len({each.place for each in variants}) > 1
     return tuple(
         Panel(
             key,
-            title(variant, variants),
+            _title(variant, several),
             _rows(variant, change),
             _figures(variants, variant, data),
         )
@@ -34,14 +35,8 @@ def panels(
     )
 
 
-def title(variant: Variant, variants: Sequence[Variant]) -> str:
-    """Return the name of a variant, with its setup where there are several.
-
-    Args:
-        variant: The variant.
-        variants: All of them.
-    """
-    several = len({each.place for each in variants}) > 1
+def _title(variant: Variant, several: bool) -> str:
+    """Return the name of a variant, with its setup where there are several setups."""
     where = variant.place or "not measured"
     return f"{variant.subject.name} ({where})" if several else variant.subject.name
 

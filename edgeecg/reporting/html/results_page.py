@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
+from edgeecg.files import write_text
+from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.reporting import captions, provenance, proxy_agreement, variant_table, verdict
 from edgeecg.reporting.documents import Remark
 from edgeecg.reporting.html import (
     battery_section,
     classes,
+    document,
     panels,
     pareto,
     proxy_figure,
@@ -24,6 +28,23 @@ _MOST_MATRICES = 6
 _MOST_NAMES = 12
 _SYNTHETIC = "Some scores come from generated records and do not apply to patients."
 _NOTICE = "For research; the scores say nothing about a single patient."
+
+
+def write(path: Path, results: Results, on_step: ProgressCallback = ignore) -> None:
+    """Write the page of several results to a file.
+
+    Args:
+        path: The file to write.
+        results: The results.
+        on_step: Called while the page is made.
+
+    Raises:
+        EdgeECGError: The file cannot be written.
+    """
+    on_step("drawing the figures", 0, 2)
+    made = page(results, f"Report on {len(results.variants)} variants")
+    on_step("writing the page", 1, 2)
+    write_text(path, document.render(made))
 
 
 def page(results: Results, title: str, links: Sequence[str] = ()) -> Page:

@@ -12,6 +12,7 @@ from edgeecg.reporting import (
     measured,
     provenance,
     proxy_agreement,
+    removed_table,
     steps_table,
     tables,
     variants as variants_of,
@@ -80,10 +81,15 @@ def page(documents: RunDocuments, comparison: Comparison, folder: RunFolder | No
     if row is not None:
         where = f", measured on {row.measured.place}" if row.measured else ""
         subject = f"{row.file} against the baseline{where}."
+        if row.measured and any(m.report.warnings for m in documents.measurements):
+            subject += " The measurement has warnings; they are below the table of latencies."
     return Page(
         title=f"{card.name} on {captions.title(card.data)}",
         lines=(f"Run {documents.name}. Scores: {captions.test(card.data)}.", card.notice),
-        verdict=verdict.of_run(comparison, row),
+        verdict=(
+            *verdict.of_run(comparison, row),
+            *verdict.of_classes(documents.baseline and documents.baseline.test, card.test),
+        ),
         sections=tuple(_sections(documents, comparison, found, folder)),
         tiles=tuple(tiles.tiles(comparison, row)),
         subject=subject,
@@ -109,7 +115,7 @@ def _sections(
         Section("Is it still good enough?", (tables.models(documents, comparison),)),
         _costs(documents, comparison, found, missing),
         _proxy(documents, comparison, found, data),
-        _layers(found, data),
+        _layers(documents, found, data),
         _classes(documents, folder, data),
         Section(
             "Training and compression",
@@ -181,8 +187,8 @@ def _proxy(
     )
 
 
-def _layers(found: Sequence[Variant], data: str) -> Section:
-    """Return the layers of each compressed file, once for all of its setups."""
+def _layers(documents: RunDocuments, found: Sequence[Variant], data: str) -> Section:
+    """Return what was removed, and the layers of each compressed file once for all its setups."""
     seen: set[str] = set()
     figures: list[Figure] = []
     made: list[Table] = []
@@ -195,9 +201,10 @@ def _layers(found: Sequence[Variant], data: str) -> Section:
         made += _some(layer_rows.table(before, variant, data))
     return Section(
         "Layer by layer, before and after",
-        tuple(made),
+        _some(removed_table.table(documents, data)),
         tuple(figures),
         missing="A dense and a compressed file of one format are needed. Run: edgeecg export",
+        folded_tables=tuple(made),
     )
 
 

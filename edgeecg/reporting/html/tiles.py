@@ -73,7 +73,7 @@ def _energy(row: FileRow) -> Tile:
         else m.energy_reason or units.MISSING
     )
     return Tile(
-        "Energy, net",
+        "Net energy, measured",
         measured.emulated(units.joules(m.energy.net_j), m.emulated),
         f"{share}, {m.energy.meter}{tag}",
     )

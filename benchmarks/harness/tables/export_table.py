@@ -1,0 +1,194 @@
+"""The tables of every model in every export target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..results import Results
+from ..rows import Row, same_machine
+from .instructions import ROLES
+from .provenance import known, made_by
+
+_SCORES = {"macro-F1": "macro-F1", "macro AUROC": "AUROC"}
+_PYTORCH = "PyTorch"
+_NOT_TIMED = "not timed"
+
+
+def whole(results: Results) -> str:
+    """Return a line for every file and every PyTorch model, the refused files, and the legend."""
+    files, times = _files(results), _times(results)
+    lines = [
+        "| model | file | kB | operations | p50, µs | relative to `tflite` | same labels | score "
+        "| lost |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for run in _runs(files):
+        for role in ROLES:
+            found = [row for row in files if (row["run"], row["role"]) == (run, role)]
+            timed = times.get(run, {})
+            lines += [_line(row, timed.get(f"{role}-{row['target']}")) for row in found]
+            if found:
+                lines.append(_pytorch(found[0], timed.get(f"{role}-pytorch")))
+    refused = [
+        f"- `{row['run']}`, {ROLES[row['role']]}, `{row['target']}`: {row['refused']}"
+        for row in files
+        if row["refused"]
+    ]
+    parts = ["\n".join(lines)]
+    if refused:
+        parts.append("\n".join(["Refused:", "", *refused]))
+    return "\n\n".join([*parts, _legend(results, files), _provenance(results)])
+
+
+def in_short(results: Results) -> str:
+    """Return time and lost score of the compressed models, a line for each target."""
+    files, times = _files(results), _times(results)
+    runs = _runs(files)
+    lines = [
+        f"| target | {' | '.join(f'`{run}`' for run in runs)} |",
+        "|---|" + "--:|" * len(runs),
+    ]
+    for target in dict.fromkeys(row["target"] for row in files):
+        cells: list[str] = []
+        for run in runs:
+            key = (run, "compressed", target)
+            row = next((r for r in files if (r["run"], r["role"], r["target"]) == key), None)
+            cells.append(_cell(row, times.get(run, {}).get(f"compressed-{target}")))
+        lines.append(f"| `{target}` | {' | '.join(cells)} |")
+    about = "; ".join(dict.fromkeys(_budget(results, run) for run in runs))
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Compressed models ({about}): time relative to the `tflite` file of the same model, "
+            "and what the score on the test records lost against PyTorch (negative: gained). "
+            f"{_processor(results)}",
+        ]
+    )
+
+
+def _files(results: Results) -> list[Row]:
+    rows = [
+        row
+        for row in results.newest("what", "run", "seed", "target", "role")
+        if row["what"] == "files"
+    ]
+    # TFLite first, and the float32 file of each format before the others.
+    order = sorted({row["target"] for row in rows}, key=lambda t: (not t.startswith("tflite"), t))
+    roles = list(ROLES)
+    return sorted(rows, key=lambda r: (r["run"], roles.index(r["role"]), order.index(r["target"])))
+
+
+def _timed(results: Results) -> list[Row]:
+    return [r for r in results.newest("what", "run", "seed") if r["what"] == "times"]
+
+
+def _times(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    rows = _timed(results)
+    if rows:
+        same_machine(rows, "The table of export targets")
+    return {row["run"]: row["files"] for row in rows}
+
+
+def _runs(files: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row["run"] for row in files))
+
+
+def _model(row: Row) -> str:
+    return f"`{row['run']}`, {ROLES[row['role']]}"
+
+
+def _line(row: Row, time: dict[str, Any] | None) -> str:
+    if row["refused"]:
+        return f"| {_model(row)} | `{row['target']}` | refused |" + " - |" * 6
+    return (
+        f"| {_model(row)} | `{row['target']}` | {row['size_bytes'] / 1000:,.0f} | {row['ops']} "
+        f"| {_p50(time)} | {_ratio(time)} | {100 * row['same_labels']:.1f} % "
+        f"| {_SCORES[row['metric']]} {row['score']:.4f} | {_lost(row)} |"
+    )
+
+
+def _pytorch(row: Row, time: dict[str, Any] | None) -> str:
+    return (
+        f"| {_model(row)} | {_PYTORCH} | - | - | {_p50(time)} | {_ratio(time)} | - "
+        f"| {_SCORES[row['metric']]} {row['score_of_pytorch']:.4f} | - |"
+    )
+
+
+def _cell(row: Row | None, time: dict[str, Any] | None) -> str:
+    if row is None:
+        return "not exported"
+    if row["refused"]:
+        return "refused"
+    ratio = _NOT_TIMED if time is None or "ratio" not in time else f"{time['ratio']:.2f} ×"
+    return f"{ratio}, {_lost(row, 3)}"
+
+
+def _lost(row: Row, digits: int = 4) -> str:
+    # Without a negative zero.
+    return f"{round(row['score_of_pytorch'] - row['score'], digits) + 0.0:+.{digits}f}"
+
+
+def _p50(time: dict[str, Any] | None) -> str:
+    return _NOT_TIMED if time is None else f"{time['p50_s'] * 1e6:,.0f}"
+
+
+def _ratio(time: dict[str, Any] | None) -> str:
+    if time is None or "ratio" not in time:
+        return "-"
+    return f"{time['ratio']:.2f} ({time['ratio_low']:.2f}-{time['ratio_high']:.2f})"
+
+
+def _budget(results: Results, label: str) -> str:
+    run = results.experiment.run(label)
+    return " ".join(f"`--budget {each}`" for each in run.options.get("budgets", ()))
+
+
+def _budgets(results: Results, files: Sequence[Row]) -> str:
+    by_budget: dict[str, list[str]] = {}
+    for run in _runs(files):
+        by_budget.setdefault(_budget(results, run), []).append(f"`{run}`")
+    return "; ".join(f"{budget} for {', '.join(runs)}" for budget, runs in by_budget.items())
+
+
+def _processor(results: Results) -> str:
+    rows = _timed(results)
+    if not rows:
+        return "Not timed yet."
+    features = ", ".join(dict.fromkeys(name for row in rows for name in row["cpu_features"] or ()))
+    vnni = "has" if "vnni" in features else "does not have"
+    return (
+        f"Timed on {'; '.join(known(rows, 'cpu'))} ({features}), which {vnni} int8 dot-product "
+        f"instructions (VNNI), load average up to {max(row['load'] for row in rows):.1f}."
+    )
+
+
+def _legend(results: Results, files: Sequence[Row]) -> str:
+    timed = _timed(results)
+    rounds = timed[0]["rounds"] if timed else results.experiment.settings["rounds"]
+    runtimes = dict.fromkeys(each["runtime"] for row in timed for each in row["files"].values())
+    windows = dict.fromkeys((row["metric"], row["windows"]) for row in files)
+    scored = ", ".join(f"{_SCORES[metric]} on all {n:,} test windows" for metric, n in windows)
+    probes = max((row["probes"] for row in files if not row["refused"]), default=0)
+    return (
+        f"Dense: the package's weights. Compressed: {_budgets(results, files)}, seed "
+        f"{results.experiment.seeds[0]}. p50: one thread, batch 1"
+        f"{', ' + ', '.join(runtimes) if runtimes else ''}. Relative: to the `tflite` file of the "
+        f"same model; all files of a model and PyTorch are timed in {rounds} rounds in one call, "
+        "and the ratio is the median of the rounds, with the smallest and the largest. Same "
+        f"labels: as PyTorch, on {probes} validation windows. Score of the file: {scored}; lost: "
+        "against PyTorch, negative is a gain. `tflite-mixed` is searched on the machine that "
+        f"exports. {_processor(results)}"
+    )
+
+
+def _provenance(results: Results) -> str:
+    missing = [
+        f"{run.label} ({what})"
+        for run in results.experiment.runs
+        for what in ("files", "times")
+        if results.last(what=what, run=run.label) is None
+    ]
+    left = f" Still to be measured: {', '.join(missing)}." if missing else ""
+    return made_by(results.newest("what", "run", "seed", "target", "role"), cpu=True) + left

@@ -1,0 +1,115 @@
+"""Whether a search finds more than as many random trials."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy import stats
+
+from ..results import Results
+from ..rows import Row
+from ..statistics_of_seeds import plus_minus, spread
+from .provenance import made_by
+
+NAMES = {"tpe": "TPE", "nsga2": "NSGA-II", "random": "random"}
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Hypervolume of a sampler minus that of random trials, over seeds that both have.
+
+    Attributes:
+        mean: Of the differences.
+        half_width: Of its 95 % interval, by Student's t; None for fewer than two seeds.
+    """
+
+    mean: float
+    half_width: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Which of the two found more, or that the seeds do not decide it."""
+        if self.half_width is None or abs(self.mean) <= self.half_width:
+            return "not resolved"
+        return "better" if self.mean > 0 else "worse"
+
+
+def paired(ours: Mapping[int, float], others: Mapping[int, float]) -> Difference | None:
+    """Return the difference over the seeds that both have; None where they have none in common.
+
+    Args:
+        ours: Value of each seed.
+        others: Value of each seed.
+    """
+    found = [ours[seed] - others[seed] for seed in ours if seed in others]
+    if not found:
+        return None
+    if len(found) == 1:
+        return Difference(found[0], None)
+    t = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(found) - 1))
+    return Difference(statistics.mean(found), t * statistics.stdev(found) / math.sqrt(len(found)))
+
+
+def samplers(results: Results) -> str:
+    """Return the hypervolume of each model and sampler, and the difference to random trials."""
+    rows = results.newest("model", "sampler", "seed")
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["model"], row["sampler"]), []).append(row)
+    lines = [
+        _line(model, sampler, each, found.get((model, "random"), []))
+        for (model, sampler), each in found.items()
+    ]
+    (reference,) = {tuple(row["reference"]) for row in rows}
+    left = [
+        f"{run.label} (seed {seed})"
+        for run in results.experiment.runs
+        for seed in results.experiment.seeds
+        if results.last(model=run.model, sampler=run.options["sampler"], seed=seed) is None
+    ]
+    notes = [
+        f"Hypervolume of the trials' values on validation records beyond macro-F1 {reference[0]:g} "
+        f"and energy {reference[1]:g} of the dense model; larger is better. Mean ± standard "
+        "deviation over seeds. The difference is of trials of the same dense model; better or "
+        "worse: its 95 % interval (Student's t over seeds) leaves 0 out. Best of the front: the "
+        "highest macro-F1 on DS2 among the runs of the fronts that validation chose.",
+        *([f"Still to be run: {', '.join(left)}."] if left else []),
+    ]
+    return "\n".join(
+        [
+            "| model | trials by | seeds | trials: complete, pruned, failed | hypervolume "
+            "| minus random | than random | best of the front | hours |",
+            "|---|---|--:|--:|--:|--:|---|--:|--:|",
+            *lines,
+            "",
+            " ".join(notes),
+            "",
+            made_by(rows),
+        ]
+    )
+
+
+def _line(model: str, sampler: str, rows: Sequence[Row], random: Sequence[Row]) -> str:
+    ends = ", ".join(str(sum(r[state] for r in rows)) for state in ("complete", "pruned", "failed"))
+    volume = plus_minus(spread([row["hypervolume"] for row in rows]), 4)
+    best = plus_minus(spread([max(point["test"] for point in row["front"]) for row in rows]))
+    hours = sum(row["seconds"] for row in rows) / 3600
+    difference = None if sampler == "random" else paired(_volumes(rows), _volumes(random))
+    if difference is None:
+        minus = verdict = "-"
+    else:
+        width = difference.half_width
+        minus = f"{difference.mean:+.4f}" + ("" if width is None else f" ± {width:.4f}")
+        verdict = difference.verdict
+    return (
+        f"| `{model}` | {NAMES[sampler]} | {len(rows)} | {ends} | {volume} | {minus} | {verdict} "
+        f"| {best} | {hours:.1f} |"
+    )
+
+
+def _volumes(rows: Sequence[Row]) -> dict[int, float]:
+    return {row["seed"]: row["hypervolume"] for row in rows}

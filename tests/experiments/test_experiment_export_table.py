@@ -1,0 +1,175 @@
+"""The experiment of every model in every export target: its tasks, its times and its tables."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from harness import experiment, rounds, runner
+from harness.experiment import Context
+from harness.kinds import export_table as kind
+from harness.provenance import provenance
+from harness.results import Results
+from harness.rounds import Collect, Rounds
+from harness.tables import export_table as tables
+from torch import nn
+
+from edgeecg import resources
+from edgeecg.benchmark.latency import Times
+from edgeecg.errors import ExportError
+from edgeecg.exporters._limits import MissedLimitError
+from edgeecg.runs import RunFolder
+
+
+def asked() -> experiment.Experiment:
+    return experiment.load("export_table")
+
+
+def test_every_target_of_every_model_is_a_task_and_the_times_of_a_model_are_one() -> None:
+    keys = [dict(task.key) for task in kind.tasks(asked(), Context())]
+    files = [key for key in keys if key["what"] == "files"]
+    assert {key["target"] for key in files} == set(resources.target_names())
+    assert len(files) == len(asked().runs) * len(resources.target_names())
+    times = [key for key in keys if key["what"] == "times"]
+    assert [key["run"] for key in times] == [run.label for run in asked().runs]
+
+
+def test_rows_of_one_kind_are_measured_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times_row(*_: object) -> list[dict[str, Any]]:
+        return [{"rounds": 1, "files": {}}]
+
+    monkeypatch.setattr(kind, "_times_row", times_row)
+    plan = runner.Plan(results=tmp_path, what="times", labels=["cnn1d"])
+    assert runner.perform(asked(), Context(), plan).tasks == 1
+
+
+@contextlib.contextmanager
+def constant(seconds: float, cpu: int | None) -> Generator[tuple[str, Collect]]:
+    """Take 1, 2 and 4 times as long in three rounds, as a machine that slows down does."""
+    slower = iter((1, 2, 4))
+
+    def collect(times: Times, _: float) -> None:
+        times.samples_ns += [round(seconds * 1e9 * next(slower))] * 3
+
+    yield "a runtime", collect
+
+
+def test_a_drift_of_the_machine_leaves_the_ratio() -> None:
+    ready = {"one": partial(constant, 3e-3), "other": partial(constant, 1e-3)}
+    found = rounds.timed(ready, {"one": "other", "other": "absent"}, Rounds(3, 0.01))
+    assert found["one"]["p50_s"] == pytest.approx(6e-3)
+    ratios = [found["one"][key] for key in ("ratio", "ratio_low", "ratio_high")]
+    assert ratios == pytest.approx([3.0, 3.0, 3.0])
+    assert "ratio" not in found["other"]
+
+
+class Slow(nn.Module):
+    """A module that takes longer than a millisecond, and notes how it is called."""
+
+    threads = 0
+    gradients = True
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.threads, self.gradients = torch.get_num_threads(), torch.is_grad_enabled()
+        time_s = 1e-3
+        import time
+
+        time.sleep(time_s)
+        return x
+
+
+def test_a_module_is_timed_on_one_thread_without_gradients() -> None:
+    module, times = Slow(), Times()
+    with rounds.module_ready(module, (1, 8), None) as (runtime, collect):
+        collect(times, 0.01)
+    assert runtime == f"torch {torch.__version__}"
+    assert (module.threads, module.gradients) == (1, False)
+    assert 1e-3 < times.p50_s < 0.1
+    assert len(times.samples_ns) >= 20
+
+
+def test_a_refused_file_keeps_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = MissedLimitError("'m-compressed-tflite-int8' was not written.", "It lost 0.2.", "Take")
+
+    def export(*_: object, on_left_out: Any, **__: object) -> None:
+        on_left_out(ExportError("'m-baseline-tflite-int8' was not written.", "Dense lost.", "Take"))
+        on_left_out(error)
+        raise error
+
+    monkeypatch.setattr(kind.edgeecg, "export", export)
+    monkeypatch.setattr(kind, "_paths", lambda *_: [])  # pyright: ignore[reportUnknownLambdaType]
+    failures = kind.exported(RunFolder(tmp_path), ["tflite-int8"])
+    assert [each.why for each in failures] == ["Dense lost.", "It lost 0.2."]
+    absent = tmp_path / "m.rejected"
+    assert kind.reason(absent, "compressed", failures) == "It lost 0.2."
+    assert kind.reason(absent, "baseline", failures) == "Dense lost."
+
+
+def file_row(run: str, role: str, target: str, **values: Any) -> dict[str, Any]:
+    return {
+        **{"what": "files", "run": run, "seed": 0, "target": target, "role": role},
+        **{"metric": "macro-F1", "score_of_pytorch": 0.8, "windows": 49_675, "refused": None},
+        **{"size_bytes": 76_500, "ops": 20, "probes": 256, "same_labels": 1.0, "score": 0.79},
+        **provenance(),
+        **values,
+    }
+
+
+def times_row(run: str, **files: float) -> dict[str, Any]:
+    timed = {
+        name.replace("_", "-"): {
+            **{"p50_s": ratio * 1e-4, "runtime": "litert 2.3.0"},
+            **{"ratio": ratio, "ratio_low": ratio - 0.1, "ratio_high": ratio + 0.1},
+        }
+        for name, ratio in files.items()
+    }
+    return {
+        **{"what": "times", "run": run, "seed": 0, "rounds": 7, "files": timed},
+        **provenance(),
+        "cpu_features": ["avx2", "avx512_vnni"],
+    }
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    """A model with a timed and a refused file, and a model that was not timed."""
+    rows = [
+        file_row("cnn1d", "compressed", "tflite"),
+        file_row("cnn1d", "compressed", "onnx-int8", refused="It lost 0.2."),
+        file_row("bilstm", "compressed", "tflite", score=0.8000001),
+        times_row("cnn1d", compressed_tflite=1.0, compressed_pytorch=3.5),
+    ]
+    return Results(asked(), rows, tmp_path)
+
+
+def test_the_table_has_files_refusals_and_what_is_missing(results: Results) -> None:
+    table = tables.whole(results)
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    assert lines == [
+        "| `bilstm`, compressed | `tflite` | 76 | 20 | not timed | - | 100.0 % "
+        "| macro-F1 0.8000 | +0.0000 |",
+        "| `bilstm`, compressed | PyTorch | - | - | not timed | - | - | macro-F1 0.8000 | - |",
+        "| `cnn1d`, compressed | `tflite` | 76 | 20 | 100 | 1.00 (0.90-1.10) | 100.0 % "
+        "| macro-F1 0.7900 | +0.0100 |",
+        "| `cnn1d`, compressed | `onnx-int8` | refused | - | - | - | - | - | - |",
+        "| `cnn1d`, compressed | PyTorch | - | - | 350 | 3.50 (3.40-3.60) | - "
+        "| macro-F1 0.8000 | - |",
+    ]
+    assert "- `cnn1d`, compressed, `onnx-int8`: It lost 0.2." in table
+    assert "which has int8 dot-product instructions (VNNI)" in table
+    assert "Still to be measured: bilstm (times), cnn_lstm_attn (files)" in table
+
+
+def test_the_short_table_has_a_line_for_each_target(results: Results) -> None:
+    lines = [line for line in tables.in_short(results).splitlines() if line.startswith("| `")]
+    assert lines == [
+        "| `tflite` | not timed, +0.000 | 1.00 ×, +0.010 |",
+        "| `onnx-int8` | not exported | refused |",
+    ]
