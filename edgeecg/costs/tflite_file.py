@@ -23,8 +23,8 @@ from edgeecg.errors import ArtifactError
 
 IDENTIFIER = b"TFL3"
 
-_ZLIB_HEADER = b"\x78\xda"
-"""First bytes of a stream of zlib's highest level; JSON cannot begin with them."""
+COMPRESSED = b"edgeecg.artifact+zlib:"
+"""Stands before a text of the metadata that is compressed by zlib."""
 
 _LARGEST_TEXT_BYTES = 1 << 24
 
@@ -320,11 +320,11 @@ def metadata(path: Path, name: str) -> str | None:
 
 def _text(raw: bytes) -> str:
     """Return the text of a buffer, which may be compressed by zlib."""
-    if not raw.startswith(_ZLIB_HEADER):
+    if not raw.startswith(COMPRESSED):
         # Some programs pad a buffer to its alignment.
         return raw.rstrip(b"\0").decode("utf-8")
     stream = zlib.decompressobj()
-    text = stream.decompress(raw, _LARGEST_TEXT_BYTES)
+    text = stream.decompress(raw[len(COMPRESSED) :], _LARGEST_TEXT_BYTES)
     if not stream.eof:
         raise _DamagedError("a compressed text is cut off, or longer than 16 MiB")
     return text.decode("utf-8")

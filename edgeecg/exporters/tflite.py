@@ -14,6 +14,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 from torch import nn
 
+from edgeecg.costs import tflite_file
 from edgeecg.exporters import _tensor_names, _tflite_lstm
 from edgeecg.exporters._batch_norm import fold_batch_norm
 from edgeecg.exporters._explicit_padding import ExplicitPadding
@@ -112,6 +113,7 @@ def embed(content: bytes, manifest_json: str) -> bytes:
     model.metadata = [*(model.metadata or []), entry]
     buffer: Any = schema.BufferT()
     text = manifest_json.encode()
-    buffer.data = zlib.compress(text, 9) if len(content) < _SMALL_BYTES else text
+    small = len(content) < _SMALL_BYTES
+    buffer.data = tflite_file.COMPRESSED + zlib.compress(text, 9) if small else text
     model.buffers.append(buffer)
     return packed(model)

@@ -173,18 +173,18 @@ Simulate = Callable[[simulated_meters.Scenario], dict[str, object]]
 
 @pytest.mark.parametrize("scenario", simulated_meters.SCENARIOS, ids=lambda each: each.what)
 def test_the_interval_holds_the_truth(scenario: simulated_meters.Scenario) -> None:
-    row = simulated_meters.row_of(scenario, 50)
+    row = simulated_meters.row_of(scenario, 100)
     holds = row["interval_holds"]
     if scenario.stuck:
-        assert row["tiers"]["not measured"] == 50
+        assert row["tiers"]["not measured"] == 100
         return
     assert holds >= 0.93
     # An energy that is off by more than its interval allows is off by little.
     assert row["largest_error_over_truth"] < 0.05
     if scenario.lost or scenario.gap_s or scenario.absurd:
-        assert row["with_warning"] == 50
+        assert row["with_warning"] == 100
 
 
 def test_energy_below_the_detection_limit_is_never_called_measured() -> None:
     for scenario in (simulated_meters.SCENARIOS[0], simulated_meters.QUIET):
-        assert simulated_meters.below_the_limit(scenario, 50)["tiers"]["measured"] == 0
+        assert simulated_meters.below_the_limit(scenario, 100)["tiers"]["measured"] == 0

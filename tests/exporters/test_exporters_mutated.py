@@ -143,7 +143,7 @@ def test_a_runtime_that_crashes_on_a_damaged_file_crashes_alone(
 ) -> None:
     files = exported_files(model_card)
     outcomes: list[str] = []
-    for name, damaged in sample(files, max(16, MUTATIONS // 500)):
+    for name, damaged in sample(files, max(60, MUTATIONS // 500)):
         path = tmp_path / f"damaged{Path(name).suffix}"
         path.write_bytes(damaged)
         try:
