@@ -71,7 +71,7 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = panels[1].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None}, facecolor="white")
     plt.close(figure)

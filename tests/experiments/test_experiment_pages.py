@@ -20,8 +20,8 @@ ROWS = stored(experiment.load("pages"), RESULTS).newest("model")
 
 def test_there_is_a_page_of_both_databases() -> None:
     assert {row["data"] for row in ROWS} == {"mitdb", "ptbxl"}
-    # Both together are small enough for a repository.
-    assert sum((RESULTS / row["page"]).stat().st_size for row in ROWS) < 2_500_000
+    # Most of a page is Plotly.
+    assert all((RESULTS / row["page"]).stat().st_size < 2_500_000 for row in ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["model"])
