@@ -183,9 +183,10 @@ def lost(chosen: Sequence[Point], loss: str) -> Spread:
     return spread([point.lost[loss] for point in chosen])
 
 
-def signal(chosen: Sequence[Point], name: str) -> Spread:
-    """Return mean and deviation over seeds of a signal on DS1."""
-    return spread([point.signals[name] for point in chosen])
+def signal(chosen: Sequence[Point], name: str) -> Spread | None:
+    """Return mean and deviation over seeds of a signal on DS1; None where it is not known."""
+    known = [point.signals[name] for point in chosen if name in point.signals]
+    return spread(known) if known else None
 
 
 def seeds_in_rows(results: Results) -> list[dict[str, Any]]:

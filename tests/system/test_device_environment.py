@@ -32,7 +32,9 @@ def installed(folder: Path, extra: str) -> Path:
 
 
 def size_of(environment: Path) -> int:
-    return sum(f.lstat().st_size for f in environment.rglob("*") if not f.is_dir())
+    """Return the bytes of what was installed, without the bytecode that Python can make anew."""
+    files = (each for each in environment.rglob("*") if not each.is_dir())
+    return sum(each.lstat().st_size for each in files if each.suffix != ".pyc")
 
 
 @pytest.fixture(scope="module")

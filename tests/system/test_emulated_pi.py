@@ -149,15 +149,16 @@ def check(result: dict[str, Any], meter: str) -> None:
 
 
 def test_compress_takes_its_costs(
-    on_pi_5: tuple[dict[str, Any], str], pi: EmulatedPi, story: Path
+    on_pi_5: tuple[dict[str, Any], str], pi: EmulatedPi, tmp_path: Path
 ) -> None:
-    shutil.copy(pi.root / "root" / report_name(PI_5), story / "pi.json")
+    # A folder of its own: in that of the story it would be the newest run of other tests.
+    shutil.copy(pi.root / "root" / report_name(PI_5), tmp_path / "pi.json")
     options = ("--name", "for-pi", "--costs", "pi.json", "--budget", "latency=0.7")
     training = SMALL[: SMALL.index("--steps")]
-    printed = run_in(story)("compress", *training, "--finetune-epochs", "1", *options).stdout
+    printed = run_in(tmp_path)("compress", *training, "--finetune-epochs", "1", *options).stdout
     assert "raspberry-pi-5" in printed
     assert "emulator" in printed
-    log = json.loads((story / "runs/for-pi/compression.json").read_text())
+    log = json.loads((tmp_path / "runs/for-pi/compression.json").read_text())
     assert log["config"]["costs"]["device"] == "raspberry-pi-5"
     assert log["config"]["costs"]["emulated"] is True
     assert log["steps"][-1]["latency_predicted"] <= 0.7 + 1e-6

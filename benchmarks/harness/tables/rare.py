@@ -73,8 +73,8 @@ def _cells(chosen: Sequence[Point]) -> str:
     return " | ".join([f"{proxy:.3f}", seeds, *map(_signed, values)])
 
 
-def _signed(value: Spread) -> str:
-    return plus_minus(value, sign="+")
+def _signed(value: Spread | None) -> str:
+    return "-" if value is None else plus_minus(value, sign="+")
 
 
 def signals(results: Results) -> str:
