@@ -97,7 +97,7 @@ class HwmonMeter(PolledMeter):
     def close(self) -> None:
         """Do nothing: every reading opens and closes its files."""
 
-    def _describe(self, told: bool) -> None:
+    def _describe(self, interval_known: bool) -> None:
         for channel in self._channels:
             ohms = channel.shunt_ohms()
             if ohms is not None:
@@ -105,7 +105,7 @@ class HwmonMeter(PolledMeter):
                     f"The driver of '{channel.zone}' is set to a shunt of {ohms:g} ohm. "
                     "All figures are wrong if the board has another resistor (R100 means 0.1 ohm)."
                 )
-        if not told:
+        if not interval_known:
             self.remark(
                 f"'{self._channels[0].chip}' does not say how often it converts; the driver's "
                 f"default of {self._conversion_s * 1e3:.3g} ms is assumed."

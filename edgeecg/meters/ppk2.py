@@ -87,7 +87,7 @@ class Ppk2Meter:
             raise self._unplugged(error) from error
         self._remark(
             f"Power is the measured current times {settings.volts:g} V, which the PPK2 "
-            + ("was told to supply." if settings.source else "was told; it does not measure it.")
+            + ("is set to supply." if settings.source else "is set to; it measures no voltage.")
         )
 
     def read(self) -> Samples:

@@ -83,7 +83,7 @@ class Architecture(Protocol):
         WIDTHS: Widths of the dense model by key.
         BLOCKS: Modules that may be left out whole, since what they compute is added to their input;
             and the widths that say so.
-        RECIPE: How the dense model is trained unless told otherwise.
+        RECIPE: How the dense model is trained by default.
     """
 
     DATASET: str

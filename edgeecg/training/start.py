@@ -158,8 +158,8 @@ def load_records(
         DataError: They are missing, damaged, or not what the model needs.
         UsageError: Their windows or classes are not those that the model was made for.
     """
-    told = listeners or Listeners()
-    progress = told.on_progress or ignore
+    callbacks = listeners or Listeners()
+    progress = callbacks.on_progress or ignore
     dataset = load_dataset(
         DataRequest(
             source=config.data,
@@ -173,8 +173,8 @@ def load_records(
         on_record=lambda done, total: progress("reading records", done, total),
     )
     check_fits(of, dataset.summary.classes, dataset.train.x.shape[1:])
-    if told.on_data is not None:
-        told.on_data(dataset)
+    if callbacks.on_data is not None:
+        callbacks.on_data(dataset)
     return dataset
 
 

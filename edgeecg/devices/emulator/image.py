@@ -74,7 +74,7 @@ class Image:
 
 
 def recipe() -> str:
-    """Return a hash of the list of what goes into the image."""
+    """Return a hash that changes when the contents of the image change."""
     # The number changes when the same list is put together in another way.
     parts = [1, ARCHITECTURE, PACKAGES, KERNEL, WHEELS, sorted(_LEFT_OUT)]
     return sha256(json.dumps(parts).encode()).hexdigest()[:12]

@@ -18,7 +18,7 @@ SERIES = ("$s1", "$s2", "$s3", "$s4", "$s5", "$s6")
 """Names of colours: ``$name`` is the CSS variable ``--name`` of the page."""
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
-"""Marks of series, so that no series is told apart by its colour alone."""
+"""Marker shapes: series differ in shape, too, and not in colour alone."""
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
