@@ -93,8 +93,8 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
         dense: Every layer of its dense model.
 
     Raises:
-        UsageError: There is no such file, or it has not the layer seconds of exactly one dense
-            float32 file of this model.
+        UsageError: There is no such file, it has not the layer seconds of exactly one dense float32
+            file of this model, or that file takes no longer than an empty graph.
         SchemaError: The file is damaged.
     """
     try:
@@ -123,8 +123,14 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
         )
     # The time of the empty graph belongs to the call of the runtime and not to a layer.
     whole = sum(operation.seconds for operation in result.layers)
-    call = min(result.breakdown.empty_graph_s or 0.0, whole)
-    part = 1 - call / whole if whole else 1.0
+    call = result.breakdown.empty_graph_s or 0.0
+    if call >= whole:
+        raise _refused(
+            f"The file takes {1e6 * whole:.1f} µs and an empty graph {1e6 * call:.1f} µs, so that "
+            "nothing is known of its layers.",
+            "Measure on an idle machine, or leave --costs out.",
+        )
+    part = 1 - call / whole
     return MeasuredCosts(
         model=model,
         device=result.device.name,

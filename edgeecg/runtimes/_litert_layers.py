@@ -1,8 +1,8 @@
 """Seconds of every operation of a ``.tflite`` file.
 
-The method is LiteRT's own profiler where it works. Otherwise every operation is timed as a file of
-its own, which lacks the fusions of the whole file and finds its inputs in the caches; the sum is
-therefore compared with the time of the whole.
+The method is LiteRT's own profiler where it works and the operations are long enough for its clock.
+Otherwise every operation is timed as a file of its own, which lacks the fusions of the whole file
+and finds its inputs in the caches; the sum is therefore compared with the time of the whole.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SINGLE = "one file per operation"
 """Method: every operation timed alone."""
 
 _ROUNDING_S = 0.5e-6
+_SHORTEST_S = 0.002
 _LONGEST_S = 0.1
 _WARMUP_RUNS = 5
 _FEWEST_RUNS = 10
@@ -49,7 +50,8 @@ def with_profiler(path: Path, x: NDArray[np.generic], threads: int, runs: int) -
         runs: Number of runs.
 
     Raises:
-        ProfilerError: The profiler does not work here, or its operations are not those of the file.
+        ProfilerError: The profiler does not work here, its operations are not those of the file, or
+            they are too short for its clock.
     """
     found = events(path, x, threads, runs)
     whole = [middle_mean(each.microseconds) * 1e-6 for each in found if each.kind == WHOLE]
@@ -76,9 +78,16 @@ def _seconds(found: Sequence[Event], whole: float) -> list[float]:
 
     XNNPACK rounds down to whole microseconds. Half a microsecond is added to each of its events, or
     less where the sum would exceed the whole.
+
+    Raises:
+        ProfilerError: These halves would be more than what was measured.
     """
     plain = [middle_mean(each.microseconds) * 1e-6 for each in found]
     rounded = sum(each.kind == DELEGATE for each in found)
+    if rounded * _ROUNDING_S > sum(plain):
+        raise ProfilerError(
+            "The operations are too short for LiteRT's profiler, which counts whole microseconds"
+        )
     spare = max(0.0, whole - sum(plain)) / rounded if rounded else 0.0
     added = min(_ROUNDING_S, spare)
     return [
@@ -129,7 +138,8 @@ def one_by_one(path: Path, load: Load, runs: int) -> Profile:
     Args:
         path: The file.
         load: Loads a file of one operation.
-        runs: Number of runs of each, fewer where they take more than a tenth of a second.
+        runs: Number of runs of each, fewer where they take more than a tenth of a second, and more
+            where they take less than two milliseconds.
 
     Returns:
         The profile; empty, with a reason, when an operation cannot be run alone.
@@ -164,11 +174,12 @@ def _time(invoke: Callable[[], None], runs: int) -> float:
     for _ in range(_WARMUP_RUNS):
         invoke()
     samples: list[int] = []
-    begun = time.perf_counter()
-    while len(samples) < max(runs, _FEWEST_RUNS):
+    begun, spent = time.perf_counter(), 0.0
+    while len(samples) < max(runs, _FEWEST_RUNS) or spent < _SHORTEST_S:
         before = time.perf_counter_ns()
         invoke()
         samples.append(time.perf_counter_ns() - before)
-        if len(samples) >= _FEWEST_RUNS and time.perf_counter() - begun > _LONGEST_S:
+        spent = time.perf_counter() - begun
+        if len(samples) >= _FEWEST_RUNS and spent > _LONGEST_S:
             break
     return middle_mean(samples) * 1e-9

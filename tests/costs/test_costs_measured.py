@@ -218,3 +218,10 @@ def test_layers_are_measured_or_missing_for_a_reason() -> None:
         }
         with pytest.raises(ValueError, match="measured"):
             result(**changes)
+
+
+def test_a_file_that_takes_no_longer_than_an_empty_graph_tells_nothing(tmp_path: Path) -> None:
+    layers = dense_layers("cnn1d")
+    operations = [(layer.name, 0.5 * CALL_S / len(layers)) for layer in layers]
+    with pytest.raises(UsageError, match=r"takes 5\.0 µs and an empty graph 10\.0 µs"):
+        costs(tmp_path, **timed(*operations))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from timed_layers import dense_layers, result, timed, written
+from timed_layers import CALL_S, dense_layers, result, timed, written
 
 from edgeecg import resources
 from edgeecg.costs import measured
@@ -15,6 +15,7 @@ from edgeecg.costs.counting import count
 from edgeecg.exporters import exporter, quiet
 from edgeecg.models import architecture, build, names
 from edgeecg.runtimes import litert
+from edgeecg.runtimes._litert_layers import PROFILER, SINGLE
 
 
 def exported(name: str, folder: Path) -> Path:
@@ -44,10 +45,13 @@ def test_costs_from_a_tflite_file_are_those_of_the_layers(name: str, tmp_path: P
     x = np.ones((1, *architecture(name).INPUT_SHAPE), np.float32)
     profile = litert.profile(path, x, threads=1, runs=10)
     assert profile.reason is None
-    # The runtime has no profiler for files with the states of LSTM layers.
-    alone = "lstm" in name
-    assert profile.method == ("one file per operation" if alone else "LiteRT profiler")
-    operations = [(each.name, each.seconds + 1e-9) for each in profile.operations]
+    # The runtime has no profiler for files with the states of LSTM layers. On fast machines the
+    # operations of the smallest model are too short for it.
+    methods = {"bilstm": {SINGLE}, "cnn_lstm_attn": {SINGLE}, "tiny_rhythm": {SINGLE, PROFILER}}
+    assert profile.method in methods.get(name, {PROFILER})
+    # The median of a file, which the seconds of its operations add up to, includes the call.
+    scale = 1 + CALL_S / sum(each.seconds for each in profile.operations)
+    operations = [(each.name, scale * each.seconds + 1e-9) for each in profile.operations]
     bench = written(tmp_path, [result(name, nodes=nodes, format="tflite", **timed(*operations))])
     costs = measured.read(bench, name, dense)
     assert {layer: each.macs for layer, each in costs.layers.items()} == wanted
