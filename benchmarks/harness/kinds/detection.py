@@ -24,7 +24,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from wfdb import processing
 
@@ -35,6 +34,7 @@ from edgeecg.data.records.reader import Record
 from edgeecg.data.sources.mitdb import DS1, DS2, PACED
 from edgeecg.data.windows.beats import beat_windows
 from edgeecg.evaluation.predictors import Predictor, load_predictor
+from edgeecg.evaluation.threads import limited_threads
 from edgeecg.signal import qrs
 from edgeecg.signal.r_peaks import recentre
 from edgeecg.statistics import confusion
@@ -125,21 +125,19 @@ def package_version(package: str) -> str | None:
 
 
 @cache
-def _records(names: tuple[str, ...]) -> dict[str, Annotated]:
-    torch.set_num_threads(os.cpu_count() or 1)
+def loaded(names: tuple[str, ...]) -> dict[str, Annotated]:
+    """Return some records, read once."""
     return {name: load(name) for name in names}
 
 
 @cache
-def _detected(
-    title: str, moved: bool, names: tuple[str, ...]
-) -> tuple[dict[str, Positions], float]:
+def detected(title: str, moved: bool, names: tuple[str, ...]) -> tuple[dict[str, Positions], float]:
     """Return the peaks of some records, and the processor seconds that finding them took."""
-    records = _records(names)
+    records = loaded(names)
     if title == ANNOTATIONS:
         peaks, seconds = {name: each.beats for name, each in records.items()}, 0.0
     elif moved and title != "edgeecg":
-        peaks, seconds = _detected(title, False, names)
+        peaks, seconds = detected(title, False, names)
     else:
         detect, began = DETECTORS[title][1], time.process_time()
         peaks = {
@@ -155,10 +153,10 @@ def _detected(
 def _detection(title: str, ways: Iterable[bool], names: tuple[str, ...]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for moved in ways:
-        peaks, seconds = _detected(title, moved, names)
+        peaks, seconds = detected(title, moved, names)
         for label, chosen in SETS.items():
             here = tuple(name for name in chosen if name in names)
-            row = detection_row(_records(names), peaks, here)
+            row = detection_row(loaded(names), peaks, here)
             rows.append(
                 {
                     "recentred": moved,
@@ -173,7 +171,8 @@ def _detection(title: str, ways: Iterable[bool], names: tuple[str, ...]) -> list
 
 def _classes(model: str, title: str, moved: bool, names: tuple[str, ...]) -> list[dict[str, Any]]:
     predictor = load_predictor(model)
-    row = classified(predictor, _records(names), _detected(title, moved, names)[0])
+    with limited_threads(os.cpu_count() or 1):
+        row = classified(predictor, loaded(names), detected(title, moved, names)[0])
     return [row | {"weights_sha256": predictor.card.weights_sha256 if predictor.card else None}]
 
 
@@ -252,11 +251,28 @@ def classified(
     predictor: Predictor, records: dict[str, Annotated], peaks: dict[str, Positions]
 ) -> dict[str, Any]:
     """Score a model's classes on the peaks of DS2; see the module's docstring."""
-    # Row and column after the classes: no annotated beat, and no detected one.
+    of_ds2 = {name: records[name] for name in DS2 if name in records}
+    matrix = scored_on(predictor, of_ds2, peaks)
+    scores = {name: confusion.class_score(matrix, k) for k, name in enumerate(CLASSES)}
+    return {
+        "confusion": matrix.tolist(),
+        "macro_f1": float(np.mean([score.f1 for score in scores.values()])),
+        "per_class": {name: score.model_dump(mode="json") for name, score in scores.items()},
+    }
+
+
+def scored_on(
+    predictor: Predictor, records: dict[str, Annotated], peaks: dict[str, Positions]
+) -> NDArray[np.int64]:
+    """Classify the peaks of some records and compare with their annotations.
+
+    Returns:
+        Counts ``(classes + 1, classes + 1)``: annotated class, and the class that the model gave.
+        The last row and column are no annotated beat and no detected one.
+    """
     nothing = len(CLASSES)
     matrix = np.zeros((nothing + 1, nothing + 1), np.int64)
-    for name in [name for name in DS2 if name in records]:
-        each = records[name]
+    for name, each in records.items():
         # Beats too near the ends for a window are left out, whoever finds them.
         has_window = beat_windows(each.record, each.beats, predictor.preprocessing).reason == ""
         windows = beat_windows(each.record, peaks[name], predictor.preprocessing)
@@ -269,12 +285,7 @@ def classified(
                 matrix[CLASSES.index(group), column] += 1
         false = called[np.setdiff1d(np.arange(len(called)), index)]
         matrix[nothing, : len(CLASSES)] += np.bincount(false[false >= 0], minlength=len(CLASSES))
-    scores = {name: confusion.class_score(matrix, k) for k, name in enumerate(CLASSES)}
-    return {
-        "confusion": matrix.tolist(),
-        "macro_f1": float(np.mean([score.f1 for score in scores.values()])),
-        "per_class": {name: score.model_dump(mode="json") for name, score in scores.items()},
-    }
+    return matrix
 
 
 def moved_peaks(record: Record, peaks: Positions) -> Positions:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
+from torch import nn
 
 from edgeecg.data import DataRequest, Dataset, Windows, load_dataset
 from edgeecg.data.windows.annotated import BEATS
@@ -95,8 +96,17 @@ def chosen(windows: Windows, mask: NDArray[np.bool_]) -> Windows:
     )
 
 
-def fold(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> NDArray[np.int64]:
-    """Train on the other records and return the confusion matrix of these."""
+def fitted(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> nn.Module:
+    """Train on the other records, and return the running mean of the last epoch.
+
+    Args:
+        whole: DS1 as one training split.
+        names: The records to leave out.
+        config: How to train.
+
+    Returns:
+        The model, in evaluation mode.
+    """
     left_out = np.isin(whole.train.record, names)
     held = chosen(whole.train, left_out)
     # Nothing is chosen on `val`, so that a few windows will do there.
@@ -110,7 +120,13 @@ def fold(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> NDAr
     model.load_state_dict(
         {k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")}
     )
-    called = predict(model.eval(), held.x).argmax(axis=1)
+    return model.eval()
+
+
+def fold(whole: Dataset, names: tuple[str, ...], config: TrainingConfig) -> NDArray[np.int64]:
+    """Train on the other records and return the confusion matrix of these."""
+    held = chosen(whole.train, np.isin(whole.train.record, names))
+    called = predict(fitted(whole, names, config), held.x).argmax(axis=1)
     return confusion_matrix(held.y, called, labels=range(3))
 
 

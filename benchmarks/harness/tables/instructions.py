@@ -100,7 +100,7 @@ def _remarks(rows: Sequence[Row]) -> str:
     return (
         "EMULATED: instructions of one inference, not a time of a Raspberry Pi. × is relative to "
         "the dense float32 file of the same model. Compressed: `--budget "
-        f"{budget}`, not fine-tuned. LSTM layers stay in float32. Two runs of each count differ by "
+        f"{budget}`, not fine-tuned. Two runs of each count differ by "
         f"at most {twice}. Rank correlation: Spearman's, over the relative values of "
         "all files but the dense float32 ones; the compressed float32 files all have about the "
         "proxy of the budget, so small differences decide their ranks. x86: median latency, the "
