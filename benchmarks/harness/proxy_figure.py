@@ -19,8 +19,8 @@ from .results import stored
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; the marks differ, too.
 _STYLES = {"float32": ("o", "#0072B2"), "int8": ("D", "#D55E00")}
-_LIMITS = (0.015, 1.6)
-_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1)
+_FROM, _PROXY_TO = 0.015, 1.6
+_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
@@ -38,7 +38,8 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     rows = {row.dtype: row for row in proxy_agreement.rows(found) if row.prediction == "executed"}
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(8.0, 5.2), layout="constrained")
-    axes.plot(_LIMITS, _LIMITS, color="#888888", linestyle=":", linewidth=1, label="exact")
+    slowest = max(_PROXY_TO, 1.3 * max(each.measured for each in found))
+    axes.plot([_FROM, slowest], [_FROM, slowest], color="#888888", linestyle=":", linewidth=1, label="exact")
     for dtype, (mark, colour) in _STYLES.items():
         here = [each for each in found if each.dtype == dtype]
         row = rows[dtype]
@@ -60,12 +61,16 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
             f"{units.interval(whole.spearman_ci95)}",
         )  # fmt: skip
     _draw_ideal(axes, proxy_points.unstructured(structured))
-    for axis, set_scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+    for axis, set_scale, highest in (
+        (axes.xaxis, axes.set_xscale, _PROXY_TO),
+        (axes.yaxis, axes.set_yscale, slowest),
+    ):
         set_scale("log")
-        axis.set_ticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+        ticks = [tick for tick in _TICKS if tick < highest]
+        axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_minor_locator(plt.NullLocator())
-    axes.set_xlim(*_LIMITS)
-    axes.set_ylim(*_LIMITS)
+    axes.set_xlim(_FROM, _PROXY_TO)
+    axes.set_ylim(_FROM, slowest)
     axes.set_xlabel("executed proxy, relative to the dense float32 file")
     axes.set_ylabel("measured time (p50), relative to the same")
     axes.grid(color="#e3e3e3")
@@ -84,7 +89,7 @@ def _draw_ideal(axes: Any, unstructured: Sequence[Point]) -> None:
     for number, each in enumerate(unstructured):
         ideal, executed = each.predicted["ideal"], each.predicted["executed"]
         axes.plot(
-            [max(ideal, _LIMITS[0]), executed], [each.measured] * 2, color="#777777",
+            [max(ideal, _FROM), executed], [each.measured] * 2, color="#777777",
             linewidth=0.9, zorder=1, marker="|", markevery=[0],
             label=label if number == 0 else None,
         )  # fmt: skip

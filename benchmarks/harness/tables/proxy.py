@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgeecg.reporting import proxy_agreement, units
 
 from .. import proxy_points
@@ -36,6 +38,7 @@ def table(structured: Results) -> str:
             f"| {row.worst_ratio:.2f} × | `{row.worst}` |"
         )
     timed = structured.other("unstructured_times").rows
+    slower = sorted({each.model for each in points if each.dtype == "int8" and each.measured > 1.1})
     return "\n".join(
         [
             *lines,
@@ -45,7 +48,17 @@ def table(structured: Results) -> str:
             "that the proxy was exact; the worst ratio is furthest from it. Interval of ρ: "
             f"bootstrap, whole models drawn. {_TIMED if timed else _UNTIMED} int8: the proxy takes "
             "a multiplication as 15 times cheaper than a float32 one, and a processor does at most "
-            "about four times as many at once. Energy was not measured: the machines have no "
-            "counter.",
+            f"about four times as many at once. {_slower(slower)}Energy was not measured: the "
+            "machines have no counter.",
         ]
+    )
+
+
+def _slower(models: Sequence[str]) -> str:
+    if not models:
+        return ""
+    names = " and ".join(f"`{name}`" for name in models)
+    return (
+        f"Int8 files of {names} take longer than the dense float32 one: LiteRT computes an int8 "
+        "LSTM slower than a float32 one on x86-64. "
     )
