@@ -52,8 +52,10 @@ class UnknownNameError(UsageError):
         """
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1)
-        kinds = f"{kind}es" if kind.endswith("s") else f"{kind}s"
-        hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of the {kinds} listed."
+        # A kind of several words, such as "model, run or file", has no plain plural.
+        plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        kinds = "ones" if " " in kind else plural
+        hint = f"Did you mean '{near[0]}'?" if near else "Choose one of these."
         super().__init__(
             f"There is no {kind} named '{name}'.",
             f"The known {kinds} are: {', '.join(names) or 'none'}.",
@@ -82,7 +84,7 @@ class DivergedError(EdgeECGError):
 
 
 class MeterError(EdgeECGError):
-    """An energy meter that is absent, unreadable or not to be believed."""
+    """An energy meter that is absent or unreadable, or gives impossible values."""
 
 
 class RemoteError(EdgeECGError):

@@ -30,6 +30,8 @@ def replacing(path: Path) -> Generator[Path]:
         EdgeECGError: The disk is full or not writable; the old file is untouched.
     """
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
@@ -100,6 +102,28 @@ def check_writable(path: Path) -> None:
         raise _cannot_write(path, error) from error
 
 
+def read_bytes(path: Path, shown: str, kind: type[EdgeECGError], todo: str) -> bytes:
+    """Return the content of a file that a user named.
+
+    Args:
+        path: The file.
+        shown: What messages call it, at the beginning of a sentence.
+        kind: Type of the error.
+        todo: What to do about a file that cannot be read.
+
+    Raises:
+        EdgeECGError: It cannot be read; of the type that is asked for.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise kind(
+            f"{shown} cannot be read.",
+            f"The operating system reports: {error.strerror or error}.",
+            todo,
+        ) from error
+
+
 def read_toml(
     path: Path | Traversable,
     shown: str,
@@ -123,9 +147,9 @@ def read_toml(
         raise kind(
             f"{shown} cannot be read.",
             f"The operating system reports: {error.strerror}.",
-            "Check its name; where a package announces it, update or uninstall the package.",
+            "Check its name, and that you may read it. If a package brings it, install that again.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise kind(f"{shown} is not valid TOML.", f"{error}.", todo) from error
 
 
@@ -157,6 +181,6 @@ def _cannot_write(path: Path, error: OSError) -> EdgeECGError:
     return EdgeECGError(
         f"{path} could not be written.",
         f"The system said: {error.strerror or error}.",
-        "What was there before is untouched; free some space or choose another folder, then run it "
-        "again ('edgeecg compress' goes on with --resume).",
+        "What was there before is untouched; free some space or choose another place, then run it "
+        "again (a run goes on with --resume).",
     )

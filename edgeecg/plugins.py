@@ -22,6 +22,16 @@ FILE_GROUPS = frozenset({"edgeecg.targets", "edgeecg.devices"})
 """Groups whose entry points name packages with a file ``NAME.toml``; see ``edgeecg.resources``."""
 
 
+_CONTRACTS = {
+    "edgeecg.models": "Architecture",
+    "edgeecg.exporters": "Exporter",
+    "edgeecg.data.sources": "Source",
+    "edgeecg.runtimes": "Runtime",
+    "edgeecg.meters": "MeterModule",
+}
+"""The protocol that the extensions of a package follow."""
+
+
 @dataclass(frozen=True)
 class Broken:
     """An extension of another package that cannot be used.
@@ -66,7 +76,8 @@ def load(package: str, name: str) -> object:
         The module in the package, or what the entry point names: usually a module, too.
 
     Raises:
-        PluginError: The extension belongs to another package and cannot be imported.
+        PluginError: The extension belongs to another package, and cannot be imported or is
+            incomplete.
         KeyError: There is no such extension.
     """
     if name in _own(package):
@@ -110,13 +121,32 @@ def entry_points_of(group: str) -> list[EntryPoint]:
 
 def _loaded(point: EntryPoint) -> object:
     try:
-        return point.load()
-    except Exception as error:  # Whatever the other package's code raises means the same.
+        found: object = point.load()
+    except (Exception, SystemExit) as error:  # Whatever the other package raises means the same.
         raise PluginError(
             f"The extension '{point.name}' of the package '{_distribution(point)}' cannot be used.",
             f"Importing '{point.value}' raised {type(error).__name__}: {error}.",
             f"Repair or uninstall that package: pip uninstall {_distribution(point)}",
         ) from error
+    missing = sorted(name for name in _expected(point.group) if not hasattr(found, name))
+    if missing:
+        raise PluginError(
+            f"The extension '{point.name}' of the package '{_distribution(point)}' cannot be used.",
+            f"'{point.value}' lacks {', '.join(missing)}, see {point.group}."
+            f"{_CONTRACTS[point.group]}.",
+            f"Repair or uninstall that package: pip uninstall {_distribution(point)}",
+        )
+    return found
+
+
+@cache
+def _expected(package: str) -> frozenset[str]:
+    """Return the names that an extension of a package has to have."""
+    if package not in _CONTRACTS:
+        return frozenset()
+    contract: type = getattr(importlib.import_module(package), _CONTRACTS[package])
+    names = {*contract.__annotations__, *vars(contract)}
+    return frozenset(name for name in names if not name.startswith("_"))
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -85,3 +85,9 @@ def test_sha256_of_a_known_text(tmp_path: Path) -> None:
     assert sha256(tmp_path / "abc") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    with pytest.raises(EdgeECGError, match="Is a directory"):
+        write_text(tmp_path / ".", "text")
+    assert not list(tmp_path.iterdir())

@@ -108,8 +108,16 @@ def test_models_runtimes_sources_targets_and_devices_of_another_package(install:
 
         RECIPE = _RECIPE.model_copy(update={"model": "toy"})
     """
-    runtime = "FORMAT, SPIN_SWITCH = 'toy', False\n"
-    source = "TITLE, TASKS, DEFAULT_FOR = 'Toy records', ('beats',), ()\n"
+    runtime = """
+        from edgeecg.runtimes.litert import empty_graph, load, peak_graph, profile, version
+
+        FORMAT, SPIN_SWITCH = 'toy', False
+    """
+    source = """
+        from edgeecg.data.sources.synthetic import DOWNLOAD, LICENCE, NOTES, REMARKS, folder, load
+
+        TITLE, TASKS, DEFAULT_FOR = 'Toy records', ('beats',), ()
+    """
     target = 'format = "tflite"\ndtype = "float32"\n'
     device = 'title = "A board"\nmeters = []\nno_meter = "It has no meter."\n'
     described = (resources.root() / "export/tflite.toml").read_text()
@@ -141,3 +149,46 @@ def test_models_runtimes_sources_targets_and_devices_of_another_package(install:
         resources.load_target("absent")
     with pytest.raises(UnknownNameError, match="watch"):
         resources.load_target("watsh")
+
+
+def test_an_extension_that_ends_the_program_is_named(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install({"ends.py": "raise SystemExit(3)\n"}, {"edgeecg.meters": {"ends": "ends"}})
+    assert run(["meters"]) == 0
+    assert "'ends' of the package 'extra-ecg'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("group", "command", "lacks"),
+    [
+        ("edgeecg.meters", "meters", "lacks open, see edgeecg.meters.MeterModule"),
+        ("edgeecg.runtimes", "devices", "lacks FORMAT, SPIN_SWITCH, empty_graph, load"),
+        ("edgeecg.models", "models", "lacks BLOCKS, CLASSES, DATASET"),
+        ("edgeecg.data.sources", "models", "lacks DEFAULT_FOR, DOWNLOAD"),
+        ("edgeecg.exporters", "models", "lacks PACKAGES, embed, export"),
+    ],
+)
+def test_an_extension_that_lacks_something_is_named_and_the_rest_works(
+    group: str, command: str, lacks: str, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install({"hollow.py": "X = 1\n"}, {group: {"hollow": "hollow"}})
+    assert run([command]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert lacks in said
+    assert "'hollow' of the package 'extra-ecg'" in said
+
+
+def test_an_unusable_source_of_another_package_is_refused_by_name(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install({"hollow.py": "X = 1\n"}, {"edgeecg.data.sources": {"hollow": "hollow"}})
+    assert run(["data", "info", "hollow"]) == 1
+    assert "'hollow' of the package 'extra-ecg' cannot be used" in capsys.readouterr().err
+    assert sources.default("beats") in ("mitdb", "synthetic")
+
+
+def test_a_meter_whose_opening_fails_is_listed_with_the_reason(install: Install) -> None:
+    install({"odd.py": "def open():\n    return 1 / 0\n"}, {"edgeecg.meters": {"odd": "odd"}})
+    reasons = {each.name: each.reason or "" for each in meters.availability()}
+    assert "raised ZeroDivisionError: division by zero" in reasons["odd"]

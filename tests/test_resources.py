@@ -24,7 +24,7 @@ def test_every_file_loads(load: Callable[[str], Value], name: str) -> None:
     assert load(name).model_dump()["name"] == name
 
 
-def test_the_names_the_documentation_promises() -> None:
+def test_the_names_that_the_documentation_uses_exist() -> None:
     assert {"tflite", "tflite-int8", "onnx"} <= set(resources.target_names())
     assert {"raspberry-pi-4", "raspberry-pi-5", "x86-64"} <= set(resources.device_names())
     assert {"default", "quick"} <= set(resources.suite_names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -24,6 +25,14 @@ def test_an_unknown_key_is_named() -> None:
             {"schema": "edgeecg.config/2", "sparsitty": 0.4}, "run.json"
         )
     assert "run.json" in caught.value.what
+
+
+def test_a_file_is_read_and_named_when_it_holds_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(CompressionConfig(alpha=0.25).to_json())
+    assert CompressionConfig.from_file(path).alpha == 0.25
+    with pytest.raises(SchemaError, match=r"config\.json does not hold a BenchReport"):
+        BenchReport.from_file(path)
 
 
 @pytest.mark.parametrize("schema", [None, "edgeecg.config/9", "edgeecg.bench/1", 3])

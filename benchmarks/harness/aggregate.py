@@ -1,4 +1,4 @@
-"""Rows of compression tables: the seeds of a run put together."""
+"""Rows of compression tables: mean and deviation over the seeds of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .statistics_of_seeds import spread
 
 @dataclass(frozen=True)
 class Variant:
-    """One run of a table with what its seeds gave.
+    """One run of a table, with the results of its seeds.
 
     Attributes:
         label: What the table calls it.
@@ -73,7 +73,7 @@ def _variant(owner: Results, label: str, found: Run, seeds: Sequence[int]) -> Va
 
 
 def missing(results: Results) -> list[str]:
-    """Return the labels of the runs that some seed is missing of."""
+    """Return the labels of the runs that lack a seed."""
     return [each.label for each in variants(results) if not each.seeds]
 
 
@@ -125,14 +125,7 @@ def final_row(table: str, each: Variant) -> Row:
         "reading": config["reading"],
         "target": target,
         "scores": scores,
-        "accuracy": spread([_test(held, target)["accuracy"] for held in seeds]),
-        "macro_f1": spread([_test(held, target)["macro_f1"] for held in seeds]),
-        "recall": {
-            name: statistics.mean(
-                _test(held, target)["per_class"][name]["recall"] for held in seeds
-            )
-            for name in seeds[0]["test"]["per_class"]
-        },
+        **_test_scores([_test(held, target) for held in seeds]),
         "rarest": _rarest(seeds, target),
         "parameters_before": seeds[0]["baseline"]["parameters"],
         "parameters_nonzero": statistics.mean(held["nonzero_parameters"] for held in seeds),
@@ -174,17 +167,24 @@ def step_rows(table: str, each: Variant) -> list[Row]:
                 "score_mean": statistics.mean(scores),
                 "score_std": spread(scores)["std"],
                 "scores": scores,
-                "accuracy": spread([test["accuracy"] for test in tests]),
-                "macro_f1": spread([test["macro_f1"] for test in tests]),
-                "recall": {
-                    name: statistics.mean(test["per_class"][name]["recall"] for test in tests)
-                    for name in tests[0]["per_class"]
-                },
+                **_test_scores(tests),
                 "latency_ratio": None,
                 "bytes_ratio": None,
             }
         )
     return made
+
+
+def _test_scores(tests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the scores of all seeds on the test records: mean and deviation, recalls as means."""
+    return {
+        "accuracy": spread([test["accuracy"] for test in tests]),
+        "macro_f1": spread([test["macro_f1"] for test in tests]),
+        "recall": {
+            name: statistics.mean(test["per_class"][name]["recall"] for test in tests)
+            for name in tests[0]["per_class"]
+        },
+    }
 
 
 def _files(held: Row, target: str | None) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from edgeecg.compression import run_state, start
+from edgeecg.compression import run_state, settings, start
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
@@ -111,10 +111,10 @@ def _compress(each: Compression, score: StepScore | None) -> None:
             asked["start"] = trained(each.model, each.seed, each.quick).name
         if each.quick:
             asked |= _toy_options(each)
-        config = start.started(folder.name, start.sorted_options(asked)).config
+        config = start.started(folder.name, settings.sorted_options(asked)).config
     dataset = load_records(config.training, architecture(each.model))
 
-    def watch(event: CompressionStep | Rollback) -> None:
+    def after_step(event: CompressionStep | Rollback) -> None:
         if isinstance(event, Rollback):
             return
         _say(event)
@@ -122,7 +122,11 @@ def _compress(each: Compression, score: StepScore | None) -> None:
             _score_step(job, event, dataset, score)
 
     job = Job(
-        config, dataset, folder, f"benchmarks: {each.run.cell}, seed {each.seed}", watch=watch
+        config,
+        dataset,
+        folder,
+        f"benchmarks: {each.run.cell}, seed {each.seed}",
+        on_step=after_step,
     )
     with _pruner(each):
         compress(job)
@@ -163,11 +167,11 @@ def _notes(folder: RunFolder) -> Path:
 def _score_step(job: Job, step: CompressionStep, dataset: Dataset, score: StepScore) -> None:
     """Score the model of a step; no decision is taken on what is found."""
     notes = _notes(job.run)
-    here = run_state.resumed(job)
+    state = run_state.resumed(job)
     known: dict[str, Any] = json.loads(notes.read_text()) if notes.is_file() else {}
-    if here is None or len(here.steps) != step.step or str(step.step) in known:
+    if state is None or len(state.steps) != step.step or str(step.step) in known:
         return
-    known[str(step.step)] = score(here.model, job, dataset)
+    known[str(step.step)] = score(state.model, job, dataset)
     write_text(notes, json.dumps(known))
 
 
@@ -195,9 +199,9 @@ def _brief(scores: Scores) -> dict[str, Any]:
 def _gathered(each: Compression) -> dict[str, Any]:
     """Return everything worth keeping of a finished run."""
     run = each.folder
-    log = CompressionLog.from_json(run.compression_log.read_bytes(), str(run.compression_log))
-    dense = ModelCard.from_json(run.baseline_card.read_bytes(), str(run.baseline_card))
-    card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
+    log = CompressionLog.from_file(run.compression_log)
+    dense = ModelCard.from_file(run.baseline_card)
+    card = ModelCard.from_file(run.model_card)
     notes = _notes(run)
     return {
         "pruner": each.run.pruner,
@@ -232,13 +236,13 @@ def _gathered(each: Compression) -> dict[str, Any]:
 def _quantization(run: RunFolder) -> dict[str, Any] | None:
     if not run.quantization.is_file():
         return None
-    log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+    log = QuantizationLog.from_file(run.quantization)
     return log.model_dump(mode="json", exclude={"ranges", "lost"})
 
 
 def _file(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
-    manifest = Artifact.from_json(beside.read_bytes(), str(beside))
+    manifest = Artifact.from_file(beside)
     return {
         "role": manifest.role,
         "target": manifest.target,

@@ -25,7 +25,7 @@ def run_of(model: str, seed: int) -> RunFolder:
 
 def card_of(run: RunFolder) -> ModelCard:
     """Return the card of a run's dense model."""
-    return ModelCard.from_json(run.baseline_card.read_bytes(), str(run.baseline_card))
+    return ModelCard.from_file(run.baseline_card)
 
 
 def trained(model: str, seed: int, quick: bool = False) -> RunFolder:

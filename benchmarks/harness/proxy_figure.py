@@ -39,7 +39,8 @@ def draw(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(8.0, 5.2), layout="constrained")
     slowest = max(_PROXY_TO, 1.3 * max(each.measured for each in found))
-    axes.plot([_FROM, slowest], [_FROM, slowest], color="#888888", linestyle=":", linewidth=1, label="exact")
+    whole_range = (_FROM, slowest)
+    axes.plot(whole_range, whole_range, color="#888888", linestyle=":", linewidth=1, label="exact")
     for dtype, (mark, colour) in _STYLES.items():
         here = [each for each in found if each.dtype == dtype]
         row = rows[dtype]

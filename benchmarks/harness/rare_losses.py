@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edgeecg.statistics import bootstrap
 from edgeecg.statistics.agreement import spearman
 
-from .aggregate import variants
 from .results import Results
 from .statistics_of_seeds import Spread, spread
 
@@ -193,8 +192,3 @@ def seeds_in_rows(results: Results) -> list[dict[str, Any]]:
     """Return the rows behind the models, for their provenance."""
     cells = {run.cell for run in results.experiment.runs}
     return [row for row in results.newest("what", "cell", "seed") if row["cell"] in cells]
-
-
-def incomplete(results: Results) -> list[str]:
-    """Return the labels of runs that some seed is missing of."""
-    return [each.label for each in variants(results) if not each.seeds]

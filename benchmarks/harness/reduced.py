@@ -52,7 +52,7 @@ def reduced(dense: nn.Module, name: str, costs: MeasuredCosts | None, asked: str
     goal = budget.goal(dense, models.architecture(name), config)
     if goal is None:
         raise ValueError(f"'{asked}' is not a budget")
-    return budget.cut_to(dense, dense, config, goal, 1.0)
+    return budget.prune_to_budget(dense, dense, config, goal, 1.0)
 
 
 def macs(model: nn.Module, name: str) -> int:

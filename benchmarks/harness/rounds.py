@@ -133,6 +133,9 @@ def timed(
     samples: dict[str, list[list[int]]] = {name: [] for name in ready}
     with contextlib.ExitStack() as loaded:
         begun = {name: loaded.enter_context(load(cpu)) for name, load in ready.items()}
+        # Not the rounds of edgeecg.benchmark.protocol: those keep the times of all rounds together,
+        # leave out files that fail, and time files only. One run of a file is timed alike in both,
+        # by FileProcess.time.
         for _ in range(rounds.count):
             for name, (_, collect) in begun.items():
                 times = Times()

@@ -45,7 +45,7 @@ def pruned(model: nn.Module, ratio: float, goal: Goal, round_to: int) -> nn.Modu
     return trial
 
 
-def cut_to(
+def prune_to_budget(
     model: nn.Module,
     dense: nn.Module,
     config: CompressionConfig,
@@ -53,7 +53,7 @@ def cut_to(
     progress: float,
     weight_importance: WeightImportance | None = None,
 ) -> nn.Module:
-    """Replace ``edgeecg.compression.budget.cut_to``: the smallest share that meets the goal."""
+    """Return a copy pruned by the smallest share that meets the goal, in place of edgeecg's."""
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -67,5 +67,5 @@ def cut_to(
 @contextlib.contextmanager
 def in_place() -> Generator[None]:
     """Let torch-pruning choose and remove, for as long as this is open."""
-    with mock.patch.object(budget, "cut_to", cut_to):
+    with mock.patch.object(budget, "prune_to_budget", prune_to_budget):
         yield

@@ -6,17 +6,18 @@ name should not.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgeecg import meters, resources
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, measures_only
+from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, UsageError, measures_only
+from edgeecg.runs import RUNS
+from edgeecg.schema import MODEL_SUFFIXES
 
 NO_METER = "none"
 """The name with which no energy is measured."""
-
-_FORMATS = (".tflite", ".onnx")
 
 EXTERNAL = "external"
 """The name with which the windows are run for a meter that another program reads."""
@@ -32,6 +33,7 @@ def check(files: Sequence[Path], config: BenchConfig) -> None:
     Raises:
         UnknownNameError: There is no such suite, device profile or meter.
         SchemaError: A suite or a profile is damaged.
+        UsageError: A folder is named in place of a file.
         EdgeECGError: There is no such file.
     """
     resources.load_suite(config.suite)
@@ -44,8 +46,14 @@ def check(files: Sequence[Path], config: BenchConfig) -> None:
         meters.require(config.meter.partition(":")[0])
     for path in files if config.baseline is None else [*files, config.baseline]:
         # A file of another format is refused later, with the list of formats.
-        if path.suffix in _FORMATS:
+        if path.suffix in MODEL_SUFFIXES:
             require_file(path)
+        elif path.is_dir() or (RUNS / path).is_dir():
+            raise UsageError(
+                f"'{path}' is a folder, and not an exported file.",
+                "The files of a run are measured with --run.",
+                f"Run: edgeecg bench --run {shlex.quote(str(path))}",
+            )
 
 
 def require_file(path: Path) -> None:

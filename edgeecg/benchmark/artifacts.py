@@ -196,7 +196,7 @@ def _manifest_beside(path: Path) -> Artifact | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    return Artifact.from_json(beside.read_bytes(), source=str(beside))
+    return Artifact.from_file(beside)
 
 
 def _check_hash(beside: Artifact | None, digest: str, path: Path) -> None:

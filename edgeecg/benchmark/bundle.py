@@ -14,14 +14,32 @@ from pathlib import Path, PurePosixPath
 
 from edgeecg.benchmark.file_set import files_of
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.files import replacing
-from edgeecg.schema import BenchReport
+from edgeecg.files import check_writable, replacing
+from edgeecg.schema import MODEL_SUFFIXES, BenchReport
 
 SUFFIX = ".zip"
 
-_FORMATS = (".tflite", ".onnx")
 # Exported ECG classifiers are a few megabytes; a damaged or hostile archive unpacks to any size.
 _LARGEST_BYTES = 2_000_000_000
+
+
+def check(bundle: Path) -> None:
+    """Refuse a bundle that cannot be written, before the work whose result it is to hold.
+
+    Args:
+        bundle: The zip file.
+
+    Raises:
+        UsageError: Its name does not end in ``.zip``.
+        EdgeECGError: It cannot be written.
+    """
+    if bundle.suffix != SUFFIX:
+        raise UsageError(
+            f"'{bundle}' cannot be a bundle.",
+            "A bundle is a zip file, and 'edgeecg bench' recognises it by its name.",
+            f"Give a name that ends in .zip, e.g. {bundle.stem}.zip.",
+        )
+    check_writable(bundle)
 
 
 def pack(files: Sequence[Path], bundle: Path) -> None:
@@ -35,12 +53,7 @@ def pack(files: Sequence[Path], bundle: Path) -> None:
         UsageError: The bundle's name does not end in ``.zip``, or two files have one name.
         EdgeECGError: A file does not exist, or the bundle cannot be written.
     """
-    if bundle.suffix != SUFFIX:
-        raise UsageError(
-            f"'{bundle}' cannot be a bundle.",
-            "A bundle is a zip file, and 'edgeecg bench' recognises it by its name.",
-            f"Give a name that ends in .zip, e.g. {bundle.stem}.zip.",
-        )
+    check(bundle)
     members = list(dict.fromkeys(member for path in files for member in files_of(path)))
     names = [member.name for member in members]
     if len(set(names)) < len(names):
@@ -82,7 +95,7 @@ def unpacked(files: Sequence[Path]) -> Generator[dict[Path, str]]:
             found |= {
                 each: f"{path.name}/{each.name}"
                 for each in sorted(inside.iterdir())
-                if each.suffix in _FORMATS
+                if each.suffix in MODEL_SUFFIXES
             }
         yield found
 
@@ -135,8 +148,8 @@ def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
             raise _refused(path, f"It holds '{member.filename}', which is not a plain file name.")
     if sum(member.file_size for member in members) > _LARGEST_BYTES:
         raise _refused(path, f"It unpacks to more than {_LARGEST_BYTES / 1e9:g} GB.")
-    if not any(PurePosixPath(member.filename).suffix in _FORMATS for member in members):
-        raise _refused(path, "It holds no .tflite or .onnx file.")
+    if not any(PurePosixPath(member.filename).suffix in MODEL_SUFFIXES for member in members):
+        raise _refused(path, f"It holds no {' or '.join(MODEL_SUFFIXES)} file.")
 
 
 def _refused(path: Path, why: str) -> EdgeECGError:

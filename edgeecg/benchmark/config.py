@@ -87,12 +87,14 @@ class BenchConfig(Value):
     ] = None
     windows: Annotated[
         int | None,
-        setting("Number of energy windows; the suite's.", option="--windows", ge=3, le=1000),
+        setting(
+            "Number of energy windows; default: the suite's.", option="--windows", ge=3, le=1000
+        ),
     ] = None
     duration: Annotated[
         float | None,
         setting(
-            "Length of each energy window and idle window in seconds; the suite's.",
+            "Length of each energy window and idle window in seconds; default: the suite's.",
             option="--duration",
             gt=0.0,
             le=3600.0,
@@ -190,7 +192,7 @@ class CalibrationConfig(Value):
     runtime: Annotated[
         str,
         setting(
-            "Runtime to calibrate: litert or onnxruntime (float32 only; needs the package onnx).",
+            "Runtime to calibrate: litert, or onnxruntime, which needs the package onnx.",
             option="--runtime",
         ),
     ] = "litert"

@@ -34,13 +34,13 @@ class Steps:
     """Counts the steps of a measurement and reports them.
 
     Attributes:
-        total: Number of steps.
         on_step: Called at the start of each step.
+        total: Number of steps; set before the first one starts.
         done: Number of steps that were started.
     """
 
-    total: int
     on_step: ProgressCallback | None
+    total: int = 0
     done: int = 0
 
     def start(self, what: str) -> None:

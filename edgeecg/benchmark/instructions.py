@@ -170,7 +170,7 @@ def _manifest(file: ModelFile) -> Artifact | None:
     if text is not None:
         return Artifact.from_json(text, source=f"the manifest in {file.path}")
     beside = file.path.with_suffix(".json")
-    return Artifact.from_json(beside.read_bytes(), str(beside)) if beside.is_file() else None
+    return Artifact.from_file(beside) if beside.is_file() else None
 
 
 def _run(

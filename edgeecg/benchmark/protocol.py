@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +14,8 @@ from edgeecg.benchmark import (
     artifacts,
     breakdown,
     conditions,
-    energy,
+    file_result,
     file_steps,
-    layers,
     meter_choice,
     processors,
 )
@@ -24,60 +23,17 @@ from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.energy_measurement import Elsewhere, MeasuredEnergy
+from edgeecg.benchmark.energy_measurement import Elsewhere
 from edgeecg.benchmark.file_process import FileProcess
-from edgeecg.benchmark.file_steps import DutyCycle, LoadedFile, Setup, Steps
+from edgeecg.benchmark.file_result import Common, Measured
+from edgeecg.benchmark.file_steps import LoadedFile, Setup, Steps
 from edgeecg.benchmark.usable import Usable, same
-from edgeecg.costs import calibration
 from edgeecg.costs.input_shapes import contradiction
 from edgeecg.devices import detection
 from edgeecg.errors import ArtifactError, UnknownNameError, UsageError
 from edgeecg.progress import ProgressCallback
-from edgeecg.runtimes import Profile
-from edgeecg.schema import (
-    BenchReport,
-    BenchResult,
-    CalibratedEstimate,
-    CostTotals,
-    DeviceInfo,
-    DType,
-)
-
-_ROUNDS = 5
-_TOO_SHORT = "Every operation is shorter than the resolution of the profiler's clock."
-
-
-@dataclass(frozen=True)
-class _Common:
-    """What the results of all files have in common.
-
-    Attributes:
-        device: The machine.
-        cpu: The processor that the thread was bound to, or None.
-        kernels: The reference kernels of every format.
-        baseline: Costs of the baseline that the user named, or None.
-    """
-
-    device: DeviceInfo
-    cpu: int | None
-    kernels: Mapping[str, ReferenceKernels]
-    baseline: CostTotals | None
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """A file, and what was measured of it after its latency."""
-
-    file: LoadedFile
-    profile: Profile
-    duty_cycle: DutyCycle = field(default_factory=DutyCycle)
-    energy: MeasuredEnergy = field(
-        default_factory=lambda: MeasuredEnergy(energy.not_measured("No window was run."), ())
-    )
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
+from edgeecg.schema import BenchReport, BenchResult, CostTotals, DType
+from edgeecg.schema.measurement import LATENCY_ROUNDS
 
 
 def measure(
@@ -117,34 +73,20 @@ def measure(
         EdgeECGError: A file does not exist.
     """
     config = config or BenchConfig()
-    suite = config.applied_to(resources.load_suite(config.suite))
-    profile, doubt = detection.chosen(config.device)
-    meter_choice.check(config.meter)
-    meter, why_no_meter = meter_choice.chosen(config.meter, profile)
+    setup, doubt = _prepared(config, Steps(on_step), clock or Clock(), elsewhere)
     usable = Usable(_paths(files, config), config.baseline)
     examined = usable.each(usable.paths, lambda path: artifacts.examine(path, config.shapes))
     _check_shapes(examined, config)
     baseline = _baseline_costs(examined, config)
-    each = 4 + _ROUNDS + (config.rate_hz is not None)
-    steps = Steps(len(config.threads) * len(examined) * each, on_step)
+    each = 4 + LATENCY_ROUNDS + (config.rate_hz is not None)
+    setup.steps.total = len(config.threads) * len(examined) * each
     results: list[BenchResult] = []
     for threads in config.threads:
         examined = [file for file in examined if file.path not in usable.failed]
-        setup = Setup(
-            config=config,
-            suite=suite,
-            profile=profile,
-            clock=clock or Clock(),
-            steps=steps,
-            threads=threads,
-            meter=meter,
-            why_no_meter=why_no_meter,
-            elsewhere=elsewhere,
-        )
-        results += _measure_all(examined, setup, baseline, usable)
+        results += _measure_all(examined, replace(setup, threads=threads), baseline, usable)
     return BenchReport(
         results=tuple(results),
-        suite=suite,
+        suite=setup.suite,
         created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         edgeecg_version=__version__,
@@ -152,6 +94,28 @@ def measure(
         warnings=(*([doubt] if doubt else []), *conditions.of_results(results)),
         failed_files=tuple(usable.failed.values()),
     )
+
+
+def _prepared(
+    config: BenchConfig, steps: Steps, clock: Clock, elsewhere: Elsewhere | None
+) -> tuple[Setup, str | None]:
+    """Find the suite, the device and its meter; also return what is doubtful about the device."""
+    suite = config.applied_to(resources.load_suite(config.suite))
+    profile, doubt = detection.chosen(config.device)
+    meter_choice.check(config.meter)
+    meter, why_no_meter = meter_choice.chosen(config.meter, profile)
+    setup = Setup(
+        config=config,
+        suite=suite,
+        profile=profile,
+        clock=clock,
+        steps=steps,
+        threads=config.threads[0],
+        meter=meter,
+        why_no_meter=why_no_meter,
+        elsewhere=elsewhere,
+    )
+    return setup, doubt
 
 
 def _measure_all(
@@ -167,11 +131,11 @@ def _measure_all(
 
         before = detection.state(cpu)
         loaded = usable.each(examined, load)
-        for turn in range(_ROUNDS):
+        for turn in range(LATENCY_ROUNDS):
             loaded = usable.each(
-                loaded, lambda each, turn=turn: file_steps.time(each, turn, _ROUNDS, setup)
+                loaded, lambda each, turn=turn: file_steps.time(each, turn, LATENCY_ROUNDS, setup)
             )
-        found = usable.each(loaded, lambda each: _Measured(each, file_steps.profile(each, setup)))
+        found = usable.each(loaded, lambda each: Measured(each, file_steps.profile(each, setup)))
         found = usable.each(
             found,
             lambda each: replace(each, duty_cycle=file_steps.duty_cycle(each.file, setup, cpu)),
@@ -182,8 +146,8 @@ def _measure_all(
         after = detection.state(cpu)
         kernels = _reference_kernels([each.file for each in found])
     device = detection.describe(setup.profile, before, after, cpu)
-    common = _Common(device, cpu, kernels, baseline)
-    return [_result(each, setup, common) for each in found]
+    common = Common(device, cpu, kernels, baseline)
+    return [file_result.result(each, setup, common) for each in found]
 
 
 def _paths(files: Sequence[Path], config: BenchConfig) -> list[Path]:
@@ -231,50 +195,6 @@ def _baseline_costs(examined: list[ModelFile], config: BenchConfig) -> CostTotal
                 "Name a baseline with the same batch, or leave --baseline out.",
             )
     return costs
-
-
-def _result(measured: _Measured, setup: Setup, common: _Common) -> BenchResult:
-    loaded = measured.file
-    file, manifest, reference = loaded.file, loaded.manifest, loaded.reference
-    timed = loaded.times.latency(setup.threads, common.cpu)
-    operations, profiled_s = layers.normalised(measured.profile, timed.p50_s)
-    costs = artifacts.costs(file, manifest)
-    return BenchResult(
-        artifact=reference,
-        device=common.device,
-        runtime=loaded.loaded.runtime,
-        input_shape=loaded.loaded.input_shape,
-        p50_per_window_s=timed.p50_s / file.batch,
-        latency=timed,
-        duty_cycle=measured.duty_cycle.latencies,
-        duty_energy=measured.duty_cycle.energies,
-        breakdown=breakdown.split(
-            timed.p50_s,
-            costs.macs if costs else None,
-            reference.dtype,
-            common.kernels[reference.format],
-        ),
-        energy=measured.energy.energy,
-        energy_windows=measured.energy.windows,
-        proxy=artifacts.relative_proxy(file, manifest, setup.profile.coefficients, common.baseline),
-        calibrated=_calibrated(loaded, setup),
-        memory=loaded.loaded.memory,
-        parity=loaded.parity,
-        layers=operations,
-        layers_profiled_s=profiled_s,
-        layers_reason=None if operations else measured.profile.reason or _TOO_SHORT,
-        layers_method=measured.profile.method if operations else None,
-        layers_unexplained=layers.unexplained(measured.profile, timed.p50_s),
-    )
-
-
-def _calibrated(loaded: LoadedFile, setup: Setup) -> CalibratedEstimate | None:
-    """Return what the calibration of the device predicts; None for a device without one."""
-    found, file, manifest = setup.profile.calibration, loaded.file, loaded.manifest
-    if found is None:
-        return None
-    layers = file.layers if file.layers is not None or manifest is None else manifest.layers
-    return calibration.estimate(layers, loaded.loaded.runtime, setup.threads, found)
 
 
 def _reference_kernels(loaded: list[LoadedFile]) -> dict[str, ReferenceKernels]:

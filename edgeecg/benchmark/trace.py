@@ -106,6 +106,12 @@ def energy_of_trace(path: str | Path, config: TraceConfig) -> TraceResult:
     voltage = None
     if config.voltage is not None:
         voltage = quantity(config.voltage, ["voltage"], "--voltage")[1]
+        if voltage <= 0:
+            raise UsageError(
+                f"'{config.voltage}' cannot be used with --voltage.",
+                "A supply voltage is above zero.",
+                "Give e.g. --voltage 3.3V.",
+            )
     threshold = None
     if config.threshold is not None:
         threshold = quantity(config.threshold, ["current", "power"], "--threshold")

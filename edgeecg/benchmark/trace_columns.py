@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,8 @@ def quantity(text: str, kinds: Sequence[Kind], option: str) -> tuple[Kind, float
         try:
             value = float(found["number"].replace(",", "."))
         except ValueError:
+            value = None
+        if value is not None and not math.isfinite(value):
             value = None
         parsed = unit(found["unit"]) if found["unit"] else None
         if value is not None and parsed is None and not found["unit"] and len(kinds) == 1:

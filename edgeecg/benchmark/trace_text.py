@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from edgeecg.errors import DataError
+from edgeecg.files import read_bytes
 
 HEADER_LINES = 60
 """A header comes in one of the first lines, after those in which a program describes itself."""
@@ -52,14 +53,7 @@ def number(text: str) -> float | None:
 
 
 def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"The trace '{path}' cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            "Check the name.",
-        ) from error
+    content = read_bytes(path, f"The trace '{path}'", DataError, "Check the name.")
     for begin, meaning in _OTHER_FILES.items():
         if content.startswith(begin):
             raise _not_text(path, meaning)

@@ -116,11 +116,13 @@ def run(arguments: list[str]) -> int:
     except EdgeECGError as error:
         return _explain(error, arguments)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        # What is still to be written must not fail again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _explain(_full_disk(), arguments)
+        if error.errno == errno.ENOSPC:
+            # What is still to be written must not fail again at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _explain(_full_disk(), arguments)
+        return _explain(_refused_by_the_system(error), arguments)
+    except MemoryError as error:
+        return _explain(_too_little_memory(error), arguments)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("", "edgeecg"):
@@ -140,6 +142,28 @@ def _full_disk() -> Exception:
         "The output could not be written.",
         "No space is left on the disk that it goes to.",
         "Free some space, and run it again.",
+    )
+
+
+def _refused_by_the_system(error: OSError) -> Exception:
+    from edgeecg.errors import EdgeECGError
+
+    what = "A file or connection" if error.filename is None else f"'{error.filename}'"
+    return EdgeECGError(
+        f"{what} cannot be used.",
+        f"The operating system reports: {error.strerror or error}.",
+        "Check the path, and who may read and write there. 'edgeecg --debug COMMAND' shows where "
+        "it happened.",
+    )
+
+
+def _too_little_memory(error: MemoryError) -> Exception:
+    from edgeecg.errors import EdgeECGError
+
+    return EdgeECGError(
+        "There is too little memory.",
+        f"{error}." if str(error) else "The operating system gave no more.",
+        "Stop other programs, or ask for less: fewer or shorter records, smaller shapes.",
     )
 
 

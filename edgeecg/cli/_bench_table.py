@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edgeecg.cli import _energy_table
 from edgeecg.cli._figures import ABSENT, Column, Row, plain, ratio, show as show_figures
-from edgeecg.reporting import units
+from edgeecg.reporting import lstm_files, units
 from edgeecg.reporting.prediction import predictions
 from edgeecg.schema import BenchReport, BenchResult, Energy, Latency
 
@@ -176,6 +176,7 @@ def _remarks(report: BenchReport) -> list[str]:
     if any(result.energy.tier == "measured" for result in results):
         lines.append("Energy: net is without the idle power; median of the windows.")
     lines += _machines(report)
+    lines += lstm_files.lines(results)
     if results[0].latency.pinned_cpu is None:
         lines.append("Not pinned to a processor.")
     if report.suite.name != "default":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import check_writable, write_text
 from edgeecg.progress import ProgressCallback
 
@@ -21,9 +21,14 @@ LINE_SECONDS = 30.0
 """Where no terminal shows a progress bar, long work prints a line this often."""
 
 
+def _console(stderr: bool) -> Console:
+    # What is printed holds names of files and records, in which brackets and colons mean nothing.
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
 def errors() -> Console:
     """Return a console on standard error."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
 
 
 def output(json_path: Path | None) -> Console:
@@ -38,7 +43,7 @@ def output(json_path: Path | None) -> Console:
     """
     if json_path is not None and json_path != Path("-"):
         check_writable(json_path)
-    return Console(stderr=json_path == Path("-"), highlight=False)
+    return _console(stderr=json_path == Path("-"))
 
 
 def progress() -> Progress:
@@ -53,7 +58,7 @@ def progress() -> Progress:
 
     console = errors()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -96,9 +101,18 @@ def _in_lines() -> ProgressCallback:
     return show
 
 
+def command(*words: object) -> str:
+    """Return a command of edgeecg as a shell takes it: names with spaces are quoted.
+
+    Args:
+        words: Its words, without ``edgeecg``.
+    """
+    return shlex.join(["edgeecg", *map(str, words)])
+
+
 def command_line() -> str:
     """Return the command that is running, as it can be given to a shell again."""
-    return shlex.join(["edgeecg", *sys.argv[1:]])
+    return command(*sys.argv[1:])
 
 
 def emit_json(json_path: Path | None, text: str) -> None:
@@ -111,21 +125,50 @@ def emit_json(json_path: Path | None, text: str) -> None:
         return
     if json_path == Path("-"):
         sys.stdout.write(text)
+        # A full disk is found here, and not at the end of the program.
+        sys.stdout.flush()
     else:
         write_text(json_path, text)
+
+
+def confirmed(question: str, beforehand: str) -> bool:
+    """Ask on standard error, since standard output may be for the JSON.
+
+    Args:
+        question: What is asked.
+        beforehand: The command that agrees without being asked.
+
+    Raises:
+        UsageError: There is nobody to be asked.
+    """
+    import typer
+
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as stop:
+        # Ctrl-C raises it, too.
+        if not isinstance(stop.__context__, EOFError):
+            raise
+        raise UsageError(
+            "This needs your consent.",
+            f"'{question}' has no answer, because standard input has ended.",
+            f"Agree beforehand: {beforehand}",
+        ) from stop
 
 
 def show_error(error: EdgeECGError) -> None:
     """Print what failed, why, and what to do, a line each, and the notes that it was given."""
     console = errors()
-    console.print(f"[bold red]Error:[/] {_escaped(error.what)}", soft_wrap=True)
-    console.print(f"  Why:   {_escaped(error.why)}", soft_wrap=True)
-    console.print(f"  To do: {_escaped(error.todo)}", soft_wrap=True)
+    console.print("Error: ", style="bold red", end="")
+    console.print(_safe(error.what), soft_wrap=True)
+    console.print(f"  Why:   {_safe(error.why)}", soft_wrap=True)
+    console.print(f"  To do: {_safe(error.todo)}", soft_wrap=True)
     for note in getattr(error, "__notes__", ()):
-        console.print(f"  Note:  {_escaped(note)}", soft_wrap=True)
+        console.print(f"  Note:  {_safe(note)}", soft_wrap=True)
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
+def _safe(text: str) -> str:
+    """Return a text, which may quote a file, on one line and without control characters."""
+    from edgeecg.reporting import units
 
-    return escape(text)
+    return units.printable(" ".join(text.split("\n")))

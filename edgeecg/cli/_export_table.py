@@ -45,10 +45,15 @@ def _lines(folder: RunFolder, artifacts: Sequence[Artifact], with_advice: bool) 
     from edgeecg.exporters import _advice
 
     yield from _budget_lines(folder, artifacts)
+    for artifact in artifacts:
+        for why in artifact.float_reasons.values():
+            yield f"{artifact.name}: {why}"
     yield from _advice.slower_than_float32(artifacts)
+    yield from _advice.slower_than_onnx(artifacts)
     if with_advice:
         for each in _advice.advice(artifacts):
-            yield f"{each.device}: {each.artifact.target}"
+            why = f", {each.why}" if each.why else ""
+            yield f"{each.device}: {each.artifact.target}{why}"
 
 
 def _budget_lines(folder: RunFolder, artifacts: Sequence[Artifact]) -> tuple[str, ...]:
@@ -61,20 +66,25 @@ def _log(folder: RunFolder) -> CompressionLog | None:
     from edgeecg.schema import CompressionLog
 
     path = folder.compression_log
-    return CompressionLog.from_json(path.read_bytes(), str(path)) if path.is_file() else None
+    return CompressionLog.from_file(path) if path.is_file() else None
 
 
 def _table(artifacts: Sequence[Artifact]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from edgeecg.exporters import _advice
+
+    times = [_advice.p50_here(each, artifacts) for each in artifacts]
+    timed = any(each is not None for each in times)
     first = artifacts[0].test
     what = "scores" if first is None else first.headline[0]
     records = "synthetic test records" if artifacts[0].data == "synthetic" else "test records"
     table = Table(
         title=f"{artifacts[0].model} exported: {what} of the files on {records}",
         box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        # With the column of times, the table fits into 80 columns only without padding.
+        padding=(0, 0 if timed else 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
     table.add_column("target", no_wrap=True)
@@ -84,13 +94,14 @@ def _table(artifacts: Sequence[Artifact]) -> Table:
         "kB",
         "million\nMACs",
         "proxy\nexec.",
+        *(("p50\nµs",) if timed else ()),
         "time/\nfloat",
         "max\n|diff|",
         same,
         "score",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    for artifact in artifacts:
+    for artifact, p50_s in zip(artifacts, times, strict=True):
         parity, test, speed = artifact.verification, artifact.test, artifact.speed
         table.add_row(
             artifact.role,
@@ -98,12 +109,18 @@ def _table(artifacts: Sequence[Artifact]) -> Table:
             f"{(artifact.size_bytes or 0) / 1000:,.0f}",
             f"{sum(artifact.costs.macs.values()) / 1e6:,.2f}",
             "-" if (ratio := _proxy(artifact)) is None else f"{ratio:.3f}",
+            *((_microseconds(p50_s),) if timed else ()),
             "-" if speed is None else f"{speed.ratio:.2f}",
             "-" if parity.max_abs_diff is None else f"{parity.max_abs_diff:.0e}",
             "-" if parity.label_agreement is None else f"{parity.label_agreement:.1%}",
             "-" if test is None else f"{test.headline[1]:.4f}",
         )
     return table
+
+
+def _microseconds(seconds: float | None) -> str:
+    # Without commas, five digits fit into the column.
+    return "-" if seconds is None else f"{seconds * 1e6:.0f}"
 
 
 def _proxy(artifact: Artifact) -> float | None:

@@ -41,7 +41,7 @@ def show(found: Inspection, console: Console) -> None:
 def _table(operations: tuple[InspectedOperation, ...]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("operation", overflow="fold")
+    table.add_column("operation", overflow="fold", min_width=15)
     table.add_column("name", overflow="fold")
     for name in ("type", "MACs", "weights\nB", "activations\nB", "proxy\nshare"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from edgeecg.errors import UsageError
-from edgeecg.schema.training import lead_pairs
+
+FolderLeads = Annotated[
+    list[str] | None,
+    typer.Option("--leads", metavar="LEAD=NAME", help="For a folder: MODEL'S LEAD=ITS NAME THERE."),
+]
+"""The option of commands that read records of a database or of a folder."""
 
 
 def lead_names(pairs: list[str]) -> dict[str, str]:
@@ -12,6 +21,8 @@ def lead_names(pairs: list[str]) -> dict[str, str]:
     Raises:
         UsageError: A pair is not of the form MODEL=RECORDS.
     """
+    from edgeecg.schema.training import lead_pairs
+
     try:
         return lead_pairs(pairs)
     except ValueError as error:

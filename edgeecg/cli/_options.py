@@ -23,9 +23,18 @@ ConfigFile = Annotated[
 """The option of commands with a configuration class that names a file."""
 
 PrintConfig = Annotated[
-    bool, typer.Option("--print-config", help="Print the settings as TOML, explained, and exit.")
+    bool,
+    typer.Option(
+        "--print-config", help="Print all settings with their defaults as TOML, and exit."
+    ),
 ]
 """The option of commands with a configuration class that prints the settings."""
+
+Custom = Annotated[
+    str | None,
+    typer.Option("--custom", "--own", help="For a run of a custom module: path/to/model.py:build."),
+]
+"""The option of commands that load the model of a run; ``--own`` is its earlier name."""
 
 Threads = Annotated[
     int, typer.Option(min=1, max=256, help="Threads of PyTorch, or of the runtime of a file.")
@@ -137,7 +146,8 @@ def _annotation(field: FieldInfo) -> Any:
                 flag, help=text, metavar="|".join(choices), autocompletion=lambda: choices
             ),
         ]
-    metavar = "FILE" if kind is Path else None
+    # A list is an option that may be repeated.
+    metavar = "FILE" if kind is Path else "TEXT" if kind == list[str] else None
     return Annotated[kind | None, typer.Option(flag, help=text, metavar=metavar)]
 
 

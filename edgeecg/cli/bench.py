@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,8 +36,9 @@ def bench(
 ) -> None:
     """Measure latency, energy and memory of exported files.
 
-    The files are those of the newest run, or FILE. With --on they are measured on another machine.
-    Their answers are checked, and what was measured stands beside the energy proxy.
+    They are those of the newest run unless files or a run are named. With --on they are measured on
+    another machine. Their answers are checked, and what was measured stands beside the energy
+    proxy.
     """
     from edgeecg.benchmark import arguments
     from edgeecg.runs.config_file import read_options, written
@@ -69,18 +70,21 @@ def bench(
             command=command_line(),
             on_step=shown(bar, "bench"),
         )
-    _bench_table.show(report, console)
+    # A measurement of an hour is kept and shown even where a disk is full. It is kept first:
+    # whoever reads the output, such as a pager, may have gone away meanwhile.
     try:
-        emit_json(json_path, report.to_json())
-    finally:
-        # A measurement of an hour is kept in its run even where the disk of the report is full.
         stored = run_artifacts.store(report)
+    finally:
+        try:
+            emit_json(json_path, report.to_json())
+        finally:
+            _bench_table.show(report, console)
     for path in stored:
         here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         console.print(f"Kept in {here}", soft_wrap=True, markup=False)
     exported = any(result.artifact.manifest is not None for result in report.results)
     if exported:
-        console.print(_next(json_path, bool(stored)), soft_wrap=True)
+        console.print(_next(json_path, stored, named=bool(files or run)), soft_wrap=True)
     if report.failed_files or report.failed_hosts:
         raise typer.Exit(1)
 
@@ -96,10 +100,22 @@ def _telling_what_is_kept() -> Generator[None]:
         raise
 
 
-def _next(json_path: Path | None, stored: bool) -> str:
-    """Return the last line: the command that follows for files that edgeecg exported."""
+def _next(json_path: Path | None, stored: Sequence[Path], named: bool) -> str:
+    """Return the last line: the command that follows for files that edgeecg exported.
+
+    Args:
+        json_path: The command's ``--json`` option.
+        stored: Where the results were kept in run folders.
+        named: Whether a run or files were named; else they are those of the newest run.
+    """
+    from edgeecg.cli._console import command
+    from edgeecg.runs import RUNS
+
     if stored:
-        return "Next: edgeecg report"
+        folders = dict.fromkeys(path.parents[1] for path in stored)
+        names = [path.name if path.parent == RUNS.absolute() else path for path in folders]
+        return f"Next: {command('report', *(names if named else ()))}"
     if json_path is None or json_path == Path("-"):
         return "Next: edgeecg bench FILE --json OUT.json, to keep this for 'edgeecg report'"
-    return f"Next, where the run folder is: edgeecg report --bench {json_path.name}"
+    following = command("report", "--bench", json_path.name)
+    return f"Next, where the run folder is: {following}"

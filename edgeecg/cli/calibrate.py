@@ -30,7 +30,7 @@ def calibrate(
     FILE.toml.
     """
     from edgeecg.benchmark.calibration import measure
-    from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli._console import command, emit_json, output, progress, shown
     from edgeecg.devices import profile_file
     from edgeecg.reporting import units
     from edgeecg.runs.options import configured
@@ -65,4 +65,5 @@ def calibrate(
         )
     for warning in report.warnings:
         console.print(f"Warning: {warning}", soft_wrap=True, markup=False)
-    console.print(f"Next: edgeecg bench FILE --device {out}", soft_wrap=True, markup=False)
+    following = command("bench", "FILE", "--device", out)
+    console.print(f"Next: {following}", soft_wrap=True, markup=False)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeecg.cli._options import Threads
+from edgeecg.cli._leads import lead_names
+from edgeecg.cli._options import Custom, Threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ def classify(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the tables; default: calls/ here.")
     ] = None,
+    custom: Custom = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at a record that cannot be classified.")
     ] = False,
@@ -50,10 +52,12 @@ def classify(
     """
     import json
 
-    from edgeecg.cli._console import emit_json, output, progress, shown
-    from edgeecg.cli._leads import lead_names
+    from edgeecg.cli._console import command, emit_json, output, progress, shown
+    from edgeecg.files import check_writable
 
     names = lead_names(leads or [])
+    folder = out or Path("calls")
+    check_writable(folder / "records.csv")
     console = output(json_path)
     with progress() as bar:
         show = shown(bar, "loading the model")
@@ -61,14 +65,21 @@ def classify(
         from edgeecg.evaluation import named
 
         found = named.classify(
-            model, data, leads=names, strict=strict, threads=threads, on_progress=show
+            model,
+            data,
+            leads=names,
+            custom=custom,
+            strict=strict,
+            threads=threads,
+            on_progress=show,
         )
     emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
-    written = _write(found, out or Path("calls"))
+    written = _write(found, folder)
     _show(found, console)
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
     example = found.records[0].record.name
-    console.print(f"Next: edgeecg data show {example} --data {data}", soft_wrap=True, markup=False)
+    following = command("data", "show", example, "--data", data)
+    console.print(f"Next: {following}", soft_wrap=True, markup=False)
 
 
 def _document(found: Classification, data: str) -> dict[str, Any]:

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 EXTRA = "device"
 
 _STANDARD_OUTPUT = Path("-")
+_EXAMPLES = ("p50 > 1.05x", "size > 1.0x", "macro_f1 < -0.01", "macro_auroc < -0.01")
 
 _Results = Annotated[
     list[str],
     typer.Argument(
-        metavar="A B [C...]",
-        help="Runs, or JSON files of 'bench' or 'evaluate'; A is the reference. NAME#LABEL is "
-        "one of several results.",
+        metavar="RESULT",
+        help="Two or more runs, or JSON files of 'bench' or 'evaluate'; the first is the "
+        "reference. RESULT#LABEL is one of several in it.",
     ),
 ]
 _FailIf = Annotated[
@@ -151,12 +152,19 @@ def _explain(found: Differences, console: Console) -> None:
         )
 
 
+def _known(condition: str, found: Differences) -> bool:
+    """Return whether a result has the quantity of an example."""
+    name = condition.partition(" ")[0]
+    return any(pair.of(name) is not None for pair in found.pairs)
+
+
 def _next(results: Sequence[str], found: Differences, markdown: Path | None) -> str:
     import shlex
 
     named = shlex.join(["edgeecg", "compare", *results])
     if not found.conditions:
-        return f"Next: {named} --fail-if 'p50 > 1.05x'"
+        condition = next((each for each in _EXAMPLES if _known(each, found)), _EXAMPLES[0])
+        return f"Next: {named} --fail-if '{condition}'"
     if markdown is None:
         return f"Next: the same command with --markdown -, for a pull request: {named}"
     return "Next: edgeecg report"

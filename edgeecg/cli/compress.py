@@ -11,6 +11,7 @@ import typer
 
 from edgeecg.cli._options import ConfigFile, PrintConfig, given_options, with_options
 from edgeecg.schema import CompressionConfig, TrainingConfig
+from edgeecg.schema.compression import EARLIER_ENERGY_TERMS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 EXTRA = "compress"
 
-_EARLIER_TERMS = {"target": "prefer-costly", "protect": "protect-costly"}
-
 
 @with_options(TrainingConfig, CompressionConfig)
 def compress(
@@ -29,11 +28,15 @@ def compress(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A model (see 'edgeecg models'), or a custom module: path/to/model.py:build."
+            help="A model (see 'edgeecg models'), or a custom module: path/to/model.py:build. "
+            "Default: resnet1d_attn."
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Runs NAME-0, NAME-1, ... with seeds 0, 1, ....")
+        int | None,
+        typer.Option(
+            min=1, help="Number of runs: NAME-0 with seed 0, NAME-1 with seed 1, and so on."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
     resume: Annotated[
@@ -49,23 +52,24 @@ def compress(
     """Compress a model to a budget.
 
     It starts with the package's weights, with those of a run (--start), or is trained first. Steps
-    of pruning and fine-tuning follow; the test records are scored once, at the end.
+    of pruning and fine-tuning follow; the test records are scored once, at the end. The default of
+    a setting may depend on the model; --print-config shows it.
     """
     from edgeecg.cli._console import emit_json, output
-    from edgeecg.compression import start
+    from edgeecg.compression import settings, start
     from edgeecg.runs.config_file import read_options, written
 
     training, compression = options
     if reading is not None:
-        compression.setdefault("energy_term", _EARLIER_TERMS[reading])
-    asked = start.nested(
+        compression.setdefault("energy_term", EARLIER_ENERGY_TERMS[reading])
+    asked = settings.nested(
         given_options(CompressionConfig, compression),
         given_options(TrainingConfig, {"model": model, **training}),
     )
     if config_path is not None:
         asked = asked.over(read_options(config_path, CompressionConfig))
     if print_config:
-        config, _ = start.configuration(asked)
+        config, _ = settings.configuration(asked)
         idle = ("sparsity", "steps") if config.budgets else ()
         sys.stdout.write(written(config, "Settings of 'edgeecg compress --config FILE'", idle))
         return
@@ -103,13 +107,10 @@ def _perform(plan: RunPlan, console: Console) -> CompressionLog:
             shown(bar, "reading records"), lambda dataset: describe(dataset, console)
         )
         log = start.perform(plan, command_line(), table.report, listeners)
-    cards = [
-        ModelCard.from_json(path.read_bytes(), str(path))
-        for path in (run.baseline_card, run.model_card)
-    ]
+    cards = [ModelCard.from_file(path) for path in (run.baseline_card, run.model_card)]
     show(console, log, *cards)
     if run.quantization.is_file():
-        int8 = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+        int8 = QuantizationLog.from_file(run.quantization)
         console.print(int8.remark, soft_wrap=True)
     console.print(f"Run folder: {run.path}")
     return log
@@ -121,6 +122,6 @@ def _perform_all(plans: list[RunPlan], console: Console) -> str:
     from edgeecg.schema import ModelCard
 
     logs = [_perform(plan, console) for plan in plans]
-    paths = [plan.run.model_card for plan in plans]
-    show_seeds(console, logs, [ModelCard.from_json(p.read_bytes(), str(p)) for p in paths])
+    cards = [ModelCard.from_file(plan.run.model_card) for plan in plans]
+    show_seeds(console, logs, cards)
     return json.dumps([log.to_document() for log in logs], indent=1, ensure_ascii=False) + "\n"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from edgeecg.cli._leads import FolderLeads, lead_names
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
@@ -44,14 +46,21 @@ def fetch(
     """
     import json
 
-    from edgeecg.cli._console import emit_json, output, progress, shown
+    from edgeecg.cli._console import (
+        command,
+        confirmed,
+        emit_json,
+        output,
+        progress,
+        shown,
+    )
     from edgeecg.data import download, sources
     from edgeecg.data.locations import place
     from edgeecg.errors import UnknownNameError
 
     source = sources.find(name)
     if source.DOWNLOAD is None:
-        raise UnknownNameError("database to download", name, sources.downloadable())
+        raise UnknownNameError("downloadable database", name, sources.downloadable())
     console = output(json_path)
     transport = download.over_http()
     target = folder or place(name)
@@ -62,8 +71,11 @@ def fetch(
     if planned.missing:
         size = _size(planned.size_bytes)
         question = f"Download {len(planned.missing):,} files, about {size}, to '{target}'?"
-        if not yes and not typer.confirm(question):
-            console.print(f"Nothing was downloaded. Next: edgeecg data fetch {name} --yes")
+        beforehand = command(
+            "data", "fetch", name, *(("--folder", folder) if folder else ()), "--yes"
+        )
+        if not yes and not confirmed(question, beforehand):
+            console.print(f"Nothing was downloaded. Next: {beforehand}", soft_wrap=True)
             return
     with progress() as bar:
         show = shown(bar, f"downloading {name}")
@@ -81,7 +93,7 @@ def fetch(
     }
     emit_json(json_path, json.dumps(document, indent=1) + "\n")
     console.print(f"{count:,} files are in '{target}', each checked.", soft_wrap=True)
-    console.print(f"Next: edgeecg data info {folder or name}", soft_wrap=True)
+    console.print(f"Next: {command('data', 'info', folder or name)}", soft_wrap=True)
 
 
 @data.command("info")
@@ -89,9 +101,7 @@ def info(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="mitdb, ptbxl, nstdb, synthetic, or a folder.")
     ],
-    leads: Annotated[
-        list[str] | None, typer.Option(help="For a folder: MODEL'S LEAD=ITS NAME THERE.")
-    ] = None,
+    leads: FolderLeads = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write it as JSON; - is standard output.")
     ] = None,
@@ -101,7 +111,6 @@ def info(
     That is: records, leads, classes, splits, and what is left out.
     """
     from edgeecg.cli._console import emit_json, output, progress, shown
-    from edgeecg.cli._leads import lead_names
 
     names = lead_names(leads or [])
     with progress() as bar:
@@ -143,7 +152,7 @@ def show(
     """
     import json
 
-    from edgeecg.cli._console import emit_json, output
+    from edgeecg.cli._console import command, emit_json, output
     from edgeecg.data import inventory
     from edgeecg.data.records import picture, reader
 
@@ -170,7 +179,8 @@ def show(
     emit_json(json_path, json.dumps(document, indent=1) + "\n")
     console = output(json_path)
     console.print(f"Picture: {target}", soft_wrap=True, markup=False)
-    console.print(f"Next: edgeecg data info {source or path}", soft_wrap=True, markup=False)
+    following = command("data", "info", source or path)
+    console.print(f"Next: {following}", soft_wrap=True, markup=False)
 
 
 def _beats(
@@ -211,10 +221,11 @@ def _twelve(path: Path, name: str, record: str) -> Figure:
 
 
 def _show_inventory(found: Inventory, console: Console) -> None:
-    from rich.markup import escape
+    from edgeecg.cli._console import command
 
     def line(label: str, text: str) -> None:
-        console.print(f"[bold]{label}:[/] {escape(text)}", soft_wrap=True)
+        console.print(f"{label}:", style="bold", end=" ")
+        console.print(text, soft_wrap=True)
 
     line("Folder", found.folder)
     line("Records", f"{found.records:,}, {found.annotated:,} of them annotated")
@@ -243,10 +254,13 @@ def _show_inventory(found: Inventory, console: Console) -> None:
     for record, remark in found.remarks.items():
         line(f"Record {record}", remark)
     if found.name == "nstdb":
-        following = "data show bw"
+        following = ("data", "show", "bw")
+    elif summary and summary.train_records:
+        following = ("train", "MODEL")
     else:
-        following = "train MODEL" if summary and summary.train_records else "classify MODEL"
-    console.print(f"Next: edgeecg {following} --data {found.name}", soft_wrap=True, markup=False)
+        following = ("classify", "MODEL")
+    words = command(*following, "--data", found.name)
+    console.print(f"Next: {words}", soft_wrap=True, markup=False)
 
 
 def _classes_table(summary: DataSummary) -> Table:

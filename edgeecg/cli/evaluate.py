@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from edgeecg.cli._options import Threads
+from edgeecg.cli._leads import FolderLeads, lead_names
+from edgeecg.cli._options import Custom, Threads
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edgeecg.evaluation.named import Evaluation
     from edgeecg.evaluation.predictors import Predictor
 
 EXTRA = "compress"
@@ -27,9 +31,7 @@ def evaluate(
     split: Annotated[
         Literal["val", "test"], typer.Option(help="Which split; of a folder, every record.")
     ] = "test",
-    leads: Annotated[
-        list[str] | None, typer.Option(help="For a folder: MODEL'S LEAD=ITS NAME THERE.")
-    ] = None,
+    leads: FolderLeads = None,
     class_map: Annotated[
         Literal["aami", "ec57"] | None,
         typer.Option(help="From beat symbols to classes; default: the model's."),
@@ -37,15 +39,12 @@ def evaluate(
     min_likelihood: Annotated[
         float | None,
         typer.Option(
-            min=0, max=100, help="PTB-XL: percent from which a statement counts; default: as model."
+            min=0,
+            max=100,
+            help="PTB-XL: percent from which a statement counts; default: the model's.",
         ),
     ] = None,
-    custom: Annotated[
-        str | None,
-        typer.Option(
-            "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
-        ),
-    ] = None,
+    custom: Custom = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a folder with a record that cannot be used.")
     ] = False,
@@ -58,7 +57,6 @@ def evaluate(
     import json
 
     from edgeecg.cli._console import emit_json, output, progress, shown
-    from edgeecg.cli._leads import lead_names
 
     names = lead_names(leads or [])
     console = output(json_path)
@@ -81,23 +79,30 @@ def evaluate(
         )
 
     emit_json(json_path, json.dumps(found.to_document(), indent=1) + "\n")
-    if found.scores.data == "synthetic":
-        console.print("SYNTHETIC records: the scores say nothing about patients.", style="bold red")
-    console.print(found.predictor.title, style="bold", markup=False)
-
-    from edgeecg.reporting import evaluation as report
-    from edgeecg.reporting.terminal import print_table
-
-    for table in report.tables(found.scores, found.summary, found.fidelity):
-        print_table(table, console)
+    _show(found, console)
     console.print(f"Next: {_next(found.predictor, model)}", markup=False, soft_wrap=True)
 
 
+def _show(found: Evaluation, console: Console) -> None:
+    """Print the scores as tables."""
+    from edgeecg.reporting import evaluation as report
+    from edgeecg.reporting.terminal import print_table
+
+    if found.scores.data == "synthetic":
+        console.print("SYNTHETIC records: the scores say nothing about patients.", style="bold red")
+    console.print(found.predictor.title, style="bold", markup=False)
+    for table in report.tables(found.scores, found.summary, found.fidelity):
+        print_table(table, console)
+
+
 def _next(predictor: Predictor, named: str) -> str:
+    from edgeecg.cli._console import command
+
     if predictor.kind == "file":
-        return f"edgeecg bench {named}"
+        return command("bench", named)
+    is_weights = Path(named).suffix == ".safetensors"
     if predictor.card is not None and predictor.card.role == "compressed":
-        return "edgeecg export --target tflite"
-    if named == predictor.model or Path(named).suffix:
-        return f"edgeecg compress {predictor.model}"
-    return f"edgeecg compress --start {named}"
+        return command("export", *(() if is_weights else ("--run", named)), "--target", "tflite")
+    if named == predictor.model or is_weights:
+        return command("compress", predictor.model)
+    return command("compress", "--start", named)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeecg.cli._options import Threads
+from edgeecg.cli._options import Custom, Threads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,12 +34,7 @@ def export(
     run: Annotated[
         str | None, typer.Option("--run", help="Name or folder of a run; default: the newest.")
     ] = None,
-    custom: Annotated[
-        str | None,
-        typer.Option(
-            "--custom", "--own", help="For a run of a custom module: path/to/model.py:build."
-        ),
-    ] = None,
+    custom: Custom = None,
     threads: Threads = 1,
     bench_path: Annotated[
         Path | None,
@@ -64,29 +59,36 @@ def export(
 ) -> None:
     """Export models as files and check them against PyTorch.
 
-    Without NAME: the compressed model and the baseline of the newest run. A file that fails a check
-    is kept as NAME.rejected, with the reason.
+    Without MODEL: the compressed model and the baseline of the newest run. A file that fails a
+    check is kept as NAME.rejected, with the reason.
     """
     import json
 
+    from edgeecg.benchmark import bundle
     from edgeecg.cli import _export_table
-    from edgeecg.cli._console import emit_json, output
+    from edgeecg.cli._console import command, emit_json, output
 
     every, targets = _targets(target or ["tflite"])
+    if bundle_path is not None:
+        bundle.check(bundle_path)
     console = output(json_path)
     request = _Request(run, model, targets, custom, threads, every, bench_path)
     folder, artifacts, missing = _export(request, console)
     if bundle_path is not None:
-        from edgeecg.benchmark import bundle
-
         bundle.pack([folder.artifacts / (each.file or "") for each in artifacts], bundle_path)
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
     _export_table.show(console, folder, artifacts, missing, with_advice=every)
     if bundle_path is not None:
-        console.print(f"Next, on the device: edgeecg bench {bundle_path.name}", soft_wrap=True)
+        console.print(f"Next, on the device: {command('bench', bundle_path.name)}", soft_wrap=True)
         return
-    given = "" if folder.finished else f" {folder.artifacts / (artifacts[0].file or '')}"
-    console.print(f"Next: edgeecg bench{given}", soft_wrap=True)
+    console.print(f"Next: {command(*_next(run, folder, artifacts))}", soft_wrap=True)
+
+
+def _next(run: str | None, folder: RunFolder, artifacts: list[Artifact]) -> tuple[object, ...]:
+    """Return the words of the command that measures these very files."""
+    if not folder.finished:
+        return "bench", folder.artifacts / (artifacts[0].file or "")
+    return ("bench",) if run is None else ("bench", "--run", run)
 
 
 def _targets(given: list[str]) -> tuple[bool, list[str]]:

@@ -37,7 +37,7 @@ def inspect(
     operations, quantisation, and what is slow in it. The peak arena is an estimate.
     """
     from edgeecg.benchmark.arguments import require_file
-    from edgeecg.cli._console import emit_json, output
+    from edgeecg.cli._console import command, emit_json, output
 
     require_file(file)
     from edgeecg.cli import _inspection_table
@@ -60,7 +60,7 @@ def inspect(
     _inspection_table.show(found, console)
     if picture is not None:
         console.print(f"Picture: {picture}", soft_wrap=True, markup=False)
-    console.print(f"Next: edgeecg bench {file}", soft_wrap=True, markup=False)
+    console.print(f"Next: {command('bench', file)}", soft_wrap=True, markup=False)
 
 
 def _shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:

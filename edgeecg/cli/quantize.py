@@ -41,20 +41,42 @@ def quantize(
     from edgeecg.cli._console import emit_json, output
 
     require_file(file)
-    require_file(data)
     recipe = resources.load_target(target or f"{file.suffix.removeprefix('.')}-int8")
+    path = output_path or file.with_name(f"{file.stem}-{recipe.name}{file.suffix}")
+    _check_output(file, path)
     console = output(json_path)
 
-    from edgeecg.exporters import _foreign, _foreign_windows
+    from edgeecg.exporters import _foreign_windows
 
-    path = output_path or file.with_name(f"{file.stem}-{recipe.name}{file.suffix}")
-    found = _foreign.quantize_file(file, _foreign_windows.load(data), recipe, path)
+    windows = _foreign_windows.load(data)
+    # What is imported from here on takes seconds.
+    from edgeecg.exporters import _foreign
+
+    found = _foreign.quantize_file(file, windows, recipe, path)
     emit_json(json_path, found.to_json())
     for line in _lines(found):
         console.print(line, soft_wrap=True, markup=False)
 
 
+def _check_output(file: Path, path: Path) -> None:
+    """Refuse an output that would replace the file, or that no command would recognise."""
+    from edgeecg.errors import UsageError
+    from edgeecg.files import check_writable
+
+    if path.suffix != file.suffix or path.resolve() == file.resolve():
+        raise UsageError(
+            f"The quantised file cannot be written to '{path}'.",
+            "It would replace the float32 file."
+            if path.suffix == file.suffix
+            else f"It is a {file.suffix} file as '{file}' is.",
+            f"Give another name that ends in {file.suffix} with --output.",
+        )
+    check_writable(path)
+
+
 def _lines(found: QuantizedFile) -> list[str]:
+    from edgeecg.cli._console import command
+
     agreement, score, speed = found.agreement, found.score, found.speed
     lines = [
         f"{found.file}: {found.size_bytes / 1000:,.1f} kB, {found.source} has "
@@ -69,5 +91,5 @@ def _lines(found: QuantizedFile) -> list[str]:
         f"Time here, relative to the float32 file: {speed.ratio:.2f} "
         f"({speed.ratio_low:.2f}-{speed.ratio_high:.2f})"
     )
-    lines.append(f"Next: edgeecg inspect {found.file}")
+    lines.append(f"Next: {command('inspect', found.file)}")
     return lines

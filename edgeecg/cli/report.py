@@ -21,7 +21,7 @@ _STANDARD_OUTPUT = Path("-")
 _Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN|RESULT...]",
+        metavar="RUN|RESULT",
         help="Runs, JSON files of 'edgeecg bench', or a folder of runs; the newest run by default.",
     ),
 ]

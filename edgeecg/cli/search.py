@@ -30,7 +30,8 @@ def search(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="A model (see 'edgeecg models'), or a custom module: path/to/model.py:build."
+            help="A model (see 'edgeecg models'), or a custom module: path/to/model.py:build. "
+            "Default: resnet1d_attn."
         ),
     ] = None,
     name: Annotated[
@@ -92,7 +93,7 @@ def _perform(
     asked: Options, name: str | None, resume: bool, dry_run: bool, json_path: Path | None
 ) -> None:
     """Perform the search, showing how it goes, and print what it has found."""
-    from edgeecg.cli._console import command_line, emit_json, output, progress, shown
+    from edgeecg.cli._console import command, command_line, emit_json, output, progress, shown
     from edgeecg.cli._records import describe
     from edgeecg.cli._search_table import StatusTable, live, show, show_estimate
     from edgeecg.training.start import Listeners
@@ -110,11 +111,11 @@ def _perform(
     show(console, front)
     if not front.finished:
         show_estimate(console, front, plan)
-    console.print(f"Search folder: {plan.folder} (front.json, front.html)")
+    console.print(f"Search folder: {plan.folder} (front.json, front.html)", soft_wrap=True)
     if not front.finished:
-        console.print(f"Next: edgeecg search --resume {plan.name}")
+        console.print(f"Next: {command('search', '--resume', plan.name)}", soft_wrap=True)
     elif front.front:
-        console.print(f"Next: edgeecg export --run {front.front[0]}")
+        console.print(f"Next: {command('export', '--run', front.front[0])}", soft_wrap=True)
 
 
 def _plan(asked: Options, name: str | None, resume: bool, listeners: Listeners) -> Plan:

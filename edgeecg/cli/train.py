@@ -17,7 +17,9 @@ EXTRA = "compress"
 @with_options(TrainingConfig)
 def train(
     options: list[dict[str, Any]],
-    model: Annotated[str | None, typer.Argument(help="Model (see 'edgeecg models').")] = None,
+    model: Annotated[
+        str | None, typer.Argument(help="Model (see 'edgeecg models'); default: resnet1d_attn.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run folder under runs/.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the named, or the newest, unfinished run.")
@@ -28,8 +30,11 @@ def train(
         Path | None, typer.Option("--json", help="Write the model card there too; - is stdout.")
     ] = None,
 ) -> None:
-    """Train a dense model from the beginning."""
-    from edgeecg.cli._console import command_line, emit_json, output, progress, shown
+    """Train a dense model from the beginning.
+
+    The default of a setting may depend on the model; --print-config shows it.
+    """
+    from edgeecg.cli._console import command, command_line, emit_json, output, progress, shown
     from edgeecg.cli._records import describe
     from edgeecg.runs.config_file import read_options, written
     from edgeecg.training import start
@@ -53,5 +58,6 @@ def train(
     for scores in (card.val, card.test):
         what, value = scores.headline
         console.print(f"{scores.split}: {what} {value:.3f} on {scores.n:,}{note}")
-    console.print(f"Run folder: {run.path}")
-    console.print(f"Next: edgeecg compress --start {run.name}, or edgeecg evaluate {run.path}")
+    console.print(f"Run folder: {run.path}", soft_wrap=True)
+    compress, evaluate = command("compress", "--start", run.name), command("evaluate", run.path)
+    console.print(f"Next: {compress}, or {evaluate}", soft_wrap=True)

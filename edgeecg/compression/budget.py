@@ -1,7 +1,7 @@
-"""Budgets: what the compressed model may cost, and the way down to it.
+"""Budgets: what the compressed model may cost, and what it may cost after each step.
 
-The way is geometric: after the part p of it a cost with the final share r of the dense model's is
-at r^p, so that every step takes the same part of what the step before has left.
+The costs fall geometrically: a cost that may be the share r of the dense model's in the end may be
+r^p at progress p (0 to 1), so that every step removes the same part of what is left.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _EVERYTHING = 0.999
 
 @dataclass(frozen=True)
 class Goal:
-    """Where a run with budgets goes.
+    """What the budgets of a run ask for.
 
     Attributes:
         architecture: The architecture.
-        dense: What the dense model costs, by kind.
-        shares: What of that may be left in the end, 0..1, by kind.
+        dense: Costs of the dense model, by kind.
+        shares: The share of these that the compressed model may cost, 0..1, by kind.
         costs: Measured seconds of the dense model's layers, or None.
     """
 
@@ -44,28 +44,28 @@ class Goal:
     costs: MeasuredCosts | None = None
 
     def met(self, model: nn.Module, progress: float) -> bool:
-        """Whether a model is where it should be after this part of the way, or below.
+        """Whether a model costs no more than it may at this progress.
 
         Args:
-            model: Of the goal's architecture.
-            progress: 0 (dense) to 1 (every budget is kept).
+            model: A model of the architecture.
+            progress: 0 (the dense model) to 1 (every budget is kept).
         """
-        now = spent(model, self.architecture, self.costs)
+        now = costs_by_kind(model, self.architecture, self.costs)
         return all(
             now[kind] <= self.dense[kind] * share**progress for kind, share in self.shares.items()
         )
 
     @property
     def steps(self) -> int:
-        """A sensible number of steps: each leaves about 72 % of the step before it."""
-        furthest = min(self.shares.values())
-        return min(_MOST_STEPS, max(1, round(math.log(furthest) / math.log(_STEP_KEEPS))))
+        """Number of steps such that each leaves about 72 % of what the one before it left."""
+        lowest = min(self.shares.values())
+        return min(_MOST_STEPS, max(1, round(math.log(lowest) / math.log(_STEP_KEEPS))))
 
 
-def spent(
+def costs_by_kind(
     model: nn.Module, architecture: Architecture, costs: MeasuredCosts | None = None
 ) -> dict[BudgetKind, float]:
-    """Return what a model costs: executed proxy in picojoules, MACs, bytes of float32 weights.
+    """Return the costs of a model: executed proxy in picojoules, MACs, bytes of float32 weights.
 
     With measured costs of the dense model's layers, also the predicted seconds of an inference.
     """
@@ -81,14 +81,14 @@ def spent(
 
 
 def goal(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> Goal | None:
-    """Return where the budgets of a run lead; None when it has none.
+    """Return what the budgets of a run ask for; None when it has none.
 
     Raises:
-        UsageError: A budget is kept by the dense model already.
+        UsageError: The dense model is within a budget already.
     """
     if not config.budgets:
         return None
-    before = spent(dense, architecture, config.costs)
+    before = costs_by_kind(dense, architecture, config.costs)
     shares: dict[BudgetKind, float] = {}
     for budget in config.budgets:
         share = budget.share
@@ -139,21 +139,21 @@ def check_costs(dense: nn.Module, architecture: Architecture, config: Compressio
 
 
 def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> None:
-    """Refuse budgets that stay out of reach when everything is cut that may be cut.
+    """Refuse budgets that stay out of reach when everything is removed that may be removed.
 
     Args:
         dense: A model of the dense widths; its weights do not matter, and it is not changed.
         config: Structure and rounding.
-        goal: Where the run goes.
+        goal: What the budgets ask for.
 
     Raises:
         UsageError: A budget is out of reach; names the smallest that is reachable.
     """
     floor = copy.deepcopy(dense).cpu()
-    # With everything cut it does not matter in which order.
-    everything = _open(config, _EVERYTHING).model_copy(update={"method": "l1"})
+    # When everything is removed, the order does not matter.
+    everything = _with_sparsity(config, _EVERYTHING).model_copy(update={"method": "l1"})
     prune_channels(floor, dense, goal.architecture, everything, 1.0, lambda _: False)
-    least = spent(floor, goal.architecture, goal.costs)
+    least = costs_by_kind(floor, goal.architecture, goal.costs)
     for budget in config.budgets:
         share = least[budget.kind] / goal.dense[budget.kind]
         if share > goal.shares[budget.kind]:
@@ -171,7 +171,7 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
             )
 
 
-def cut_to(
+def prune_to_budget(
     model: nn.Module,
     dense: nn.Module,
     config: CompressionConfig,
@@ -179,27 +179,27 @@ def cut_to(
     progress: float,
     weight_importance: WeightImportance | None = None,
 ) -> nn.Module:
-    """Return a copy with channels removed until it is where the goal wants it.
+    """Return a copy with channels removed until it costs no more than it may.
 
-    How much each layer may lose follows the schedule at a sparsity that is not given but looked
-    for: it starts at what the goal leaves to remove, and is raised until the goal can be met.
+    How much each layer may lose follows from the schedule at a sparsity. This sparsity is searched:
+    it starts at what the budgets ask to remove, and is increased until they can be met.
 
     Args:
         model: The model to prune, on the CPU; not changed.
         dense: The model before any pruning.
         config: Score, schedule and rounding.
-        goal: Where the run goes.
-        progress: What part of the way the copy is to have gone.
+        goal: What the budgets ask for.
+        progress: 0 (the dense model) to 1 (every budget is kept).
         weight_importance: Measures single weights; their magnitude if left out.
 
     Raises:
-        EdgeECGError: Not even all that may be cut is enough.
+        EdgeECGError: Removing everything that may be removed is not enough.
     """
-    furthest = min(goal.shares.values()) ** progress
-    for sparsity in _rising(1 - furthest):
+    lowest = min(goal.shares.values()) ** progress
+    for sparsity in _increasing(1 - lowest):
         trial = copy.deepcopy(model)
         prune_channels(
-            trial, dense, goal.architecture, _open(config, sparsity), 1.0,
+            trial, dense, goal.architecture, _with_sparsity(config, sparsity), 1.0,
             lambda tried: goal.met(tried, progress), weight_importance,
         )  # fmt: skip
         if goal.met(trial, progress):
@@ -211,13 +211,13 @@ def cut_to(
     )
 
 
-def _open(config: CompressionConfig, sparsity: float) -> CompressionConfig:
-    """Return the configuration that removes this share, with the budgets out of the way."""
+def _with_sparsity(config: CompressionConfig, sparsity: float) -> CompressionConfig:
+    """Return the configuration that removes this share of the weights, without budgets."""
     return scheduled(config).model_copy(update={"sparsity": sparsity, "budgets": ()})
 
 
-def _rising(first: float) -> Iterator[float]:
-    """Yield shares from ``first`` on towards 1, a third of the rest at a time."""
+def _increasing(first: float) -> Iterator[float]:
+    """Yield shares that start at ``first`` and approach 1; each step takes a third of the rest."""
     share = min(first, _EVERYTHING)
     while share < 0.98:
         yield share

@@ -26,12 +26,12 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
 
     Args:
         job: The run; what its folder holds already is not made again.
-        journal: Told where the weights come from.
+        journal: Records where the weights come from.
 
     Raises:
         UsageError: The model has other classes than the records.
         EdgeECGError: The model belongs to other records, the run it should come from has none, or
-            training broke down.
+            training diverged.
     """
     run, training = job.run, job.config.training
     if not run.baseline_card.is_file():
@@ -48,7 +48,7 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
             save_model(made.model, card, run.baseline_weights, run.baseline_card)
             run.baseline_checkpoint.unlink(missing_ok=True)
             journal.write("baseline", epochs=made.epochs, seconds=made.seconds)
-    card = ModelCard.from_json(run.baseline_card.read_bytes(), source=str(run.baseline_card))
+    card = ModelCard.from_file(run.baseline_card)
     _check_classes(card, job.dataset)
     model = load(run.baseline_weights, card, job.custom)
     if not _trained_on(card, job.dataset):
@@ -93,7 +93,7 @@ def packaged(model: str) -> RunFolder:
 
 
 def _place(weights: Path, card: ModelCard, run: RunFolder) -> None:
-    """Copy a dense model into a run folder, the card last: where it is, there are its weights."""
+    """Copy a dense model into a run folder, the card last: a card always has its weights."""
     write_bytes(run.baseline_weights, weights.read_bytes())
     write_text(run.baseline_card, card.to_json())
 
@@ -106,7 +106,7 @@ def _ready(job: Job) -> tuple[Path, ModelCard] | None:
     """
     if job.config.start is not None:
         found = trained(job.config.start)
-        card = ModelCard.from_json(found.baseline_card.read_bytes(), str(found.baseline_card))
+        card = ModelCard.from_file(found.baseline_card)
         return found.baseline_weights, card
     ready = None if job.config.retrain else shipped(job.model)
     return ready if ready is not None and _trained_on(ready[1], job.dataset) else None

@@ -151,7 +151,7 @@ def with_test_scores(
         model: The finished model.
         card: Its card.
     """
-    baseline = ModelCard.from_json(job.run.baseline_card.read_bytes(), str(job.run.baseline_card))
+    baseline = ModelCard.from_file(job.run.baseline_card)
     scored: dict[Role, Scores] = {"baseline": baseline.test, "compressed": card.test}
     splits: tuple[Split, ...] = ("val", "test")
     return log.model_copy(

@@ -16,14 +16,14 @@ from edgeecg.schema import Guard, QuantizationLog, Quantize
 def make_guarded(model: nn.Module, stage: Int8Stage, guards: Sequence[Guard]) -> QuantizationLog:
     """Make a pruned model ready for int8 as far as the guards let it.
 
-    What is guarded is the validation score of the model as int8 will round it. Training with the
-    rounding on that breaks a guard is undone, and the weights are left as they were; if int8 breaks
-    one even so, the model stays in float32.
+    The guards are checked on the validation scores of the model with int8 rounding. If training
+    with rounding breaks a guard, it is undone, and int8 without training is tried; if that breaks
+    one, too, the model stays in float32.
 
     Args:
         model: The pruned model, on the CPU; its weights change, in place, if training is kept.
-        stage: What to do it with.
-        guards: What has to stay.
+        stage: How int8 is prepared.
+        guards: What has to hold.
 
     Returns:
         What was done, and what was undone.

@@ -63,8 +63,8 @@ def broken_guards(
 ) -> dict[str, float]:
     """Return the guards that a model breaks, and the score of each.
 
-    A score that is not defined on these records (no record without the class) counts as 0: what
-    cannot be seen to hold does not hold.
+    A score that is not defined on these records (no record without the class) counts as 0: a guard
+    that cannot be checked counts as broken.
 
     Args:
         guards: What has to hold.
@@ -84,7 +84,7 @@ def check_dense(guards: Sequence[Guard], val: Scores, run: str) -> None:
         run: Name of the run, which holds the dense model.
 
     Raises:
-        EdgeECGError: It breaks one; nothing was cut.
+        EdgeECGError: It breaks one; nothing was pruned.
     """
     scored = [guard for guard in guards if guard.metric != "fidelity"]
     for text, value in broken_guards(scored, val).items():

@@ -12,8 +12,8 @@ from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, CompressionStep, Guard, Rollback
 
-Watch = Callable[[CompressionStep | Rollback], None]
-"""Told of every step, kept or rolled back, once it is on the disk."""
+StepCallback = Callable[[CompressionStep | Rollback], None]
+"""Called after every step, kept or rolled back, once it is on the disk."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Job:
         config: What was asked for.
         dataset: What it runs on.
         run: The folder everything is written to.
-        command: The command line, for the record.
+        command: The command line, for the journal.
         progress: Called after every batch of training.
-        watch: Told of every step; after a resume, first of those that were there.
+        on_step: Called after every step; when a run is resumed, first with the steps that it has.
         custom: The custom module, where the configuration is of one.
-        score_test: Score the finished model on the test records and write its card. Without, the
-            run stops before that: a search compares its runs by validation scores alone.
+        score_test: Whether to score the finished model on the test records and write its card. A
+            search does not: it compares its runs by validation scores alone.
     """
 
     config: CompressionConfig
@@ -37,7 +37,7 @@ class Job:
     run: RunFolder
     command: str
     progress: ProgressCallback | None = None
-    watch: Watch | None = None
+    on_step: StepCallback | None = None
     custom: Architecture | None = None
     score_test: bool = True
 

@@ -16,7 +16,7 @@ from edgeecg.training.losses import distillation, feature_similarity, supervised
 
 
 def objective_of(job: Job, dense: nn.Module) -> Objective:
-    """Return the fine-tuning loss: plain, or shared with the dense model's answers.
+    """Return the fine-tuning loss: on the annotations alone, or also on the dense model's logits.
 
     L = (1 - alpha) CE(y, s) + alpha T^2 KL(t || s): the formula of the reference study. With class
     weights, both terms are weighted means over the windows.

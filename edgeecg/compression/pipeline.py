@@ -1,9 +1,9 @@
-"""The whole of ``edgeecg compress``: a dense baseline, then pruning and fine-tuning step by step.
+"""The pipeline of ``edgeecg compress``: a dense baseline, then pruning and fine-tuning in steps.
 
-The run folder always holds a whole checkpoint: it is written after every epoch of the baseline and
-after every compression step, kept or undone, beside the old one, and renamed. A run that is killed
-at any moment goes on from there and, on the same number of threads, ends with the same weights bit
-for bit.
+The run folder always holds a complete checkpoint: it is written after every epoch of the baseline
+and after every compression step, kept or undone, beside the old one, and renamed. A run that is
+killed at any moment is resumed from there and, on the same number of threads, ends with the same
+weights bit for bit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of
 from edgeecg.compression.run_state import RunState
-from edgeecg.compression.steps import Try, copied, take
+from edgeecg.compression.steps import StepPlan, copied, perform_step
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture, build, is_builtin
 from edgeecg.pruning.traceable import check_traceable, check_weights
 from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, check_quantizable
+from edgeecg.runs import RunFolder
 from edgeecg.runs.journal import Journal
 from edgeecg.schema import (
     CompressionConfig,
@@ -36,38 +37,55 @@ from edgeecg.schema import (
 from edgeecg.training import class_weights
 from edgeecg.training.cards import costs, load_weights, make_card, save_model, save_weights
 
-__all__ = ["Job", "compress", "planned"]
+__all__ = ["Job", "check_budgets", "compress", "planned"]
 
 
 def planned(config: CompressionConfig, custom: Architecture | None = None) -> CompressionConfig:
-    """Check that the parts of a request fit together, and choose the number of steps.
+    """Check that the settings fit together, and choose the number of steps.
 
     Args:
         config: What is asked for.
         custom: The custom module, where the configuration is of one.
 
     Returns:
-        The same; with budgets, the steps that lead to them at a sensible pace.
+        The same configuration; with budgets, the number of steps follows from them.
 
     Raises:
-        UsageError: Parts of it contradict each other, or a guard names what is not there.
-        EdgeECGError: The channels of the model cannot be cut.
+        UsageError: Settings contradict each other, or a guard names an unknown class.
+        EdgeECGError: The channels of the model cannot be pruned.
     """
     goal = _checked(config, architecture(config.training.model, custom))
     return config if goal is None else config.model_copy(update={"steps": goal.steps})
 
 
-def compress(job: Job) -> CompressionLog:
-    """Do whatever the run folder does not hold yet, and return the finished log.
+def check_budgets(config: CompressionConfig, custom: Architecture | None = None) -> None:
+    """Refuse budgets that are out of reach, before the records are read.
 
     Args:
-        job: The run. An empty or absent folder starts from the beginning; a checkpoint in it is
-            gone on from.
+        config: What is asked for, as :func:`planned` returns it.
+        custom: The custom module, where the configuration is of one.
+
+    Raises:
+        UsageError: A budget is out of reach; names the smallest that is reachable.
+    """
+    of = architecture(config.training.model, custom)
+    dense = build(of)
+    goal = budget.goal(dense, of, config)
+    if goal is not None:
+        budget.check_reachable(dense, config, goal)
+
+
+def compress(job: Job) -> CompressionLog:
+    """Do what the run folder does not hold yet, and return the finished log.
+
+    Args:
+        job: The run. With an empty or absent folder it starts from the beginning, else from the
+            checkpoint in the folder.
 
     Raises:
         UsageError: The options contradict each other, or a budget is out of reach (the smallest
             reachable is named); nothing was written.
-        EdgeECGError: Training broke down, the checkpoint belongs to other data, or the disk is
+        EdgeECGError: Training diverged, the checkpoint belongs to other data, or the disk is
             full; the last checkpoint is intact.
     """
     if job.run.finished:
@@ -77,9 +95,10 @@ def compress(job: Job) -> CompressionLog:
             "Go on with 'edgeecg export', or start a new run.",
         )
     if job.run.reduced:
-        return _scored(job)
+        return _add_test_scores(job)
     goal = _checked(job.config, job.architecture)
     class_weights.check_classes(job.dataset)
+    # Refuses weights of classes that the records do not have before anything is written.
     class_weights.class_weights(
         job.config.class_weight, job.dataset, job.config.training.epoch_windows
     )
@@ -95,17 +114,17 @@ def compress(job: Job) -> CompressionLog:
     dense, card = dense_model(job, journal)
     guards.check_dense(job.guards, card.val, job.run.name)
     probes = _probes(job, dense)
-    here = run_state.resumed(job) or RunState(copied(job.architecture, dense))
-    here.warnings = guards.few_beats(job.guards, card.val, probes[0].measured(dense))
-    for known in sorted((*here.steps, *here.rollbacks), key=lambda event: event.attempt):
-        _tell(job, known)
-    while (aim := here.aim(job.config.steps, job.config.retries)) is not None:
-        trial = Try(len(here.steps) + 1, here.attempt, aim, goal, probes)
-        _advance(job, dense, here, trial, journal)
+    state = run_state.resumed(job) or RunState(copied(job.architecture, dense))
+    state.warnings = guards.few_beats(job.guards, card.val, probes[0].measured(dense))
+    for known in sorted((*state.steps, *state.rollbacks), key=lambda event: event.attempt):
+        _report(job, known)
+    while (progress := state.next_progress(job.config.steps, job.config.retries)) is not None:
+        plan = StepPlan(len(state.steps) + 1, state.attempt, progress, goal, probes)
+        _try_step(job, dense, state, plan, journal)
     int8 = None
     if job.config.quantize != "none":
-        int8 = _make_ready(job, dense, here, probes, journal)
-    return _finish(job, dense, here, int8, journal)
+        int8 = _prepare_int8(job, dense, state, probes, journal)
+    return _finish(job, dense, state, int8, journal)
 
 
 def _probes(job: Job, dense: nn.Module) -> tuple[Probe, ...]:
@@ -117,7 +136,7 @@ def _probes(job: Job, dense: nn.Module) -> tuple[Probe, ...]:
 
 
 def _checked(config: CompressionConfig, of: Architecture) -> Goal | None:
-    """Refuse what cannot be done; return where the budgets lead, None without budgets."""
+    """Refuse what cannot be done; return what the budgets ask for, None without budgets."""
     guards.check_names(config.guards, of)
     class_weights.check_names(config.class_weight, of.CLASSES)
     budget.check_structure(config)
@@ -133,13 +152,15 @@ def _checked(config: CompressionConfig, of: Architecture) -> Goal | None:
     return budget.goal(dense, of, config)
 
 
-def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Journal) -> None:
+def _try_step(
+    job: Job, dense: nn.Module, state: RunState, plan: StepPlan, journal: Journal
+) -> None:
     """Try one step and keep or undo it, in the run state, in the checkpoint and in the journal."""
     try:
-        model, step = take(job, dense, here.model, trial)
+        model, step = perform_step(job, dense, state.model, plan)
     except DivergedError as error:
-        journal.write("diverged", attempt=trial.attempt, why=error.why)
-        kept = f"The model of step {len(here.steps)}" if here.steps else "The dense model"
+        journal.write("diverged", attempt=plan.attempt, why=error.why)
+        kept = f"The model of step {len(state.steps)}" if state.steps else "The dense model"
         lower = job.config.finetune_rate / 2
         raise EdgeECGError(
             error.what,
@@ -150,9 +171,9 @@ def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Jo
     broken = guards.broken_guards(job.guards, step.val, step.fidelity[guards.GUARDED])
     if broken:
         back = Rollback(
-            attempt=trial.attempt,
-            after_step=len(here.steps),
-            progress=trial.progress,
+            attempt=plan.attempt,
+            after_step=len(state.steps),
+            progress=plan.progress,
             broken=broken,
             nonzero_parameters=step.nonzero_parameters,
             weight_bytes=step.weight_bytes,
@@ -160,25 +181,25 @@ def _advance(job: Job, dense: nn.Module, here: RunState, trial: Try, journal: Jo
             latency_predicted=step.latency_predicted,
             seconds=step.seconds,
         )
-        here.rollbacks.append(back)
-        run_state.save(job, here)
+        state.rollbacks.append(back)
+        run_state.save(job, state)
         journal.write("rollback", **back.model_dump(mode="json"))
-        _tell(job, back)
+        _report(job, back)
         return
-    here.model = model
-    here.steps.append(step)
-    run_state.save(job, here)
+    state.model = model
+    state.steps.append(step)
+    run_state.save(job, state)
     journal.write("step", **step.model_dump(mode="json", exclude={"val": {"records"}}))
-    _tell(job, step)
+    _report(job, step)
 
 
-def _make_ready(
-    job: Job, dense: nn.Module, here: RunState, probes: tuple[Probe, ...], journal: Journal
+def _prepare_int8(
+    job: Job, dense: nn.Module, state: RunState, probes: tuple[Probe, ...], journal: Journal
 ) -> QuantizationLog:
     """Make the pruned model ready for int8; killed here, a run does this again from the start."""
     config = job.config
     tuning = FineTuning(
-        here.attempt,
+        state.attempt,
         config.finetune_epochs,
         config.finetune_rate,
         objective_of(job, dense),
@@ -194,8 +215,8 @@ def _make_ready(
         job.progress,
         probes[0].measured,
     )
-    with without_dropout(here.model, config):
-        log = make_guarded(here.model, stage, job.guards)
+    with without_dropout(state.model, config):
+        log = make_guarded(state.model, stage, job.guards)
     write_text(job.run.quantization, log.to_json())
     journal.write(
         "quantization",
@@ -207,13 +228,14 @@ def _make_ready(
     return log
 
 
-def _tell(job: Job, event: CompressionStep | Rollback) -> None:
-    if job.watch is not None:
-        job.watch(event)
+def _report(job: Job, event: CompressionStep | Rollback) -> None:
+    """Pass a step that was kept or undone to the callback of the run."""
+    if job.on_step is not None:
+        job.on_step(event)
 
 
 def _finish(
-    job: Job, dense: nn.Module, here: RunState, int8: QuantizationLog | None, journal: Journal
+    job: Job, dense: nn.Module, state: RunState, int8: QuantizationLog | None, journal: Journal
 ) -> CompressionLog:
     """Write the log, the model and, last of all, the card that says the run is finished."""
     run = job.run
@@ -221,24 +243,28 @@ def _finish(
     log = CompressionLog(
         config=job.config,
         data=job.dataset.summary,
-        steps=tuple(here.steps),
-        rollbacks=tuple(here.rollbacks),
-        stopped=here.stopped,
+        steps=tuple(state.steps),
+        rollbacks=tuple(state.rollbacks),
+        stopped=state.stopped,
         guards=tuple(map(str, job.guards)),
-        warnings=here.warnings,
+        warnings=state.warnings,
         baseline_costs=costs(dense, job.architecture).totals,
         command=commands[0],
         resumed=tuple(commands[1:]),
     )
     write_text(run.compression_log, log.to_json())
     if job.score_test:
-        log = _write_card(job, dense, here.model, log, int8)
+        log = _write_card(job, dense, state.model, log, int8)
     else:
-        save_weights(here.model, run.model_weights)
-        journal.write("reduced", stopped=here.stopped)
-    for leftover in (run.checkpoint, run.baseline_checkpoint):
-        leftover.unlink(missing_ok=True)
+        save_weights(state.model, run.model_weights)
+        journal.write("reduced", stopped=state.stopped)
+    _remove_checkpoints(run)
     return log
+
+
+def _remove_checkpoints(run: RunFolder) -> None:
+    for path in (run.checkpoint, run.baseline_checkpoint):
+        path.unlink(missing_ok=True)
 
 
 def _write_card(
@@ -257,15 +283,15 @@ def _write_card(
     return log
 
 
-def _scored(job: Job) -> CompressionLog:
-    """Finish a run that lacks its test scores and its card alone.
+def _add_test_scores(job: Job) -> CompressionLog:
+    """Finish a run that lacks only its test scores and its card.
 
     Raises:
         SchemaError: A document of the run is damaged.
         EdgeECGError: The run belongs to other records.
     """
     run = job.run
-    log = CompressionLog.from_json(run.compression_log.read_bytes(), str(run.compression_log))
+    log = CompressionLog.from_file(run.compression_log)
     if not job.score_test:
         return log
     journal = Journal(run.events)
@@ -277,12 +303,7 @@ def _scored(job: Job) -> CompressionLog:
     widths = log.steps[-1].widths if log.steps else job.architecture.widths(dense)
     model = build(job.architecture, widths)
     model.load_state_dict(load_weights(run.model_weights))
-    int8 = (
-        QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
-        if run.quantization.is_file()
-        else None
-    )
+    int8 = QuantizationLog.from_file(run.quantization) if run.quantization.is_file() else None
     log = _write_card(job, dense, model, log, int8)
-    for leftover in (run.checkpoint, run.baseline_checkpoint):
-        leftover.unlink(missing_ok=True)
+    _remove_checkpoints(run)
     return log

@@ -1,4 +1,4 @@
-"""How far a run has come, and what it tries next; the whole state of a run between two steps."""
+"""The state of a run between two steps: what was kept, what was undone, and what is tried next."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _TINY = 1e-9
 
 @dataclass
 class RunState:
-    """Where a run stands.
+    """The state of a run between two steps.
 
-    What is tried next follows from what was kept and what was undone, so a run that was killed
-    tries the same again.
+    What is tried next depends only on what was kept and what was undone, so that a run that was
+    killed tries the same again.
 
     Attributes:
-        model: The model of the last kept step; the dense one's copy before the first.
+        model: The model of the last kept step; before the first, a copy of the dense model.
         steps: Steps that were kept.
         rollbacks: Steps that were undone.
-        warnings: What a reader of the guards should know; found again when a run is resumed.
+        warnings: What a reader of the guards should know; not stored, but found again when a run is
+            resumed.
     """
 
     model: nn.Module
@@ -35,8 +36,8 @@ class RunState:
     warnings: tuple[str, ...] = ()
 
     @property
-    def done(self) -> float:
-        """Part of the way that was gone and kept, 0..1."""
+    def progress(self) -> float:
+        """How far the last kept step is from the dense model (0) to what was asked for (1)."""
         return self.steps[-1].progress if self.steps else 0.0
 
     @property
@@ -44,20 +45,20 @@ class RunState:
         """1-based number of the step that is tried next."""
         return len(self.steps) + len(self.rollbacks) + 1
 
-    def aim(self, steps: int, retries: int) -> float | None:
-        """Return how far the next step goes, 0..1; None when the run is over.
+    def next_progress(self, steps: int, retries: int) -> float | None:
+        """Return the progress that the next step is to reach, 0..1; None when the run is over.
 
-        Without rollbacks the steps are equal parts of the way. After a rollback the next try goes
-        half as far; when that is kept, the part's end is tried again from there. More than
-        ``retries`` rollbacks within one part end the run.
+        Without rollbacks the steps divide the progress into equal parts. After a rollback the next
+        step is half as large; when it is kept, the end of the part is tried again from there. More
+        than ``retries`` rollbacks within one part end the run.
 
         Args:
             steps: Number of equal parts.
             retries: Rollbacks that one part may have.
         """
-        if self.done >= 1 - _TINY:
+        if self.progress >= 1 - _TINY:
             return None
-        part = int(self.done * steps + _TINY)
+        part = int(self.progress * steps + _TINY)
         end = (part + 1) / steps
         undone = [
             back for back in self.rollbacks if part / steps + _TINY < back.progress <= end + _TINY
@@ -65,13 +66,13 @@ class RunState:
         if len(undone) > retries:
             return None
         if undone and undone[-1].after_step == len(self.steps):
-            return (self.done + undone[-1].progress) / 2
+            return (self.progress + undone[-1].progress) / 2
         return end
 
     @property
     def stopped(self) -> str | None:
-        """Why the run is over although it has not come where it was asked to go; None if it has."""
-        if self.done >= 1 - _TINY:
+        """Why the run is over before its progress is 1; None if it is 1."""
+        if self.progress >= 1 - _TINY:
             return None
         last = self.rollbacks[-1]
         guards = " and ".join(f"{guard} ({value:.3f})" for guard, value in last.broken.items())
@@ -81,8 +82,8 @@ class RunState:
             else "is the dense one"
         )
         return (
-            f"The guard {guards} breaks beyond {self.done:.1%} of the way, and nothing gentler "
-            f"holds: the smallest model that keeps every guard {kept}."
+            f"The guard {guards} breaks beyond {self.progress:.1%} of the way, and no smaller step "
+            f"keeps it: the smallest model that keeps every guard {kept}."
         )
 
 
@@ -101,7 +102,7 @@ def save(job: Job, state: RunState) -> None:
 
 
 def resumed(job: Job) -> RunState | None:
-    """Return where a run stands by its checkpoint; None before the first step.
+    """Return the state that the checkpoint of a run holds; None before the first step.
 
     Raises:
         EdgeECGError: The checkpoint is damaged.

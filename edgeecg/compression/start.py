@@ -1,4 +1,4 @@
-"""Starting a compression run, going on with one, and running several seeds."""
+"""Starting a compression run, resuming one, and running several seeds."""
 
 from __future__ import annotations
 
@@ -7,38 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeecg.compression import pipeline
-from edgeecg.compression.job import Job, Watch
-from edgeecg.costs import measured
-from edgeecg.errors import UsageError
+from edgeecg.compression import pipeline, settings
+from edgeecg.compression.job import Job, StepCallback
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import sha256, write_text
-from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
-from edgeecg.models._custom import CustomArchitecture
+from edgeecg.models import Architecture, architecture
 from edgeecg.progress import ProgressCallback
-from edgeecg.runs import RUNS, RunFolder, new_run, newest_unfinished, trained
+from edgeecg.runs import RUNS, RunFolder, new_run, newest_unfinished
 from edgeecg.runs.config_file import read_options
 from edgeecg.runs.journal import Journal
 from edgeecg.runs.lock import locked
-from edgeecg.runs.options import Options, configured, keyword_options, refuse_changes
-from edgeecg.schema import (
-    CompressionConfig,
-    CompressionLog,
-    CustomModule,
-    MeasuredCosts,
-    ModelCard,
-    TrainingConfig,
-)
-from edgeecg.training.start import DataCallback, Listeners, as_trained, load_records
-
-FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
-    "distill_alpha": 1.0,
-    "finetune_windows": "wide",
-    "finetune_epochs": 4,
-}
-"""Defaults for beats: the compressed model learns from the dense model alone, on wide windows.
-
-Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
-"""
+from edgeecg.runs.options import Options, configured, refuse_changes
+from edgeecg.schema import CompressionConfig, CompressionLog, CustomModule
+from edgeecg.training.start import DataCallback, Listeners, load_records
 
 CustomCallback = Callable[[CustomModule], None]
 """Called before the Python file of a resumed run is run."""
@@ -50,7 +31,7 @@ class RunPlan:
 
     Attributes:
         run: Its folder.
-        config: What is to happen in it.
+        config: What is to be done.
         custom: The custom module, where the configuration is of one.
     """
 
@@ -67,7 +48,7 @@ def compress(
     name: str | None = None,
     resume: bool = False,
     config: Path | str | None = None,
-    on_step: Watch | None = None,
+    on_step: StepCallback | None = None,
     on_progress: ProgressCallback | None = None,
     on_data: DataCallback | None = None,
     **options: Any,
@@ -104,31 +85,14 @@ def compress(
         if isinstance(budget, Mapping)
         else list(budget)
     )
-    asked = sorted_options({"model": model, "budgets": texts, "guards": list(guards), **options})
+    asked = settings.sorted_options(
+        {"model": model, "budgets": texts, "guards": list(guards), **options}
+    )
     if config is not None:
         asked = asked.over(read_options(Path(config), CompressionConfig))
     plan = resumed(name, asked) if resume else started(name, asked)
     arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
     return perform(plan, f"edgeecg.compress({arguments})", on_step, Listeners(on_progress, on_data))
-
-
-def sorted_options(values: Mapping[str, Any]) -> Options:
-    """Return settings of a compression and of its training by the table that they belong to.
-
-    Raises:
-        UnknownNameError: There is no setting of this name.
-    """
-    outer = set(CompressionConfig.model_fields)
-    inner = {key: value for key, value in values.items() if key not in outer}
-    known = [*CompressionConfig.model_fields, *TrainingConfig.model_fields]
-    training = keyword_options(inner, known)
-    own = keyword_options({key: values[key] for key in values if key in outer}, known)
-    return nested(own, training)
-
-
-def nested(own: Options, training: Options) -> Options:
-    """Return the settings of a compression, with those of its training as a table in them."""
-    return training.under("training").over(own)
 
 
 def started(name: str | None, options: Options) -> RunPlan:
@@ -139,56 +103,15 @@ def started(name: str | None, options: Options) -> RunPlan:
         options: The settings that were given; ``costs`` as the path of a bench report.
 
     Raises:
-        UsageError: Settings contradict each other, the layer costs are another model's, or the name
-            is taken.
+        UsageError: Settings contradict each other, a budget is out of reach, the layer costs are
+            another model's, or the name is taken.
         SchemaError: The report of layer costs is damaged.
     """
-    config, custom = configuration(options)
+    config, custom = settings.configuration(options)
     run = new_run(name, config.training.model)
-    return RunPlan(run, pipeline.planned(config, custom), custom)
-
-
-def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:
-    """Return the configuration that settings amount to, and the custom module that they name.
-
-    Raises:
-        UsageError: Settings contradict each other, or the layer costs are another model's.
-        SchemaError: The report of layer costs is damaged.
-    """
-    _refuse_two_targets(options)
-    options, custom = _with_custom(options)
-    training = options.table("training")
-    if "start" in options:
-        card_path = trained(options.values["start"]).baseline_card
-        recipe = as_trained(ModelCard.from_json(card_path.read_bytes(), str(card_path)))
-        if training.values.get("model", recipe.model) != recipe.model:
-            raise UsageError(
-                f"'{options.values['start']}' is no model '{training.values['model']}'.",
-                f"The run that --start names has trained '{recipe.model}'.",
-                "Leave the model out, or name another run.",
-            )
-    else:
-        model = str(training.values.get("model", TrainingConfig().model))
-        recipe = architecture(model, custom).RECIPE
-    asked = configured(TrainingConfig, recipe, training)
-    found = architecture(asked.model, custom)
-    body = {**options.values, **_costs(options, found), "training": asked.model_dump(mode="json")}
-    defaults = _defaults(found, bool(options.values.get("distill", True)))
-    return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
-
-
-def _defaults(of: Architecture, distill: bool) -> CompressionConfig:
-    """Return the settings where nothing is given.
-
-    The defaults of the class are those of earlier versions, whose documents lack newer fields.
-
-    Args:
-        of: The architecture.
-        distill: Whether the dense model takes part in fine-tuning.
-    """
-    if of.TASK == "beats" and distill:
-        return CompressionConfig(default_guards=True, **FINE_TUNING_OF_BEATS)
-    return CompressionConfig(default_guards=True)
+    planned = pipeline.planned(config, custom)
+    pipeline.check_budgets(planned, custom)
+    return RunPlan(run, planned, custom)
 
 
 def resumed(name: str | None, options: Options, on_custom: CustomCallback | None = None) -> RunPlan:
@@ -216,13 +139,13 @@ def several_seeds(
     resume: bool,
     on_custom: CustomCallback | None = None,
 ) -> list[RunPlan]:
-    """Return the runs NAME-0, NAME-1, ... of seeds 0, 1, ...; with ``resume``, also those begun.
+    """Return the runs NAME-0, NAME-1, ... of the seeds 0, 1, ....
 
     Args:
-        name: What the runs are called before the number, or None.
-        seeds: How many.
+        name: The part of the names before the number, or None.
+        seeds: Number of runs.
         options: The settings that were given.
-        resume: Go on with what is there.
+        resume: Resume the runs that exist; start those that do not.
         on_custom: Called before the Python file of a custom module is run.
 
     Raises:
@@ -242,7 +165,7 @@ def several_seeds(
             "Several runs belong together, and their names say which.",
             "Give --name NAME for the runs NAME-0, NAME-1, and so on.",
         )
-    stem = name or new_run(None, _model_name(options)).name
+    stem = name or new_run(None, settings.model_name(options)).name
     plans: list[RunPlan] = []
     for seed in range(seeds):
         folder = RunFolder(RUNS / f"{stem}-{seed}")
@@ -260,7 +183,10 @@ def several_seeds(
 
 
 def perform(
-    plan: RunPlan, command: str, on_step: Watch | None = None, listeners: Listeners | None = None
+    plan: RunPlan,
+    command: str,
+    on_step: StepCallback | None = None,
+    listeners: Listeners | None = None,
 ) -> CompressionLog:
     """Run to the end; the log of a finished run is only read.
 
@@ -271,22 +197,38 @@ def perform(
         listeners: What else is called meanwhile.
 
     Raises:
-        EdgeECGError: Something went wrong; what was finished is kept.
+        EdgeECGError: Training diverged, the records are others, or the disk is full; the last
+            checkpoint is intact.
     """
     run = plan.run
     if run.finished:
-        return CompressionLog.from_json(run.compression_log.read_bytes(), str(run.compression_log))
+        return CompressionLog.from_file(run.compression_log)
     found = architecture(plan.config.training.model, plan.custom)
     dataset = load_records(plan.config.training, found, listeners)
     progress = None if listeners is None else listeners.on_progress
     with locked(run):
+        _refuse_another_start(plan)
         return pipeline.compress(
             Job(plan.config, dataset, run, command, progress, on_step, plan.custom)
         )
 
 
+def _refuse_another_start(plan: RunPlan) -> None:
+    """Refuse a run that another process has started under the same name with other settings.
+
+    Nothing has the name when it is chosen, and the records are read before the lock is taken.
+    """
+    held = plan.run.config
+    if held.is_file() and CompressionConfig.from_file(held) != plan.config:
+        raise EdgeECGError(
+            f"There is a run named '{plan.run.name}' with other settings.",
+            f"Another process wrote '{held}' after this one had been started.",
+            "Choose another --name, or go on with that run by --resume.",
+        )
+
+
 def score_reduced(run: RunFolder, command: str) -> None:
-    """Score a run on the test records that a search left without, and write its card.
+    """Add the test scores and the card to a run of a search, which has left them out.
 
     Args:
         run: A run whose compression is over; others are left as they are.
@@ -300,38 +242,14 @@ def score_reduced(run: RunFolder, command: str) -> None:
         perform(_resumed(run, Options(), None), command)
 
 
-def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:
-    """Load the custom module that a configuration names; None where it names none."""
-    return None if config.custom is None else load_custom(config.custom.file)
-
-
-def _with_custom(options: Options) -> tuple[Options, CustomArchitecture | None]:
-    """Run the Python file that is given as the model, if one is."""
-    model = options.table("training").values.get("model")
-    if model is None or ":" not in str(model):
-        return options, None
-    custom = load_custom(str(model))
-    named = {
-        "custom": custom.origin.model_dump(mode="json"),
-        "training": {"model": custom.RECIPE.model},
-    }
-    return Options(named).over(options), custom
-
-
-def _model_name(options: Options) -> str:
-    given_model = str(options.table("training").values.get("model", TrainingConfig().model))
-    place, _, function = given_model.rpartition(":")
-    return f"{Path(place).stem}.{function}" if place else given_model
-
-
 def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> RunPlan:
-    config = CompressionConfig.from_json(run.config.read_bytes(), source=str(run.config))
-    options, custom = _with_custom(options)
+    config = CompressionConfig.from_file(run.config)
+    options, custom = settings.with_custom(options)
     if config.custom is not None and custom is None:
         _refuse_other_file(run, config.custom)
         if on_custom is not None:
             on_custom(config.custom)
-        custom = load_custom(config.custom.file)
+        custom = settings.load_named_custom(config)
     _refuse_other_costs(run, config, options, architecture(config.training.model, custom))
     kept = {key: value for key, value in options.values.items() if key != "costs"}
     rate = float(kept.pop("finetune_rate", config.finetune_rate))
@@ -356,43 +274,13 @@ def _refuse_other_file(run: RunFolder, custom: CustomModule) -> None:
         )
 
 
-def _costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:
-    """Return the measured layer costs as a field of a configuration, if they are given.
-
-    Raises:
-        UsageError: They are not those of this model's dense float32 file.
-        SchemaError: The report is damaged.
-    """
-    if "costs" not in options:
-        return {}
-    given, dense = options.values["costs"], layer_costs(build(of), of.INPUT_SHAPE)
-    if not isinstance(given, Mapping):
-        return {"costs": measured.read(Path(given), of.RECIPE.model, dense)}
-    # A configuration file holds the costs themselves.
-    found = MeasuredCosts.model_validate(given)
-    measured.check(found, of.RECIPE.model, dense)
-    return {"costs": found}
-
-
 def _refuse_other_costs(
     run: RunFolder, config: CompressionConfig, options: Options, of: Architecture
 ) -> None:
-    if _costs(options, of).get("costs", config.costs) != config.costs:
+    if settings.measured_costs(options, of).get("costs", config.costs) != config.costs:
         started_with = "without any" if config.costs is None else "with those of another bench"
         raise UsageError(
             f"The run '{run.name}' cannot be resumed with other layer costs.",
             f"It was started {started_with}, and '{options.values['costs']}' holds others.",
             "Leave --costs out (the run keeps what it was started with), or start a new run.",
-        )
-
-
-def _refuse_two_targets(options: Options) -> None:
-    if not options.values.get("budgets"):
-        return
-    both = [key for key in ("sparsity", "steps") if key in options]
-    if both:
-        raise UsageError(
-            f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
-            "A budget says how far the model is compressed, and the steps follow from that.",
-            "Give one of them.",
         )

@@ -26,16 +26,16 @@ from edgeecg.training.cards import costs, weight_bytes
 
 
 @dataclass(frozen=True)
-class Try:
-    """One step that is tried.
+class StepPlan:
+    """One step that is to be tried.
 
     Attributes:
         number: 1-based, among the steps that are kept.
         attempt: 1-based, among all that are tried.
-        progress: How far it goes from the dense model to what was asked for, 0..1.
-        goal: Where the budgets lead; None without budgets.
-        probes: Where the fidelity to the dense model is measured; the first decides how long a step
-            is fine-tuned.
+        progress: How far it is from the dense model (0) to what was asked for (1).
+        goal: What the budgets ask for; None without budgets.
+        probes: Windows on which the fidelity to the dense model is measured; that on the first
+            decides how long a step is fine-tuned.
     """
 
     number: int
@@ -45,16 +45,16 @@ class Try:
     probes: tuple[Probe, ...]
 
 
-def take(
-    job: Job, dense: nn.Module, model: nn.Module, trial: Try
+def perform_step(
+    job: Job, dense: nn.Module, model: nn.Module, plan: StepPlan
 ) -> tuple[nn.Module, CompressionStep]:
-    """Prune a copy of a model as far as a step goes, and fine-tune it.
+    """Prune a copy of a model to the progress of a step, and fine-tune it.
 
     Args:
         job: The run.
-        dense: The dense model: teacher, and what all shares are relative to.
+        dense: The dense model: the teacher, and the reference of all shares.
         model: The model of the last kept step, on the CPU; not changed.
-        trial: The step.
+        plan: The step.
 
     Returns:
         The new model on the CPU, and what the step did.
@@ -63,29 +63,30 @@ def take(
         EdgeECGError: The loss is not finite, or the budget cannot be reached.
     """
     started = time.monotonic()
-    pruned, target = _pruned(job, dense, model, trial)
-    cut = time.monotonic()
-    name = f"step {trial.number}/{job.config.steps}"
-    losses = fine_tune(job, dense, pruned, trial.attempt, name, trial.probes[0])
-    record = _Record(trial, target, losses, started, cut)
+    pruned, target = _pruned(job, dense, model, plan)
+    pruned_at = time.monotonic()
+    name = f"step {plan.number}/{job.config.steps}"
+    losses = fine_tune(job, dense, pruned, plan.attempt, name, plan.probes[0])
+    record = _Record(plan, target, losses, started, pruned_at)
     return pruned, _describe(job, dense, pruned, record)
 
 
 @dataclass(frozen=True)
 class _Record:
-    """What happened in a step that the model itself does not tell."""
+    """What is known of a step beside the model that it gave."""
 
-    trial: Try
+    plan: StepPlan
     target_sparsity: float | None
     train_loss: tuple[float, ...]
     started: float
-    cut: float
+    pruned_at: float
 
 
 def copied(of: Architecture, model: nn.Module) -> nn.Module:
-    """Return a freshly built model with the same widths and weights.
+    """Return a newly built model with the same widths and weights.
 
-    It is what a resumed run has: the same tensors in the same layout.
+    A resumed run has the same: its weights repeat bit for bit only if the tensors have the same
+    memory layout.
     """
     fresh = build(of, of.widths(model))
     fresh.load_state_dict(model.state_dict())
@@ -93,22 +94,22 @@ def copied(of: Architecture, model: nn.Module) -> nn.Module:
 
 
 def _pruned(
-    job: Job, dense: nn.Module, model: nn.Module, trial: Try
+    job: Job, dense: nn.Module, model: nn.Module, plan: StepPlan
 ) -> tuple[nn.Module, float | None]:
     """Return a pruned copy, and the sparsity that the schedule asked for, if it was the target."""
     config = scheduled(job.config)
     importance = taylor_importance(job.dataset, config)
-    if trial.goal is not None:
-        cut = budget.cut_to(model, dense, config, trial.goal, trial.progress, importance)
-        return copied(job.architecture, cut), None
+    if plan.goal is not None:
+        smaller = budget.prune_to_budget(model, dense, config, plan.goal, plan.progress, importance)
+        return copied(job.architecture, smaller), None
     pruned = copy.deepcopy(model)
     if config.structure == "none":
         zero = masks.zero_weights(
-            pruned, config, trial.progress, job.architecture.INPUT_SHAPE, importance
+            pruned, config, plan.progress, job.architecture.INPUT_SHAPE, importance
         )
         return pruned, zero
     target = prune_channels(
-        pruned, dense, job.architecture, config, trial.progress, importance=importance
+        pruned, dense, job.architecture, config, plan.progress, importance=importance
     )
     return copied(job.architecture, pruned), target
 
@@ -117,13 +118,15 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, record: _Record) -> 
     """Count and score the model after a step."""
     base, now = costs(dense, job.architecture), costs(model, job.architecture)
     coefficients = ProxyCoefficients()
-    # A layer of a block that was left out is not there any more.
-    live = {layer.name: layer.weight_bytes * layer.nonzero_fraction for layer in now.layers}
+    # A layer of a block that was removed is not there any more.
+    nonzero_bytes = {
+        layer.name: layer.weight_bytes * layer.nonzero_fraction for layer in now.layers
+    }
     whole = proxy.executed(base.totals, coefficients)
     return CompressionStep(
-        step=record.trial.number,
-        attempt=record.trial.attempt,
-        progress=record.trial.progress,
+        step=record.plan.number,
+        attempt=record.plan.attempt,
+        progress=record.plan.progress,
         target_sparsity=record.target_sparsity,
         sparsity=1 - nonzero_parameters(model) / parameters(dense),
         parameters=parameters(model),
@@ -135,15 +138,15 @@ def _describe(job: Job, dense: nn.Module, model: nn.Module, record: _Record) -> 
         latency_predicted=_predicted(job.config.costs, base.layers, now.layers),
         widths=now.widths,
         layer_sparsity={
-            layer.name: 1 - live.get(layer.name, 0.0) / layer.weight_bytes
+            layer.name: 1 - nonzero_bytes.get(layer.name, 0.0) / layer.weight_bytes
             for layer in base.layers
             if layer.weight_bytes
         },
         train_loss=record.train_loss,
         val=evaluate(model, job.dataset, "val"),
-        fidelity={probe.split: probe.measured(model) for probe in record.trial.probes},
+        fidelity={probe.split: probe.measured(model) for probe in record.plan.probes},
         seconds=time.monotonic() - record.started,
-        pruning_seconds=record.cut - record.started,
+        pruning_seconds=record.pruned_at - record.started,
     )
 
 

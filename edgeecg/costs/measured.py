@@ -25,6 +25,7 @@ from edgeecg import resources
 from edgeecg.costs import calibration
 from edgeecg.costs.attribution import attribute
 from edgeecg.errors import UsageError
+from edgeecg.files import read_bytes
 from edgeecg.schema import (
     Artifact,
     BenchReport,
@@ -97,14 +98,7 @@ def read(path: Path, model: str, dense: Sequence[LayerCost]) -> MeasuredCosts:
             file of this model, or that file takes no longer than an empty graph.
         SchemaError: The file is damaged.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"The layer costs '{path}' cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            HOW,
-        ) from error
+    content = read_bytes(path, f"The layer costs '{path}'", UsageError, HOW)
     if path.suffix == ".toml":
         return _calibrated(path, sha256(content).hexdigest(), model, dense)
     report = BenchReport.from_json(content, str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgeecg.costs import lstm_runtimes
 from edgeecg.costs.file_graph import FileGraph, FileOperation
 from edgeecg.schema import SlowOperations
 
@@ -37,7 +38,8 @@ _LOOPS = {
             "BIDIRECTIONAL_SEQUENCE_RNN",
         ),
         "It runs step by step, outside of XNNPACK: each step waits for the one before, and its "
-        "products of a matrix and one vector are limited by reading the weights.",
+        "products of a matrix and one vector are limited by reading the weights. ONNX Runtime "
+        "multiplies the inputs of all steps at once.",
     ),
     "WHILE": "LiteRT interprets the graph of its body again in every step, outside of XNNPACK.",
     **dict.fromkeys(
@@ -64,6 +66,7 @@ def find(graph: FileGraph, int8_dot_product: bool | None = None) -> tuple[SlowOp
         *_transposes(graph),
         *_outside_xnnpack(graph),
         *_loops(graph),
+        *_integer_lstms(graph),
         *_without_dot_product(graph, int8_dot_product),
         *_float16(graph),
         *_custom(graph),
@@ -195,6 +198,21 @@ def _loops(graph: FileGraph) -> list[SlowOperations]:
         SlowOperations(kind="recurrent_loop", runtime=_runtime(graph), ops=tuple(indices), why=why)
         for why, indices in found.items()
     ]
+
+
+def _integer_lstms(graph: FileGraph) -> list[SlowOperations]:
+    """Return LSTM operations of a TFLite file whose values are integers, and not only weights."""
+    indices = _indices(
+        graph,
+        lambda each: (
+            each.op.endswith("SEQUENCE_LSTM")
+            and any(tensor.dtype == "int8" for tensor in graph.moving(each.inputs[:1]))
+        ),
+    )
+    if not indices:
+        return []
+    why = f"{lstm_runtimes.WHY_INT8}: there they take longer in int8 than in float32."
+    return [SlowOperations(kind="recurrent_loop", runtime="litert", ops=indices, why=why)]
 
 
 def _without_dot_product(graph: FileGraph, here: bool | None) -> list[SlowOperations]:

@@ -9,7 +9,6 @@ the generated classes of a runtime, so that files can also be counted on a board
 from __future__ import annotations
 
 import math
-import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg.costs import _flatbuffer
+from edgeecg.costs._flatbuffer import DamagedError, Table
 from edgeecg.errors import ArtifactError
 
 IDENTIFIER = b"TFL3"
@@ -142,105 +143,38 @@ def unpacks(operator: Operator) -> bool:
     )
 
 
-class _DamagedError(Exception):
-    """An offset, a length or an index points outside the file."""
-
-
-class _Table:
-    """A FlatBuffer table: fields by number, each offset checked."""
-
-    def __init__(self, content: bytes, position: int) -> None:
-        self._content = content
-        self._position = position
-        self._vtable = position - self._number("<i", position)
-        self._slots = (self._number("<H", self._vtable) - 4) // 2
-
-    def _number(self, layout: str, position: int) -> int:
-        if position < 0 or position + struct.calcsize(layout) > len(self._content):
-            raise _DamagedError(f"an offset points to byte {position}")
-        return struct.unpack_from(layout, self._content, position)[0]
-
-    def _field(self, number: int) -> int | None:
-        if number >= self._slots:
-            return None
-        offset = self._number("<H", self._vtable + 4 + 2 * number)
-        return self._position + offset if offset else None
-
-    def number(self, field: int, layout: str, default: int = 0) -> int:
-        position = self._field(field)
-        return default if position is None else self._number(layout, position)
-
-    def _vector(self, field: int, item_bytes: int) -> tuple[int, int]:
-        position = self._field(field)
-        if position is None:
-            return 0, 0
-        start = position + self._number("<I", position)
-        count = self._number("<I", start)
-        if start + 4 + count * item_bytes > len(self._content):
-            raise _DamagedError(f"a list of {count} entries starts at byte {start}")
-        return start + 4, count
-
-    def array(self, field: int, dtype: str) -> NDArray[np.generic]:
-        item = np.dtype(dtype)
-        start, count = self._vector(field, item.itemsize)
-        return np.frombuffer(self._content, item, count, start)
-
-    def integers(self, field: int, dtype: str = "<i4") -> list[int]:
-        return [int(value) for value in self.array(field, dtype)]
-
-    def text(self, field: int) -> str:
-        return self.array(field, "|u1").tobytes().decode("utf-8", errors="replace")
-
-    def table(self, field: int) -> _Table | None:
-        position = self._field(field)
-        if position is None:
-            return None
-        return _Table(self._content, position + self._number("<I", position))
-
-    def tables(self, field: int) -> list[_Table]:
-        start, count = self._vector(field, 4)
-        places = range(start, start + 4 * count, 4)
-        return [_Table(self._content, place + self._number("<I", place)) for place in places]
-
-
-def _root(content: bytes) -> _Table:
-    if len(content) < 8 or content[4:8] != IDENTIFIER:
-        raise _DamagedError(f"bytes 4 to 8 should be {IDENTIFIER!r} and are {content[4:8]!r}")
-    return _Table(content, int.from_bytes(content[:4], "little"))
-
-
-def _buffer(content: bytes, buffers: list[_Table], index: int) -> NDArray[np.generic]:
+def _buffer(content: bytes, buffers: list[Table], index: int) -> NDArray[np.generic]:
     """Return the bytes of one buffer, which in large files lie after the FlatBuffer."""
     if not 0 <= index < len(buffers):
-        raise _DamagedError(f"there is no buffer {index} of {len(buffers)}")
+        raise DamagedError(f"there is no buffer {index} of {len(buffers)}")
     table = buffers[index]
     start, size = table.number(1, "<Q"), table.number(2, "<Q")
     if start <= 1:
         return table.array(0, "|u1")
     if start + size > len(content):
-        raise _DamagedError(f"buffer {index} starts at byte {start}")
+        raise DamagedError(f"buffer {index} starts at byte {start}")
     return np.frombuffer(content, np.uint8, size, start)
 
 
-def _tensor(content: bytes, buffers: list[_Table], table: _Table) -> Tensor:
+def _tensor(content: bytes, buffers: list[Table], table: Table) -> Tensor:
     shape = tuple(table.integers(0))
     if any(size < 0 for size in shape):
-        raise _DamagedError(f"a tensor has the shape {shape}")
+        raise DamagedError(f"a tensor has the shape {shape}")
     name, code = table.text(3), table.number(1, "<b")
     if code not in _TYPES:
-        raise _DamagedError(f"tensor '{name}' has the unknown type {code}")
+        raise DamagedError(f"tensor '{name}' has the unknown type {code}")
     kind, dtype = _TYPES[code]
     raw = _buffer(content, buffers, table.number(2, "<I"))
     elements = math.prod(shape)
     data: NDArray[np.generic] | None = None
     if raw.size and dtype is not None:
         if raw.nbytes != elements * np.dtype(dtype).itemsize:
-            raise _DamagedError(f"tensor '{name}' of shape {shape} holds {raw.nbytes} bytes")
+            raise DamagedError(f"tensor '{name}' of shape {shape} holds {raw.nbytes} bytes")
         try:
             data = raw.view(dtype).reshape(shape)
         except ValueError as error:
             # More axes than numpy has, or longer ones.
-            raise _DamagedError(f"tensor '{name}' has the shape {shape} ({error})") from error
+            raise DamagedError(f"tensor '{name}' has the shape {shape} ({error})") from error
     # A 4-bit tensor packs two elements in a byte.
     at_run_time = elements * np.dtype(dtype).itemsize if dtype else (elements + 1) // 2
     quantization = table.table(4)
@@ -257,7 +191,7 @@ def _tensor(content: bytes, buffers: list[_Table], table: _Table) -> Tensor:
     )
 
 
-def _operator_name(table: _Table) -> str:
+def _operator_name(table: Table) -> str:
     # Files older than schema 3a have the number in a byte; newer files have both fields.
     code = max(table.number(0, "<b"), table.number(3, "<i"))
     return _OPERATORS[code] if 0 <= code < len(_OPERATORS) else f"BUILTIN_{code}"
@@ -265,12 +199,12 @@ def _operator_name(table: _Table) -> str:
 
 def _pick(items: Sequence[_Item], index: int, kind: str) -> _Item:
     if not 0 <= index < len(items):
-        raise _DamagedError(f"there is no {kind} {index} of {len(items)}")
+        raise DamagedError(f"there is no {kind} {index} of {len(items)}")
     return items[index]
 
 
 def _graph(content: bytes) -> Graph:
-    root = _root(content)
+    root = _flatbuffer.root(content, IDENTIFIER)
     buffers, subgraphs = root.tables(4), root.tables(2)
     names = [_operator_name(table) for table in root.tables(1)]
     main = _pick(subgraphs, 0, "subgraph")
@@ -296,7 +230,7 @@ def read(path: Path) -> Graph:
     """
     try:
         return _graph(path.read_bytes())
-    except _DamagedError as error:
+    except DamagedError as error:
         raise _not_tflite(path, error) from error
 
 
@@ -308,12 +242,12 @@ def metadata(path: Path, name: str) -> str | None:
     """
     content = path.read_bytes()
     try:
-        root = _root(content)
+        root = _flatbuffer.root(content, IDENTIFIER)
         for entry in root.tables(6):
             if entry.text(0) == name:
                 raw = _buffer(content, root.tables(4), entry.number(1, "<I"))
                 return _text(raw.tobytes())
-    except (_DamagedError, UnicodeDecodeError, zlib.error) as error:
+    except (DamagedError, UnicodeDecodeError, zlib.error) as error:
         raise _not_tflite(path, error) from error
     return None
 
@@ -326,7 +260,7 @@ def _text(raw: bytes) -> str:
     stream = zlib.decompressobj()
     text = stream.decompress(raw[len(COMPRESSED) :], _LARGEST_TEXT_BYTES)
     if not stream.eof:
-        raise _DamagedError("a compressed text is cut off, or longer than 16 MiB")
+        raise DamagedError("a compressed text is cut off, or longer than 16 MiB")
     return text.decode("utf-8")
 
 

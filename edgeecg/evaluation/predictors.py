@@ -18,10 +18,18 @@ from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.multilabel import stored_thresholds
 from edgeecg.models import Architecture
 from edgeecg.runs import RUNS, RunFolder
+from edgeecg.runs.folder import how_to_finish
 from edgeecg.runtimes import Session
-from edgeecg.schema import Artifact, ClassMapName, ModelCard, Preprocessing, Scores, Task
+from edgeecg.schema import (
+    MODEL_SUFFIXES,
+    Artifact,
+    ClassMapName,
+    ModelCard,
+    Preprocessing,
+    Scores,
+    Task,
+)
 
-_FILES = (".tflite", ".onnx")
 _WEIGHTS = ".safetensors"
 
 
@@ -77,12 +85,13 @@ def load_predictor(
 
     Raises:
         UnknownNameError: It is none of these.
+        EdgeECGError: The run has no trained model yet.
         ArtifactError: A file is missing, damaged, foreign, or not what its card says.
         SchemaError: A card or manifest is damaged.
         MissingDependencyError: The file's runtime is not installed.
     """
     path = Path(name_or_path)
-    if path.suffix in _FILES:
+    if path.suffix in MODEL_SUFFIXES:
         return _file(path, threads)
     if path.suffix == _WEIGHTS:
         return _pytorch(path, path.with_suffix(".json"), str(path), custom)
@@ -98,6 +107,12 @@ def load_predictor(
         ):
             if card.is_file():
                 return _pytorch(weights, card, f"{card.stem} of run {run.name}", custom)
+        if run.path.is_dir():
+            raise EdgeECGError(
+                f"There is no trained model in '{run.path}'.",
+                f"It holds neither '{run.model_card.name}' nor '{run.baseline_card.name}'.",
+                how_to_finish(run),
+            )
     if name_or_path in models.names():
         raise EdgeECGError(
             f"The package has no trained weights of '{name_or_path}'.",
@@ -125,7 +140,7 @@ def load_dense(name_or_path: str, custom: Architecture | None = None) -> Predict
         if run.model_card.is_file() and run.baseline_card.is_file():
             if path == run.baseline_weights or "-baseline-" in path.name:
                 return None
-            card = ModelCard.from_json(run.baseline_card.read_bytes(), str(run.baseline_card))
+            card = ModelCard.from_file(run.baseline_card)
             if custom is None and card.name not in models.names():
                 # A file works alone: its custom module's Python file need not be there.
                 return None

@@ -19,17 +19,6 @@ from edgeecg.schema import DataSummary, Fidelity, Scores, Split
 _BATCH = 128
 
 
-def score_on_records(
-    predictor: Predictor,
-    request: DataRequest,
-    split: Split,
-    progress: ProgressCallback | None = None,
-) -> tuple[Scores, DataSummary]:
-    """Score a predictor on annotated records; see :func:`score_beside_dense`."""
-    scores, summary, _ = score_beside_dense(predictor, request, split, None, progress)
-    return scores, summary
-
-
 def score_beside_dense(
     predictor: Predictor,
     request: DataRequest,

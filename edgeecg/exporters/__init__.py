@@ -14,6 +14,7 @@
 - ``_tflite_simplify.py``: fewer transpositions and reshapes in a TFLite file, by means of
   ``_tflite_views.py`` and ``_tflite_layouts.py``; ``_tflite_compact.py``: without unused parts.
 - ``_tflite_quantize.py``: a quantised TFLite file; ``_precision.py``: what stays float32 in it.
+- ``_lstm_int8.py``: LSTM layers in int8; ``_float_lstm.py``: why some stay float32.
 - ``_onnx_quantize.py``, ``_onnx_weights.py``: int8 and float16 ONNX files.
 - ``_tensor_names.py``, ``_node_names.py``: short names for the layers of a TFLite or ONNX file.
 - ``_probe.py``: windows with their reference outputs, to verify a file on any device.

@@ -22,7 +22,7 @@ from edgeecg.data.windows.filters import for_devices
 from edgeecg.errors import ExportError
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.evaluation.multilabel import stored_thresholds
-from edgeecg.exporters import _speed, _verify, exporter
+from edgeecg.exporters import _float_lstm, _speed, _verify, exporter
 from edgeecg.exporters._float32 import Conversions, in_float32
 from edgeecg.exporters._limits import check_score, check_speed
 from edgeecg.exporters._publish import embedded, publish
@@ -105,6 +105,7 @@ def verify_and_publish(job: ExportJob, source: SourceModel, content: bytes) -> A
         verification=verification,
         validation=validation,
         test=test,
+        float_reasons=_float_lstm.reasons(content, recipe, layers),
         **_origin(job, source),
     )
     final = _with_manifest(manifest, content, source, recipe)

@@ -62,7 +62,7 @@ def export(
     recipes = [resources.load_target(name) for name in dict.fromkeys(targets)]
     folder = run_to_export(run, model)
     described = folder.model_card if folder.finished else folder.baseline_card
-    card = ModelCard.from_json(described.read_bytes(), str(described))
+    card = ModelCard.from_file(described)
     module = None if custom is None else load_custom(custom)
     found = architecture(card.name, module)
     dataset = load_records(as_trained(card), found, Listeners(on_progress, on_data))

@@ -66,7 +66,10 @@ def load(path: Path) -> LabelledWindows:
             else:
                 x, y = loaded["x"], loaded.get("y")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise _unusable(path, f"Reading it failed ({error}).") from error
+        # NumPy takes any other file for pickled objects, and advises to load them.
+        known = isinstance(error, OSError) or "pickle" not in str(error)
+        why = f"Reading it failed ({error})." if known else "It is no .npz or .npy file of numbers."
+        raise _unusable(path, why) from error
     if not np.issubdtype(x.dtype, np.number) or x.ndim < 2 or len(x) < _FEWEST:
         raise _unusable(path, f"x is {x.dtype} of shape {x.shape}: two windows or more are needed.")
     if not np.isfinite(x).all():

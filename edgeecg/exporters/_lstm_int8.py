@@ -41,17 +41,24 @@ _SMALLEST = 1e-12
 Matrix = NDArray[np.float32]
 
 
-def store(model: Any) -> None:
+def store(model: Any) -> int:
     """Replace the LSTM operations whose input is an int8 tensor, as far as one is dequantised.
 
     Args:
         model: A ``ModelT``, changed in place.
+
+    Returns:
+        How many were replaced.
     """
     writer = _Writer(model)
-    for operator in list(writer.graph.operators):
-        if writer.kind(operator) == schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM:
-            writer.replace(operator)
+    lstms = [
+        each
+        for each in writer.graph.operators
+        if writer.kind(each) == schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
+    ]
+    replaced = sum(writer.replace(each) for each in lstms)
     writer.finish()
+    return replaced
 
 
 def keeps_state(content: bytes, windows: NDArray[np.float32]) -> bool:
@@ -90,8 +97,12 @@ class _Writer:
         code = self._model.operatorCodes[operator.opcodeIndex]
         return max(code.builtinCode, code.deprecatedBuiltinCode)
 
-    def replace(self, lstm: Any) -> None:
-        """Make one LSTM int8, with the padding before it and the slice after it."""
+    def replace(self, lstm: Any) -> bool:
+        """Make one LSTM int8, with the padding before it and the slice after it.
+
+        Returns:
+            Whether it was possible: what goes into it must be an int8 tensor that is dequantised.
+        """
         joined = self._made_by(lstm.inputs[0])
         padded = self._made_by(joined.inputs[0])
         before = self._made_by(padded.inputs[0])
@@ -99,11 +110,11 @@ class _Writer:
         if reversal is not None:
             before = self._made_by(reversal.inputs[0])
         if not self._is(before, "DEQUANTIZE"):
-            return
+            return False
         source = int(before.inputs[0])
         x = self.graph.tensors[source]
         if x.type != schema.TensorType.INT8:
-            return
+            return False
         scale, zero_point = float(x.quantization.scale[0]), int(x.quantization.zeroPoint[0])
         (reversal or padded).inputs[0] = source
         moving = [padded, joined] if reversal is None else [reversal, padded, joined]
@@ -122,6 +133,7 @@ class _Writer:
         joined.inputs[1] = self._constant(f"{self._name(lstm)}.clearing_inputs", clearing)
         self._quantized(joined.inputs[1], scale, zero_point)
         self._outputs(lstm, length)
+        return True
 
     def _weights(self, lstm: Any, scale: float, clearing: float) -> int:
         """Store the weights of an LSTM in int8; return the number of inputs that close its gates.

@@ -140,7 +140,7 @@ def _kept_in_float(recipe: ExportRecipe, source: SourceModel, run: RunFolder) ->
     """
     if source.card.role != "compressed" or not run.quantization.is_file():
         return recipe
-    log = QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
+    log = QuantizationLog.from_file(run.quantization)
     if log.kept == "none" and recipe.dtype == "int8":
         raise ExportError(
             f"The compressed model of '{run.name}' is not exported to '{recipe.name}'.",

@@ -12,7 +12,7 @@ int8 there stay in float32.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ _MOVING = frozenset(
     {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SQUEEZE"}
     | {"EXPAND_DIMS", "CONCATENATION", "PAD", "SPLIT", "GATHER", "PACK", "UNPACK", "BROADCAST_TO"}
 )
+_LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 
@@ -111,14 +112,28 @@ class _Search:
         shape = (source.probe.x.shape[1], source.probe.x.shape[2])
         layers = layer_costs(source.model, shape)
         found = _search_times.read(bench, source.card.weights_sha256, layers)
-        kept = (*recipe.float_layers, *found.slower)
-        recipe = recipe.model_copy(update={"float_layers": tuple(dict.fromkeys(kept))})
+        recipe = self._keeping(found.slower)
         if found.ratio < 1.0:
             content = self._converted(recipe)
             accepted = self._within_limits(Found(recipe, content, found.ratio, found.ratio))
             if accepted is not None:
                 return accepted
         return self._all_float()
+
+    def _keeping(self, slower: Sequence[str]) -> ExportRecipe:
+        """Return the recipe with these layers in float32; LSTM layers all together."""
+        recipe = self._job.recipe
+        with quiet():
+            converted = self._job.conversions.float32(self._source.model, recipe)
+        recurrent = [name for name in slower if name in converted.recurrent]
+        layers = (*recipe.float_layers, *(name for name in slower if name not in recurrent))
+        operations = (*recipe.float_ops, *((_LSTM,) if recurrent else ()))
+        return recipe.model_copy(
+            update={
+                "float_layers": tuple(dict.fromkeys(layers)),
+                "float_ops": tuple(dict.fromkeys(operations)),
+            }
+        )
 
     def here(self) -> Found:
         """Search by timing files on this machine."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgeecg.costs.attribution import attribute
 from edgeecg.errors import UsageError
+from edgeecg.files import read_bytes
 from edgeecg.schema import Artifact, ArtifactRef, BenchReport, InstructionReport, LayerCost
 
 _HOW = (
@@ -46,14 +47,7 @@ def read(path: Path, weights_sha256: str, layers: Sequence[LayerCost]) -> Benche
         UsageError: There is no such file, or it has no operation times of both files.
         SchemaError: The file is damaged.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"The operation times '{path}' cannot be read.",
-            f"The operating system reports: {error.strerror}.",
-            _HOW,
-        ) from error
+    content = read_bytes(path, f"The operation times '{path}'", UsageError, _HOW)
     files, counted = _measured(content, str(path))
     plain = _file(files, weights_sha256, "tflite")
     int8 = _file(files, weights_sha256, "tflite-int8")
@@ -91,7 +85,7 @@ def _measured(content: bytes, source: str) -> tuple[list[_File], bool]:
     """
     try:
         document: object = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     counted = isinstance(document, dict) and document.get("schema") == InstructionReport.version
     profiled: list[tuple[ArtifactRef, list[tuple[str, float]]]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from edgeecg import plugins
-from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
+from edgeecg.errors import EdgeECGError, MeterError, UnknownNameError, UsageError
 from edgeecg.schema import Value
 
 if TYPE_CHECKING:
@@ -210,11 +210,31 @@ def open_meter(name: str) -> Meter:
     """
     plain, _, where = name.partition(":")
     module = get(plain)
+    if plain in external_names():
+        return _opened_elsewhere(module, plain, where)
+    return _opened(module, plain, where)
+
+
+def _opened_elsewhere(module: MeterModule, name: str, where: str) -> Meter:
+    """Open a meter of another package, whose code may raise anything."""
+    try:
+        return _opened(module, name, where)
+    except EdgeECGError:
+        raise
+    except Exception as error:
+        raise MeterError(
+            f"The meter '{name}' cannot be opened.",
+            f"It belongs to another package, and raised {type(error).__name__}: {error}.",
+            "Repair that package, or choose another --meter.",
+        ) from error
+
+
+def _opened(module: MeterModule, plain: str, where: str) -> Meter:
     if not where:
         return module.open()
     if "where" not in inspect.signature(module.open).parameters:
         raise UsageError(
-            f"The meter '{plain}' cannot be asked for as '{name}'.",
+            f"The meter '{plain}' cannot be asked for as '{plain}:{where}'.",
             "There is only one such meter on a machine.",
             f"Give --meter {plain}.",
         )

@@ -131,7 +131,8 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
         raise UsageError(
             f"'{name}' is a custom module, and its file is not named.",
             "A Python file is only run when the command line names it.",
-            "Name it: --custom path/to/model.py:function",
+            "Give path/to/model.py:function: to 'compress' and 'search' as the model, to 'export', "
+            "'evaluate' and 'classify' with --custom.",
         )
     if name not in names():
         raise UnknownNameError("model", name, names())
@@ -227,7 +228,7 @@ def load_with_card(
         UsageError: The card is of a custom module, and ``custom`` is not that one.
     """
     try:
-        card = ModelCard.from_json(card_path.read_bytes(), str(card_path))
+        card = ModelCard.from_file(card_path)
         found = sha256(weights)
     except OSError as error:
         raise ArtifactError(
@@ -274,7 +275,7 @@ def shipped(name: str) -> tuple[Path, ModelCard] | None:
     weights, card = _WEIGHTS / f"{name}.safetensors", _WEIGHTS / f"{name}.json"
     if not card.is_file():
         return None
-    return weights, ModelCard.from_json(card.read_bytes(), source=str(card))
+    return weights, ModelCard.from_file(card)
 
 
 def catalogue() -> list[ModelSummary]:

@@ -110,7 +110,7 @@ class CustomArchitecture:
     def _made(self) -> nn.Module:
         try:
             made = self._make()
-        except Exception as error:  # The user's code may raise anything.
+        except (Exception, SystemExit) as error:  # The user's code may raise anything.
             raise UsageError(
                 f"'{self._name}' makes no model.",
                 f"Called without arguments, it raised {type(error).__name__}: {error}.",
@@ -133,7 +133,7 @@ class CustomArchitecture:
         expected = (2, len(self.CLASSES))
         try:
             logits: object = model(torch.zeros(2, *self.INPUT_SHAPE))
-        except Exception as error:  # Whatever the user's code raises means the same.
+        except (Exception, SystemExit) as error:  # The user's code may raise anything.
             message = " ".join(str(error).split())[:200]
             raise UsageError(
                 f"The module '{self._name}' does not take the windows.",
@@ -200,7 +200,7 @@ def _run(path: Path, digest: str) -> ModuleType:
     sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # Whatever the user's code raises means the same.
+    except (Exception, SystemExit) as error:  # Whatever the user's code raises means the same.
         raise UsageError(
             f"'{path}' cannot be run.",
             f"It raised {type(error).__name__}: {error}.",

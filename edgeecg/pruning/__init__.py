@@ -7,5 +7,6 @@
 - ``importance.py``: importance of weights and units; ``gradients.py``: importance by the loss.
 - ``layer_energy.py``: the energy term of the importance; ``schedule.py``: how much is removed when.
 - ``masks.py``: single weights set to zero.
-- ``traceable.py``: whether the channels of a custom module can be pruned.
+- ``traceable.py``: whether the channels of a custom module can be pruned; ``verification.py``:
+  whether a removal gives the outputs that it should.
 """

@@ -232,7 +232,7 @@ def _holds_instructions(path: Path) -> bool:
     """Return whether a file has counts of an emulated core; False if it cannot be read."""
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.get("schema") == InstructionReport.version
 

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.schema import Energy
+from edgeecg.schema.measurement import LATENCY_ROUNDS as ROUNDS
 from edgeecg.statistics.student import quantile_975
-
-ROUNDS = 5
-"""``edgeecg bench`` times all files in turn, in this many rounds."""
 
 QUIET_SPREAD, BUSY_SPREAD = 0.02, 0.04
 """Standard deviation of the logarithm of a file's median latency from call to call.

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgeecg.errors import EdgeECGError, SchemaError
+from edgeecg.files import read_bytes
 from edgeecg.schema import Scores, Value
 
 _Document = TypeVar("_Document", bound=Value)
+
+UNREADABLE = "Check the path and its permissions."
+"""What to do about a document that cannot be read."""
 
 _SURROGATE = re.compile(rb"\\u[dD]|\xed")
 """How half of a surrogate pair, which is not Unicode text, begins in JSON; most files have none."""
@@ -28,14 +32,7 @@ def load(path: Path, value: type[_Document]) -> _Document:
         SchemaError: It is damaged or is something else.
         EdgeECGError: It cannot be opened.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise EdgeECGError(
-            f"{path} cannot be read.",
-            f"The operating system reports: {error.strerror or error}.",
-            "Check the path and its permissions.",
-        ) from error
+    content = read_bytes(path, str(path), EdgeECGError, UNREADABLE)
     document = value.from_json(content, str(path))
     if not _SURROGATE.search(content):
         return document

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeecg.errors import EdgeECGError, SchemaError
+from edgeecg.files import read_bytes
 from edgeecg.reporting import reading
 from edgeecg.schema import (
     Artifact,
@@ -112,14 +113,9 @@ def decoded(path: Path) -> Mapping[str, Any]:
         EdgeECGError: It cannot be read.
         SchemaError: It is no JSON document.
     """
+    content = read_bytes(path, str(path), EdgeECGError, reading.UNREADABLE)
     try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise EdgeECGError(
-            f"{path} cannot be read.",
-            f"The operating system reports: {error.strerror or error}.",
-            "Check the path and its permissions.",
-        ) from error
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise SchemaError(
             f"{path} cannot be read.",

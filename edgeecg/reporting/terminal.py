@@ -111,8 +111,13 @@ def print_table(table: Table, console: Console) -> None:
     for n, name in enumerate(table.head):
         # Wide enough for "not / measured"; the other columns may wrap.
         least = len("measured") if n == len(table.head) - 1 else None
+        # A word that is longer than its column goes on in the next line: nothing is left out.
         drawn.add_column(
-            _safe(name), justify="right" if n else "left", no_wrap=n == 0, min_width=least
+            _safe(name),
+            justify="right" if n else "left",
+            no_wrap=n == 0,
+            min_width=least,
+            overflow="fold",
         )
     for row in table.rows:
         drawn.add_row(*(_safe(cell) for cell in row))

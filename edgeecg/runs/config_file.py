@@ -138,7 +138,7 @@ def _refused(path: Path, text: str, error: ValidationError) -> UsageError:
     return UsageError(
         f"The configuration file '{path}' does not fit.",
         f"{'; '.join(faults)}.",
-        "Correct the keys named; 'edgeecg compress --print-config' shows all of them.",
+        "Correct the keys named; the option --print-config of the command shows all of them.",
     )
 
 

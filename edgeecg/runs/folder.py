@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, UsageError, measures_only
+from edgeecg.files import check_writable
+from edgeecg.schema import MODEL_SUFFIXES
 
 RUNS = Path("runs")
 
@@ -118,7 +121,7 @@ class RunFolder:
 
     def artifact_files(self) -> list[Path]:
         """Return the exported model files, baseline first, then by name."""
-        found = [path for path in self.artifacts.glob("*") if path.suffix in (".tflite", ".onnx")]
+        found = [path for path in self.artifacts.glob("*") if path.suffix in MODEL_SUFFIXES]
         return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.stem))
 
     def bench_files(self) -> list[Path]:
@@ -135,6 +138,7 @@ def new_run(name: str | None, model: str) -> RunFolder:
 
     Raises:
         UsageError: The name cannot be a folder's, or is taken.
+        EdgeECGError: The folder cannot be made or written to.
     """
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise UsageError(
@@ -149,6 +153,7 @@ def new_run(name: str | None, model: str) -> RunFolder:
             "A run is never overwritten.",
             "Choose another --name, or go on with it by --resume.",
         )
+    check_writable(run.config)
     return run
 
 
@@ -184,9 +189,7 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
             raise EdgeECGError(
                 f"The run '{path}' is not finished.",
                 f"'{run.model_card.name}' is not there yet.",
-                f"Compress its dense model: edgeecg compress --start {path.name}"
-                if run.dense_only
-                else f"Go on with: edgeecg compress --name {path.name} --resume",
+                how_to_finish(run),
             )
     known = ", ".join(sorted(path.name for path in runs.glob("*"))) or "none"
     raise EdgeECGError(
@@ -194,6 +197,22 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
         f"The runs in '{runs}/' are: {known}.",
         "Name one of them, or leave the name out for the newest.",
     )
+
+
+def how_to_finish(run: RunFolder) -> str:
+    """Return what to do with a run that has no compressed model.
+
+    Args:
+        run: The run.
+    """
+    name = shlex.quote(run.name)
+    if run.dense_only:
+        return f"Compress its dense model: edgeecg compress --start {name}"
+    if run.config.is_file():
+        return f"Go on with: edgeecg compress --name {name} --resume"
+    if run.training.is_file():
+        return f"Go on with: edgeecg train --name {name} --resume"
+    return "No run was started in this folder: name another one, or remove it."
 
 
 def exportable(name: str, runs: Path = RUNS) -> RunFolder:
@@ -238,7 +257,7 @@ def newest_untrained(name: str | None = None, runs: Path = RUNS) -> RunFolder:
             "There is nothing to resume.",
             f"The training of '{name}' is finished."
             if finished
-            else f"No unfinished training in '{runs}/'.",
+            else f"'{runs / (name or '')}' holds no unfinished run of 'edgeecg train'.",
             "Go on with 'edgeecg compress --start NAME', or start with 'edgeecg train'.",
         )
     return max(wanted, key=lambda run: run.training.stat().st_mtime_ns)
@@ -256,7 +275,9 @@ def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
         finished = any(run.name == name for run in started)
         raise EdgeECGError(
             "There is nothing to resume.",
-            f"The run '{name}' is finished." if finished else f"No unfinished run in '{runs}/'.",
+            f"The run '{name}' is finished."
+            if finished
+            else f"'{runs / (name or '')}' holds no unfinished run of 'edgeecg compress'.",
             "Go on with 'edgeecg export', or start a run with 'edgeecg compress'.",
         )
     return max(wanted, key=lambda run: run.config.stat().st_mtime_ns)

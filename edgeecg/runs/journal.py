@@ -22,8 +22,10 @@ class Journal:
             return []
         events: list[dict[str, Any]] = []
         for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError):
-                events.append(json.loads(line))
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    events.append(event)  # pyright: ignore[reportUnknownArgumentType]
         return events
 
     def commands(self) -> list[str]:

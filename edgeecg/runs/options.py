@@ -96,7 +96,11 @@ def configured(kind: type[_Config], defaults: Value, options: Options) -> _Confi
     try:
         return kind.from_document({**body, "schema": kind.version}, source="The configuration")
     except SchemaError as error:
-        raise UsageError("The options do not fit.", _why(error, options), "See --help.") from error
+        raise UsageError(
+            "The options do not fit.",
+            _why(error, options),
+            "Correct what is named; --help describes each option.",
+        ) from error
 
 
 def _why(error: SchemaError, options: Options) -> str:
@@ -111,7 +115,7 @@ def _why(error: SchemaError, options: Options) -> str:
         if name not in shown:
             shown = f"{shown} ({name})"
         faults.append(f"{shown}: {fault['msg'].removeprefix('Value error, ')}")
-    return f"{'; '.join(faults)}."
+    return f"{'; '.join(dict.fromkeys(faults))}."
 
 
 def refuse_changes(run: str, config: Value, options: Options) -> None:

@@ -53,24 +53,14 @@ def load_run(name: str | Path | None = None) -> Run:
     manifests = [path.with_suffix(".json") for path in folder.artifact_files()]
     return Run(
         folder=folder,
-        baseline=ModelCard.from_json(folder.baseline_card.read_bytes(), str(folder.baseline_card)),
-        compressed=ModelCard.from_json(folder.model_card.read_bytes(), str(folder.model_card))
-        if folder.model_card.is_file()
-        else None,
-        log=CompressionLog.from_json(
-            folder.compression_log.read_bytes(), str(folder.compression_log)
-        )
+        baseline=ModelCard.from_file(folder.baseline_card),
+        compressed=ModelCard.from_file(folder.model_card) if folder.finished else None,
+        log=CompressionLog.from_file(folder.compression_log)
         if folder.compression_log.is_file()
         else None,
-        quantization=QuantizationLog.from_json(
-            folder.quantization.read_bytes(), str(folder.quantization)
-        )
+        quantization=QuantizationLog.from_file(folder.quantization)
         if folder.quantization.is_file()
         else None,
-        artifacts=tuple(
-            Artifact.from_json(path.read_bytes(), str(path)) for path in manifests if path.is_file()
-        ),
-        benches=tuple(
-            BenchReport.from_json(path.read_bytes(), str(path)) for path in folder.bench_files()
-        ),
+        artifacts=tuple(Artifact.from_file(path) for path in manifests if path.is_file()),
+        benches=tuple(BenchReport.from_file(path) for path in folder.bench_files()),
     )

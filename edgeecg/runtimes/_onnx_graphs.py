@@ -38,19 +38,9 @@ def matrix_product() -> tuple[bytes, int]:
 def ladder() -> Iterator[tuple[str, bytes]]:
     """Yield graphs of increasing size with their names, in float32 and in int8.
 
-    int8 is in the QDQ format, as ``edgeecg export`` writes it. Pooling is in float32 alone: its
-    operation says nothing of int8 in this format.
+    int8 is in the QDQ format, as ``edgeecg export`` writes it.
     """
-    for quantised in (False, True):
-        dtype = "int8" if quantised else "float32"
-        for size in _ladder.DENSE:
-            yield _ladder.dense_name(*size, dtype), _dense(*size, quantised)
-        for size in _ladder.CONVOLUTIONS:
-            yield _ladder.convolution_name(*size, dtype), _convolutions(*size, quantised)
-        for size in _ladder.DEPTHWISE:
-            yield _ladder.one_lead_name(*size, dtype), _one_lead(*size, quantised)
-    for size in _ladder.POOLING:
-        yield _ladder.maximum_name(*size, "float32"), _maxima(*size)
+    yield from _ladder.graphs(_dense, _convolutions, _one_lead, _maxima)
 
 
 def _dense(rows: int, inputs: int, outputs: int, quantised: bool = False) -> bytes:
@@ -113,7 +103,10 @@ def _quantised(name: str, result: str, nodes: list[bytes]) -> str:
     return result
 
 
-def _maxima(samples: int, channels: int, kernel: int) -> bytes:
+def _maxima(samples: int, channels: int, kernel: int, quantised: bool) -> bytes | None:
+    """Return a pooling in float32; its operation says nothing of int8 in this format."""
+    if quantised:
+        return None
     attributes = _integers("kernel_shape", [kernel]) + _integers("strides", [kernel])
     node = _node("MaxPool", ["x"], "y") + attributes
     return _model(node, b"", (1, channels, samples), (1, channels, samples // kernel))

@@ -34,17 +34,8 @@ def fully_connected(quantised: bool) -> tuple[bytes, int]:
 
 
 def ladder() -> Iterator[tuple[str, bytes]]:
-    """Yield graphs of increasing size with their names: layers x sizes x dtypes."""
-    for quantised in (False, True):
-        dtype = "int8" if quantised else "float32"
-        for size in _ladder.DENSE:
-            yield _ladder.dense_name(*size, dtype), _dense(*size, quantised)
-        for size in _ladder.CONVOLUTIONS:
-            yield _ladder.convolution_name(*size, dtype), _convolutions(*size, quantised)
-        for size in _ladder.DEPTHWISE:
-            yield _ladder.one_lead_name(*size, dtype), _depthwise(*size, quantised)
-        for size in _ladder.POOLING:
-            yield _ladder.maximum_name(*size, dtype), _maxima(*size, quantised)
+    """Yield graphs of increasing size with their names, in float32 and in int8."""
+    yield from _ladder.graphs(_dense, _convolutions, _depthwise, _maxima)
 
 
 def _dense(rows: int, inputs: int, outputs: int, quantised: bool) -> bytes:

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     )
     from edgeecg.schema.compression import (
         CompressionConfig as CompressionConfig,
+        CustomModule as CustomModule,
+    )
+    from edgeecg.schema.compression_log import (
         CompressionLog as CompressionLog,
         CompressionStep as CompressionStep,
-        CustomModule as CustomModule,
         Rollback as Rollback,
     )
     from edgeecg.schema.constraints import (
@@ -50,6 +52,10 @@ if TYPE_CHECKING:
         Preprocessing as Preprocessing,
         Reference as Reference,
         Rhythm as Rhythm,
+    )
+    from edgeecg.schema.device_info import (
+        DeviceInfo as DeviceInfo,
+        DeviceState as DeviceState,
     )
     from edgeecg.schema.documents import (
         DetectRule as DetectRule,
@@ -98,8 +104,6 @@ if TYPE_CHECKING:
         BenchResult as BenchResult,
         Breakdown as Breakdown,
         DataFile as DataFile,
-        DeviceInfo as DeviceInfo,
-        DeviceState as DeviceState,
         FileFailure as FileFailure,
         Latency as Latency,
         LayerTime as LayerTime,
@@ -138,6 +142,7 @@ if TYPE_CHECKING:
     )
     from edgeecg.schema.value import (
         MANIFEST_KEY as MANIFEST_KEY,
+        MODEL_SUFFIXES as MODEL_SUFFIXES,
         ActivationDType as ActivationDType,
         ClassMapName as ClassMapName,
         Count as Count,
@@ -157,10 +162,12 @@ if TYPE_CHECKING:
 _NAMES = {
     "artifacts": "Artifact Baseline Parity Rejection ScoreDrop Speed",
     "calibration": "CalibratedEstimate Calibration CalibrationGraph CalibrationReport FittedCosts",
-    "compression": "CompressionConfig CompressionLog CompressionStep CustomModule Rollback",
+    "compression": "CompressionConfig CustomModule",
+    "compression_log": "CompressionLog CompressionStep Rollback",
     "constraints": "Budget BudgetCheck BudgetKind Guard",
     "costs": "CostTotals LayerCost Proxy ProxyCoefficients",
     "data": "DataSummary Preprocessing Reference Rhythm",
+    "device_info": "DeviceInfo DeviceState",
     "documents": "DetectRule DeviceProfile ExportRecipe Processor Suite",
     "energy": "Energy EnergyWindow",
     "fidelity": "FEWEST_BEATS FidelityShare Fidelity",
@@ -171,16 +178,16 @@ _NAMES = {
     "instructions": "EmulatorImage InstructionReport InstructionResult Instructions "
     "OperationInstructions",
     "measured_costs": "LayerSeconds MeasuredCosts",
-    "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile DeviceInfo DeviceState "
-    "FileFailure Latency LayerTime Memory",
+    "measurement": "ArtifactRef BenchReport BenchResult Breakdown DataFile FileFailure Latency "
+    "LayerTime Memory",
     "models": "ModelCard ModelSummary",
     "quantization": "QuantizationLog Quantize QuantizedFile",
     "remote": "Fleet Host HostClock HostFailure",
     "scores": "ClassScore Ec57 Interval Scores",
     "search": "Front SearchConfig SearchTrial Space",
     "training": "Augmentation TrainingConfig",
-    "value": "ActivationDType ClassMapName Count DType Format Fraction MANIFEST_KEY Positive Role "
-    "Seconds Sha256 Source Split Task Value",
+    "value": "ActivationDType ClassMapName Count DType Format Fraction MANIFEST_KEY MODEL_SUFFIXES "
+    "Positive Role Seconds Sha256 Source Split Task Value",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from edgeecg.schema.costs import CostTotals, LayerCost
 from edgeecg.schema.data import Preprocessing
@@ -152,6 +152,8 @@ class Artifact(Value):
         float_layers: Layers that stay float32 in a quantised file because of their accuracy or
             time.
         float_ops: Operations that stay float32 in a quantised file.
+        float_reasons: Why operations are float32 that the target has in int8, by operation; the
+            document has this key only where there are any.
         versions: Versions of the packages that it was made with.
         git_revision: Revision of the code, or None outside a checkout.
         file: File name; None in the embedded copy.
@@ -188,9 +190,17 @@ class Artifact(Value):
     test: Scores | None
     float_layers: tuple[str, ...] = ()
     float_ops: tuple[str, ...] = ()
+    float_reasons: dict[str, str] = Field(default={})
     versions: dict[str, str]
     git_revision: str | None
     file: str | None = None
     sha256: Sha256 | None = None
     size_bytes: Count | None = None
     speed: Speed | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.float_reasons:
+            document.pop("float_reasons", None)
+        return document

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from edgeecg.schema.artifacts import Parity
 from edgeecg.schema.costs import Proxy
-from edgeecg.schema.measurement import ArtifactRef, DeviceInfo
+from edgeecg.schema.device_info import DeviceInfo
+from edgeecg.schema.measurement import ArtifactRef
 from edgeecg.schema.value import Count, Sha256, Value
 
 InstructionCount = Annotated[int, Field(gt=0)]

@@ -168,7 +168,8 @@ class SearchConfig(Value):
         setting("What proposes trials (tpe); random is there to compare with.", option="--sampler"),
     ] = "tpe"
     seed: Annotated[
-        int, setting("Seed of the sampler; where it is left out, that of training.")
+        int,
+        setting("Seed of the sampler; where it is left out, that of training.", ge=0, lt=2**32),
     ] = 0
     prune: Annotated[
         bool,
@@ -230,7 +231,7 @@ class SearchConfig(Value):
     ] = Space()
     base: Annotated[
         CompressionConfig,
-        setting("What all trials share, as for 'edgeecg compress'; the space goes first."),
+        setting("What all trials share, as for 'edgeecg compress'; the space takes precedence."),
     ] = CompressionConfig()
 
 

@@ -195,8 +195,11 @@ class TrainingConfig(Value):
     augmentation: Annotated[
         Augmentation, setting("How training windows are changed at random.")
     ] = Augmentation()
-    seed: Annotated[int, setting("Seed of everything random.", option="--seed")] = 0
+    # The samplers of a search take seeds of 32 bits.
+    seed: Annotated[int, setting("Seed of everything random.", option="--seed", ge=0, lt=2**32)] = 0
     threads: Annotated[
         int,
-        setting("Threads of torch; with 1, a run repeats bit for bit.", option="--threads", ge=1),
+        setting(
+            "Threads of torch; with 1, a run repeats bit for bit.", option="--threads", ge=1, le=256
+        ),
     ] = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,9 @@ Source = Annotated[str, Field(min_length=1)]
 Task = Literal["beats", "records"]
 ClassMapName = Literal["aami", "ec57"]
 Split = Literal["train", "val", "test"]
+
+MODEL_SUFFIXES = tuple(f".{name}" for name in get_args(Format))
+"""Suffixes of model files: those of all formats."""
 
 MANIFEST_KEY = "edgeecg.artifact"
 """Under this name a file carries its manifest: TFLite metadata, ONNX ``metadata_props``."""
@@ -97,10 +101,20 @@ class Value(BaseModel):
         """
         try:
             document: object = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SchemaError(
                 f"{source} cannot be read.",
                 f"It is not valid JSON: {error}.",
                 "The file is damaged or is something else; write it again.",
             ) from error
         return cls.from_document(document, source)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read and validate a JSON file; see :meth:`from_document`.
+
+        Raises:
+            OSError: There is no such file, or it cannot be read.
+            SchemaError: It is not JSON, or not this value.
+        """
+        return cls.from_json(path.read_bytes(), str(path))

@@ -25,6 +25,9 @@ from edgeecg.signal.r_peaks import BASELINE_S, REACH_S, recentre
 LATENCY_S = 5.0
 """A beat is reported at most this long after its R peak, most beats within 0.4 s."""
 
+LOWEST_RATE_HZ = 50.0
+"""Lowest sampling rate at which QRS complexes can be found."""
+
 _LOW_PASS_S = 0.025
 _HIGH_PASS_S = 0.125
 _SLOPE_S = 0.010
@@ -88,7 +91,7 @@ class QrsDetector:
         Raises:
             ValueError: The rate is too low for QRS complexes.
         """
-        if fs_hz < 50:
+        if fs_hz < LOWEST_RATE_HZ:
             raise ValueError(f"QRS complexes cannot be found at {fs_hz} Hz")
         self._fs_hz = fs_hz
         self._slope = _slope_taps(fs_hz)

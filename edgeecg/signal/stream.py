@@ -41,7 +41,7 @@ class BeatStream:
         skipped: Beats without a window, by reason.
 
     Example:
-        >>> manifest = Artifact.from_json(Path("model.json").read_bytes(), "model.json")
+        >>> manifest = Artifact.from_file(Path("model.json"))
         >>> rates = {found.record_fs_hz: found for found in manifest.filters}
         >>> stream = BeatStream(manifest.preprocessing, rates[250.0])
         >>> detector = QrsDetector(250.0)

@@ -49,7 +49,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise EdgeECGError(
             f"The checkpoint '{path}' cannot be read.",
             f"{type(error).__name__}: {error}.",
-            "Start again without --resume.",
+            "Delete the file; with --resume, the run then starts from its beginning.",
         ) from error
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgeecg.data import DataRequest, Dataset, load_dataset
+from edgeecg.errors import UsageError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture
 from edgeecg.progress import ProgressCallback, ignore
@@ -96,9 +98,15 @@ def configuration(options: Options) -> TrainingConfig:
     """Return the configuration that settings amount to: the model's recipe, with these in it.
 
     Raises:
-        UsageError: A setting has a value that it cannot have.
+        UsageError: A setting has a value that it cannot have, or the model is a custom module.
     """
     model = str(options.values.get("model", TrainingConfig().model))
+    if ":" in model:
+        raise UsageError(
+            f"'{model}' cannot be trained alone.",
+            "A custom module is trained when it is compressed.",
+            f"Run: edgeecg compress {shlex.quote(model)} (its dense model is kept, too).",
+        )
     return configured(TrainingConfig, architecture(model).RECIPE, options)
 
 
@@ -110,7 +118,7 @@ def resumed(name: str | None, options: Options) -> tuple[RunFolder, TrainingConf
         EdgeECGError: There is no unfinished run.
     """
     run = newest_untrained(name)
-    config = TrainingConfig.from_json(run.training.read_bytes(), source=str(run.training))
+    config = TrainingConfig.from_file(run.training)
     refuse_changes(run.name, config, options)
     return run, config
 

@@ -188,7 +188,7 @@ def join(address: str) -> None:
         try:
             socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
         except (OSError, OverflowError) as error:
-            raise _nobody(address, str(error)) from error
+            raise _no_answer(address, str(error)) from error
     os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
     # Ray may wait for minutes, or end the process, where something else answers: ask it apart.
     code = f"import ray; ray.init({address!r}, log_to_driver=False, logging_level='ERROR')"
@@ -197,10 +197,10 @@ def join(address: str) -> None:
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=_JOIN_S
         )
     except subprocess.TimeoutExpired as error:
-        raise _nobody(address, f"nothing came within {_JOIN_S:g} s") from error
+        raise _no_answer(address, f"nothing came within {_JOIN_S:g} s") from error
     if tried.returncode != 0:
         lines = tried.stderr.strip().splitlines()
-        raise _nobody(address, lines[-1] if lines else f"exit code {tried.returncode}")
+        raise _no_answer(address, lines[-1] if lines else f"exit code {tried.returncode}")
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
 
 
@@ -244,7 +244,7 @@ def _perform(task: Task, files: Files, dataset: Dataset, inbox: Any, source: str
         return outcome, read_files(run.path)
 
 
-def _nobody(address: str, why: str) -> EdgeECGError:
+def _no_answer(address: str, why: str) -> EdgeECGError:
     return EdgeECGError(
         f"No Ray cluster answers at '{address}'.",
         f"{why.strip().rstrip('.')}.",

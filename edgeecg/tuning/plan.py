@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeecg.compression import start
+from edgeecg.compression import settings
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_text
@@ -71,7 +71,7 @@ def sorted_options(values: Mapping[str, Any]) -> Options:
     own = {key: value for key, value in asked.values.items() if key in searched}
     shared = {key: value for key, value in asked.values.items() if key not in searched}
     origins = {key: asked.origins[key] for key in own}
-    return start.sorted_options(shared).under("base").over(Options(own, origins))
+    return settings.sorted_options(shared).under("base").over(Options(own, origins))
 
 
 def configuration(options: Options) -> tuple[SearchConfig, Architecture | None]:
@@ -84,7 +84,7 @@ def configuration(options: Options) -> tuple[SearchConfig, Architecture | None]:
         UsageError: Settings contradict each other, or one has a value that it cannot have.
         SchemaError: The report of layer costs is damaged.
     """
-    base, custom = start.configuration(options.table("base"))
+    base, custom = settings.configuration(options.table("base"))
     own = _own(options)
     chosen = own.pop("space", None) or space.read(space.DEFAULT)
     defaults = SearchConfig(base=base, space=chosen, seed=base.training.seed)
@@ -142,11 +142,11 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
             f"'{path}' does not exist.",
             f"Start it: edgeecg search MODEL --name {name}",
         )
-    held = SearchConfig.from_json(path.read_bytes(), str(path))
+    held = SearchConfig.from_file(path)
     _refuse_other_trials(name, held.base, options.table("base"))
     own = _own(options)
     changed = configured(SearchConfig, held, Options(own, options.origins))
-    custom = start.load_named_custom(held.base)
+    custom = settings.load_named_custom(held.base)
     dataset = load_records(
         held.base.training, architecture(held.base.training.model, custom), listeners
     )
@@ -193,7 +193,7 @@ def _refuse_other_trials(name: str, held: CompressionConfig, asked: Options) -> 
     own = {key: value for key, value in asked.values.items() if key != "training"}
     if "costs" in own:
         of_model = {"costs": own["costs"], "training": {"model": held.training.model}}
-        own["costs"] = start.configuration(Options(of_model))[0].costs
+        own["costs"] = settings.configuration(Options(of_model))[0].costs
     refuse_changes(name, held, Options(own, asked.origins))
 
 

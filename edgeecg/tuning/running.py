@@ -1,4 +1,4 @@
-"""A search that is going on: trials are handed to workers, and what becomes of them is kept."""
+"""A running search: trials are handed to workers, and their outcomes are kept."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _STATES: dict[TrialState, State] = {
 
 @dataclass
 class SearchStatus:
-    """How far a search is.
+    """Progress of a search.
 
     Attributes:
-        front: What has ended so far.
+        front: The trials that have ended so far.
         trials: How many trials there will be.
         running: Fraction that is done of each running trial, by its number.
         seconds_left: Estimated time to the end; None before the first trial has ended.
@@ -55,10 +55,10 @@ OnStatus = Callable[[SearchStatus], None]
 
 
 class RunningSearch:
-    """A search that is going on."""
+    """A running search."""
 
     def __init__(self, plan: Plan, study: Study, command: str, on_status: OnStatus | None) -> None:
-        """Start with what the study holds.
+        """Start from the trials that the study holds.
 
         Args:
             plan: The search.
@@ -226,10 +226,10 @@ class RunningSearch:
         """Return the headline test score of a run, which is finished by this."""
         plan = self._plan
         if run.reduced:
-            config = CompressionConfig.from_json(run.config.read_bytes(), str(run.config))
+            config = CompressionConfig.from_file(run.config)
             with locked(run):
                 pipeline.compress(Job(config, plan.dataset, run, self._command, custom=plan.custom))
-        card = ModelCard.from_json(run.model_card.read_bytes(), str(run.model_card))
+        card = ModelCard.from_file(run.model_card)
         return card.test.headline[1]
 
 

@@ -1,6 +1,6 @@
-"""The study: Optuna proposes trials, and its storage keeps what became of them.
+"""The study: Optuna proposes trials, and its storage keeps their outcomes.
 
-A sampler is made afresh for every draw, from the seed, the number of the trial and the name of the
+A new sampler is made for every draw, from the seed, the number of the trial and the name of the
 parameter. What is proposed then depends on the finished trials alone, so that a search on one
 worker that was killed proposes the same trials after it is resumed.
 """

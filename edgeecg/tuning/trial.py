@@ -29,7 +29,7 @@ from edgeecg.tuning import objectives as measured
 MARGIN = 0.02
 """A trial is pruned when a finished one has a score higher by this and costs no more."""
 
-_LOCK_PATIENCE_S = 10.0
+_LOCK_TIMEOUT_S = 10.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 OnStep = Callable[[float], None]
@@ -62,11 +62,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial.
+    """The outcome of a trial.
 
     Attributes:
-        state: ``"lost"`` and ``"full"`` are no ends: the worker is gone, or its disk is full, and
-            the trial can be tried again from its last checkpoint.
+        state: ``"lost"`` (the worker is gone) and ``"full"`` (its disk is full) are not final: the
+            trial can be tried again from its last checkpoint.
         seconds: How long it took.
         values: One per objective, or None unless it is complete.
         reason: Why it is not complete, or None.
@@ -100,7 +100,7 @@ def perform(
     """
     begun = time.monotonic()
 
-    def watch(event: CompressionStep | Rollback) -> None:
+    def after_step(event: CompressionStep | Rollback) -> None:
         if on_step is not None:
             on_step(event.progress)
         if isinstance(event, CompressionStep):
@@ -109,7 +109,15 @@ def perform(
     def ended(state: Literal["pruned", "failed", "full"], reason: str) -> Outcome:
         return Outcome(state, time.monotonic() - begun, None, reason)
 
-    job = Job(task.config, dataset, run, task.command, watch=watch, custom=custom, score_test=False)
+    job = Job(
+        task.config,
+        dataset,
+        run,
+        task.command,
+        on_step=after_step,
+        custom=custom,
+        score_test=False,
+    )
     try:
         with _locked_soon(run):
             log = pipeline.compress(job)
@@ -127,11 +135,7 @@ def perform(
 
 
 def _values(task: Task, run: RunFolder, log: CompressionLog, of: Architecture) -> tuple[float, ...]:
-    int8 = (
-        QuantizationLog.from_json(run.quantization.read_bytes(), str(run.quantization))
-        if run.quantization.is_file()
-        else None
-    )
+    int8 = QuantizationLog.from_file(run.quantization) if run.quantization.is_file() else None
     found = measured.of_run(log, int8, of)
     return tuple(found[each] for each in task.objectives)
 
@@ -187,7 +191,7 @@ def _locked_soon(run: RunFolder) -> Generator[None]:
     Raises:
         EdgeECGError: Another process goes on holding it.
     """
-    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
     with contextlib.ExitStack() as stack:
         while True:
             try:

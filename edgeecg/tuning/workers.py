@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from edgeecg.compression.start import load_named_custom
+from edgeecg.compression.settings import load_named_custom
 from edgeecg.data import Dataset
 from edgeecg.models import Architecture, architecture
 from edgeecg.runs import RUNS, RunFolder
@@ -36,7 +36,7 @@ class Ended:
 
     Attributes:
         task: What was to be done.
-        outcome: What became of it.
+        outcome: Its outcome.
     """
 
     task: Task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -378,3 +379,35 @@ def test_settings_that_cannot_be_are_named(
 ) -> None:
     assert bench(exported("a"), option, value) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_folder_is_sent_to_the_option_for_runs(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported("a-baseline-onnx")
+    for name in ("toy", "runs/toy"):
+        assert bench(name) == 2
+        assert f"Run: edgeecg bench --run {name}" in capsys.readouterr().err
+
+
+def test_a_measurement_is_kept_although_the_output_cannot_be_printed(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported("a-baseline-onnx")
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "the terminal went away")
+
+    monkeypatch.setattr("edgeecg.cli._bench_table.show", fails)
+    out = tmp_path / "out.json"
+    assert bench("--meter", "none", "--suite", "quick", "--json", out) == 1
+    assert len(list((tmp_path / "runs/toy/bench").glob("*.json"))) == 1
+    assert BenchReport.from_json(out.read_text(), str(out)).results
+
+
+def test_the_next_command_is_about_the_run_that_was_named(
+    exported: Exported, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported("a-baseline-onnx")
+    assert bench("--run", "toy", "--meter", "none", "--suite", "quick") == 0
+    assert capsys.readouterr().out.rstrip().endswith("Next: edgeecg report toy")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgeecg import resources
-from edgeecg.cli import commands, run
+from edgeecg.cli import _console, commands, run
+from edgeecg.errors import EdgeECGError
 
 HEAVY = ("torch", "numpy", "scipy", "wfdb", "onnx", "ai_edge_litert", "matplotlib")
 
@@ -231,3 +232,126 @@ def test_a_terminal_without_the_letters_shows_others() -> None:
     assert done.returncode in (1, 2)
     assert b"Error: " in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    _console.output(None).print("runs/[bold]a [/x] :smile:", soft_wrap=True)
+    assert capsys.readouterr().out == "runs/[bold]a [/x] :smile:\n"
+    error = EdgeECGError("'[red]a' is missing.", "It says \x1b[2Jb\nc.", "Look for [/d].")
+    _console.show_error(error)
+    said = capsys.readouterr().err
+    assert "Error: '[red]a' is missing.\n" in said
+    assert "Look for [/d].\n" in said
+    assert "\x1b" not in said
+    assert len(said.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["report", "a" * 300], "File name too long"),
+        (["compress", "--name", "a" * 300, "--data", "synthetic"], "File name too long"),
+    ],
+)
+def test_what_the_system_refuses_is_a_clean_message(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 1
+    shown = capsys.readouterr().err
+    assert "To do:" in shown
+    assert said in shown
+
+
+def test_too_little_memory_is_a_clean_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def large() -> object:
+        raise MemoryError("Unable to allocate 8 TiB")
+
+    monkeypatch.setattr("edgeecg.models.catalogue", large)
+    assert run(["models"]) == 1
+    assert "Why:   Unable to allocate 8 TiB." in capsys.readouterr().err
+
+
+def test_a_command_is_printed_as_a_shell_takes_it() -> None:
+    assert _console.command("report", Path("my runs/a b")) == "edgeecg report 'my runs/a b'"
+
+
+@pytest.mark.parametrize("option", [["--seed", "-1"], ["--seed", "4294967296"], ["--threads", "0"]])
+@pytest.mark.parametrize("command", ["train", "compress"])
+def test_seeds_and_threads_are_checked_first(
+    command: str,
+    option: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([command, "cnn1d", "--data", "synthetic", *option]) == 2
+    assert option[0] in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_custom_module_is_trained_by_compress(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "my model.py:build"]) == 2
+    assert "edgeecg compress 'my model.py:build'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "advice"),
+    [
+        ("config.json", "edgeecg compress --name 'my run' --resume"),
+        ("training.json", "edgeecg train --name 'my run' --resume"),
+        ("notes.txt", "name another one, or remove it"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["evaluate", "my run"], ["report", "my run"], ["export", "--run", "my run"]]
+)
+def test_a_run_without_a_model_says_how_to_get_one(
+    command: list[str],
+    file: str,
+    advice: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs/my run").mkdir(parents=True)
+    (Path("runs/my run") / file).write_text("{}")
+    assert run(command) == 1
+    assert advice in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "compress"])
+def test_a_folder_for_runs_that_cannot_be_written_is_found_first(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def unread(*_: object) -> None:
+        raise AssertionError("the records were read")
+
+    monkeypatch.chdir(tmp_path)
+    Path("runs").write_text("a file")
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", unread)
+    assert run([command, "tiny_rhythm", "--data", "synthetic"]) == 1
+    assert "could not be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "compress"])
+def test_what_cannot_be_resumed_is_named(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([command, "--name", "mine", "--resume"]) == 1
+    assert f"'runs/mine' holds no unfinished run of 'edgeecg {command}'" in capsys.readouterr().err

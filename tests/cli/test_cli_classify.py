@@ -195,3 +195,31 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
     assert row["class"] == "NORM CD"
     assert row["p_MI"] == pytest.approx(0.119203, abs=1e-6)  # 1 / (1 + e^2)
     assert as_csv([row]).startswith("record,class,p_NORM,p_MI,p_CD\nr1,NORM CD,")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("there").write_text("a file")
+    arguments = ["classify", "no-such-model", "--data", str(mine), "--out", "there"]
+    assert run(arguments) == 1
+    assert "there/records.csv could not be written" in capsys.readouterr().err
+
+
+def test_a_run_of_a_custom_module_classifies_with_its_file(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def load(name: str, custom: object, threads: int) -> Predictor:
+        asked.append(custom)
+        return _records_predictor(np.zeros((1, 3), np.float32))
+
+    def loaded(text: str) -> str:
+        return text
+
+    monkeypatch.setattr("edgeecg.evaluation.named.load_predictor", load)
+    monkeypatch.setattr("edgeecg.evaluation.named.load_custom", loaded)
+    run(["classify", "own", "--data", str(mine), "--custom", "model.py:build"])
+    assert asked == ["model.py:build"]
+    capsys.readouterr()

@@ -65,6 +65,19 @@ def test_what_contradicts_itself_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_budget_out_of_reach_is_refused_before_the_records_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unread(*_: object) -> None:
+        raise AssertionError("the records were read")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edgeecg.compression.start.load_records", unread)
+    assert run(["compress", "tiny_rhythm", "--budget", "macs=0.0001"]) == 2
+    assert "The smallest reachable is --budget macs=" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
 def folder(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a dense run named 'dense'."""
@@ -122,6 +135,13 @@ def test_seeds_run_side_by_side_and_their_scores_are_summed_up(
     assert again.weights_sha256 == cards[1].weights_sha256
 
 
+def interrupt_first_step(patch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    patch.setattr("edgeecg.compression.pipeline.perform_step", interrupted)
+
+
 def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     folder: Path,
     toy_dataset: Dataset,
@@ -131,11 +151,8 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
     monkeypatch.chdir(folder)
     monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
 
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("edgeecg.compression.pipeline.take", stopped)
+        interrupt_first_step(patch)
         assert run([*SHORT, "--steps", "1", "--name", "y"]) == 130
     capsys.readouterr()
     assert run(["compress", "--name", "y", "--resume", "--budget", "macs=0.5"]) == 2
@@ -224,11 +241,8 @@ def test_layer_costs_from_a_bench_to_a_run_and_back_to_it(
     (folder / "damaged.json").write_text('{"schema": "edgeecg.bench/1", "results": [')
     options = ("--costs", "pi.json", "--budget", "latency=0.7", "--name", "timed")
 
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("edgeecg.compression.pipeline.take", stopped)
+        interrupt_first_step(patch)
         assert run([*SHORT, *options]) == 130
     capsys.readouterr()
     for path, status, said in (
@@ -284,11 +298,8 @@ def test_a_custom_module_is_compressed_resumed_and_only_run_when_named(
     Path("net.py").write_text(OWN)
     options = ["--epochs", "1", "--epoch-windows", "64", "--finetune-epochs", "1", "--name", "z"]
 
-    def stopped(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("edgeecg.compression.pipeline.take", stopped)
+        interrupt_first_step(patch)
         assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 130
     capsys.readouterr()
     assert run(["compress", "--resume"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_fetch_says_how_much_asks_and_takes_no_for_an_answer(
 ) -> None:
     asked: list[str] = []
 
-    def no(question: str) -> bool:
+    def no(question: str, **_: object) -> bool:
         asked.append(question)
         return False
 
@@ -217,3 +218,53 @@ def test_a_header_names_the_leads_of_twelve(mine: Path) -> None:
     )
     assert run(["data", "show", "twelve", "--data", str(mine), "--out", "t.png"]) == 0
     assert Path("t.png").is_file()
+
+
+def test_without_anybody_to_ask_fetch_says_how_to_agree(
+    served: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(["data", "fetch", "mitdb", "--folder", "my data", "--json", "-"]) == 2
+    captured = capsys.readouterr()
+    assert "edgeecg data fetch mitdb --folder 'my data' --yes" in captured.err
+    assert not captured.out.strip()
+    assert served == [download.SUMS]
+
+
+def test_a_misspelt_folder_is_not_called_a_database(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "info", "my-records"]) == 2
+    assert "no database or folder named 'my-records'" in capsys.readouterr().err
+    assert run(["data", "fetch", "synthetic"]) == 2
+    assert "The known ones are: mitdb, nstdb, ptbxl." in capsys.readouterr().err
+
+
+def test_a_record_that_is_left_out_is_named_with_the_folder_it_is_in(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mine / "c.dat").write_bytes(b"short")
+    assert run(["data", "info", str(mine)]) == 0
+    assert f"Record c in '{mine}'" in capsys.readouterr().out
+    moved = mine.rename(tmp_path / "moved")
+    # The windows come from the cache now, since the records have the same content.
+    assert run(["data", "info", str(moved)]) == 0
+    shown = capsys.readouterr().out
+    assert f"Record c in '{moved}'" in shown
+    assert str(mine) not in shown
+
+
+def test_a_rate_too_low_for_an_ecg_is_refused(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = mine / "c.hea"
+    header.write_text(header.read_text().replace(" 360 ", " 20 ", 1))
+    assert run(["data", "info", str(mine)]) == 0
+    assert "A record sampled at 20 Hz cannot be classified." in capsys.readouterr().out
+
+
+def test_a_folder_of_another_format_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "edf").mkdir()
+    (tmp_path / "edf/night.edf").write_bytes(b"0")
+    assert run(["data", "info", "edf/"]) == 1
+    assert "EDF or CSV" in capsys.readouterr().err

@@ -251,3 +251,34 @@ def test_a_folder_that_does_not_exist_is_named(
     output = tmp_path / "file" / "out.onnx"
     assert run(["quantize", str(foreign), "--data", str(data), "--output", str(output)]) == 1
     assert "out.onnx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("net.onnx", "It would replace the float32 file"), ("out.tflite", "ends in .onnx")],
+)
+def test_an_output_that_cannot_be_meant_is_refused(
+    name: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.onnx").write_bytes(b"weights")
+    assert run(["quantize", "net.onnx", "--data", "x.npz", "--output", name]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+
+
+def test_windows_that_are_none_are_explained_without_advice_to_load_pickles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.onnx").write_bytes(b"weights")
+    Path("text.npz").write_text("no windows")
+    for name in ("text.npz", "missing.npz"):
+        assert run(["quantize", "net.onnx", "--data", name]) == 1
+        said = capsys.readouterr().err
+        assert "numpy.savez(FILE, x=windows" in said
+        assert "pickle" not in said

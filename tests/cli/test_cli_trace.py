@@ -78,6 +78,9 @@ def test_without_matplotlib_the_extra_is_named(
         (["--inferences", "2", "--merge", "soon"], "--merge"),
         (["--inferences", "2", "--threshold", "many"], "--threshold"),
         (["--inferences", "7", "--total"], "5 busy windows"),
+        (["--inferences", "2", "--voltage", "0V"], "above zero"),
+        (["--inferences", "2", "--voltage=-3V"], "above zero"),
+        (["--inferences", "2", "--voltage", "1e999V"], "--voltage"),
         ([], "inferences"),
     ],
 )

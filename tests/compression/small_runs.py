@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,15 @@ from edgeecg.data import Dataset
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.models import build, parameters
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Budget, CompressionConfig, Guard, Scores, TrainingConfig
+from edgeecg.schema import (
+    Budget,
+    CompressionConfig,
+    Fidelity,
+    FidelityShare,
+    Guard,
+    Scores,
+    TrainingConfig,
+)
 from edgeecg.training.cards import make_card, save_model
 
 
@@ -76,3 +86,26 @@ def kill_at(job: Job, batch: int) -> Job:
             raise KilledError
 
     return replace(job, progress=kill)
+
+
+def fill_disk_at(patch: pytest.MonkeyPatch, write: int) -> None:
+    """Let the disk be full from this write on."""
+    real, calls = os.fsync, 0
+
+    def full(handle: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= write:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    patch.setattr(os, "fsync", full)
+
+
+def fidelity_to_dense(s: float | None, n: int = 50, worst: float = 0.9) -> Fidelity:
+    """Return a fidelity of ``s`` on ``n`` windows of S, ``worst`` on record a, else 0.95."""
+    share = FidelityShare(n=n, fidelity=s)
+    of_all = FidelityShare(n=100, fidelity=0.95)
+    records = {"a": FidelityShare(n=12, fidelity=worst), "b": of_all}
+    classes = {"N": of_all, "S": share, "V": of_all}
+    return Fidelity(split="train", overall=of_all, per_class=classes, per_record=records)

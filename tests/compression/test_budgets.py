@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import KilledError, dense_run, kill_at, small_run
+from small_runs import KilledError, kill_at, small_run
 
-from edgeecg.compression.budget import check_reachable, cut_to, goal, spent
+from edgeecg.compression.budget import check_reachable, costs_by_kind, goal, prune_to_budget
 from edgeecg.compression.pipeline import compress, planned
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
@@ -30,14 +30,9 @@ def asked(*budgets: str, **changes: Any) -> CompressionConfig:
     )
 
 
-@pytest.fixture(scope="module")
-def start(toy_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return dense_run(toy_dataset, tmp_path_factory.mktemp("runs") / "dense")
-
-
 def test_what_a_dense_model_spends_by_hand() -> None:
     # 188,035 parameters of 4 bytes; MACs: kernel x inputs x outputs x positions, dense layers.
-    found = spent(build("cnn1d"), CNN)
+    found = costs_by_kind(build("cnn1d"), CNN)
     assert found["size"] == 752_140
     convolutions = 15 * 32 * 256 + 7 * 32 * 64 * 128 + 5 * 64 * 128 * 64
     assert found["macs"] == convolutions + 1024 * 128 + 128 * 3
@@ -52,17 +47,17 @@ def test_every_step_is_at_or_below_its_point_of_the_way(budgets: tuple[str, ...]
     dense = build("cnn1d")
     whole = goal(dense, CNN, config)
     assert whole is not None
-    model, last = dense, spent(dense, CNN)
+    model, last = dense, costs_by_kind(dense, CNN)
     for progress in (0.5, 1.0):
-        model = cut_to(model, dense, config, whole, progress)
-        now = spent(model, CNN)
+        model = prune_to_budget(model, dense, config, whole, progress)
+        now = costs_by_kind(model, CNN)
         for kind, share in whole.shares.items():
             assert now[kind] <= last[kind]
             assert now[kind] <= whole.dense[kind] * share**progress
         last = now
     # Not much further than was asked for: one of the budgets is nearly used up.
     assert max(last[kind] / whole.dense[kind] / share for kind, share in whole.shares.items()) > 0.8
-    assert spent(dense, CNN) == whole.dense
+    assert costs_by_kind(dense, CNN) == whole.dense
 
 
 def test_a_size_in_bytes_is_a_share_of_the_dense_model() -> None:
@@ -95,7 +90,7 @@ def test_out_of_reach_names_the_smallest_and_that_one_works() -> None:
         whole = goal(dense, CNN, config)
         assert whole is not None
         check_reachable(dense, config, whole)
-        assert whole.met(cut_to(dense, dense, config, whole, 1.0), 1.0)
+        assert whole.met(prune_to_budget(dense, dense, config, whole, 1.0), 1.0)
     assert all(value.equal(before[key]) for key, value in dense.state_dict().items())
 
 
@@ -145,7 +140,7 @@ def test_layers_keep_a_balance_on_the_way_down() -> None:
     config = asked("macs=0.5")
     whole = goal(dense, CNN, config)
     assert whole is not None
-    cut = cut_to(dense, dense, config, whole, 1.0)
+    cut = prune_to_budget(dense, dense, config, whole, 1.0)
     before = {cost.name: cost.weight_bytes for cost in layer_costs(dense, CNN.INPUT_SHAPE)}
     after = {cost.name: cost.weight_bytes for cost in layer_costs(cut, CNN.INPUT_SHAPE)}
     assert min(after[name] / before[name] for name in before) > 0.1

@@ -1,16 +1,21 @@
-"""A step that breaks a guard is undone and tried gentler; the run ends where all guards hold."""
+"""A step that breaks a guard is undone, and a smaller one is tried; at the end all guards hold."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from small_runs import KilledError, dense_run, kill_at, recall_falls_below, small_run
+from small_runs import (
+    KilledError,
+    dense_run,
+    fill_disk_at,
+    kill_at,
+    recall_falls_below,
+    small_run,
+)
 from torch import nn
 
 from edgeecg.compression import guards
@@ -69,7 +74,7 @@ def test_what_is_tried_next(
     state = RunState(
         nn.Identity(), [kept(at) for at in steps], [undone(*each) for each in rollbacks]
     )
-    assert state.aim(4, retries=2) == aim
+    assert state.next_progress(4, retries=2) == aim
     assert state.attempt == len(steps) + len(rollbacks) + 1
 
 
@@ -78,7 +83,7 @@ def test_a_step_that_breaks_a_guard_is_undone_and_the_run_ends_where_it_holds(
 ) -> None:
     recall_falls_below(monkeypatch, 115_000)
     told: list[CompressionStep | Rollback] = []
-    log = compress(replace(job, watch=told.append))
+    log = compress(replace(job, on_step=told.append))
     card = ModelCard.from_json(job.run.model_card.read_bytes(), "card")
     assert log.steps
     assert len(log.rollbacks) == 3
@@ -119,18 +124,9 @@ def test_a_disk_that_fills_up_between_retries_costs_nothing(
     write: int, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recall_falls_below(monkeypatch, 115_000)
-    real, calls = os.fsync, 0
-
-    def full(handle: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls >= write:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(handle)
-
     compress(replace(job, run=RunFolder(tmp_path / "whole")))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        fill_disk_at(patch, write)
         with pytest.raises(EdgeECGError, match="No space left"):
             compress(job)
     compress(job)

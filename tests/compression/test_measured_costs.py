@@ -13,7 +13,7 @@ from small_runs import KilledError, dense_run, kill_at, small_run
 from timed_layers import costs, dense_layers, timed
 from torch import nn
 
-from edgeecg.compression.budget import check_reachable, cut_to, goal, spent
+from edgeecg.compression.budget import check_reachable, costs_by_kind, goal, prune_to_budget
 from edgeecg.compression.pipeline import compress, planned
 from edgeecg.costs import measured
 from edgeecg.data import Dataset
@@ -85,7 +85,7 @@ def test_a_budget_of_latency_cuts_what_saves_seconds(dense: nn.Module, tmp_path:
         config = asked(slow(tmp_path, dear), "latency=0.5")
         whole = goal(dense, CNN, config)
         assert whole is not None
-        found[dear] = left(cut_to(dense, dense, config, whole, 1.0))
+        found[dear] = left(prune_to_budget(dense, dense, config, whole, 1.0))
     # What a slow layer reads and writes goes, and what saves next to nothing stays whole.
     before = left(dense)
     for dear, idle in (("features.4", ("features.8", "dense")), ("features.8", ("features.0",))):
@@ -104,15 +104,15 @@ def test_every_step_is_at_or_below_its_point_of_the_way(
     assert whole.dense["latency"] == pytest.approx(600e-6)
     model = dense
     for progress in (0.5, 1.0):
-        model = cut_to(model, dense, config, whole, progress)
+        model = prune_to_budget(model, dense, config, whole, progress)
         now = measured.seconds(layer_costs(model, CNN.INPUT_SHAPE), held)
-        assert spent(model, CNN, held)["latency"] == now
+        assert costs_by_kind(model, CNN, held)["latency"] == now
         assert now <= 600e-6 * 0.4**progress
     assert now > 600e-6 * 0.3
 
 
 def test_latency_is_spent_only_where_it_is_known(dense: nn.Module) -> None:
-    assert "latency" not in spent(dense, CNN)
+    assert "latency" not in costs_by_kind(dense, CNN)
 
 
 def test_what_stays_whatever_is_cut_is_out_of_reach(dense: nn.Module, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_stays_whatever_is_cut_is_out_of_reach(dense: nn.Module, tmp_path: 
     assert whole is not None
     assert whole.shares["latency"] > 0.5
     check_reachable(dense, config, whole)
-    assert whole.met(cut_to(dense, dense, config, whole, 1.0), 1.0)
+    assert whole.met(prune_to_budget(dense, dense, config, whole, 1.0), 1.0)
 
 
 def test_a_budget_of_latency_without_costs_says_how_to_get_them() -> None:

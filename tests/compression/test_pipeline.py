@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
+from small_runs import KilledError, fill_disk_at, kill_at
 
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
@@ -18,10 +17,6 @@ from edgeecg.files import sha256
 from edgeecg.models import load
 from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard, TrainingConfig
-
-
-class KilledError(Exception):
-    """Stands for a kill at this very moment."""
 
 
 @pytest.fixture
@@ -115,16 +110,8 @@ def test_a_run_without_some_blocks_counts_their_layers_as_gone(
 def test_a_run_killed_in_any_stage_ends_with_the_same_weights(
     batch: int, job: Job, finished: RunFolder
 ) -> None:
-    calls = 0
-
-    def kill(what: str, done: int, total: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == batch:
-            raise KilledError
-
     with pytest.raises(KilledError):
-        compress(replace(job, progress=kill))
+        compress(kill_at(job, batch))
     assert not job.run.finished
     compress(job)
     assert sha256(job.run.model_weights) == sha256(finished.model_weights)
@@ -135,17 +122,8 @@ def test_a_run_killed_in_any_stage_ends_with_the_same_weights(
 def test_a_disk_that_fills_up_at_any_write_costs_nothing(
     write: int, job: Job, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = os.fsync, 0
-
-    def full(handle: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls >= write:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(handle)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        fill_disk_at(patch, write)
         with pytest.raises(EdgeECGError, match="No space left"):
             compress(job)
     assert not job.run.finished

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from hypothesis import example, given, settings, strategies as st
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from onnx_models import graph_model, qdq_convolution, recurrent
 
 from edgeecg.costs.counting import count, formats
@@ -22,15 +22,7 @@ def model(
     y: list[int],
     weights: dict[str, np.ndarray[Any, np.dtype[Any]]],
 ) -> bytes:
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, x)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, y)],
-        [numpy_helper.from_array(values, name) for name, values in weights.items()],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return made.SerializeToString()
+    return graph_model(nodes, x, [*y], weights).SerializeToString()
 
 
 def ones(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:

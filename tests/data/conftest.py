@@ -11,6 +11,8 @@ import pytest
 import wfdb
 from numpy.typing import NDArray
 
+from edgeecg.data.sources import _synthetic_ptbxl
+
 WriteRecord = Callable[..., Path]
 
 
@@ -19,6 +21,15 @@ def _own_cache(  # pyright: ignore[reportUnusedFunction]
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGEECG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Fifty 12-lead records like those of PTB-XL, with each class in each fold."""
+    place = tmp_path / "ptbxl"
+    place.mkdir()
+    _synthetic_ptbxl.generate(place, records=50)
+    return place
 
 
 @pytest.fixture
@@ -48,3 +59,10 @@ def write_record(tmp_path: Path) -> WriteRecord:
         return folder
 
     return write
+
+
+@pytest.fixture
+def five(write_record: WriteRecord) -> Path:
+    """Five annotated records, N, S and V in each."""
+    paths = [write_record(name) for name in ("a", "b", "c", "d", "e")]
+    return paths[0]

@@ -18,7 +18,7 @@ from edgeecg.data.loading import load_dataset
 from edgeecg.data.sources import _challenge, _snomed, ptbxl
 from edgeecg.errors import DataError
 from edgeecg.evaluation.predictors import Predictor
-from edgeecg.evaluation.scoring import score_on_records
+from edgeecg.evaluation.scoring import score_beside_dense
 from edgeecg.reporting import evaluation as report
 from edgeecg.schema import DataSummary, Split
 
@@ -218,7 +218,7 @@ def test_a_model_without_thresholds_is_scored(folder: Path, split: Split) -> Non
         predict=predict,
     )
     request = DataRequest(source=str(folder), task="records", preprocessing=AS_IS)
-    scores, summary = score_on_records(predictor, request, split, None)
+    scores, summary, _ = score_beside_dense(predictor, request, split, dense=None)
     made = load(folder)
     truth, logits = made.test.y, made.test.x[:, :5, 100]
     assert scores.macro_auroc == pytest.approx(roc_auc_score(truth, logits))

@@ -23,13 +23,6 @@ from edgeecg.schema import Preprocessing, Reference, Rhythm
 WriteRecord = Callable[..., Path]
 
 
-@pytest.fixture
-def five(write_record: WriteRecord) -> Path:
-    """Five annotated records, N, S and V in each."""
-    paths = [write_record(name) for name in ("a", "b", "c", "d", "e")]
-    return paths[0]
-
-
 def _load(path: Path, **settings: Any) -> Dataset:
     return load_dataset(DataRequest(source=str(path), **settings))
 

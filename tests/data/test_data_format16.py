@@ -10,17 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from ptbxl_copies import base, error_of
 
 from edgeecg.data.records import format16
-from edgeecg.data.sources import _synthetic_ptbxl
 from edgeecg.errors import DataError
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Fifty records, with each class in each fold."""
-    place = tmp_path / "ptbxl"
-    place.mkdir()
-    _synthetic_ptbxl.generate(place, records=50)
-    return place
 
 
 @pytest.mark.parametrize(

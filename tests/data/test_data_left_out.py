@@ -19,13 +19,6 @@ from edgeecg.schema import DataSummary
 WriteRecord = Callable[..., Path]
 
 
-@pytest.fixture
-def five(write_record: WriteRecord) -> Path:
-    """Five annotated records, N, S and V in each."""
-    paths = [write_record(name) for name in ("a", "b", "c", "d", "e")]
-    return paths[0]
-
-
 def _load(path: Path, **settings: Any) -> Dataset:
     return load_dataset(DataRequest(source=str(path), **settings))
 
@@ -80,7 +73,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "truncated annotations": (".atr", _truncate, "truncated"),
     "rhythm marks alone": (".atr", lambda p: _annotate(p, [5, 90], "++"), "no annotated beats"),
     "a beat twice": (".atr", lambda p: _annotate(p, [700, 700], "NN"), "sample 700"),
-    "too low a rate": (".hea", lambda p: _replace(p, " 360 ", " 0.5 "), "high-pass"),
+    "too low a rate": (".hea", lambda p: _replace(p, " 360 ", " 0.5 "), "50 Hz or more"),
 }
 
 

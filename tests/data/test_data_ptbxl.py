@@ -22,15 +22,6 @@ from edgeecg.schema import Preprocessing
 REAL = os.environ.get("EDGEECG_DATA")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Fifty records, with each class in each fold."""
-    place = tmp_path / "ptbxl"
-    place.mkdir()
-    _synthetic_ptbxl.generate(place, records=50)
-    return place
-
-
 def test_windows_are_the_millivolts_over_the_training_folds_mean_and_deviation(
     folder: Path,
 ) -> None:

@@ -9,17 +9,8 @@ import pandas as pd
 import pytest
 from ptbxl_copies import base, digital_of, error_of, load, rewrite, set_cell
 
-from edgeecg.data.sources import _synthetic_ptbxl, ptbxl
+from edgeecg.data.sources import ptbxl
 from edgeecg.errors import DataError
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Fifty records, with each class in each fold."""
-    place = tmp_path / "ptbxl"
-    place.mkdir()
-    _synthetic_ptbxl.generate(place, records=50)
-    return place
 
 
 @pytest.mark.parametrize(

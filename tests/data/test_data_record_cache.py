@@ -12,18 +12,8 @@ from numpy.typing import NDArray
 from ptbxl_copies import digital_of, error_of, load, rewrite, window_of
 
 from edgeecg.data.records import format16
-from edgeecg.data.sources import _synthetic_ptbxl
 from edgeecg.data.windows import record_cache
 from edgeecg.errors import DataError
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Fifty records, with each class in each fold."""
-    place = tmp_path / "ptbxl"
-    place.mkdir()
-    _synthetic_ptbxl.generate(place, records=50)
-    return place
 
 
 def _cached(split: str, suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""Every device profile says what it must, and every board is told apart from its relatives."""
+"""Every device profile is complete, and every board is distinguished from similar ones."""
 
 from __future__ import annotations
 

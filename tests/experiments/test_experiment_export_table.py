@@ -39,6 +39,16 @@ def test_every_target_of_every_model_is_a_task_and_the_times_of_a_model_are_one(
     assert [key["run"] for key in times] == [run.label for run in asked().runs]
 
 
+def test_a_model_without_a_budget_has_a_dense_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {task.key["run"]: task.rows for task in kind.tasks(asked(), Context()) if task.rows > 1}
+    assert set(rows.values()) == {2}
+    assert {run.label for run in asked().runs} - set(rows) == {"tiny_rhythm"}
+    monkeypatch.chdir(tmp_path)
+    assert kind.models_of(asked().run("tiny_rhythm"), 0, False).dense_only
+
+
 def test_rows_of_one_kind_are_measured_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +126,14 @@ def file_row(run: str, role: str, target: str, **values: Any) -> dict[str, Any]:
     return {
         **{"what": "files", "run": run, "seed": 0, "target": target, "role": role},
         **{"metric": "macro-F1", "score_of_pytorch": 0.8, "windows": 49_675, "refused": None},
-        **{"size_bytes": 76_500, "ops": 20, "probes": 256, "same_labels": 1.0, "score": 0.79},
+        **{
+            "size_bytes": 76_500,
+            "ops": 20,
+            "probes": 256,
+            "same_labels": 1.0,
+            "max_abs_diff": 2e-6,
+        },
+        **{"score": 0.79},
         **provenance(),
         **values,
     }
@@ -144,7 +161,7 @@ def results(tmp_path: Path) -> Results:
         file_row("cnn1d", "compressed", "tflite"),
         file_row("cnn1d", "compressed", "onnx-int8", refused="It lost 0.2."),
         file_row("bilstm", "compressed", "tflite", score=0.8000001),
-        times_row("cnn1d", compressed_tflite=1.0, compressed_pytorch=3.5),
+        times_row("cnn1d", compressed_tflite=1.0, compressed_onnx=0.5, compressed_pytorch=3.5),
     ]
     return Results(asked(), rows, tmp_path)
 
@@ -154,17 +171,26 @@ def test_the_table_has_files_refusals_and_what_is_missing(results: Results) -> N
     lines = [line for line in table.splitlines() if line.startswith("| `")]
     assert lines == [
         "| `bilstm`, compressed | `tflite` | 76 | 20 | not timed | - | 100.0 % "
-        "| macro-F1 0.8000 | +0.0000 |",
-        "| `bilstm`, compressed | PyTorch | - | - | not timed | - | - | macro-F1 0.8000 | - |",
+        "| 2e-06 | macro-F1 0.8000 | +0.0000 |",
+        "| `bilstm`, compressed | PyTorch | - | - | not timed | - | - | - | macro-F1 0.8000 | - |",
         "| `cnn1d`, compressed | `tflite` | 76 | 20 | 100 | 1.00 (0.90-1.10) | 100.0 % "
-        "| macro-F1 0.7900 | +0.0100 |",
-        "| `cnn1d`, compressed | `onnx-int8` | refused | - | - | - | - | - | - |",
-        "| `cnn1d`, compressed | PyTorch | - | - | 350 | 3.50 (3.40-3.60) | - "
+        "| 2e-06 | macro-F1 0.7900 | +0.0100 |",
+        "| `cnn1d`, compressed | `onnx-int8` | refused | - | - | - | - | - | - | - |",
+        "| `cnn1d`, compressed | PyTorch | - | - | 350 | 3.50 (3.40-3.60) | - | - "
         "| macro-F1 0.8000 | - |",
     ]
     assert "- `cnn1d`, compressed, `onnx-int8`: It lost 0.2." in table
     assert "which has int8 dot-product instructions (VNNI)" in table
-    assert "Still to be measured: bilstm (times), cnn_lstm_attn (files)" in table
+    assert "Still to be measured: bilstm (onnx), bilstm (onnx-fp16)" in table
+    assert "bilstm (times), cnn1d (onnx), " in table
+    assert "cnn1d (tflite-mixed), cnn_lstm_attn (files), cnn_lstm_attn (times)" in table
+    assert "No file lost more than 0.01 of its score." in table
+    # Half of the time in ONNX Runtime, 0.4 to 0.6 of it in single rounds.
+    assert "more than 1.3 times as long as `onnx`: `cnn1d`, compressed: 2.00 (1.67-2.50)." in table
+    assert (
+        "`--budget energy=0.15` for `cnn1d`, with `--distill-alpha 0.9 --finetune-windows training"
+        in table
+    )
 
 
 def test_the_short_table_has_a_line_for_each_target(results: Results) -> None:
@@ -173,3 +199,29 @@ def test_the_short_table_has_a_line_for_each_target(results: Results) -> None:
         "| `tflite` | not timed, +0.000 | 1.00 ×, +0.010 |",
         "| `onnx-int8` | not exported | refused |",
     ]
+
+
+def test_the_short_table_has_scores_alone_until_something_was_timed(
+    results: Results, tmp_path: Path
+) -> None:
+    rows = [row for row in results.rows if row["what"] == "files"]
+    table = tables.in_short(Results(asked(), rows, tmp_path))
+    assert "| `tflite` | +0.000 | +0.010 |" in table
+    assert "time relative" not in table
+    assert "time relative to the `tflite` file of the same model, and" in tables.in_short(results)
+
+
+def test_files_that_lost_more_than_a_hundredth_are_named(results: Results, tmp_path: Path) -> None:
+    rows = [*results.rows, file_row("cnn1d", "baseline", "tflite-int8", score=0.7899)]
+    table = tables.whole(Results(asked(), rows, tmp_path))
+    assert "Lost more than 0.01 of the score: `cnn1d`, dense, `tflite-int8` (+0.0101)." in table
+
+
+def test_the_short_table_leaves_out_models_that_are_not_compressed(
+    results: Results, tmp_path: Path
+) -> None:
+    rows = [*results.rows, file_row("tiny_rhythm", "baseline", "tflite")]
+    table = tables.in_short(Results(asked(), rows, tmp_path))
+    assert table.startswith("| target | `bilstm` | `cnn1d` |\n")
+    whole = tables.whole(Results(asked(), rows, tmp_path))
+    assert "`--budget energy=0.15` for `cnn1d`, with" in whole

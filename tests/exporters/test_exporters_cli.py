@@ -10,10 +10,12 @@ import pytest
 
 from edgeecg.cli import run as edgeecg
 from edgeecg.compression import dense
+from edgeecg.costs import onnx_file
 from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.windows.dataset import OnRecord
+from edgeecg.exporters import _float_lstm
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Artifact, ExportRecipe, ModelCard
+from edgeecg.schema import MANIFEST_KEY, Artifact, ExportRecipe, ModelCard
 from edgeecg.training import start
 
 
@@ -116,6 +118,31 @@ def test_model_of_the_package_needs_no_run(
     assert "edgeecg compress --start cnn1d-dense" in capsys.readouterr().err
 
 
+def test_an_operation_that_had_to_stay_float32_is_named_on_the_screen_and_in_the_manifest(
+    package: RunFolder,
+    converted: ExportRecipe,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reasons = {"LSTM": "Its LSTM layers stay in float32."}
+
+    def said(*_: object) -> dict[str, str]:
+        return reasons
+
+    command = ["export", "cnn1d", "--target", "onnx", "--json", "-"]
+    assert edgeecg(command) == 0
+    (plain,) = json.loads(capsys.readouterr().out)
+    assert "float_reasons" not in plain
+    monkeypatch.setattr(_float_lstm, "reasons", said)
+    assert edgeecg(command) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["float_reasons"] == reasons
+    assert "cnn1d-baseline-onnx: Its LSTM layers stay in float32." in err
+    file = package.artifacts / "cnn1d-baseline-onnx.onnx"
+    embedded = onnx_file.metadata(file, MANIFEST_KEY)
+    assert json.loads(embedded or "{}")["float_reasons"] == reasons
+
+
 def test_incomplete_copy_of_the_package_is_replaced(
     package: RunFolder, converted: ExportRecipe
 ) -> None:
@@ -173,3 +200,18 @@ def test_unknown_model_lists_the_known_ones(
 ) -> None:
     assert edgeecg(["export", "cnn1"]) == 2
     assert "Did you mean 'cnn1d'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "status"), [("files.tar", 2), ("file/files.zip", 1)])
+def test_bundle_that_cannot_be_written_is_refused_before_the_work(
+    name: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert edgeecg(["export", "cnn1d", "--bundle", name]) == status
+    assert name in capsys.readouterr().err
+    assert not Path("runs").exists()

@@ -13,17 +13,8 @@ from edgeecg import resources
 from edgeecg.data import Dataset
 from edgeecg.errors import SchemaError
 from edgeecg.exporters import _rejection, _speed, _validation, _verify
-from edgeecg.exporters._advice import advice, slower_than_float32
 from edgeecg.exporters._limits import MissedLimitError, check_score, check_speed, way_on
-from edgeecg.schema import (
-    Artifact,
-    CostTotals,
-    ExportRecipe,
-    Parity,
-    Preprocessing,
-    ScoreDrop,
-    Speed,
-)
+from edgeecg.schema import ExportRecipe, Parity, ScoreDrop, Speed
 
 INT8 = resources.load_target("tflite-int8")
 MIXED = resources.load_target("tflite-mixed")
@@ -164,68 +155,3 @@ def test_times_are_compared_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _speed.compare(Path("int8"), Path("float32"), np.zeros((1, 1, 8), np.float32), 3)
     assert order[-6:] == ["int8", "float32"] * 3
     assert (found.ratio, found.p50_s, found.float32_p50_s) == (1.0, 1.0, 1.0)
-
-
-def artifact(target: str, macs: dict[str, int], ratio: float | None = None) -> Artifact:
-    costs = CostTotals.model_validate(
-        {
-            "macs": macs,
-            "nonzero_macs": macs,
-            "weight_bytes": 1,
-            "nonzero_weight_bytes": 1,
-            "activation_bytes": 1,
-        }
-    )
-    return Artifact(
-        name=f"m-{target}",
-        role="baseline",
-        format="onnx" if "onnx" in target else "tflite",
-        dtype="int8" if "int8" in target else "float32",
-        target=target,
-        model="m",
-        run="r",
-        parameters=1,
-        classes=("N",),
-        input_shape=(1, 1, 8),
-        preprocessing=Preprocessing(),
-        data="synthetic",
-        weights_sha256="0" * 64,
-        layers=(),
-        costs=costs,
-        baseline=None,
-        verification=Parity(n=1, max_abs_diff=0.0, label_agreement=1.0),
-        test=None,
-        versions={},
-        git_revision=None,
-        speed=None if ratio is None else speed(0.99 * ratio, ratio, 1.01 * ratio),
-    )
-
-
-def test_int8_is_advised_where_the_processor_has_dot_products() -> None:
-    files = [
-        artifact("tflite", {"float32": 10}),
-        artifact("tflite-int8", {"int8": 8, "float32": 2}),
-        artifact("tflite-int8-io", {"int8": 10}),
-    ]
-    found = {each.device.partition(",")[0]: each.artifact.target for each in advice(files)}
-    assert found == {
-        "Raspberry Pi 4": "tflite",
-        "Raspberry Pi 5": "tflite-int8",
-        "x86-64 with VNNI": "tflite-int8",
-        "x86-64 without VNNI": "tflite",
-        "Microcontroller": "tflite-int8-io",
-    }
-
-
-def test_int8_is_not_advised_for_a_model_that_stays_float32_in_it() -> None:
-    lstm = {"int8": 1, "float32": 9}
-    files = [artifact("tflite", {"float32": 10})]
-    files += [artifact(name, lstm) for name in ("tflite-int8", "tflite-int8-io")]
-    assert {each.artifact.target for each in advice(files)} == {"tflite"}
-
-
-def test_a_file_that_is_slower_than_float32_is_named() -> None:
-    slow = artifact("tflite-int8", {"int8": 8}, ratio=1.3)
-    fast = artifact("tflite-mixed", {"int8": 8}, ratio=0.4)
-    (said,) = slower_than_float32([slow, fast])
-    assert said.startswith("m-tflite-int8 takes 1.30 times as long as float32 here: ")

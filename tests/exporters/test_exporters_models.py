@@ -14,8 +14,9 @@ from torch import nn
 from edgeecg import resources, runtimes
 from edgeecg.costs import tflite_file
 from edgeecg.costs.counting import count
+from edgeecg.costs.inspection import inspect_file
 from edgeecg.errors import ExportError
-from edgeecg.exporters import _lstm_int8, exporter, quiet
+from edgeecg.exporters import _float_lstm, _lstm_int8, exporter, quiet
 from edgeecg.models import architecture, build, layer_costs, names
 from edgeecg.pruning.channels import find_groups
 from edgeecg.pruning.groups import Removal, remove
@@ -46,14 +47,22 @@ def narrow(name: str) -> nn.Module:
     return model.eval()
 
 
-def written(model: nn.Module, target: str, shape: tuple[int, int], folder: Path) -> Path:
-    recipe = resources.load_target(target)
+def written(
+    model: nn.Module, target: str, shape: tuple[int, int], folder: Path, **changes: object
+) -> Path:
+    recipe = resources.load_target(target).model_copy(update=changes)
     calibration = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     with quiet():
         content = exporter(recipe.format).export(model, recipe, calibration, shape)
     path = folder / f"model.{recipe.format}"
     path.write_bytes(content)
     return path
+
+
+def why_float32(path: Path, **changes: object) -> dict[str, str]:
+    """Return why LSTM layers of a ``tflite-int8`` file are in float32, by operation."""
+    recipe = resources.load_target("tflite-int8").model_copy(update=changes)
+    return _float_lstm.reasons(path.read_bytes(), recipe, count(path))
 
 
 def outputs(model: nn.Module, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -175,6 +184,8 @@ def test_an_lstm_in_an_int8_file_is_int8_with_int16_cells(
 ) -> None:
     model = Recurrent(bidirectional=bidirectional).eval()
     path = written(model, "tflite-int8", (2, 16), tmp_path)
+    assert why_float32(path) == {}
+    assert any("on ARM only" in each.why for each in inspect_file(path).slow)
     lstms = [each for each in tflite_file.read(path).operators if each.op.endswith("SEQUENCE_LSTM")]
     assert len(lstms) == 1 + bidirectional
     for lstm in lstms:
@@ -215,8 +226,19 @@ def test_an_lstm_that_would_keep_state_in_int8_stays_float32(
     model = Recurrent(bidirectional=True).eval()
     path = written(model, "tflite-int8", (2, 16), tmp_path)
     assert {each.dtype for each in count(path) if each.op.endswith("LSTM")} == {"float32"}
+    assert "depended on the window before" in why_float32(path)["UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    kept = {"float_ops": ("UNIDIRECTIONAL_SEQUENCE_LSTM",)}
+    assert why_float32(path, **kept) == {}
     x = np.random.default_rng(3).normal(size=(4, 2, 16)).astype(np.float32)
     np.testing.assert_array_equal(without_reset(path, x), without_reset(path, x[::-1])[::-1])
+
+
+def test_an_lstm_behind_a_float32_operation_says_so(tmp_path: Path) -> None:
+    kept = {"float_ops": ("TRANSPOSE",)}
+    path = written(Recurrent().eval(), "tflite-int8", (2, 16), tmp_path, **kept)
+    assert {each.dtype for each in count(path) if each.op.endswith("LSTM")} == {"float32"}
+    (why,) = why_float32(path, **kept).values()
+    assert "operation before them is in float32" in why
 
 
 def test_a_recipe_can_keep_lstms_in_float32(tmp_path: Path) -> None:
@@ -229,6 +251,7 @@ def test_a_recipe_can_keep_lstms_in_float32(tmp_path: Path) -> None:
         )
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
+    assert not any("on ARM only" in each.why for each in inspect_file(path).slow)
     types = {layer.op: layer.dtype for layer in count(path) if layer.macs}
     assert types == {"UNIDIRECTIONAL_SEQUENCE_LSTM": "float32", "FULLY_CONNECTED": "int8"}
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from timed_layers import result, timed, written
 from tiny_run import build, silent
+from torch import Tensor, nn
 
 from edgeecg import resources
 from edgeecg.costs import tflite_file
@@ -166,6 +168,43 @@ def test_times_of_another_device_decide_by_layer(tmp_path: Path) -> None:
     assert found.slower == ("features.0", "head")
     # (1.5 + 0.2 + 0.2 + 0.1 + 1.0) of 5, less the 0.5 that features.0 is faster in float32.
     assert found.ratio == pytest.approx(2.5 / 5)
+
+
+class Recurrent(nn.Module):
+    """One LSTM on every eighth sample, and a head on its last step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.lstm, self.head = nn.LSTM(1, 4, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.lstm(x[:, :, ::8].transpose(1, 2))[0][:, -1])
+
+
+@pytest.mark.parametrize(("slower", "expected"), [((), "INT8"), (("lstm",), "FLOAT32")])
+def test_an_lstm_that_is_slower_on_another_device_stays_float32(
+    monkeypatch: pytest.MonkeyPatch,
+    toy_dataset: Dataset,
+    tmp_path: Path,
+    slower: tuple[str, ...],
+    expected: str,
+) -> None:
+    def read(*_: object) -> _search_times.Benched:
+        return _search_times.Benched(slower, 0.9)
+
+    monkeypatch.setattr(_search_times, "read", read)
+    use_times(monkeypatch, lambda _: 0.9)
+    source: Any = SimpleNamespace(
+        model=Recurrent().eval(),
+        probe=SimpleNamespace(x=toy_dataset.val.x),
+        card=SimpleNamespace(weights_sha256="0" * 64),
+    )
+    asked = job((source, Conversions(toy_dataset)), toy_dataset, bench=Path("pi.json"))
+    path = tmp_path / "found.tflite"
+    path.write_bytes(_search.fastest(asked, source).content)
+    assert types(path)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == {expected}
+    assert types(path)["FULLY_CONNECTED"] == {"INT8"}
 
 
 def counts(folder: Path, in_int8: dict[str, int]) -> tuple[Path, Any]:

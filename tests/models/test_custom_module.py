@@ -91,6 +91,8 @@ def build():
     ("source", "said"),
     [
         ("raise RuntimeError('no')", "raised RuntimeError: no"),
+        ("raise SystemExit('stop')", "raised SystemExit: stop"),
+        ("def build(): raise SystemExit(0)", "raised SystemExit: 0"),
         ("def other(): pass", "has no function 'build'"),
         ("def build(): return 3", "a int came"),
         ("def build(): return nn.Linear(9, 3)", "does not take the windows"),

@@ -174,3 +174,12 @@ def test_the_page_has_the_tables_the_outcomes_and_a_figure(
     assert "Failed: &#39;p50 &gt; 1.05x&#39;" in html
     assert "Costs, B over A (less is better)" in html
     assert "p50: 2.00" in html
+
+
+def test_the_next_command_asks_for_what_the_results_have(
+    full: Builder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(full.run.path.parent.parent)
+    model = f"{full.run.name}#compressed-model"
+    assert cli.run(["compare", model, model]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("--fail-if 'macro_f1 < -0.01'")

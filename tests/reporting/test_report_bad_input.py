@@ -45,13 +45,17 @@ def damaged(kind: str) -> str:
         ),
         "empty": "",
         "binary": "\0\1\2",
+        "nested too deeply": "[" * 100_000,
     }[kind]
 
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize(
     "kind",
-    ["truncated", "of an older schema", "without a schema", "with NaN", "empty", "binary"],
+    [
+        *("truncated", "of an older schema", "without a schema", "with NaN", "empty", "binary"),
+        "nested too deeply",
+    ],
 )
 def test_a_document_that_cannot_be_used_is_named_and_nothing_is_written(
     here: Builder, capsys: pytest.CaptureFixture[str], verb: str, kind: str

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
 import math
 
 import pytest
 from hypothesis import given, strategies as st
+from rich.console import Console
 
 from edgeecg.reporting import units
+from edgeecg.reporting.tables import Table
+from edgeecg.reporting.terminal import print_table
 
 SCALE = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -57,3 +61,23 @@ def test_a_change_shows_its_sign_but_zero_has_none(value: float, text: str) -> N
 
 def test_control_characters_cannot_control_a_terminal() -> None:
     assert "\x1b" not in units.printable("\x1b[2Jname\r\n")
+
+
+def test_words_that_are_longer_than_their_column_are_not_cut() -> None:
+    shown = io.StringIO()
+    head = ("prediction, measured", "type", "files", "models", "Spearman's rho", "median", "worst")
+    row = (
+        "executed proxy, p50",
+        "all",
+        "12",
+        "12",
+        "not known",
+        "2.03",
+        "resnet1d_attn-compressed",
+    )
+    print_table(
+        Table(title="", data="", head=head, rows=(row,), notes=()), Console(file=shown, width=60)
+    )
+    lines = [line for line in shown.getvalue().splitlines() if line.strip()]
+    assert all(len(line) <= 60 for line in lines)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown.getvalue()

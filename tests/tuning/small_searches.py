@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeecg.compression.start import configuration
+from edgeecg.compression.settings import configuration
 from edgeecg.data import Dataset
 from edgeecg.runs.options import Options
 from edgeecg.schema import SearchConfig, Space

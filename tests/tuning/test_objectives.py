@@ -12,7 +12,7 @@ import pytest
 from optuna import _hypervolume
 from timed_layers import costs
 
-from edgeecg.compression.start import configuration
+from edgeecg.compression.settings import configuration
 from edgeecg.errors import UsageError
 from edgeecg.models import architecture
 from edgeecg.runs.options import Options

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_searches import small_space
 
-from edgeecg.compression.start import configuration
+from edgeecg.compression.settings import configuration
 from edgeecg.errors import UsageError
 from edgeecg.runs.options import Options
 from edgeecg.schema import CompressionConfig, Space

@@ -66,7 +66,7 @@ def _timed(each: Compression) -> list[dict[str, Any]]:
 def _name(path: Path) -> str:
     """Return the role and the target of an exported file, from the manifest beside it."""
     beside = path.with_suffix(".json")
-    manifest = Artifact.from_json(beside.read_bytes(), str(beside))
+    manifest = Artifact.from_file(beside)
     return f"{manifest.role}-{manifest.target}"
 
 

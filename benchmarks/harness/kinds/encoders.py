@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from edgeecg.data import DataRequest, Dataset, load_dataset
-from edgeecg.errors import UnknownNameError
 from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.metrics import score
 from edgeecg.evaluation.multilabel import best_thresholds
-from edgeecg.models import load, names, shipped
+from edgeecg.models import load
 from edgeecg.training.random_encoder import KERNELS, encode, logits_of, scale
 
 from ..experiment import Context, Experiment
+from ..reduced import shipped
 from ..tasks import Task
 
 PACKAGES = ("torch", "numpy", "scikit-learn")
@@ -96,10 +96,7 @@ def _networks(dataset: Dataset, models: Sequence[str]) -> list[Logits]:
     """Return the probabilities on folds 9 and 10 of the package's networks."""
     found: list[Logits] = []
     for name in models:
-        ready = shipped(name)
-        if ready is None:
-            raise UnknownNameError("model with weights in the package", name, names())
-        model = load(*ready)
+        model = load(*shipped(name))
         found.append([expit(predict(model, part.x)) for part in (dataset.val, dataset.test)])
     return found
 

@@ -1,6 +1,7 @@
 """Exports models to every target, dense and compressed, and times the files beside each other.
 
-A model is compressed once, in the run folder ``runs/export-LABEL-SEED``. Two kinds of rows:
+A model is compressed once, in the run folder ``runs/export-LABEL-SEED``; of a model without budgets
+the weights of the package are exported alone. Two kinds of rows:
 
 - ``what: files``, a row for each role: the file of one target with its size, its operations, its
   agreement with PyTorch and its scores, or why it was refused. Other programs may run meanwhile.
@@ -18,6 +19,7 @@ from typing import Any, get_args
 
 import edgeecg
 from edgeecg import models, resources
+from edgeecg.compression.dense import packaged
 from edgeecg.errors import ExportError
 from edgeecg.exporters._float32 import Conversions
 from edgeecg.files import write_bytes
@@ -25,7 +27,6 @@ from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import Artifact, ModelCard, Rejection, Role
 from edgeecg.training.start import as_trained, load_records
 
-from ..compressed import EARLIER_FINE_TUNING
 from ..dense_models import toy_training
 from ..experiment import Context, Experiment, Run
 from ..rounds import Ready, Rounds, file_ready, module_ready, timed
@@ -49,28 +50,34 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
             for target in targets:
                 key = {"what": "files", "run": run.label, "seed": seed, "target": target}
                 made = partial(_file_rows, run, seed, target, context.quick)
-                yield Task(key, made, rows=len(ROLES))
+                yield Task(key, made, rows=len(ROLES) if _budgets(run) else 1)
         for run in experiment.runs:
             made = partial(_times_row, run, seed, targets, rounds, context.quick)
             yield Task({"what": "times", "run": run.label, "seed": seed}, made)
 
 
-def compressed(run: Run, seed: int, quick: bool) -> RunFolder:
-    """Compress a model unless that is done; go on with it if it was begun.
+def _budgets(run: Run) -> Sequence[str]:
+    return run.options.get("budgets", ())
+
+
+def models_of(run: Run, seed: int, quick: bool) -> RunFolder:
+    """Return the run folder of a model. Compress it unless that is done; go on if it was begun.
 
     Args:
-        run: The model, and what it is compressed to.
+        run: The model, and what it is compressed to; without budgets the dense model alone.
         seed: Decides all that compression draws.
         quick: Compress at toy size.
     """
+    if not _budgets(run):
+        return packaged(run.model or "")
     folder = RunFolder(Path(RUNS) / f"export-{run.label}-{seed}")
     if folder.finished:
         return folder
     if folder.config.is_file():
         edgeecg.compress(name=folder.name, resume=True)
         return folder
-    options = {**EARLIER_FINE_TUNING, **run.options}
-    budgets: Sequence[str] = options.pop("budgets", ())
+    options = dict(run.options)
+    budgets: Sequence[str] = options.pop("budgets")
     if quick:
         options |= {"steps": 1, "finetune_epochs": 1, "retries": 0, **toy_training(run.model or "")}
         budgets = ()
@@ -79,15 +86,15 @@ def compressed(run: Run, seed: int, quick: bool) -> RunFolder:
 
 
 def _file_rows(run: Run, seed: int, target: str, quick: bool) -> list[dict[str, Any]]:
-    folder = compressed(run, seed, quick)
+    folder = models_of(run, seed, quick)
     failures = exported(folder, [target])
-    return [_file_row(folder, role, target, failures) for role in ROLES]
+    return [_file_row(folder, role, target, failures) for role in _roles(folder)]
 
 
 def exported(folder: RunFolder, targets: Sequence[str]) -> list[ExportError]:
     """Export the models of a run anew, and return the errors about files that were not written."""
     for target in targets:
-        for role in ROLES:
+        for role in _roles(folder):
             for path in _paths(folder, role, target):
                 path.unlink(missing_ok=True)
     failures: list[ExportError] = []
@@ -100,6 +107,10 @@ def exported(folder: RunFolder, targets: Sequence[str]) -> list[ExportError]:
     return failures
 
 
+def _roles(folder: RunFolder) -> tuple[Role, ...]:
+    return ROLES if folder.model_card.is_file() else ("baseline",)
+
+
 def _paths(folder: RunFolder, role: Role, target: str) -> list[Path]:
     stem = folder.artifacts / f"{_card(folder, role).name}-{role}-{target}"
     return [Path(f"{stem}{suffix}") for suffix in (".json", ".tflite", ".onnx", _REFUSED)]
@@ -107,7 +118,7 @@ def _paths(folder: RunFolder, role: Role, target: str) -> list[Path]:
 
 def _card(folder: RunFolder, role: Role) -> ModelCard:
     path = folder.baseline_card if role == "baseline" else folder.model_card
-    return ModelCard.from_json(path.read_bytes(), str(path))
+    return ModelCard.from_file(path)
 
 
 def _file_row(
@@ -129,7 +140,7 @@ def _file_row(
     manifest, *_, refused = _paths(folder, role, target)
     if not manifest.is_file():
         return known | {"refused": reason(refused, role, failures)}
-    made = Artifact.from_json(manifest.read_bytes(), str(manifest))
+    made = Artifact.from_file(manifest)
     if made.test is None:
         raise ValueError(f"{manifest} has no score")
     return known | {
@@ -159,7 +170,7 @@ def reason(refused: Path, role: Role, failures: Sequence[ExportError]) -> str:
         failures: What :func:`exported` returned.
     """
     if refused.is_file():
-        return Rejection.from_json(refused.read_bytes(), str(refused)).why
+        return Rejection.from_file(refused).why
     of_role = [error for error in failures if role in error.what] or list(failures)
     return of_role[-1].why if of_role else "It was not written."
 
@@ -168,10 +179,10 @@ def _times_row(
     run: Run, seed: int, targets: Sequence[str], rounds: Rounds, quick: bool
 ) -> list[dict[str, Any]]:
     """Time all files of a model and PyTorch in rounds; ratios are to its float32 TFLite file."""
-    folder = compressed(run, seed, quick)
+    folder = models_of(run, seed, quick)
     ready: dict[str, Ready] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for role in ROLES:
+        for role in _roles(folder):
             found = _files(folder, role, targets, Path(temporary))
             ready |= {f"{role}-{target}": partial(file_ready, path) for target, path in found}
             card = _card(folder, role)

@@ -2,7 +2,7 @@
 
 Every model is reduced by the search of ``--budget`` alone, without fine-tuning: how much a model
 executes does not depend on what it has learned. The dense and the reduced model are exported in
-float32 and int8. The four files of a model are timed in one call of ``edgeecg bench`` on this
+each target of the settings. The files of a model are timed in one call of ``edgeecg bench`` on this
 machine, and their instructions are counted twice on each emulated core. Needs the records, for
 calibration, and the image of ``edgeecg emulator build``.
 """
@@ -35,27 +35,29 @@ from ..experiment import Context, Experiment
 from ..reduced import exported, macs, reduced, shipped
 from ..tasks import Task
 
-TARGETS = {"float32": "tflite", "int8": "tflite-int8"}
 PACKAGES = ("torch", "torch-pruning", "litert-torch", "ai-edge-litert", "ai-edge-quantizer")
 CALIBRATION_WINDOWS, PROBE_WINDOWS = 128, 64
 
 
 def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
-    """Return a task for each model, with a row for each of its four files."""
+    """Return a task for each model, with a row for each of its files."""
+    targets = experiment.settings["targets"]
     for run in experiment.runs:
         model = run.model or run.label
         made = partial(_rows, model, experiment.settings)
-        yield Task({"model": model}, made, rows=2 * len(TARGETS))
+        yield Task({"model": model}, made, rows=2 * len(targets))
 
 
 def _rows(name: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each of the four files of a model.
+    """Return a row for each file of a model.
 
     Args:
         name: Architecture, with weights in the package.
-        settings: ``budget``; ``suite`` of the latency; ``cores`` to count on.
+        settings: ``budget``; ``targets`` by the names of their files in the table; ``suite`` of the
+            latency; ``cores`` to count on.
     """
     budget: str = settings["budget"]
+    targets: dict[str, str] = settings["targets"]
     shape, dense = models.architecture(name), models.load(*shipped(name))
     dataset = load_dataset(DataRequest(source=shape.DATASET, task=shape.TASK))
     both: dict[Role, nn.Module] = {
@@ -64,9 +66,9 @@ def _rows(name: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
     }
     with tempfile.TemporaryDirectory() as folder:
         files: dict[tuple[Role, str], Path] = {
-            (role, dtype): _written(model, name, role, dtype, dataset, Path(folder))
+            (role, dtype): _written(model, name, role, target, dataset, Path(folder))
             for role, model in both.items()
-            for dtype in TARGETS
+            for dtype, target in targets.items()
         }
         paths = list(files.values())
         config = BenchConfig(meter=NO_METER, baseline=paths[0], suite=settings["suite"])
@@ -91,14 +93,14 @@ def _rows(name: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _written(
-    model: nn.Module, name: str, role: Role, dtype: str, dataset: Dataset, folder: Path
+    model: nn.Module, name: str, role: Role, target: str, dataset: Dataset, folder: Path
 ) -> Path:
     """Write one file and its probe set, and return its path."""
     windows: NDArray[np.float32] = dataset.train.x[
         balanced_subset(dataset.train.y, CALIBRATION_WINDOWS)
     ]
-    path = folder / f"{name}-{role}-{dtype}.tflite"
-    exported(model, name, role, path, TARGETS[dtype], windows)
+    path = folder / f"{name}-{role}-{target}.tflite"
+    exported(model, name, role, path, target, windows)
     x = np.ascontiguousarray(dataset.val.x[:PROBE_WINDOWS], np.float32)
     np.savez(path.with_name(f"{path.stem}.probe.npz"), x=x, logits=predict(model, x))
     return path

@@ -35,6 +35,7 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
 
 def _row(run: Run, suite: str, quick: bool) -> list[dict[str, Any]]:
     folder = _made(run, quick)
+    dense, compressed = map(ModelCard.from_file, (folder.baseline_card, folder.model_card))
     report = edgeecg.bench(folder.artifact_files(), suite=suite)
     # Where run.py keeps the results, in the checkout or in the folder of --quick.
     page = Path("results" if quick else "benchmarks/results") / "pages" / f"{run.model}.html"
@@ -45,10 +46,10 @@ def _row(run: Run, suite: str, quick: bool) -> list[dict[str, Any]]:
             "page": f"pages/{page.name}",
             "page_bytes": page.stat().st_size,
             "page_sha256": sha256(page),
-            "data": _card(folder.model_card).data.source,
-            "score": _card(folder.model_card).test.headline[0],
-            "before": _card(folder.baseline_card).test.headline[1],
-            "after": _card(folder.model_card).test.headline[1],
+            "data": compressed.data.source,
+            "score": compressed.test.headline[0],
+            "before": dense.test.headline[1],
+            "after": compressed.test.headline[1],
             "files": _files(report),
             "warnings": report.warnings,
             "runtime": sorted({result.runtime for result in report.results}),
@@ -88,10 +89,6 @@ def _without_probes(folder: RunFolder) -> Generator[None]:
 
 def _say(error: ExportError) -> None:
     print(f"  left out: {error.what}", flush=True)
-
-
-def _card(path: Path) -> ModelCard:
-    return ModelCard.from_json(path.read_bytes(), str(path))
 
 
 def _files(report: BenchReport) -> list[dict[str, Any]]:

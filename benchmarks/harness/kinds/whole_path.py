@@ -95,7 +95,7 @@ def _file(run: RunFolder, result: BenchResult, baseline: BenchResult) -> dict[st
     """Return the figures of one file, from its manifest and its measurement."""
     stem = Path(result.artifact.file).stem
     path = run.artifacts / f"{stem}.json"
-    manifest = Artifact.from_json(path.read_bytes(), str(path))
+    manifest = Artifact.from_file(path)
     test = manifest.test
     if test is None:
         raise ValueError(f"{path} has no score")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edgeecg import resources
+
 from ..results import Results
 from ..rows import Row, same_machine
 from .instructions import ROLES
@@ -13,15 +15,18 @@ from .provenance import known, made_by
 _SCORES = {"macro-F1": "macro-F1", "macro AUROC": "AUROC"}
 _PYTORCH = "PyTorch"
 _NOT_TIMED = "not timed"
+_TIME = "time relative to the `tflite` file of the same model, and "
+_MUCH_LOST = 0.01
+_MUCH_SLOWER = 1.3
 
 
 def whole(results: Results) -> str:
     """Return a line for every file and every PyTorch model, the refused files, and the legend."""
     files, times = _files(results), _times(results)
     lines = [
-        "| model | file | kB | operations | p50, µs | relative to `tflite` | same labels | score "
-        "| lost |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| model | file | kB | operations | p50, µs | relative to `tflite` | same labels "
+        "| largest difference | score | lost |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for run in _runs(files):
         for role in ROLES:
@@ -38,13 +43,14 @@ def whole(results: Results) -> str:
     parts = ["\n".join(lines)]
     if refused:
         parts.append("\n".join(["Refused:", "", *refused]))
-    return "\n\n".join([*parts, _legend(results, files), _provenance(results)])
+    parts += [_lost_much(files), *_slower_in_litert(times)]
+    return "\n\n".join([*parts, _legend(results, files), _provenance(results, files)])
 
 
 def in_short(results: Results) -> str:
     """Return time and lost score of the compressed models, a line for each target."""
     files, times = _files(results), _times(results)
-    runs = _runs(files)
+    runs = _runs([row for row in files if row["role"] == "compressed"])
     lines = [
         f"| target | {' | '.join(f'`{run}`' for run in runs)} |",
         "|---|" + "--:|" * len(runs),
@@ -54,15 +60,15 @@ def in_short(results: Results) -> str:
         for run in runs:
             key = (run, "compressed", target)
             row = next((r for r in files if (r["run"], r["role"], r["target"]) == key), None)
-            cells.append(_cell(row, times.get(run, {}).get(f"compressed-{target}")))
+            cells.append(_cell(row, times.get(run, {}).get(f"compressed-{target}"), bool(times)))
         lines.append(f"| `{target}` | {' | '.join(cells)} |")
     about = "; ".join(dict.fromkeys(_budget(results, run) for run in runs))
     return "\n".join(
         [
             *lines,
             "",
-            f"Compressed models ({about}): time relative to the `tflite` file of the same model, "
-            "and what the score on the test records lost against PyTorch (negative: gained). "
+            f"Compressed models ({about}): {_TIME if times else ''}what the score on the test "
+            "records lost against PyTorch (negative: gained). "
             f"{_processor(results)}",
         ]
     )
@@ -101,26 +107,29 @@ def _model(row: Row) -> str:
 
 def _line(row: Row, time: dict[str, Any] | None) -> str:
     if row["refused"]:
-        return f"| {_model(row)} | `{row['target']}` | refused |" + " - |" * 6
+        return f"| {_model(row)} | `{row['target']}` | refused |" + " - |" * 7
     return (
         f"| {_model(row)} | `{row['target']}` | {row['size_bytes'] / 1000:,.0f} | {row['ops']} "
         f"| {_p50(time)} | {_ratio(time)} | {100 * row['same_labels']:.1f} % "
-        f"| {_SCORES[row['metric']]} {row['score']:.4f} | {_lost(row)} |"
+        f"| {row['max_abs_diff']:.2g} | {_SCORES[row['metric']]} {row['score']:.4f} "
+        f"| {_lost(row)} |"
     )
 
 
 def _pytorch(row: Row, time: dict[str, Any] | None) -> str:
     return (
-        f"| {_model(row)} | {_PYTORCH} | - | - | {_p50(time)} | {_ratio(time)} | - "
+        f"| {_model(row)} | {_PYTORCH} | - | - | {_p50(time)} | {_ratio(time)} | - | - "
         f"| {_SCORES[row['metric']]} {row['score_of_pytorch']:.4f} | - |"
     )
 
 
-def _cell(row: Row | None, time: dict[str, Any] | None) -> str:
+def _cell(row: Row | None, time: dict[str, Any] | None, any_timed: bool) -> str:
     if row is None:
         return "not exported"
     if row["refused"]:
         return "refused"
+    if not any_timed:
+        return _lost(row, 3)
     ratio = _NOT_TIMED if time is None or "ratio" not in time else f"{time['ratio']:.2f} ×"
     return f"{ratio}, {_lost(row, 3)}"
 
@@ -140,6 +149,36 @@ def _ratio(time: dict[str, Any] | None) -> str:
     return f"{time['ratio']:.2f} ({time['ratio_low']:.2f}-{time['ratio_high']:.2f})"
 
 
+def _lost_much(files: Sequence[Row]) -> str:
+    """Name the files whose score is clearly lower than that of PyTorch."""
+    found = [
+        f"{_model(row)}, `{row['target']}` ({_lost(row)})"
+        for row in files
+        if not row["refused"] and float(_lost(row)) > _MUCH_LOST
+    ]
+    if not found:
+        return f"No file lost more than {_MUCH_LOST} of its score."
+    return f"Lost more than {_MUCH_LOST} of the score: {'; '.join(found)}."
+
+
+def _slower_in_litert(times: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """Name the models whose float32 file is much slower in LiteRT than in ONNX Runtime."""
+    found: list[str] = []
+    for run, files in times.items():
+        for role, name in ROLES.items():
+            onnx = files.get(f"{role}-onnx", {})
+            if onnx.get("ratio", 1.0) * _MUCH_SLOWER < 1.0:
+                middle, low, high = (1 / onnx[key] for key in ("ratio", "ratio_high", "ratio_low"))
+                found.append(f"`{run}`, {name}: {middle:.2f} ({low:.2f}-{high:.2f})")
+    if not found:
+        return []
+    return [
+        f"`tflite` takes more than {_MUCH_SLOWER} times as long as `onnx`: {'; '.join(found)}. "
+        "LSTM layers are a reason (docs/export.md): LiteRT multiplies their inputs step by step, "
+        "ONNX Runtime those of all steps at once."
+    ]
+
+
 def _budget(results: Results, label: str) -> str:
     run = results.experiment.run(label)
     return " ".join(f"`--budget {each}`" for each in run.options.get("budgets", ()))
@@ -147,9 +186,19 @@ def _budget(results: Results, label: str) -> str:
 
 def _budgets(results: Results, files: Sequence[Row]) -> str:
     by_budget: dict[str, list[str]] = {}
-    for run in _runs(files):
+    for run in _runs([row for row in files if row["role"] == "compressed"]):
         by_budget.setdefault(_budget(results, run), []).append(f"`{run}`")
     return "; ".join(f"{budget} for {', '.join(runs)}" for budget, runs in by_budget.items())
+
+
+def _fine_tuning(results: Results) -> str:
+    """Return the options of compression that all models share."""
+    options = next((r.options for r in results.experiment.runs if r.options.get("budgets")), {})
+    return " ".join(
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in options.items()
+        if name != "budgets"
+    )
 
 
 def _processor(results: Results) -> str:
@@ -172,23 +221,26 @@ def _legend(results: Results, files: Sequence[Row]) -> str:
     scored = ", ".join(f"{_SCORES[metric]} on all {n:,} test windows" for metric, n in windows)
     probes = max((row["probes"] for row in files if not row["refused"]), default=0)
     return (
-        f"Dense: the package's weights. Compressed: {_budgets(results, files)}, seed "
-        f"{results.experiment.seeds[0]}. p50: one thread, batch 1"
+        f"Dense: the package's weights. Compressed: {_budgets(results, files)}, with "
+        f"`{_fine_tuning(results)}`, seed {results.experiment.seeds[0]}. p50: one thread, batch 1"
         f"{', ' + ', '.join(runtimes) if runtimes else ''}. Relative: to the `tflite` file of the "
         f"same model; all files of a model and PyTorch are timed in {rounds} rounds in one call, "
         "and the ratio is the median of the rounds, with the smallest and the largest. Same "
-        f"labels: as PyTorch, on {probes} validation windows. Score of the file: {scored}; lost: "
-        "against PyTorch, negative is a gain. `tflite-mixed` is searched on the machine that "
-        f"exports. {_processor(results)}"
+        f"labels, and largest difference of a logit: against PyTorch on {probes} validation "
+        f"windows. Score of the file: {scored}; lost: against PyTorch, negative is a gain. "
+        "`tflite-mixed` is searched on the machine that exports. "
+        f"{_processor(results)}"
     )
 
 
-def _provenance(results: Results) -> str:
-    missing = [
-        f"{run.label} ({what})"
-        for run in results.experiment.runs
-        for what in ("files", "times")
-        if results.last(what=what, run=run.label) is None
-    ]
+def _provenance(results: Results, files: Sequence[Row]) -> str:
+    targets = results.experiment.settings["targets"] or resources.target_names()
+    missing: list[str] = []
+    for run in results.experiment.runs:
+        found = {row["target"] for row in files if row["run"] == run.label}
+        missing += [f"{run.label} ({each})" for each in targets if each not in found and found]
+        missing += [] if found else [f"{run.label} (files)"]
+        timed = results.last(what="times", run=run.label) is not None
+        missing += [] if timed else [f"{run.label} (times)"]
     left = f" Still to be measured: {', '.join(missing)}." if missing else ""
     return made_by(results.newest("what", "run", "seed", "target", "role"), cpu=True) + left

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..aggregate import missing
 from ..rare_losses import (
     Point,
     correlations,
-    incomplete,
     lost,
     nearest,
     points,
@@ -38,7 +38,7 @@ def variants(results: Results) -> str:
             chosen = nearest(found, run.label, budget)
             if chosen:
                 lines.append(f"| {run.label} | {budget:g} | {_cells(chosen)} |")
-    left = incomplete(results)
+    left = missing(results)
     return "\n".join(
         [
             *lines,

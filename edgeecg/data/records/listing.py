@@ -36,7 +36,8 @@ def record_names(path: Path) -> tuple[str, ...]:
         raise DataError(
             f"There are no records in '{path}'.",
             f"It has neither a file {INDEX} that names any nor a file NAME.hea.",
-            "Give the folder that holds the WFDB files.",
+            "Give the folder that holds the WFDB files; records in EDF or CSV, for example, can be "
+            "converted with the package wfdb (wfdb.wrsamp).",
         )
     return names
 

@@ -103,7 +103,7 @@ def find(name: str) -> Source:
         from edgeecg.data.sources import _folder
 
         return _folder.Folder(Path(name))
-    raise UnknownNameError("database", name, names())
+    raise UnknownNameError("database or folder", name, names())
 
 
 def downloadable() -> list[str]:

@@ -234,7 +234,7 @@ def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
     stated = path / SPLIT_FILE
     if not stated.is_file():
         return None
-    parts = SplitFile.from_json(stated.read_bytes(), str(stated))
+    parts = SplitFile.from_file(stated)
     names = parts.train + parts.val + parts.test
     faults = {
         "names what is no annotated record": sorted(set(names) - set(known)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -112,6 +113,8 @@ def load(
         stored = record_cache.load(_windows_key(preparation.key, settled))
     if stored is None:
         raise cache.unwritable(cache.folder(), OSError("what was written is not there"))
+    reasons = left_out.from_store(stored.left_out, records.folder)
+    stored = dataclasses.replace(stored, left_out=reasons)
     if request.strict:
         left_out.refuse(records.folder, stored.left_out, stored.skipped)
     if records.complete or not request.score_only:
@@ -242,7 +245,8 @@ class _Preparation:
         found = {reason: n for reason, n in sorted(skipped.items()) if n}
         shape = (len(settled.leads), settled.window)
         key = _windows_key(self.key, settled)
-        record_cache.store(key, labels, windows, shape, (found, unusable))
+        reasons = left_out.to_store(unusable, self._records.folder)
+        record_cache.store(key, labels, windows, shape, (found, reasons))
         return settled
 
     def _survey(self, on_record: OnRecord | None) -> tuple[NDArray[np.int64], tuple[float, float]]:

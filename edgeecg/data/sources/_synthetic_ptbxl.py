@@ -66,11 +66,10 @@ _STATEMENTS_OF = {
     name: tuple(code for code, about in _DIAGNOSES.items() if about[1] == name) for name in CLASSES
 }
 
-_INDEPENDENT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 _WAVES = ("P", "Q", "R", "S", "ST", "T")
 _CENTRES_S = np.array([-0.16, -0.035, 0.0, 0.035, 0.12, 0.28])
 _WIDTHS_S = np.array([0.025, 0.010, 0.012, 0.012, 0.035, 0.045])
-# Millivolts of each wave in each independent lead of a normal beat.
+# Millivolts of each wave in each independent lead (I, II, V1 to V6) of a normal beat.
 _NORMAL_MV = np.array(
     [
         [0.08, -0.04, 0.60, -0.10, 0.0, 0.20],

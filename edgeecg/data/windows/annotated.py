@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +101,11 @@ def load(found: RecordSet, request: DataRequest, on_record: OnRecord | None) -> 
         from edgeecg.data.windows import preparation
 
         stored = preparation.prepare(found, request, preprocessing, on_record)
+        reasons = left_out.to_store(stored.left_out, found.folder)
+        stored = replace(stored, left_out=reasons)
         cache.store(key, stored)
         stored = cache.load(key, len(CLASSES)) or stored
+    stored = replace(stored, left_out=left_out.from_store(stored.left_out, found.folder))
     unusable = {**found.left_out, **stored.left_out}
     if request.strict:
         left_out.refuse(found.folder, unusable, stored.skipped)

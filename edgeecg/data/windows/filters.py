@@ -11,10 +11,14 @@ from scipy import signal as dsp
 
 from edgeecg.errors import DataError
 from edgeecg.schema import FilterCoefficients, Preprocessing
+from edgeecg.signal import qrs
 from edgeecg.signal.filters import CausalFilter
 
 DEVICE_RATES_HZ = (100.0, 125.0, 128.0, 200.0, 250.0, 256.0, 360.0, 500.0, 512.0, 1000.0)
 """Sampling rates of common ECG front ends and databases."""
+
+LOWEST_RATE_HZ = qrs.LOWEST_RATE_HZ
+"""Lowest sampling rate of a record: below it the waves of a heartbeat are not in the signal."""
 
 _HALF_WIDTH = 10
 """Zero crossings of the resampler's sinc on each side, as in ``scipy.signal.resample_poly``."""
@@ -32,8 +36,14 @@ def causal_filter(preprocessing: Preprocessing, record_fs_hz: float) -> CausalFi
         record_fs_hz: Sampling rate of the input.
 
     Raises:
-        DataError: See :func:`design`.
+        DataError: The record's rate is too low for an ECG; or see :func:`design`.
     """
+    if record_fs_hz < LOWEST_RATE_HZ:
+        raise DataError(
+            f"A record sampled at {record_fs_hz:g} Hz cannot be classified.",
+            f"The waves of a heartbeat need {LOWEST_RATE_HZ:g} Hz or more.",
+            "Leave the record out, or get it at a higher rate.",
+        )
     return CausalFilter(design(preprocessing, record_fs_hz), scipy_section)
 
 

@@ -14,6 +14,7 @@ ANNOTATION_OUTSIDE = "annotation outside the record"
 """Reason for annotations before the first or after the last sample of their record."""
 
 _NOTED = 5
+_FOLDER = "'{folder}'"
 
 
 def counted(left_out: Mapping[str, str]) -> dict[str, int]:
@@ -49,3 +50,25 @@ def refuse(folder: Path, left_out: Mapping[str, str], skipped: Mapping[str, int]
             f"{outside} of them are before the first or after the last sample of their record.",
             todo,
         )
+
+
+def to_store(reasons: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return reasons without the name of their folder, as the cache keeps them.
+
+    The same records may lie in another folder the next time.
+
+    Args:
+        reasons: Why a record could not be used, by its name.
+        folder: The folder of the records.
+    """
+    return {name: why.replace(f"'{folder}'", _FOLDER) for name, why in reasons.items()}
+
+
+def from_store(reasons: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return reasons from the cache, about a folder.
+
+    Args:
+        reasons: As :func:`to_store` returns them.
+        folder: The folder of the records.
+    """
+    return {name: why.replace(_FOLDER, f"'{folder}'") for name, why in reasons.items()}

@@ -15,13 +15,10 @@ from edgeecg.reporting.html.figure import (
     Trace,
     axis,
     label,
+    score_range,
     vertical_line,
     words,
 )
-from edgeecg.statistics.changes import MARGIN
-
-_LEAST_RANGE = 4 * MARGIN
-"""Length of the axis of scores at least: twice the largest tie on either side."""
 
 _COLOURS = {
     "better": SERIES[0],
@@ -113,11 +110,8 @@ def _forest(pair: ComparedPair, scores: bool) -> Figure | None:
 
 
 def _score_range(known: Sequence[tuple[QuantityChange, float]]) -> list[float]:
-    """Return the ends of the axis of scores; equal scores do not stretch it to any length."""
-    every = [0.0, *(end for c, v in known for end in (v, *(c.ci95 or ())))]
-    low, high = min(every), max(every)
-    room = max(0.05 * (high - low), (_LEAST_RANGE - (high - low)) / 2)
-    return [low - room, high + room]
+    """Return the ends of the axis of scores, which shows 0 and all intervals."""
+    return score_range([0.0, *(end for c, v in known for end in (v, *(c.ci95 or ())))])
 
 
 def _traces(known: Sequence[tuple[QuantityChange, float]], scores: bool) -> tuple[Trace, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgeecg.reporting import units
+from edgeecg.statistics.changes import MARGIN
 
 Trace = dict[str, Any]
 """One trace as Plotly's JSON."""
@@ -25,6 +26,8 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _DTYPES = ("float32", "int8", "float16", "int8 weights, float32 activations")
 _MOST_WORDS = 40
 _LONG_AXIS, _SHORT_AXIS = 2000, 8
+_LEAST_RANGE = 4 * MARGIN
+"""Length of an axis of scores at least: twice the largest tie on either side."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,26 @@ def axis(title: str, **changes: Any) -> dict[str, Any]:
     return {"title": {"text": title}, **changes}
 
 
-def log_axis(title: str, values: Sequence[float], room: float = 1.15) -> dict[str, Any]:
+def score_range(scores: Sequence[float]) -> list[float]:
+    """Return the ends of an axis of scores; scores that are a tie are not drawn far apart.
+
+    Args:
+        scores: What is drawn.
+    """
+    low, high = min(scores), max(scores)
+    margin = max(0.06 * (high - low), (_LEAST_RANGE - (high - low)) / 2)
+    return [low - margin, high + margin]
+
+
+def log_axis(title: str, values: Sequence[float], margin: float = 1.15) -> dict[str, Any]:
     """Return a logarithmic axis with marks at 1, 2 and 5, or at powers of ten on a long one.
 
     Args:
         title: Quantity and unit.
         values: What is drawn, above zero.
-        room: Factor between the outermost values and the ends of the axis.
+        margin: Factor between the outermost values and the ends of the axis.
     """
-    low, high = min(values) / room, max(values) * room
+    low, high = min(values) / margin, max(values) * margin
     digits = (1, 2, 5) if high / low < _LONG_AXIS else (1,)
     if high / low < _SHORT_AXIS:
         digits = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)

@@ -9,7 +9,7 @@ from edgeecg.reporting.html import layers
 from edgeecg.reporting.html.document import Panel
 from edgeecg.reporting.html.figure import Figure
 from edgeecg.reporting.variants import Variant
-from edgeecg.schema import Energy
+from edgeecg.schema import BenchResult, Energy, Scores
 from edgeecg.statistics.changes import Change
 
 
@@ -47,26 +47,10 @@ def _figures(variants: Sequence[Variant], variant: Variant, data: str) -> tuple[
 
 
 def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...]:
-    subject, result = variant.subject, variant.subject.result
-    found: list[tuple[str, str]] = [("type", variant.dtype)]
-    if subject.scores is not None:
-        name, value = subject.scores.headline
-        spread = units.interval(subject.scores.headline_ci95)
-        found.append((f"test {name}", f"{units.fraction(value)} {spread}".strip()))
-        found.append(
-            ("against the dense file", tables.change(change.value, change.ci95))
-            if change is not None
-            else ("against the dense file", "not compared")
-        )
-        kind = "AUROC" if subject.scores.task == "records" else "recall"
-        values = (
-            f"{n} {units.fraction(c.auroc if kind == 'AUROC' else c.recall)}"
-            for n, c in subject.scores.per_class.items()
-        )
-        found.append((f"{kind} by class", ", ".join(values)))
-    else:
-        found.append(("score", "not tested"))
-    found += [
+    subject = variant.subject
+    found: list[tuple[str, str]] = [
+        ("type", variant.dtype),
+        *_scores(subject.scores, change),
         ("size", units.size(subject.size_bytes)),
         ("parameters, MACs", f"{units.count(subject.parameters)}, {units.macs(subject.macs)}"),
     ]
@@ -79,10 +63,34 @@ def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...
                 f"{reason}",
             )
         )
-    if result is None:
+    if subject.result is None:
         return (*found, ("latency, energy", "not measured. Run: edgeecg bench"))
+    return (*found, *_measured(variant, subject.result))
+
+
+def _scores(scores: Scores | None, change: Change | None) -> list[tuple[str, str]]:
+    """Return the scores on the test records, and the change against the dense file."""
+    if scores is None:
+        return [("score", "not tested")]
+    name, value = scores.headline
+    spread = units.interval(scores.headline_ci95)
+    kind = "AUROC" if scores.task == "records" else "recall"
+    by_class = ", ".join(
+        f"{n} {units.fraction(c.auroc if kind == 'AUROC' else c.recall)}"
+        for n, c in scores.per_class.items()
+    )
+    compared = "not compared" if change is None else tables.change(change.value, change.ci95)
+    return [
+        (f"test {name}", f"{units.fraction(value)} {spread}".strip()),
+        ("against the dense file", compared),
+        (f"{kind} by class", by_class),
+    ]
+
+
+def _measured(variant: Variant, result: BenchResult) -> list[tuple[str, str]]:
+    """Return latency and energy, and what is known of them."""
     emulated = " (emulated)" if result.device.emulated else ""
-    found += [
+    found = [
         ("where", variant.place),
         (
             "latency p50, p99",
@@ -90,8 +98,8 @@ def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...
             f"{emulated}",
         ),
         ("net energy", energy_text(result.energy)),
+        *_relative(variant),
     ]
-    found += _relative(variant)
     if result.calibrated is not None and result.calibrated.seconds is not None:
         found.append(
             (
@@ -102,7 +110,7 @@ def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...
         )
     why = proxy_agreement.reasons(result)
     found += [("what the proxy does not see", "; ".join(why))] if why else []
-    return (*found, ("sha256", result.artifact.sha256))
+    return [*found, ("sha256", result.artifact.sha256)]
 
 
 def _relative(variant: Variant) -> list[tuple[str, str]]:

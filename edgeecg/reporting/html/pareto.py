@@ -15,16 +15,11 @@ from edgeecg.reporting.html.figure import (
     label,
     log_axis,
     mark,
+    score_range,
     titled,
     words,
 )
 from edgeecg.reporting.variants import Variant
-from edgeecg.statistics.changes import MARGIN
-
-_LEAST_RANGE = 4 * MARGIN
-"""Length of the axis of scores at least."""
-
-_SCORE_NAMES = {"macro_f1": "macro-F1", "macro_auroc": "macro AUROC"}
 
 
 @dataclass(frozen=True)
@@ -194,17 +189,10 @@ def _figure(here: Sequence[tuple[int, Variant]], cost: _Cost, name: str, title: 
         tuple(traces),
         {
             "xaxis": log_axis(f"{cost.title}, {cost.unit}", [x for x, _ in spots]),
-            "yaxis": axis(f"test {name}", range=_score_range([y for _, y in spots])),
+            "yaxis": axis(f"test {name}", range=score_range([y for _, y in spots])),
         },
         height_px=380,
     )
-
-
-def _score_range(scores: Sequence[float]) -> list[float]:
-    """Return the ends of the axis; scores that are a tie are not drawn far from each other."""
-    low, high = min(scores), max(scores)
-    room = max(0.06 * (high - low), (_LEAST_RANGE - (high - low)) / 2)
-    return [low - room, high + room]
 
 
 def _hover(variant: Variant, cost: _Cost, name: str) -> str:

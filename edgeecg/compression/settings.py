@@ -1,0 +1,155 @@
+"""The configuration of a compression, from the settings that were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeecg.costs import measured
+from edgeecg.errors import UsageError
+from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
+from edgeecg.models._custom import CustomArchitecture
+from edgeecg.runs import trained
+from edgeecg.runs.options import Options, configured, keyword_options
+from edgeecg.schema import CompressionConfig, MeasuredCosts, ModelCard, TrainingConfig
+from edgeecg.training.start import as_trained
+
+FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
+    "distill_alpha": 1.0,
+    "finetune_windows": "wide",
+    "finetune_epochs": 4,
+}
+"""Defaults for beats: the compressed model learns from the dense model alone, on wide windows.
+
+Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
+"""
+
+
+def sorted_options(values: Mapping[str, Any]) -> Options:
+    """Return settings of a compression and of its training by the table that they belong to.
+
+    Raises:
+        UnknownNameError: There is no setting of this name.
+    """
+    outer = set(CompressionConfig.model_fields)
+    inner = {key: value for key, value in values.items() if key not in outer}
+    known = [*CompressionConfig.model_fields, *TrainingConfig.model_fields]
+    training = keyword_options(inner, known)
+    own = keyword_options({key: values[key] for key in values if key in outer}, known)
+    return nested(own, training)
+
+
+def nested(own: Options, training: Options) -> Options:
+    """Return the settings of a compression, with those of its training as a table in them."""
+    return training.under("training").over(own)
+
+
+def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:
+    """Return the configuration that settings amount to, and the custom module that they name.
+
+    Raises:
+        UsageError: Settings contradict each other, or the layer costs are another model's.
+        SchemaError: The report of layer costs is damaged.
+    """
+    _refuse_two_targets(options)
+    options, custom = with_custom(options)
+    training = options.table("training")
+    if "start" in options:
+        card_path = trained(options.values["start"]).baseline_card
+        recipe = as_trained(ModelCard.from_file(card_path))
+        if training.values.get("model", recipe.model) != recipe.model:
+            raise UsageError(
+                f"'{options.values['start']}' is no model '{training.values['model']}'.",
+                f"The run that --start names has trained '{recipe.model}'.",
+                "Leave the model out, or name another run.",
+            )
+    else:
+        model = str(training.values.get("model", TrainingConfig().model))
+        recipe = architecture(model, custom).RECIPE
+    asked = configured(TrainingConfig, recipe, training)
+    found = architecture(asked.model, custom)
+    body = {
+        **options.values,
+        **measured_costs(options, found),
+        "training": asked.model_dump(mode="json"),
+    }
+    defaults = _defaults(found, bool(options.values.get("distill", True)))
+    return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
+
+
+def _defaults(of: Architecture, distill: bool) -> CompressionConfig:
+    """Return the settings where nothing is given.
+
+    The defaults of the class are those of earlier versions, whose documents lack newer fields.
+
+    Args:
+        of: The architecture.
+        distill: Whether the dense model takes part in fine-tuning.
+    """
+    if of.TASK == "beats" and distill:
+        return CompressionConfig(default_guards=True, **FINE_TUNING_OF_BEATS)
+    return CompressionConfig(default_guards=True)
+
+
+def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:
+    """Return the measured layer costs as a field of a configuration, if they are given.
+
+    Raises:
+        UsageError: They are not those of this model's dense float32 file.
+        SchemaError: The report is damaged.
+    """
+    if "costs" not in options:
+        return {}
+    given, dense = options.values["costs"], layer_costs(build(of), of.INPUT_SHAPE)
+    if not isinstance(given, Mapping):
+        return {"costs": measured.read(Path(given), of.RECIPE.model, dense)}
+    # A configuration file holds the costs themselves.
+    found = MeasuredCosts.model_validate(given)
+    measured.check(found, of.RECIPE.model, dense)
+    return {"costs": found}
+
+
+def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:
+    """Load the custom module that a configuration names; None where it names none."""
+    return None if config.custom is None else load_custom(config.custom.file)
+
+
+def with_custom(options: Options) -> tuple[Options, CustomArchitecture | None]:
+    """Load the custom module that is given as the model, if one is; this runs its Python file.
+
+    Args:
+        options: The settings that were given.
+
+    Returns:
+        The settings, with the module's name in the place of the model; and the module, or None.
+    """
+    model = options.table("training").values.get("model")
+    if model is None or ":" not in str(model):
+        return options, None
+    custom = load_custom(str(model))
+    named = {
+        "custom": custom.origin.model_dump(mode="json"),
+        "training": {"model": custom.RECIPE.model},
+    }
+    return Options(named).over(options), custom
+
+
+def model_name(options: Options) -> str:
+    """Return how a run of these settings is called where it is given no name."""
+    given_model = str(options.table("training").values.get("model", TrainingConfig().model))
+    place, _, function = given_model.rpartition(":")
+    return f"{Path(place).stem}.{function}" if place else given_model
+
+
+def _refuse_two_targets(options: Options) -> None:
+    """Refuse a sparsity or a number of steps beside a budget."""
+    if not options.values.get("budgets"):
+        return
+    both = [key for key in ("sparsity", "steps") if key in options]
+    if both:
+        raise UsageError(
+            f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
+            "A budget says how far the model is compressed, and the steps follow from that.",
+            "Give one of them.",
+        )
