@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TypeVar, cast
 
 from edgeecg import plugins
-from edgeecg.errors import PluginError, SchemaError, UnknownNameError
+from edgeecg.errors import EdgeECGError, PluginError, SchemaError, UnknownNameError
 from edgeecg.files import read_toml
 from edgeecg.schema import DeviceProfile, ExportRecipe, Suite, Value
 
@@ -82,6 +82,27 @@ def load_target(name: str) -> ExportRecipe:
         SchemaError: The file is not an export recipe.
     """
     return _load("target", "export", name, ExportRecipe)
+
+
+def usable_targets() -> tuple[list[str], list[EdgeECGError]]:
+    """Return the names of all targets that can be read, and why those of other packages cannot.
+
+    Raises:
+        SchemaError: A file of ``export/`` is not an export recipe.
+    """
+    own = {path.stem for path in (root() / "export").glob("*.toml")}
+    names: list[str] = []
+    unusable: list[EdgeECGError] = []
+    for name in target_names():
+        try:
+            load_target(name)
+        except (PluginError, SchemaError) as error:
+            if name in own:
+                raise
+            unusable.append(error)
+        else:
+            names.append(name)
+    return names, unusable
 
 
 def device_names() -> list[str]:

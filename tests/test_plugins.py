@@ -145,6 +145,10 @@ def test_models_runtimes_sources_targets_and_devices_of_another_package(install:
     assert resources.load_target("watch").name == "watch"
     assert resources.load_device("board").title == "A board"
     assert "board" in {profile.name for profile in resources.usable_devices()}
+    names, (unusable,) = resources.usable_targets()
+    assert "watch" in names
+    assert "absent" not in names
+    assert "absent.toml of the package" in str(unusable)
     with pytest.raises(Exception, match=r"absent\.toml of the package 'extra_c\.files'"):
         resources.load_target("absent")
     with pytest.raises(UnknownNameError, match="watch"):

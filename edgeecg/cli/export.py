@@ -68,7 +68,7 @@ def export(
     from edgeecg.cli import _export_table
     from edgeecg.cli._console import command, emit_json, output
 
-    every, targets = _targets(target or ["tflite"])
+    every, targets, unusable = _targets(target or ["tflite"])
     if bundle_path is not None:
         bundle.check(bundle_path)
     console = output(json_path)
@@ -77,7 +77,7 @@ def export(
     if bundle_path is not None:
         bundle.pack([folder.artifacts / (each.file or "") for each in artifacts], bundle_path)
     emit_json(json_path, json.dumps([a.to_document() for a in artifacts], indent=1) + "\n")
-    _export_table.show(console, folder, artifacts, missing, with_advice=every)
+    _export_table.show(console, folder, artifacts, [*unusable, *missing], with_advice=every)
     if bundle_path is not None:
         console.print(f"Next, on the device: {command('bench', bundle_path.name)}", soft_wrap=True)
         return
@@ -91,18 +91,18 @@ def _next(run: str | None, folder: RunFolder, artifacts: list[Artifact]) -> tupl
     return ("bench",) if run is None else ("bench", "--run", run)
 
 
-def _targets(given: list[str]) -> tuple[bool, list[str]]:
-    """Return whether all targets are meant, and their names.
+def _targets(given: list[str]) -> tuple[bool, list[str], list[EdgeECGError]]:
+    """Return whether all targets are meant, their names, and why others cannot be used.
 
     What can be wrong with them is found here, before the slow imports.
     """
     from edgeecg import resources
 
-    every = "all" in given
-    names = resources.target_names() if every else given
-    for name in names:
+    if "all" in given:
+        return (True, *resources.usable_targets())
+    for name in given:
         resources.load_target(name)
-    return every, names
+    return False, given, []
 
 
 @dataclass(frozen=True)

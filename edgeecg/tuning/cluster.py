@@ -170,12 +170,15 @@ class _Inbox:
         return found
 
 
-def join(address: str) -> None:
-    """Connect this process to a cluster.
+def check_address(address: str) -> None:
+    """Refuse an address that nobody answers, before the work that a cluster is needed after.
+
+    Args:
+        address: ``HOST:PORT``; ``auto`` is not checked.
 
     Raises:
         UsageError: The address is no ``HOST:PORT``.
-        EdgeECGError: Nobody answers there within 30 seconds.
+        EdgeECGError: Nobody answers there.
     """
     if address != "auto":
         host, _, port = address.rpartition(":")
@@ -189,6 +192,16 @@ def join(address: str) -> None:
             socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
         except (OSError, OverflowError) as error:
             raise _no_answer(address, str(error)) from error
+
+
+def join(address: str) -> None:
+    """Connect this process to a cluster.
+
+    Raises:
+        UsageError: The address is no ``HOST:PORT``.
+        EdgeECGError: Nobody answers there within 30 seconds.
+    """
+    check_address(address)
     os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
     # Ray may wait for minutes, or end the process, where something else answers: ask it apart.
     code = f"import ray; ray.init({address!r}, log_to_driver=False, logging_level='ERROR')"

@@ -121,8 +121,13 @@ def perform(
         study = _opened(plan)
         running = RunningSearch(plan, study, command, on_status)
         job = Job(config.base, plan.dataset, plan.dense, command, on_progress, None, plan.custom)
-        dense_model(job, Journal(plan.dense.events))
         limit = min(FIRST, config.trials) if dry_run else config.trials
+        if config.ray is not None and running.left(limit):
+            from edgeecg.tuning.cluster import check_address
+
+            # The dense model may take hours to train.
+            check_address(config.ray)
+        dense_model(job, Journal(plan.dense.events))
         if running.left(limit):
             workers = _workers(plan, running.on_progress)
             try:

@@ -58,12 +58,17 @@ def test_what_cannot_be_is_refused_and_nothing_written(
     assert not Path("runs").exists()
 
 
-def test_an_address_that_nobody_answers_fails_before_the_first_trial(
+def test_an_address_that_nobody_answers_fails_before_the_dense_model_is_trained(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = searching._workers  # pyright: ignore[reportPrivateUsage]
     pretend(monkeypatch, complete)
     monkeypatch.setattr("edgeecg.tuning.search._workers", workers)
+
+    def trained(*_: object) -> None:
+        raise AssertionError("the dense model was prepared first")
+
+    monkeypatch.setattr("edgeecg.tuning.search.dense_model", trained)
     options = ["--space", "space.toml", "--ray", "127.0.0.1:9", "--name", "S"]
     assert run(["search", "cnn1d", *options]) == 1
     assert "No Ray cluster answers at '127.0.0.1:9'" in capsys.readouterr().err
