@@ -23,8 +23,8 @@ class QuantityChange(Value):
         ci95: 95 % interval of ``difference`` for scores, of ``ratio`` for all else, or None.
         basis: How the interval was made; None for a quantity without one.
         exact: Whether the quantity has no uncertainty, such as a size.
-        verdict: ``"tie"``: equal, or the interval contains no change. ``"no interval"``: the values
-            differ, and it is unknown whether by more than their uncertainty.
+        verdict: ``"tie"``: the interval contains no change, or exact values are equal. ``"no
+            interval"``: it is unknown whether the change is larger than its uncertainty.
         reason: Why they are not compared, or why there is no interval; or None.
         refused: Whether both have the quantity, and it may not be compared.
         forced: Why it would have been refused without ``--force``, or None.

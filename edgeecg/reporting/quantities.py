@@ -306,10 +306,10 @@ def _change(
 def _verdict(
     gain: float, ci95: tuple[float, float] | None, no_change: float, exact: bool
 ) -> Verdict:
-    if gain == 0:
-        return "tie"
     if ci95 is None and not exact:
         return "no interval"
+    if gain == 0:
+        return "tie"
     if ci95 is not None and ci95[0] <= no_change <= ci95[1]:
         return "tie"
     return "better" if gain > 0 else "worse"

@@ -124,6 +124,8 @@ def test_without_single_records_no_difference_is_called(tmp_path: Path) -> None:
     assert change.verdict == "no interval"
     assert change.reason is not None
     assert edgeecg.compare(*paths, fail_if=["auroc.MI < -0.02"]).failed
+    # Nor is equality, which a few records alone do not show.
+    assert only(edgeecg.compare(paths[0], paths[0]), "macro_auroc").verdict == "no interval"
 
 
 @pytest.mark.parametrize(
