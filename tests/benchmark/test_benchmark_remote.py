@@ -139,7 +139,9 @@ def test_what_another_package_adds_is_not_sent_and_that_is_said(
         return [point] if group == point.group else []
 
     monkeypatch.setattr(plugins, "entry_points", entry_points)
-    monkeypatch.setitem(sys.modules, "a_package_of_ours", types.ModuleType("a_package_of_ours"))
+    extension = types.ModuleType("a_package_of_ours")
+    monkeypatch.setattr(extension, "open", lambda: None, raising=False)
+    monkeypatch.setitem(sys.modules, "a_package_of_ours", extension)
     given = {options[0].removeprefix("--"): options[1]}
     config = BenchConfig.model_validate({"on": "pi", **given})
     with pytest.raises(UsageError, match="belongs to another package") as refused:
