@@ -72,4 +72,6 @@ def test_it_is_exported_and_its_files_are_scored_like_its_run(
 def test_what_was_not_named_is_not_run(edgeecg: Program, command: tuple[str, ...]) -> None:
     said = edgeecg(*command, status=2).stderr
     assert "net.build" in said
-    assert "--custom path/to/model.py:function" in said
+    assert "path/to/model.py:function" in said
+    assert f"'{command[0]}'" in said.partition("To do:")[2]
+    assert "with --custom" in said
