@@ -7,7 +7,9 @@ from typing import Any
 
 from edgeecg.schema import ExportRecipe, LayerCost
 
-_OPERATION = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+OPERATION = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+"""TFLite's LSTM, as ``float_ops`` of a target names it."""
+
 _STATE = (
     "The LSTM layers stay in float32. In int8, the outputs for some calibration windows depended "
     "on the window before: the steps that clear the state did not clear all of it."
@@ -24,14 +26,14 @@ def reasons(content: bytes, recipe: ExportRecipe, layers: Sequence[LayerCost]) -
         layers: The operations of the file.
     """
     in_int8 = recipe.dtype == "int8" and recipe.activation_dtype in (None, "int8")
-    if recipe.format != "tflite" or not in_int8 or _OPERATION in recipe.float_ops:
+    if recipe.format != "tflite" or not in_int8 or OPERATION in recipe.float_ops:
         return {}
-    if not any(each.op == _OPERATION and each.dtype == "float32" for each in layers):
+    if not any(each.op == OPERATION and each.dtype == "float32" for each in layers):
         return {}
     if not any(each.dtype == "int8" for each in layers):
         # A search left the whole file in float32.
         return {}
-    return {_OPERATION: _STATE if _could_be_int8(content) else _INPUT}
+    return {OPERATION: _STATE if _could_be_int8(content) else _INPUT}
 
 
 def _could_be_int8(content: bytes) -> bool:

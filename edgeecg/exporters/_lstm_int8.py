@@ -101,7 +101,7 @@ class _Writer:
         """Make one LSTM int8, with the padding before it and the slice after it.
 
         Returns:
-            Whether it was possible: what goes into it must be an int8 tensor that is dequantised.
+            Whether it was possible: its input has to be an int8 tensor that is dequantised.
         """
         joined = self._made_by(lstm.inputs[0])
         padded = self._made_by(joined.inputs[0])

@@ -22,6 +22,7 @@ from edgeecg.costs import tflite_file
 from edgeecg.errors import ExportError
 from edgeecg.exporters import _rejection, _search_times, _speed, _verify
 from edgeecg.exporters._float32 import in_float32
+from edgeecg.exporters._float_lstm import OPERATION
 from edgeecg.exporters._limits import MissedLimitError, check_score
 from edgeecg.exporters._native_output import quiet
 from edgeecg.models import layer_costs
@@ -41,7 +42,6 @@ _MOVING = frozenset(
     {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SQUEEZE"}
     | {"EXPAND_DIMS", "CONCATENATION", "PAD", "SPLIT", "GATHER", "PACK", "UNPACK", "BROADCAST_TO"}
 )
-_LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 
 
@@ -127,7 +127,7 @@ class _Search:
             converted = self._job.conversions.float32(self._source.model, recipe)
         recurrent = [name for name in slower if name in converted.recurrent]
         layers = (*recipe.float_layers, *(name for name in slower if name not in recurrent))
-        operations = (*recipe.float_ops, *((_LSTM,) if recurrent else ()))
+        operations = (*recipe.float_ops, *((OPERATION,) if recurrent else ()))
         return recipe.model_copy(
             update={
                 "float_layers": tuple(dict.fromkeys(layers)),

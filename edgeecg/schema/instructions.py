@@ -111,7 +111,7 @@ class EmulatorImage(Value):
     """What an emulated machine is made of.
 
     Attributes:
-        recipe: Hash of the list of what goes into it; another list gives another image.
+        recipe: Hash of the list of its contents; another list gives another image.
         architecture: Debian's name of its architecture.
         python: Version of its Python, e.g. ``"3.11"``.
         kernel: Package and version of its kernel.
