@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +38,65 @@ def test_every_target_of_every_model_is_a_task_and_the_times_of_a_model_are_one(
     assert len(files) == len(asked().runs) * len(resources.target_names())
     times = [key for key in keys if key["what"] == "times"]
     assert [key["run"] for key in times] == [run.label for run in asked().runs]
+    counted = [key for key in keys if key["what"] == "instructions"]
+    assert [key["run"] for key in counted] == [run.label for run in asked().runs]
+
+
+def test_without_a_core_no_instructions_are_counted() -> None:
+    quick = asked().quickly()
+    assert "instructions" not in {task.key["what"] for task in kind.tasks(quick, Context(True))}
+
+
+class Counting:
+    """Stands for the emulator: a file takes as many instructions as it has bytes, times 10."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[str], str, bool]] = []
+
+    def __call__(self, files: Sequence[Path], device: str, *, operations: bool) -> Any:
+        self.asked.append(([path.name for path in files], device, operations))
+        results = [
+            SimpleNamespace(
+                artifact=SimpleNamespace(sha256=f"hash of {path.name}"),
+                runtime="litert 2.3.0",
+                instructions=SimpleNamespace(
+                    per_inference=10 * path.stat().st_size, emulator="qemu 7.2.22"
+                ),
+            )
+            for path in files
+        ]
+        image = SimpleNamespace(kernel="linux 6.1", recipe="0123")
+        return SimpleNamespace(results=results, image=image)
+
+
+def test_instructions_are_those_of_the_tflite_files_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = Counting()
+    monkeypatch.setattr(kind.instructions, "count", emulator)
+    for name in ("m-baseline-tflite", "m-baseline-tflite-int8"):
+        (tmp_path / f"{name}.tflite").write_bytes(b"12345")
+
+    def files(_: RunFolder, role: str, targets: Sequence[str], __: Path) -> list[tuple[str, Path]]:
+        return [(each, tmp_path / f"m-{role}-{each}.tflite") for each in targets]
+
+    monkeypatch.setattr(kind, "_files", files)
+    monkeypatch.chdir(tmp_path)
+    targets = ["tflite", "onnx", "tflite-int8"]
+    settings = {**asked().settings, "targets": targets, "cores": ["cortex-a76"]}
+    tasks = kind.tasks(asked().model_copy(update={"settings": settings}), Context())
+    task = next(
+        t for t in tasks if t.key == {"what": "instructions", "run": "tiny_rhythm", "seed": 0}
+    )
+    (row,) = task.measure()
+    names = ["m-baseline-tflite.tflite", "m-baseline-tflite-int8.tflite"]
+    assert emulator.asked == [(names, "emulated:cortex-a76", False)]
+    assert row["files"]["baseline-tflite-int8"] == {
+        "sha256": "hash of m-baseline-tflite-int8.tflite",
+        "runtime": "litert 2.3.0",
+        "cortex-a76": 50,
+    }
+    assert (row["emulated"], row["kernel"]) == (True, "linux 6.1")
 
 
 def test_a_model_without_a_budget_has_a_dense_file_alone(
@@ -133,7 +193,7 @@ def file_row(run: str, role: str, target: str, **values: Any) -> dict[str, Any]:
             "same_labels": 1.0,
             "max_abs_diff": 2e-6,
         },
-        **{"score": 0.79},
+        **{"score": 0.79, "sha256": f"{run}-{role}-{target}"},
         **provenance(),
         **values,
     }
@@ -154,6 +214,21 @@ def times_row(run: str, **files: float) -> dict[str, Any]:
     }
 
 
+def instructions_row(run: str, **files: tuple[int, int]) -> dict[str, Any]:
+    counted = {
+        name.replace("_", "-"): {
+            **{"sha256": f"{run}-{name.replace('_', '-')}", "runtime": "litert 2.3.0"},
+            **{"cortex-a72": a72, "cortex-a76": a76},
+        }
+        for name, (a72, a76) in files.items()
+    }
+    return {
+        **{"what": "instructions", "run": run, "seed": 0, "files": counted, "emulated": True},
+        **{"emulator": "qemu 7.2.22", "kernel": "linux 6.1", "image": "0123"},
+        **provenance(),
+    }
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
     """A model with a timed and a refused file, and a model that was not timed."""
@@ -170,20 +245,21 @@ def test_the_table_has_files_refusals_and_what_is_missing(results: Results) -> N
     table = tables.whole(results)
     lines = [line for line in table.splitlines() if line.startswith("| `")]
     assert lines == [
-        "| `bilstm`, compressed | `tflite` | 76 | 20 | not timed | - | 100.0 % "
+        "| `bilstm`, compressed | `tflite` | 76 | 20 | not timed | - | - | - | 100.0 % "
         "| 2e-06 | macro-F1 0.8000 | +0.0000 |",
-        "| `bilstm`, compressed | PyTorch | - | - | not timed | - | - | - | macro-F1 0.8000 | - |",
-        "| `cnn1d`, compressed | `tflite` | 76 | 20 | 100 | 1.00 (0.90-1.10) | 100.0 % "
+        "| `bilstm`, compressed | PyTorch | - | - | not timed | - | - | - | - | - "
+        "| macro-F1 0.8000 | - |",
+        "| `cnn1d`, compressed | `tflite` | 76 | 20 | 100 | 1.00 (0.90-1.10) | - | - | 100.0 % "
         "| 2e-06 | macro-F1 0.7900 | +0.0100 |",
-        "| `cnn1d`, compressed | `onnx-int8` | refused | - | - | - | - | - | - | - |",
-        "| `cnn1d`, compressed | PyTorch | - | - | 350 | 3.50 (3.40-3.60) | - | - "
+        "| `cnn1d`, compressed | `onnx-int8` | refused | - | - | - | - | - | - | - | - | - |",
+        "| `cnn1d`, compressed | PyTorch | - | - | 350 | 3.50 (3.40-3.60) | - | - | - | - "
         "| macro-F1 0.8000 | - |",
     ]
     assert "- `cnn1d`, compressed, `onnx-int8`: It lost 0.2." in table
     assert "which has int8 dot-product instructions (VNNI)" in table
     assert "Still to be measured: bilstm (onnx), bilstm (onnx-fp16)" in table
-    assert "bilstm (times), cnn1d (onnx), " in table
-    assert "cnn1d (tflite-mixed), cnn_lstm_attn (files), cnn_lstm_attn (times)" in table
+    assert "bilstm (times), bilstm (instructions), cnn1d (onnx), " in table
+    assert "cnn1d (instructions), cnn_lstm_attn (files), cnn_lstm_attn (times)" in table
     assert "No file lost more than 0.01 of its score." in table
     # Half of the time in ONNX Runtime, 0.4 to 0.6 of it in single rounds.
     assert "more than 1.3 times as long as `onnx`: `cnn1d`, compressed: 2.00 (1.67-2.50)." in table
@@ -191,6 +267,36 @@ def test_the_table_has_files_refusals_and_what_is_missing(results: Results) -> N
         "`--budget energy=0.15` for `cnn1d`, with `--distill-alpha 0.9 --finetune-windows training"
         in table
     )
+
+
+def test_the_table_has_the_instructions_of_the_files_it_names(
+    results: Results, tmp_path: Path
+) -> None:
+    rows = [
+        *results.rows,
+        file_row("cnn1d", "baseline", "tflite"),
+        file_row("cnn1d", "compressed", "tflite-int8"),
+        file_row("cnn1d", "compressed", "tflite-mixed", sha256="of another file"),
+        instructions_row(
+            "cnn1d",
+            baseline_tflite=(4_000_000, 2_000_000),
+            compressed_tflite=(1_000_000, 600_000),
+            compressed_tflite_int8=(1_200_000, 170_000),
+            compressed_tflite_mixed=(1, 1),
+        ),
+    ]
+    table = tables.whole(Results(asked(), rows, tmp_path))
+    assert "| 1.00 (0.90-1.10) | 1.000 | 0.600 | 100.0 % " in table
+    assert "`tflite-int8` | 76 | 20 | not timed | - | 1.200 | 0.170 | 100.0 % " in table
+    # The counts of another file than that of the row are not shown.
+    assert "`tflite-mixed` | 76 | 20 | not timed | - | - | - | 100.0 % " in table
+    assert "on the A72, relative to the dense `tflite` file: `cnn1d` `tflite` (0.250)." in table
+    assert (
+        "on the A76, relative to the dense `tflite` file: `cnn1d` `tflite-int8` (0.085)." in table
+    )
+    assert "EMULATED (qemu 7.2.22, linux 6.1), not a time of a Raspberry Pi" in table
+    assert "cnn1d (instructions)" not in table
+    assert "EMULATED" not in tables.whole(results)
 
 
 def test_the_short_table_has_a_line_for_each_target(results: Results) -> None:

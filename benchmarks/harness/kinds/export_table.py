@@ -1,12 +1,14 @@
 """Exports models to every target, dense and compressed, and times the files beside each other.
 
 A model is compressed once, in the run folder ``runs/export-LABEL-SEED``; of a model without budgets
-the weights of the package are exported alone. Two kinds of rows:
+the weights of the package are exported alone. Three kinds of rows:
 
 - ``what: files``, a row for each role: the file of one target with its size, its operations, its
   agreement with PyTorch and its scores, or why it was refused. Other programs may run meanwhile.
 - ``what: times``: all files of a model and PyTorch, timed in rounds in one call. Nothing else may
   run meanwhile. Files that were not exported yet are written for it, unchecked and not scored.
+- ``what: instructions``: those of an inference of every TFLite file on each emulated core. Other
+  programs may run meanwhile. Needs the image of ``edgeecg emulator build``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from typing import Any, get_args
 
 import edgeecg
 from edgeecg import models, resources
+from edgeecg.benchmark import instructions
 from edgeecg.compression.dense import packaged
+from edgeecg.devices.emulator.cores import PREFIX
 from edgeecg.errors import ExportError
 from edgeecg.exporters._float32 import Conversions
 from edgeecg.files import write_bytes
@@ -41,7 +45,10 @@ _REFUSED = ".rejected"
 
 
 def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
-    """Return a task for each target of a model, and one for the times of all its files."""
+    """Return a task for each target of a model, and one for the times of all its files.
+
+    Another one counts the instructions of its TFLite files, where the settings name a core.
+    """
     settings = experiment.settings
     targets = settings["targets"] or resources.target_names()
     rounds = Rounds(settings["rounds"], settings["seconds"])
@@ -54,6 +61,9 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
         for run in experiment.runs:
             made = partial(_times_row, run, seed, targets, rounds, context.quick)
             yield Task({"what": "times", "run": run.label, "seed": seed}, made)
+        for run in experiment.runs if settings["cores"] else ():
+            made = partial(_instructions_row, run, seed, targets, settings["cores"], context.quick)
+            yield Task({"what": "instructions", "run": run.label, "seed": seed}, made)
 
 
 def _budgets(run: Run) -> Sequence[str]:
@@ -191,6 +201,42 @@ def _times_row(
             ready[f"{role}-pytorch"] = partial(module_ready, module, shape)
         references = {name: f"{name.partition('-')[0]}-tflite" for name in ready}
         return [{"rounds": rounds.count, "files": timed(ready, references, rounds)}]
+
+
+def _instructions_row(
+    run: Run, seed: int, targets: Sequence[str], cores: Sequence[str], quick: bool
+) -> list[dict[str, Any]]:
+    """Count the instructions of all TFLite files of a model on every core."""
+    folder = models_of(run, seed, quick)
+    countable = [each for each in targets if resources.load_target(each).format == "tflite"]
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = {
+            f"{role}-{target}": path
+            for role in _roles(folder)
+            for target, path in _files(folder, role, countable, Path(temporary))
+        }
+        reports = {
+            core: instructions.count(list(paths.values()), PREFIX + core, operations=False)
+            for core in cores
+        }
+    files: dict[str, dict[str, Any]] = {name: {} for name in paths}
+    for core, report in reports.items():
+        for name, result in zip(files, report.results, strict=True):
+            files[name] |= {
+                "sha256": result.artifact.sha256,
+                "runtime": result.runtime,
+                core: result.instructions.per_inference,
+            }
+    used = next(iter(reports.values()))
+    return [
+        {
+            "emulated": True,
+            "emulator": used.results[0].instructions.emulator,
+            "kernel": used.image.kernel,
+            "image": used.image.recipe,
+            "files": files,
+        }
+    ]
 
 
 def _weights(folder: RunFolder, role: Role) -> Path:

@@ -9,8 +9,11 @@ from edgeecg import resources
 
 from ..results import Results
 from ..rows import Row, same_machine
-from .instructions import ROLES
+from .instructions import CORES, ROLES
 from .provenance import known, made_by
+
+Counts = dict[tuple[str, str, str], dict[str, Any]]
+"""Instructions by run, file and the hash of the file."""
 
 _SCORES = {"macro-F1": "macro-F1", "macro AUROC": "AUROC"}
 _PYTORCH = "PyTorch"
@@ -22,17 +25,20 @@ _MUCH_SLOWER = 1.3
 
 def whole(results: Results) -> str:
     """Return a line for every file and every PyTorch model, the refused files, and the legend."""
-    files, times = _files(results), _times(results)
+    files, times, counts = _files(results), _times(results), _counts(results)
     lines = [
-        "| model | file | kB | operations | p50, µs | relative to `tflite` | same labels "
-        "| largest difference | score | lost |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| model | file | kB | operations | p50, µs | relative to `tflite` | A72: million "
+        "instructions | A76 | same labels | largest difference | score | lost |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for run in _runs(files):
         for role in ROLES:
             found = [row for row in files if (row["run"], row["role"]) == (run, role)]
             timed = times.get(run, {})
-            lines += [_line(row, timed.get(f"{role}-{row['target']}")) for row in found]
+            lines += [
+                _line(row, timed.get(f"{role}-{row['target']}"), _counted(row, counts))
+                for row in found
+            ]
             if found:
                 lines.append(_pytorch(found[0], timed.get(f"{role}-pytorch")))
     refused = [
@@ -43,7 +49,7 @@ def whole(results: Results) -> str:
     parts = ["\n".join(lines)]
     if refused:
         parts.append("\n".join(["Refused:", "", *refused]))
-    parts += [_lost_much(files), *_slower_in_litert(times)]
+    parts += [_lost_much(files), *_slower_in_litert(times), *_fewest_instructions(files, counts)]
     return "\n\n".join([*parts, _legend(results, files), _provenance(results, files)])
 
 
@@ -97,6 +103,25 @@ def _times(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
     return {row["run"]: row["files"] for row in rows}
 
 
+def _counting(results: Results) -> list[Row]:
+    return [r for r in results.newest("what", "run", "seed") if r["what"] == "instructions"]
+
+
+def _counts(results: Results) -> Counts:
+    return {
+        (row["run"], name, counted["sha256"]): counted
+        for row in _counting(results)
+        for name, counted in row["files"].items()
+    }
+
+
+def _counted(row: Row, counts: Counts) -> dict[str, Any] | None:
+    """Return the instructions of a file; None if they were not counted, or those of another."""
+    if row["refused"]:
+        return None
+    return counts.get((row["run"], f"{row['role']}-{row['target']}", row["sha256"]))
+
+
 def _runs(files: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row["run"] for row in files))
 
@@ -105,12 +130,15 @@ def _model(row: Row) -> str:
     return f"`{row['run']}`, {ROLES[row['role']]}"
 
 
-def _line(row: Row, time: dict[str, Any] | None) -> str:
+def _line(row: Row, time: dict[str, Any] | None, counted: dict[str, Any] | None) -> str:
     if row["refused"]:
-        return f"| {_model(row)} | `{row['target']}` | refused |" + " - |" * 7
+        return f"| {_model(row)} | `{row['target']}` | refused |" + " - |" * 9
+    instructions = " | ".join(
+        "-" if counted is None else f"{counted[core] / 1e6:.3f}" for core in CORES
+    )
     return (
         f"| {_model(row)} | `{row['target']}` | {row['size_bytes'] / 1000:,.0f} | {row['ops']} "
-        f"| {_p50(time)} | {_ratio(time)} | {100 * row['same_labels']:.1f} % "
+        f"| {_p50(time)} | {_ratio(time)} | {instructions} | {100 * row['same_labels']:.1f} % "
         f"| {row['max_abs_diff']:.2g} | {_SCORES[row['metric']]} {row['score']:.4f} "
         f"| {_lost(row)} |"
     )
@@ -118,7 +146,7 @@ def _line(row: Row, time: dict[str, Any] | None) -> str:
 
 def _pytorch(row: Row, time: dict[str, Any] | None) -> str:
     return (
-        f"| {_model(row)} | {_PYTORCH} | - | - | {_p50(time)} | {_ratio(time)} | - | - "
+        f"| {_model(row)} | {_PYTORCH} | - | - | {_p50(time)} | {_ratio(time)} | - | - | - | - "
         f"| {_SCORES[row['metric']]} {row['score_of_pytorch']:.4f} | - |"
     )
 
@@ -179,6 +207,42 @@ def _slower_in_litert(times: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     ]
 
 
+def _fewest_instructions(files: Sequence[Row], counts: Counts) -> list[str]:
+    """Name the file with the fewest instructions of every compressed model on every core."""
+    found: dict[str, list[str]] = {core: [] for core in CORES}
+    for run in _runs(files):
+        counted = {
+            (row["role"], row["target"]): count
+            for row in files
+            if row["run"] == run and (count := _counted(row, counts)) is not None
+        }
+        dense = counted.get(("baseline", "tflite"))
+        compressed = {target: c for (role, target), c in counted.items() if role == "compressed"}
+        if dense is None or not compressed:
+            continue
+        for core, parts in found.items():
+            best = min(compressed, key=lambda target: compressed[target][core])
+            ratio = compressed[best][core] / dense[core]
+            parts.append(f"`{run}` `{best}` ({ratio:.3f})")
+    return [
+        f"Fewest instructions of the compressed files on the {core[-3:].upper()}, relative to the "
+        f"dense `tflite` file: {', '.join(parts)}."
+        for core, parts in found.items()
+        if parts
+    ]
+
+
+def _emulator(results: Results) -> str:
+    rows = _counting(results)
+    if not rows:
+        return ""
+    used = "; ".join(dict.fromkeys(f"{row['emulator']}, {row['kernel']}" for row in rows))
+    return (
+        f" Instructions of one inference: EMULATED ({used}), not a time of a Raspberry Pi; each "
+        "is counted once."
+    )
+
+
 def _budget(results: Results, label: str) -> str:
     run = results.experiment.run(label)
     return " ".join(f"`--budget {each}`" for each in run.options.get("budgets", ()))
@@ -229,7 +293,7 @@ def _legend(results: Results, files: Sequence[Row]) -> str:
         f"labels, and largest difference of a logit: against PyTorch on {probes} validation "
         f"windows. Score of the file: {scored}; lost: against PyTorch, negative is a gain. "
         "`tflite-mixed` is searched on the machine that exports. "
-        f"{_processor(results)}"
+        f"{_processor(results)}{_emulator(results)}"
     )
 
 
@@ -242,5 +306,7 @@ def _provenance(results: Results, files: Sequence[Row]) -> str:
         missing += [] if found else [f"{run.label} (files)"]
         timed = results.last(what="times", run=run.label) is not None
         missing += [] if timed else [f"{run.label} (times)"]
+        counted = results.last(what="instructions", run=run.label) is not None
+        missing += [] if counted else [f"{run.label} (instructions)"]
     left = f" Still to be measured: {', '.join(missing)}." if missing else ""
     return made_by(results.newest("what", "run", "seed", "target", "role"), cpu=True) + left
