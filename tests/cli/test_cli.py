@@ -207,6 +207,23 @@ def test_an_interrupt_is_a_clean_message(
     assert "Traceback" not in said
 
 
+def test_an_interrupt_before_the_program_is_loaded_is_a_clean_message() -> None:
+    code = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from edgeecg.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
+
+
 def test_a_full_disk_behind_the_output_is_a_clean_message() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
