@@ -23,9 +23,13 @@ _STYLES = (
     ("X", "#000000"),
 )
 
+_OTHER = (".", "#aaaaaa")
+
 
 def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENTS) -> bytes | None:
-    """Draw the best signal against the loss, and the losses of every run over the budgets.
+    """Draw the best signal against the loss, and the losses of some runs over the budgets.
+
+    The runs that the setting ``drawn`` names have a colour and a line; without it all of them have.
 
     Args:
         results: Folder of the results.
@@ -40,12 +44,15 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     if not found:
         return None
     labels = list(dict.fromkeys(point.label for point in found))
-    styles = {label: _STYLES[k % len(_STYLES)] for k, label in enumerate(labels)}
+    drawn_labels = [
+        each for each in held.experiment.settings.get("drawn", labels) if each in labels
+    ]
+    styles = {label: _STYLES[k % len(_STYLES)] for k, label in enumerate(drawn_labels)}
     plt = pyplot()
     figure, panels = plt.subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
     best = correlations(found, "recall of S")[0]
     for label in labels:
-        mark, colour = styles[label]
+        mark, colour = styles.get(label, _OTHER)
         here = [point for point in found if point.label == label]
         panels[0].scatter(
             [point.signals[best.signal] for point in here],
@@ -56,7 +63,7 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     panels[0].set_ylabel("DS2: recall of S lost")
     panels[0].set_title(f"rank correlation {best.rho:.2f}")
     for axes, loss in zip(panels[1:], ("recall of S", "macro-F1"), strict=True):
-        for label in labels:
+        for label in drawn_labels:
             _line(axes, found, label, held.experiment.settings["budgets"], loss, styles[label])
         axes.set_xscale("log")
         ticks = sorted(held.experiment.settings["budgets"])

@@ -45,6 +45,11 @@ _Operation = tuple[str, NDArray[np.float32]]
 """The output of an operation, and its weights in ascending order."""
 
 
+def known_operations() -> frozenset[str]:
+    """Return the names of the operations that a recipe can keep in float32."""
+    return frozenset({LSTM, *(operation.value for operation in qtyping.TFLOperationName)})
+
+
 def quantizer_recipe(
     recipe: ExportRecipe, recurrent: Sequence[str], float_layers: Sequence[str]
 ) -> recipe_manager.RecipeManager:
@@ -58,7 +63,7 @@ def quantizer_recipe(
     Raises:
         SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
     """
-    operations = {LSTM, *(operation.value for operation in qtyping.TFLOperationName)}
+    operations = known_operations()
     unknown = sorted(set(recipe.float_ops) - operations)
     if unknown:
         raise SchemaError(

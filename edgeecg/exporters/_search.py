@@ -168,13 +168,17 @@ class _Search:
                 yield best.recipe.model_copy(update={"float_ops": names})
 
     def _int8_kinds(self, found: Found) -> set[str]:
+        """Return the kinds of operations that work in int8 and could stay in float32."""
+        # The quantiser needs seconds to import.
+        from edgeecg.exporters._precision import known_operations
+
         graph = tflite_file.read(self._path(found.content))
         made = {
             each.op
             for each in graph.operators
             if any(tensor.type == "INT8" for tensor in each.outputs)
         }
-        return made - _MOVING
+        return (made - _MOVING) & known_operations()
 
     def _try(self, recipe: ExportRecipe) -> Found:
         key = (frozenset(recipe.float_ops), recipe.float_modules, recipe.float_layers)

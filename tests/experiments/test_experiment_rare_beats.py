@@ -139,6 +139,19 @@ def test_the_figure_is_drawn_of_stored_rows(tmp_path: Path) -> None:
     assert b"rank correlation 1.00" in drawn
 
 
+def test_the_figure_has_lines_of_the_runs_that_are_named(tmp_path: Path) -> None:
+    body = 'title = "T"\nkind = "rare_beats"\nseeds = [0, 1]\n[settings]\nbudgets = [0.5, 0.1]\n'
+    runs = [
+        f'[[run]]\nlabel = "{label}"\nmodel = "cnn1d"\noptions = {{ method = "{method}" }}\n'
+        for label, method in (("one", "l1"), ("two", "random"))
+    ]
+    rows.append(tmp_path / "rare_beats.jsonl", results().rows)
+    for setting, named in (("", ("one", "two")), ('drawn = ["two", "absent"]\n', ("two",))):
+        (tmp_path / "rare_beats.toml").write_text(body + setting + "".join(runs))
+        text = (rare_figure.draw(tmp_path, experiments=tmp_path) or b"").decode()
+        assert [each for each in ("one", "two") if f"{each} (seeds " in text] == list(named)
+
+
 def test_what_a_fidelity_lacks_is_a_signal() -> None:
     share = FidelityShare(n=20, fidelity=0.75)
     most, nothing = FidelityShare(n=80, fidelity=0.95), FidelityShare(n=0, fidelity=None)

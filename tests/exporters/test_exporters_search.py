@@ -173,10 +173,11 @@ def test_times_of_another_device_decide_by_layer(tmp_path: Path) -> None:
 class Recurrent(nn.Module):
     """One LSTM on every eighth sample, and a head on its last step."""
 
-    def __init__(self) -> None:
+    def __init__(self, bidirectional: bool = False) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.lstm, self.head = nn.LSTM(1, 4, batch_first=True), nn.Linear(4, 3)
+        self.lstm = nn.LSTM(1, 4, batch_first=True, bidirectional=bidirectional)
+        self.head = nn.Linear(8 if bidirectional else 4, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.lstm(x[:, :, ::8].transpose(1, 2))[0][:, -1])
@@ -204,6 +205,21 @@ def test_an_lstm_that_is_slower_on_another_device_stays_float32(
     path = tmp_path / "found.tflite"
     path.write_bytes(_search.fastest(asked, source).content)
     assert types(path)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == {expected}
+    assert types(path)["FULLY_CONNECTED"] == {"INT8"}
+
+
+def test_operations_that_the_quantiser_does_not_know_are_not_searched(
+    monkeypatch: pytest.MonkeyPatch, toy_dataset: Dataset, tmp_path: Path
+) -> None:
+    # The second direction of an LSTM reverses its inputs, and its outputs back.
+    use_times(monkeypatch, lambda found: 0.5 if "INT8" in found["FULLY_CONNECTED"] else 0.9)
+    source: Any = SimpleNamespace(
+        model=Recurrent(bidirectional=True).eval(), probe=SimpleNamespace(x=toy_dataset.val.x)
+    )
+    asked = job((source, Conversions(toy_dataset)), toy_dataset)
+    path = tmp_path / "found.tflite"
+    path.write_bytes(_search.fastest(asked, source).content)
+    assert types(path)["REVERSE_V2"] == {"INT8"}
     assert types(path)["FULLY_CONNECTED"] == {"INT8"}
 
 
