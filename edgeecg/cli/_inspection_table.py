@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +13,11 @@ from edgeecg.reporting import units
 from edgeecg.schema import InspectedOperation, InspectedTensor, Inspection
 
 _INDICES = 12
+_NARROW = 110
+"""Below so many columns the names of operations and layers have several lines."""
+
+_NAME_WIDTH = 14
+_PARTS = re.compile(r"[^_.;:/]*[_.;:/]*")
 
 
 def show(found: Inspection, console: Console) -> None:
@@ -27,7 +34,7 @@ def show(found: Inspection, console: Console) -> None:
             _say(console, f"{title} {tensor.name}: {_tensor(tensor)}")
     if found.classes is not None:
         _say(console, f"Classes {', '.join(found.classes)}")
-    console.print(_table(found.ops))
+    console.print(_table(found.ops, narrow=console.width < _NARROW))
     _totals(found, console)
     if found.slow:
         _say(console, "Slow:")
@@ -38,7 +45,7 @@ def show(found: Inspection, console: Console) -> None:
         )
 
 
-def _table(operations: tuple[InspectedOperation, ...]) -> Table:
+def _table(operations: tuple[InspectedOperation, ...], narrow: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("operation", overflow="fold", min_width=15)
@@ -49,8 +56,8 @@ def _table(operations: tuple[InspectedOperation, ...]) -> Table:
         share = "-" if each.proxy_share is None else f"{100 * each.proxy_share:.1f} %"
         table.add_row(
             str(each.index),
-            _safe(each.op),
-            _safe(each.name),
+            _name(each.op, narrow),
+            _name(each.name, narrow),
             each.dtype or "-",
             _number(each.macs),
             _number(each.weight_bytes),
@@ -58,6 +65,19 @@ def _table(operations: tuple[InspectedOperation, ...]) -> Table:
             share,
         )
     return table
+
+
+def _name(name: str, narrow: bool) -> Text:
+    """Return a name; in a narrow terminal in lines that end where one of its parts does."""
+    safe = _safe(name)
+    if not narrow:
+        return safe
+    lines = [""]
+    for part in _PARTS.findall(safe.plain):
+        if lines[-1] and len(lines[-1]) + len(part) > _NAME_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return Text("\n".join(lines))
 
 
 def _totals(found: Inspection, console: Console) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from onnx_models import qdq_convolution, recurrent
 from PIL import Image
+from rich.console import Console
 
-from edgeecg.cli import run
+from edgeecg.cli import _inspection_table, run
+from edgeecg.costs.inspection import inspect_file
+from edgeecg.schema import InspectedOperation
 
 CONTRACT = {"format", "dtype", "inputs", "outputs", "ops", "macs", "weight_bytes"} | {
     "arena_bytes",
@@ -72,3 +76,31 @@ def test_a_free_axis_needs_a_shape(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["inspect", str(path)]) == 2
     assert "--shape x=" in capsys.readouterr().err
     assert run(["inspect", str(path), "--shape", "x=1x3x50"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (80, ["0 UNIDIRECTIONAL_ lstm.forward. int8", "SEQUENCE_LSTM longer_steps"]),
+        (160, ["0 UNIDIRECTIONAL_SEQUENCE_LSTM lstm.forward.longer_steps int8"]),
+    ],
+)
+def test_a_narrow_terminal_breaks_names_between_their_parts(
+    file: Path, columns: int, expected: list[str]
+) -> None:
+    operation = InspectedOperation(
+        index=0,
+        op="UNIDIRECTIONAL_SEQUENCE_LSTM",
+        name="lstm.forward.longer_steps",
+        dtype="int8",
+        macs=1,
+        weight_bytes=1,
+        activation_bytes=1,
+    )
+    found = inspect_file(file).model_copy(update={"ops": (operation,)})
+    output = io.StringIO()
+    _inspection_table.show(found, Console(file=output, width=columns))
+    lines = [" ".join(line.split()) for line in output.getvalue().splitlines()]
+    first = next(place for place, line in enumerate(lines) if line.startswith("0 "))
+    shown = lines[first : first + len(expected)]
+    assert [line[: len(each)] for line, each in zip(shown, expected, strict=True)] == expected
