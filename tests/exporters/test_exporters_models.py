@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from _pytest.mark import ParameterSet
+from narrow_models import narrow
 from numpy.typing import NDArray
 from torch import nn
 
@@ -17,9 +18,7 @@ from edgeecg.costs.counting import count
 from edgeecg.costs.inspection import inspect_file
 from edgeecg.errors import ExportError
 from edgeecg.exporters import _float_lstm, _lstm_int8, exporter, quiet
-from edgeecg.models import architecture, build, layer_costs, names
-from edgeecg.pruning.channels import find_groups
-from edgeecg.pruning.groups import Removal, remove
+from edgeecg.models import architecture, layer_costs, names
 from edgeecg.runtimes import Session
 
 MODELS = {
@@ -32,19 +31,6 @@ MODELS = {
     "resnet1d_se_attn": 200,
     "tiny_rhythm": 30,
 }
-
-
-def narrow(name: str) -> nn.Module:
-    """Return a narrow model as compression leaves it: half of all units and blocks removed."""
-    torch.manual_seed(0)
-    shape = architecture(name)
-    model = build(name, {k: tuple(max(4, w // 4) for w in v) for k, v in shape.WIDTHS.items()})
-    removals: list[Removal] = []
-    for group in find_groups(model, shape, whole_blocks=True):
-        lanes = [torch.randperm(group.size) + lane * group.size for lane in range(group.lanes)]
-        removals.append((group, torch.cat([lane[: group.size // 2] for lane in lanes])))
-    remove(model, removals)
-    return model.eval()
 
 
 def written(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from narrow_models import narrow
 from numpy.typing import NDArray
 from timed_layers import result, timed, written
 from tiny_run import build, silent
@@ -23,7 +24,7 @@ from edgeecg.errors import ExportError, UsageError
 from edgeecg.exporters import _pipeline, _rejection, _search, _search_times, _speed, _verify
 from edgeecg.exporters._float32 import Conversions
 from edgeecg.exporters._limits import MissedLimitError
-from edgeecg.models import layer_costs
+from edgeecg.models import architecture, layer_costs, names
 from edgeecg.runs import RunFolder
 from edgeecg.schema import (
     BenchReport,
@@ -299,3 +300,18 @@ def test_a_searched_file_is_never_slower_than_float32_beyond_the_spread(
     for each in made:
         assert each.speed is not None
         assert each.speed.ratio_low <= 1.05
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", names())
+def test_every_model_can_be_searched(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every kind of operation that is kept in float32 makes the file faster, so that all are tried.
+    use_times(
+        monkeypatch, lambda found: 0.3 + 0.01 * sum("INT8" in each for each in found.values())
+    )
+    shape = architecture(name).INPUT_SHAPE
+    x = np.random.default_rng(0).normal(size=(6, *shape)).astype(np.float32)
+    dataset: Any = SimpleNamespace(train=SimpleNamespace(x=x, y=np.arange(6) % 3))
+    source: Any = SimpleNamespace(model=narrow(name), probe=SimpleNamespace(x=x))
+    found = _search.fastest(job((source, Conversions(dataset)), dataset), source)
+    assert 0.3 <= found.ratio < 0.6
