@@ -206,7 +206,11 @@ def _tensors(
 def _scales(
     nodes: list[onnx_file.Node], constants: Mapping[str, _Array]
 ) -> dict[str, tuple[tuple[float, ...], tuple[int, ...]]]:
-    """Return scales and zero points of the integer tensors that the graph quantises."""
+    """Return scales and zero points of the integer tensors that the graph quantises.
+
+    A damaged file may hold anything there: numbers that are not finite, and zero points that are no
+    integers, are left out.
+    """
     found: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {}
     for node in nodes:
         if node.op not in ("QuantizeLinear", "DequantizeLinear") or len(node.inputs) < 2:
@@ -215,7 +219,8 @@ def _scales(
         scale = constants.get(node.inputs[1])
         zero = constants.get(node.inputs[2]) if len(node.inputs) > 2 else None
         if scale is not None and quantised:
-            finite = scale.astype(np.float64).ravel()
-            zeros = () if zero is None else tuple(int(each) for each in zero.ravel())
-            found[quantised[0]] = (tuple(finite[np.isfinite(finite)].tolist()), zeros)
+            finite = scale[np.isfinite(scale)].astype(np.float64)
+            integers = zero if zero is not None and zero.dtype.kind in "iu" else np.empty(0, int)
+            zeros = tuple(int(each) for each in integers.ravel())
+            found[quantised[0]] = (tuple(finite.tolist()), zeros)
     return found

@@ -369,3 +369,18 @@ def test_a_constant_with_more_axes_than_numpy_has_is_refused(tmp_path: Path) -> 
     path.write_bytes(build([T((1,)), T((1,) * 100, values=floats(1)), T((1,))], []))
     with pytest.raises(ArtifactError, match="not a sound TFLite file"):
         inspect_file(path)
+
+
+def test_damaged_scales_and_zero_points_are_left_out(tmp_path: Path) -> None:
+    # A signalling NaN, which NumPy warns of when it is converted.
+    damaged = np.array([0x7F800001], np.uint32).view(np.float32)
+    constants = {
+        "w": np.ones((1, 2), np.int8),
+        "s": np.concatenate([damaged, np.full(1, 0.5, np.float32)]),
+        "z": np.full(1, np.nan, np.float32),
+    }
+    nodes = [helper.make_node("DequantizeLinear", ["w", "s", "z"], ["y"])]
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(graph_model(nodes, [1, 2], [1, 2], constants).SerializeToString())
+    (tensor,) = (each for each in inspect_file(path).tensors if each.name == "w")
+    assert (tensor.scales, tensor.zero_points) == ((0.5,), ())
