@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-# Benchmark results written since the last commit do not change what the program does.
-_CODE = (".", ":!benchmarks/results")
+# Results and pages that were written since the last commit do not change what the program does.
+_CODE = (".", ":!benchmarks/results", ":!docs", ":!*.md")
 
 
 def git_revision(checkout: Path = _CHECKOUT) -> str | None:

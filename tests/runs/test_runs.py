@@ -16,12 +16,16 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+WRITTEN = ("benchmarks/results/table.json", "benchmarks/RESULTS.md", "docs/images/table.svg")
+"""What an experiment writes."""
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with a program and a result in it, both committed."""
-    for name in ("edgeecg/runs.py", "benchmarks/results/table.json"):
+    """A repository with a program, a result and pages in it, all committed."""
+    for name in ("edgeecg/runs.py", *WRITTEN):
         path = tmp_path / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("1\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
@@ -29,10 +33,11 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_changed_code_is_marked_and_new_results_are_not(checkout: Path) -> None:
+def test_changed_code_is_marked_and_new_results_and_pages_are_not(checkout: Path) -> None:
     head = git(checkout, "rev-parse", "--short=12", "HEAD")
     assert runs.git_revision(checkout) == head
-    (checkout / "benchmarks" / "results" / "table.json").write_text("2\n")
+    for name in WRITTEN:
+        (checkout / name).write_text("2\n")
     assert runs.git_revision(checkout) == head
     (checkout / "edgeecg" / "runs.py").write_text("2\n")
     assert runs.git_revision(checkout) == f"{head}+"
