@@ -46,7 +46,10 @@ COUNTS = {
 
 
 def narrow(name: str) -> nn.Module:
-    """Return a narrow model: its files have the same operations."""
+    """Return a narrow model that is not trained: its files have the operations of a trained one.
+
+    Only the last normalisation of ``conv_transformer``, a product and a sum, is not there yet.
+    """
     torch.manual_seed(0)
     widths = architecture(name).WIDTHS
     quarter = {key: tuple(max(4, w // 4) for w in value) for key, value in widths.items()}
