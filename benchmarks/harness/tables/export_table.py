@@ -68,13 +68,12 @@ def in_short(results: Results) -> str:
             row = next((r for r in files if (r["run"], r["role"], r["target"]) == key), None)
             cells.append(_cell(row, times.get(run, {}).get(f"compressed-{target}"), bool(times)))
         lines.append(f"| `{target}` | {' | '.join(cells)} |")
-    about = "; ".join(dict.fromkeys(_budget(results, run) for run in runs))
     return "\n".join(
         [
             *lines,
             "",
-            f"Compressed models ({about}): {_TIME if times else ''}what the score on the test "
-            "records lost against PyTorch (negative: gained). "
+            f"Compressed models ({_budgets(results, files)}): {_TIME if times else ''}what the "
+            "score on the test records lost against PyTorch (negative: gained). "
             f"{_processor(results)}",
         ]
     )
