@@ -276,11 +276,14 @@ def test_the_table_has_the_instructions_of_the_files_it_names(
         *results.rows,
         file_row("cnn1d", "baseline", "tflite"),
         file_row("cnn1d", "compressed", "tflite-int8"),
+        file_row("cnn1d", "compressed", "tflite-fp16"),
         file_row("cnn1d", "compressed", "tflite-mixed", sha256="of another file"),
         instructions_row(
             "cnn1d",
             baseline_tflite=(4_000_000, 2_000_000),
             compressed_tflite=(1_000_000, 600_000),
+            # Fewer by less than two counts of one file differ.
+            compressed_tflite_fp16=(999_000, 600_000),
             compressed_tflite_int8=(1_200_000, 170_000),
             compressed_tflite_mixed=(1, 1),
         ),
