@@ -8,7 +8,10 @@ from typing import Any
 from edgeecg.schema import ExportRecipe, LayerCost
 
 OPERATION = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-"""TFLite's LSTM, as ``float_ops`` of a target names it."""
+"""TFLite's LSTM, as ``float_ops`` of a target names it.
+
+The one operation there that :mod:`edgeecg.exporters._lstm_int8` quantises.
+"""
 
 _STATE = (
     "The LSTM layers stay in float32. In int8, the outputs for some calibration windows depended "

@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeecg.errors import ExportError, SchemaError
+from edgeecg.exporters._float_lstm import OPERATION as LSTM
 from edgeecg.schema import ExportRecipe
-
-LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-"""The one operation of ``float_ops`` that :mod:`edgeecg.exporters._lstm_int8` quantises."""
 
 _WEIGHTED = (
     qtyping.TFLOperationName.CONV_2D,

@@ -13,7 +13,7 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.qsv_utils import min_max_update
 from numpy.typing import NDArray
 
-from edgeecg.exporters import _lstm_int8, _lstm_weights, _precision
+from edgeecg.exporters import _float_lstm, _lstm_int8, _lstm_weights, _precision
 from edgeecg.schema import ExportRecipe
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def with_ranges(
     quantizer = Quantizer(converted.content, rules)
     result: Any = quantizer.quantize(ranges, enable_progress_report=False)
     content = _without_idle_relus(bytes(result.quantized_model))
-    in_int8 = recipe.activation_dtype != "int16" and _precision.LSTM not in recipe.float_ops
+    in_int8 = recipe.activation_dtype != "int16" and _float_lstm.OPERATION not in recipe.float_ops
     if not converted.recurrent or not in_int8:
         return content
     return _with_int8_lstms(content, calibration[:_ORDERED])
