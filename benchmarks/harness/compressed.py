@@ -225,12 +225,18 @@ def _gathered(each: Compression) -> dict[str, Any]:
         "widths": card.widths,
         "val": _brief(card.val),
         "test": _brief(card.test),
+        "fidelity": _fidelity(log),
         "test_of_steps": json.loads(notes.read_text()) if notes.is_file() else None,
         "quantization": _quantization(run),
         "files": [_file(path) for path in run.artifact_files()],
         # The process that compressed may be another one than that which gathered this.
         "compressed_by": card.git_revision,
     }
+
+
+def _fidelity(log: CompressionLog) -> dict[str, Any]:
+    """Return the share of test windows on which the finished model decides as the dense one."""
+    return log.fidelity["test"].model_dump(mode="json", include={"overall", "per_class"})
 
 
 def _quantization(run: RunFolder) -> dict[str, Any] | None:

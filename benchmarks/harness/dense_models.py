@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,16 @@ def card_of(run: RunFolder) -> ModelCard:
     return ModelCard.from_file(run.baseline_card)
 
 
-def trained(model: str, seed: int, quick: bool = False) -> RunFolder:
+def trained(
+    model: str, seed: int, quick: bool = False, options: Mapping[str, Any] | None = None
+) -> RunFolder:
     """Train unless that is done; go on where training was interrupted.
 
     Args:
         model: The architecture.
         seed: Of everything that training draws.
         quick: Train at toy size.
+        options: Settings of ``edgeecg train`` that are not at their default.
 
     Returns:
         The run folder, with the weights and the card.
@@ -45,6 +49,6 @@ def trained(model: str, seed: int, quick: bool = False) -> RunFolder:
     if run.training.is_file():
         edgeecg.train(name=run.name, resume=True)
     else:
-        options = toy_training(model) if quick else {}
-        edgeecg.train(model, name=run.name, seed=seed, **options)
+        few = toy_training(model) if quick else {}
+        edgeecg.train(model, name=run.name, seed=seed, **{**(options or {}), **few})
     return run

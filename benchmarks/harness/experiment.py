@@ -29,7 +29,8 @@ class Run(Value):
         label: What tables call it.
         of: Take the rows from another experiment, ``"EXPERIMENT: LABEL"``; nothing is measured.
         model: The architecture.
-        options: Settings of ``edgeecg compress`` that are not at their default.
+        options: Settings of ``edgeecg compress``, or of ``edgeecg train`` where the kind trains,
+            that are not at their default.
         targets: Export targets whose files are scored and timed.
         shown: The target whose file a row of a table is about; without it, the score is that of
             the PyTorch model, and size and time are those of the ``tflite`` file.

@@ -1,4 +1,8 @@
-"""The fidelity of a model to the dense model of a run, measured after every step."""
+"""The fidelity of a model to the dense model of a run, measured after every step.
+
+On the training windows themselves a compressed model nearly always decides as the dense one: both
+were fitted to them. So they are changed at random before, and more than in training.
+"""
 
 from __future__ import annotations
 
@@ -27,22 +31,7 @@ from edgeecg.schema import (
 )
 from edgeecg.training.loop import training_data
 from edgeecg.training.sampling import draw
-
-WIDE = Augmentation(
-    shift=8,
-    stretch=0.2,
-    warp=0.3,
-    colour=0.4,
-    wander=0.6,
-    noise=0.4,
-    rhythm_jitter=0.5,
-    rhythm_gain=0.5,
-)
-"""How training windows are changed at least before models are compared on them.
-
-On the training windows themselves a compressed model nearly always decides as the dense one: both
-were fitted to them. ``benchmarks/experiments/rare_beats.toml`` compares these sizes with others.
-"""
+from edgeecg.training.wide_windows import widened
 
 _SEED = 0
 _BATCH = 256
@@ -91,7 +80,8 @@ class Probe:
             dense: The dense model.
             dataset: The data set of the run.
             config: How windows are drawn and augmented.
-            sizes: How they are changed; None: as in training, and at least as :data:`WIDE` says.
+            sizes: How they are changed; None: as in training, and at least as
+                :data:`~edgeecg.training.wide_windows.WIDE` says.
 
         Raises:
             DataError: Augmentation needs recorded noise, and the noise records are missing.
@@ -130,13 +120,6 @@ class Probe:
         """Return the fidelity of a model that gives these logits, ``(n, classes)``."""
         decided = fidelity.decisions(logits, self.task)
         return fidelity.compared(self.dense, decided, self.record, self.classes, self.split)
-
-
-def widened(sizes: Augmentation) -> Augmentation:
-    """Return the larger of each size and that of :data:`WIDE`."""
-    least = WIDE.model_dump()
-    larger = {name: max(value, least[name]) for name, value in sizes.model_dump().items()}
-    return Augmentation(**larger)
 
 
 def with_test_scores(

@@ -3,58 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 
 from torch import nn
 
-from edgeecg.compression.fidelity import Probe, widened
+from edgeecg.compression.fidelity import Probe
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of, with_features
 from edgeecg.pruning import masks
 from edgeecg.schema import CompressionConfig, TrainingConfig
+from edgeecg.training import wide_windows
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.device import open_accelerator
 from edgeecg.training.loop import Stage, Trainer, make_optimizer, training_data
 
 _SEEDS_APART = 10_000
 
-_WIDE_MIXUP = 1.0
-"""With it the share of the other window is uniform between 0 and 1."""
-
 
 def training_of(config: CompressionConfig) -> TrainingConfig:
-    """Return how windows are drawn, changed and mixed in fine-tuning.
-
-    On wide windows a model is fitted to the dense model as a function, not on the training patients
-    alone (Beyer et al. 2022, arXiv:2106.05237, who call it function matching).
-    """
-    training = config.training
+    """Return how windows are drawn, changed and mixed in fine-tuning."""
     if config.finetune_windows == "training":
-        return training
-    sizes = widened(training.augmentation)
-    return training.model_copy(update={"augmentation": sizes, "mixup": _WIDE_MIXUP})
+        return config.training
+    return wide_windows.on_wide_windows(config.training)
 
 
-@contextlib.contextmanager
-def without_dropout(model: nn.Module, config: CompressionConfig) -> Generator[None]:
-    """Switch the dropout of a model off while it is fine-tuned on wide windows.
-
-    Dropout would add noise to what is compared with the dense model.
+def dropout_of(
+    model: nn.Module, config: CompressionConfig
+) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which a model has the dropout that it is fine-tuned with.
 
     Args:
-        model: Its probabilities are as before at the end.
+        model: On wide windows it has none.
         config: Which windows it is fine-tuned on.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Dropout)]
-    kept = [layer.p for layer in layers]
-    if config.finetune_windows == "wide":
-        for layer in layers:
-            layer.p = 0.0
-    try:
-        yield
-    finally:
-        for layer, probability in zip(layers, kept, strict=True):
-            layer.p = probability
+    if config.finetune_windows == "training":
+        return contextlib.nullcontext()
+    return wide_windows.without_dropout(model)
 
 
 def fine_tune(
@@ -114,7 +97,7 @@ def _fine_tune_once(
 
     with (
         with_features(job, objective_of(job, dense), dense, model) as objective,
-        without_dropout(model, config),
+        dropout_of(model, config),
     ):
         stage = Stage(
             name,

@@ -14,7 +14,7 @@ from edgeecg.compression import budget, guards, run_state
 from edgeecg.compression.budget import Goal
 from edgeecg.compression.dense import dense_model
 from edgeecg.compression.fidelity import Probe, with_test_scores
-from edgeecg.compression.fine_tuning import training_of, without_dropout
+from edgeecg.compression.fine_tuning import dropout_of, training_of
 from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of
@@ -215,7 +215,7 @@ def _prepare_int8(
         job.progress,
         probes[0].measured,
     )
-    with without_dropout(state.model, config):
+    with dropout_of(state.model, config):
         log = make_guarded(state.model, stage, job.guards)
     write_text(job.run.quantization, log.to_json())
     journal.write(

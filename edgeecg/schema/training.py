@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -192,6 +192,15 @@ class TrainingConfig(Value):
     teacher_temperature: Annotated[
         float, setting("Temperature of the teachers' probabilities.", gt=0.0)
     ] = 2.0
+    teacher_windows: Annotated[
+        Literal["training", "wide"],
+        setting(
+            "Windows on which teachers are learned from. training: changed at random as without "
+            "teachers; wide: changed more and mixed in pairs, and no dropout, so that the model "
+            "also decides as the teachers do on beats that no training patient has.",
+            option="--teacher-windows",
+        ),
+    ] = "training"
     augmentation: Annotated[
         Augmentation, setting("How training windows are changed at random.")
     ] = Augmentation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ from edgeecg.training.loop import (
 )
 from edgeecg.training.random_encoder import with_soft_targets
 from edgeecg.training.teachers import load_teachers, taught_objective
+from edgeecg.training.wide_windows import on_wide_windows, without_dropout
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,15 @@ def train(
     if checkpoint.is_file():
         _restore(state, checkpoint, config.model, content)
     averaged.to(accelerator.device)
-    data = training_data(_with_targets(dataset, config, progress), config)
+    wide = teachers is not None and config.teacher_windows == "wide"
+    drawn = on_wide_windows(config) if wide else config
+    data = training_data(_with_targets(dataset, config, progress), drawn)
     trainer = Trainer.prepare(accelerator, model, state.optimizer, data, progress)
-    while state.epoch < config.epochs:
-        _train_and_score(trainer, stage, state, dataset)
-        if accelerator.is_main_process:
-            _save(checkpoint, state, content)
+    with without_dropout(model) if wide else contextlib.nullcontext():
+        while state.epoch < config.epochs:
+            _train_and_score(trainer, stage, state, dataset)
+            if accelerator.is_main_process:
+                _save(checkpoint, state, content)
     best = build(found)
     best.load_state_dict(state.best)
     return Trained(best.eval(), state.epoch, state.best_epoch, state.seconds)

@@ -108,10 +108,10 @@ def test_dropout_is_off_on_wide_windows_and_back_afterwards() -> None:
     def probabilities() -> list[float]:
         return [layer.p for layer in model.modules() if isinstance(layer, torch.nn.Dropout)]
 
-    with fine_tuning.without_dropout(model, CompressionConfig(training=training)):
+    with fine_tuning.dropout_of(model, CompressionConfig(training=training)):
         assert probabilities() == [0.3]
     wide = CompressionConfig(training=training, finetune_windows="wide")
-    with fine_tuning.without_dropout(model, wide):
+    with fine_tuning.dropout_of(model, wide):
         assert probabilities() == [0.0]
     assert probabilities() == [0.3]
 

@@ -150,3 +150,20 @@ def test_a_teacher_that_saw_a_test_record_is_refused(
 def test_an_unknown_teacher_is_named(beats: Dataset, config: TrainingConfig) -> None:
     with pytest.raises(EdgeECGError, match="'nobody'"):
         load_teachers(config.model_copy(update={"teachers": ("nobody",)}), beats)
+
+
+def test_wide_windows_need_a_teacher_and_change_what_is_learned(
+    beats: Dataset, config: TrainingConfig, tmp_path: Path
+) -> None:
+    def trained(name: str, **update: object) -> dict[str, Tensor]:
+        changed = config.model_copy(update={"teacher_weight": 1.0, **update})
+        return weights(train(beats, changed, tmp_path / name).model)
+
+    def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+        return all(torch.equal(one[key], other[key]) for key in one)
+
+    plain = trained("plain")
+    assert not same(plain, trained("wide", teacher_windows="wide"))
+    # Without a teacher the labels would be of windows that are not theirs any more.
+    alone = trained("alone", teachers=())
+    assert same(alone, trained("alone, wide", teachers=(), teacher_windows="wide"))

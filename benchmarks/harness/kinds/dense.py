@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,14 +22,14 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
         for seed in experiment.seeds:
             model = run.model or run.label
             done = run_of(model, seed).baseline_card.is_file()
-            made = partial(_row, model, seed, context.quick)
+            made = partial(_row, model, seed, context.quick, run.options)
             key = {"model": model, "seed": seed}
             yield Task(key, made, quickly=done, group=(model, seed))
 
 
-def _row(model: str, seed: int, quick: bool) -> list[dict[str, Any]]:
+def _row(model: str, seed: int, quick: bool, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return everything worth keeping of one seed."""
-    card = card_of(trained(model, seed, quick))
+    card = card_of(trained(model, seed, quick, options))
     return [
         {
             "dataset": card.data.source,

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgeecg.compression.fidelity import WIDE, Probe
+from edgeecg.compression.fidelity import Probe
 from edgeecg.compression.pipeline import Job
 from edgeecg.data import Dataset
 from edgeecg.evaluation import fidelity, metrics
@@ -27,6 +27,7 @@ from edgeecg.models import load_with_card
 from edgeecg.schema import Augmentation, Fidelity, ModelCard, Scores
 from edgeecg.training.loop import training_data
 from edgeecg.training.sampling import draw
+from edgeecg.training.wide_windows import WIDE
 
 from ..compressed import Compression, compressed
 from ..experiment import Context, Experiment

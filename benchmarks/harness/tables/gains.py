@@ -1,0 +1,129 @@
+"""Smaller models with the defaults of today: what each keeps of the score and of every class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..aggregate import table_rows
+from ..results import Results
+from ..rows import Row
+from ..statistics_of_seeds import Spread, plus_minus, spread
+from . import sentences
+from .markdown import NAMES, lost, ratio, score, table, without_232
+from .options import differing
+
+_FIDELITY = (
+    "Fidelity: the share of test windows to which the dense model gives a class, and the "
+    "compressed model too."
+)
+
+
+def models(results: Results) -> str:
+    """Return what each model keeps of score, file and time."""
+    rows = table_rows("gains", results)
+    lines = [
+        f"| {row['label']} | {row['macs_ratio']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {ratio(row['bytes_ratio'])} | {sentences.latency(row)} "
+        f"| {sentences.p50_range(row)} "
+        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
+        f"| {without_232(row)} | {options} |"
+        for row, options in zip(rows, differing(rows), strict=True)
+    ]
+    head = (
+        "model | MACs | proxy executed | file | p50 measured | p50 of the dense file, of this one "
+        "| dense | compressed | lost | lost without 232 | options"
+    )
+    notes = (
+        "Whole channels, LSTM units, heads and (PTB-XL) blocks removed under a budget, "
+        "energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, all files of a run in "
+        "one bench call) are relative to the dense float32 file; the raw p50 are the smallest and "
+        "the largest of the seeds. Lost: negative is a gain; without 232: what macro-F1 on all "
+        "other records of DS2 lost."
+    )
+    return table(head, lines, notes, rows, results, timed=True)
+
+
+def classes(results: Results) -> str:
+    """Return recall and fidelity of every class, and for PTB-XL the AUROC that each lost."""
+    rows = table_rows("gains", results)
+    lines = [
+        f"| {row['label']} | {name} | {_before(row, name, 'recall'):.3f} "
+        f"| {_lost(row, name, 'recall')} | {_lost(row, name, 'auroc')} | {_fidelity(row, name)} |"
+        for row in rows
+        for name in row["recall"]
+    ]
+    head = "model | class | recall, dense | recall lost | AUROC lost | fidelity"
+    notes = (
+        f"{_FIDELITY} For PTB-XL a class is given from a probability of 0.50. Lost: negative is a "
+        "gain."
+    )
+    return table(head, lines, notes, rows, results)
+
+
+def short(results: Results, compared: Results) -> str:
+    """Return the smaller models in short, for the README.
+
+    Args:
+        results: Rows of the smaller models.
+        compared: Rows of energy-aware, L1 and random choice.
+    """
+    rows = [row for row in table_rows("gains", results) if row["latency_ratio"] is not None]
+    lines = [
+        f"| `{row['model']}` | {row['macs_ratio']:.2f} × | {row['bytes_ratio']:.2f} × "
+        f"| {sentences.latency(row, digits=2)} | {NAMES[row['score']]} {row['baseline_mean']:.3f} "
+        f"| {score(row)} | {_rare(row)} |"
+        for row in rows
+    ]
+    notes = (
+        "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, all files of "
+        "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
+        "three seeds. Rare class: S; for PTB-XL the class that lost most of its AUROC. "
+        f"{_FIDELITY} {sentences.which_method_wins(table_rows('methods', compared))}"
+    )
+    head = (
+        "| model | MACs | file | p50, measured | dense | compressed | rare class | lost "
+        "| fidelity |"
+    )
+    return "\n".join([head, f"|---{'|--:' * 8}|", *lines, "", notes])
+
+
+def _rare(row: Row) -> str:
+    """Return the cells of the class that is lost most easily."""
+    found = row["rarest"]
+    name, measure = found["class"], "recall" if found["measure"] == "recall" else "AUROC"
+    lost_of_it = plus_minus(found["lost"], sign="+")
+    return f"{name}: {measure} {found['before']:.3f} | {lost_of_it} | {_fidelity(row, name)}"
+
+
+def _of_seeds(row: Row, value: Callable[[Row], float | None]) -> Spread | None:
+    """Return mean and deviation over the seeds; None where a seed has no value."""
+    found = [value(seed) for seed in row["variant"].seeds]
+    known = [each for each in found if each is not None]
+    return spread(known) if len(known) == len(found) else None
+
+
+def _before(row: Row, name: str, measure: str) -> float:
+    seeds: Sequence[Row] = row["variant"].seeds
+    return sum(_class(seed["baseline"]["test"], name)[measure] for seed in seeds) / len(seeds)
+
+
+def _lost(row: Row, name: str, measure: str) -> str:
+    """Return what a class lost of a measure, against the dense model of the same seed."""
+
+    def of(seed: Row) -> float | None:
+        before = _class(seed["baseline"]["test"], name)[measure]
+        after = _class(seed["test"], name)[measure]
+        return None if before is None or after is None else before - after
+
+    found = _of_seeds(row, of)
+    return "-" if found is None else plus_minus(found, sign="+")
+
+
+def _fidelity(row: Row, name: str) -> str:
+    found = _of_seeds(row, lambda seed: seed["fidelity"]["per_class"][name]["fidelity"])
+    return "-" if found is None else plus_minus(found)
+
+
+def _class(test: dict[str, Any], name: str) -> dict[str, Any]:
+    return test["per_class"][name]
