@@ -183,6 +183,24 @@ def test_an_extension_that_lacks_something_is_named_and_the_rest_works(
     assert "'hollow' of the package 'extra-ecg'" in said
 
 
+def test_a_model_that_cannot_be_built_is_named_and_the_rest_is_listed(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = """
+        from edgeecg.models.cnn1d import *
+        from edgeecg.models.cnn1d import RECIPE, widths
+
+        def build(widths):
+            raise RuntimeError("out of luck")
+    """
+    install({"odd_model.py": model}, {"edgeecg.models": {"odd": "odd_model"}})
+    assert run(["models"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "resnet1d_attn" in said
+    assert "The model 'odd' of another package cannot be built." in said
+    assert "RuntimeError: out of luck" in said
+
+
 def test_an_unusable_source_of_another_package_is_refused_by_name(
     install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:

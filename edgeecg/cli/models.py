@@ -23,9 +23,11 @@ def models(
 
     from edgeecg.cli._console import emit_json, output
     from edgeecg.cli._extensions import report_broken
+    from edgeecg.errors import PluginError
     from edgeecg.models import catalogue
 
-    rows = catalogue()
+    left_out: list[PluginError] = []
+    rows = catalogue(on_left_out=left_out.append)
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
     # All of it fits into 80 columns.
     table = Table(title="Models", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
@@ -50,6 +52,8 @@ def models(
     for licence in sorted({row.licence for row in rows if row.licence}):
         console.print(f"  {licence}", soft_wrap=True)
     report_broken("edgeecg.models", console)
+    for error in left_out:
+        console.print(str(error), soft_wrap=True, markup=False)
     report_broken("edgeecg.targets", console)
     report_broken("edgeecg.exporters", console)
     report_broken("edgeecg.data.sources", console)

@@ -7,7 +7,7 @@ without running any code from a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -278,28 +278,48 @@ def shipped(name: str) -> tuple[Path, ModelCard] | None:
     return weights, ModelCard.from_file(card)
 
 
-def catalogue() -> list[ModelSummary]:
-    """Return one line per model: parameters and MACs counted from the built module, scores."""
+def catalogue(on_left_out: Callable[[PluginError], None] | None = None) -> list[ModelSummary]:
+    """Return one line per model: parameters and MACs counted from the built module, scores.
+
+    Args:
+        on_left_out: Called for each model of another package that cannot be built; those that
+            cannot be imported are named by :func:`edgeecg.plugins.broken`.
+    """
     rows: list[ModelSummary] = []
     for name in names():
         try:
             found = architecture(name)
-        except PluginError:  # Of another package; plugins.broken says why.
+        except PluginError:
             continue
-        model = build(found)
-        ready = shipped(name)
-        rows.append(
-            ModelSummary(
-                name=name,
-                dataset=found.DATASET,
-                classes=found.CLASSES,
-                parameters=parameters(model),
-                macs=sum(layer.macs for layer in layer_costs(model, found.INPUT_SHAPE)),
-                test=None if ready is None else ready[1].test.model_copy(update={"records": {}}),
-                licence=None if ready is None else _licence(ready[1]),
-            )
-        )
+        try:
+            rows.append(_summary(name, found))
+        except Exception as error:
+            if is_builtin(found):
+                raise
+            if on_left_out is not None:
+                on_left_out(_not_built(name, error))
     return rows
+
+
+def _summary(name: str, found: Architecture) -> ModelSummary:
+    model, ready = build(found), shipped(name)
+    return ModelSummary(
+        name=name,
+        dataset=found.DATASET,
+        classes=found.CLASSES,
+        parameters=parameters(model),
+        macs=sum(layer.macs for layer in layer_costs(model, found.INPUT_SHAPE)),
+        test=None if ready is None else ready[1].test.model_copy(update={"records": {}}),
+        licence=None if ready is None else _licence(ready[1]),
+    )
+
+
+def _not_built(name: str, error: Exception) -> PluginError:
+    return PluginError(
+        f"The model '{name}' of another package cannot be built.",
+        f"Building it with its own widths raised {type(error).__name__}: {error}.",
+        "Repair or uninstall that package.",
+    )
 
 
 def _licence(card: ModelCard) -> str:

@@ -23,7 +23,7 @@ from edgeecg.models import (
 
 # Totals of the reference study's model table; tiny_rhythm is not in it: 2 * 6 * 12 + 12 * 4 * 16
 # + 16 * 4 * 24 weights of convolutions, 2 * (12 + 16 + 24) of norms, 24 * 4 * 20 + 20 of the layer
-# on the beat, 16 * 12 + 12 and 12 * 20 + 20 on the rhythm, 20 * 3 + 3 of the head.
+# on the beat, 2 * 12 + 12 and 12 * 20 + 20 on the rhythm, 20 * 3 + 3 of the head.
 PARAMETERS = {
     "bilstm": 530_947,
     "cnn1d": 188_035,
@@ -31,7 +31,7 @@ PARAMETERS = {
     "conv_transformer": 1_711_878,
     "resnet1d_attn": 417_892,
     "resnet1d_se_attn": 1_661_126,
-    "tiny_rhythm": 144 + 768 + 1536 + 104 + 1940 + 204 + 260 + 63,
+    "tiny_rhythm": 144 + 768 + 1536 + 104 + 1940 + 36 + 260 + 63,
 }
 
 
