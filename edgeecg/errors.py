@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 ON_A_WORKSTATION = (
     "Compress and export on a workstation (x86-64 Linux or a Mac), copy the .tflite or .onnx file "
@@ -31,6 +32,28 @@ class EdgeECGError(Exception):
         self.what = what
         self.why = why
         self.todo = todo
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what :mod:`pickle` needs: errors cross from the processes of a cluster."""
+        return rebuilt, (type(self), self.what, self.why, self.todo, self.exit_code)
+
+
+def rebuilt(
+    kind: type[EdgeECGError], what: str, why: str, todo: str, exit_code: int
+) -> EdgeECGError:
+    """Return an error with the class and the sentences of another one.
+
+    Args:
+        kind: The class; some are constructed from other arguments than their three sentences.
+        what: What failed.
+        why: The cause.
+        todo: What the user can do.
+        exit_code: The process exit status.
+    """
+    error = kind.__new__(kind)
+    EdgeECGError.__init__(error, what, why, todo)
+    error.exit_code = exit_code
+    return error
 
 
 class UsageError(EdgeECGError):

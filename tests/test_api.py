@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from functools import partial
@@ -16,7 +17,14 @@ import edgeecg
 from edgeecg import resources
 from edgeecg.data import Dataset
 from edgeecg.errors import UnknownNameError, UsageError
-from edgeecg.schema import CompressionLog, CompressionStep, ModelCard, Rollback, Suite
+from edgeecg.schema import (
+    CompressionLog,
+    CompressionStep,
+    InstructionReport,
+    ModelCard,
+    Rollback,
+    Suite,
+)
 
 FUNCTIONS = sorted(set(edgeecg.__all__) - {"__version__"})
 
@@ -88,7 +96,11 @@ def test_training_and_compressing_return_what_is_in_the_run_folder(
     assert log.steps[-1].proxy_executed <= 0.7
     assert progress
     assert log.command.startswith("edgeecg.compress(")
+    counts = Path("runs/small/bench/counts.json")
+    counts.parent.mkdir()
+    counts.write_text(json.dumps({"schema": InstructionReport.version}))
     found = edgeecg.load_run()
+    assert found.benches == ()
     assert found.folder.name == "small"
     assert found.log == log
     assert found.compressed is not None

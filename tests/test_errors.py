@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
 import sys
 from pathlib import Path
@@ -13,9 +14,35 @@ from edgeecg.benchmark import run_artifacts
 from edgeecg.errors import (
     EdgeECGError,
     MissingDependencyError,
+    UnknownNameError,
     install_advice,
     measures_only,
+    rebuilt,
 )
+
+
+def every_error() -> list[type[EdgeECGError]]:
+    found, open_ones = [EdgeECGError], [EdgeECGError]
+    while open_ones:
+        below = open_ones.pop().__subclasses__()
+        found += below
+        open_ones += below
+    return found
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_errors_cross_to_another_process(kind: type[EdgeECGError]) -> None:
+    error = rebuilt(kind, "It failed.", "There was a cause.", "Do this.", 3)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (again.what, again.why, again.todo) == ("It failed.", "There was a cause.", "Do this.")
+    assert (again.exit_code, str(again)) == (3, str(error))
+
+
+def test_an_error_that_was_constructed_otherwise_crosses_too() -> None:
+    error = UnknownNameError("model", "cnn2d", ["cnn1d"])
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (UnknownNameError, str(error))
 
 
 @pytest.fixture(params=["aarch64", "armv7l", "armv8l"])

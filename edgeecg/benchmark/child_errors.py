@@ -17,16 +17,12 @@ def described(error: EdgeECGError) -> dict[str, Any]:
     }
 
 
-def rebuilt(message: dict[str, Any], otherwise: type[EdgeECGError] = EdgeECGError) -> EdgeECGError:
+def rebuilt(message: dict[str, Any]) -> EdgeECGError:
     """Return the error that :func:`described` has described, so that its exit status is the same.
 
     Args:
         message: What the child process sent.
-        otherwise: The class for one that is not known here.
     """
-    kind: type[EdgeECGError] = getattr(errors, message["kind"], otherwise)
-    # Some kinds of error are constructed from other arguments than their three sentences.
-    error = kind.__new__(kind)
-    EdgeECGError.__init__(error, *message["refused"])
-    error.exit_code = message["exit_code"]
-    return error
+    kind: type[EdgeECGError] = getattr(errors, message["kind"], EdgeECGError)
+    what, why, todo = message["refused"]
+    return errors.rebuilt(kind, what, why, todo, message["exit_code"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from edgeecg.benchmark import meter_choice
 from edgeecg.errors import EdgeECGError, RemoteError, SchemaError, UsageError
+from edgeecg.files import read_toml
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.schema import BenchReport, Fleet, Host, HostFailure
 
@@ -28,14 +28,12 @@ def read(path: Path, defaults: Host) -> list[Host]:
         SchemaError: The file cannot be read, or is not a fleet.
         UsageError: Two hosts share a meter.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SchemaError(
-            f"'{path}' cannot be read.",
-            f"It should be a fleet, a TOML file with a table [[hosts]] for each host: {error}.",
-            "Check the name and the place that is named.",
-        ) from error
+    document = read_toml(
+        path,
+        f"The fleet '{path}'",
+        SchemaError,
+        "A fleet is a TOML file with a table [[hosts]] for each host; correct the place named.",
+    )
     given = defaults.model_dump(exclude={"host", "port"}, exclude_none=True)
     found: list[Host] = []
     for host in Fleet.from_document(document, source=str(path)).hosts:

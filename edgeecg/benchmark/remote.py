@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
+import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,10 +93,12 @@ class _Sent:
     """The files that were copied to a host.
 
     Attributes:
+        place: The folder there that holds them; a name that occurs in no other text.
         folders: Folders here, by their names there.
         names: Paths there, by the paths here.
     """
 
+    place: str = field(default_factory=lambda: f"files-{uuid.uuid4().hex}")
     folders: dict[str, str] = field(default_factory=dict[str, str])
     names: dict[Path, str] = field(default_factory=dict[Path, str])
 
@@ -111,7 +115,7 @@ class _Sent:
 
     def _copy(self, remote: RemoteHost, path: Path, files: list[Path]) -> None:
         # A folder of its own for each, as files of several folders may have one name.
-        there = f"files/{len(self.folders)}"
+        there = f"{self.place}/{len(self.folders)}"
         for each in files:
             remote.send_file(each, f"{there}/{each.relative_to(path.parent).as_posix()}")
         self.folders[f"{there}/"] = "" if path.parent == Path() else f"{path.parent}/"
@@ -120,9 +124,8 @@ class _Sent:
     def renamed(self, value: Any) -> Any:
         """Return a document with the names that the files have here."""
         if isinstance(value, str):
-            for there, here in self.folders.items():
-                value = value.replace(there, here)
-            return value
+            there = rf"{self.place}/\d+/"
+            return re.sub(there, lambda found: self.folders.get(found[0], found[0]), value)
         if isinstance(value, dict):
             return {key: self.renamed(each) for key, each in value.items()}
         if isinstance(value, list):

@@ -16,12 +16,13 @@ def exported_files(run: str | None = None) -> list[Path]:
     """Return the exported files of a run, those of the baseline first.
 
     Args:
-        run: Name or folder of the run; the newest finished run when None.
+        run: Name or folder of the run, which may hold a dense model alone; the newest finished
+            run when None.
 
     Raises:
         EdgeECGError: There is no such run, it is not finished, or it has no exported files.
     """
-    folder = runs.named(run) if run else runs.newest()
+    folder = runs.exportable(run) if run else runs.newest()
     found = folder.artifact_files()
     if not found:
         raise EdgeECGError(
@@ -62,7 +63,9 @@ def store(report: BenchReport) -> list[Path]:
 
 
 def _run_folder(path: Path) -> RunFolder | None:
-    """Return the finished run whose artifacts a file is one of, or None."""
+    """Return the run whose artifacts a file is one of, or None."""
     folder = path.absolute().parent
     run = RunFolder(folder.parent)
-    return run if folder.name == run.artifacts.name and run.finished else None
+    if folder.name != run.artifacts.name or not (run.finished or run.dense_only):
+        return None
+    return run

@@ -41,9 +41,22 @@ def output(json_path: Path | None) -> Console:
     Raises:
         EdgeECGError: The file cannot be written; found before the work that would be lost.
     """
-    if json_path is not None and json_path != Path("-"):
-        check_writable(json_path)
+    refuse_unwritable(json_path)
     return _console(stderr=json_path == Path("-"))
+
+
+def refuse_unwritable(*paths: Path | None) -> None:
+    """Refuse files that cannot be written, before the work that would be lost.
+
+    Args:
+        paths: Where a command writes; ``-`` is standard output, None is nowhere.
+
+    Raises:
+        EdgeECGError: One of them cannot be written.
+    """
+    for path in paths:
+        if path is not None and path != Path("-"):
+            check_writable(path)
 
 
 def progress() -> Progress:

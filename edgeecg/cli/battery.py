@@ -52,6 +52,7 @@ def battery(
         from edgeecg.reporting import picture_file
 
         picture_file.check(picture)
+    console = output(json_path)
     found = battery_life.battery(
         result,
         capacity=capacity,
@@ -61,7 +62,6 @@ def battery(
         radio=radio,
     )
     emit_json(json_path, found.to_json())
-    console = output(json_path)
 
     from edgeecg.reporting import battery_table
 

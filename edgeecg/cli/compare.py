@@ -69,10 +69,12 @@ def compare(
     bootstrap over records, for latency by rounds of the measurement. Exit status: 0 fine, 1 a
     condition failed, 2 wrong usage, or a quantity that is missing or may not be compared.
     """
-    from edgeecg.cli._console import emit_json, errors, output
+    from edgeecg.cli._console import emit_json, errors, output, refuse_unwritable
     from edgeecg.reporting import difference_tables, differences
 
     _check(results, markdown, json_path)
+    refuse_unwritable(html, markdown, json_path)
+    console = output(_STANDARD_OUTPUT if _STANDARD_OUTPUT in (markdown, json_path) else None)
     found = differences.compare(
         *results, fail_if=fail_if or (), fail_on_ties=fail_on_ties, force=force
     )
@@ -80,7 +82,6 @@ def compare(
     emit_json(markdown, difference_tables.as_markdown(found))
     if html is not None:
         _write_page(html, found)
-    console = output(_STANDARD_OUTPUT if _STANDARD_OUTPUT in (markdown, json_path) else None)
     _show(found, console)
     _explain(found, errors())
     if status := _exit_status(found):

@@ -71,9 +71,9 @@ def fetch(
     if planned.missing:
         size = _size(planned.size_bytes)
         question = f"Download {len(planned.missing):,} files, about {size}, to '{target}'?"
-        beforehand = command(
-            "data", "fetch", name, *(("--folder", folder) if folder else ()), "--yes"
-        )
+        where = ("--folder", folder) if folder else ()
+        at = ("--rate", rate) if rate != "100" else ()
+        beforehand = command("data", "fetch", name, *where, *at, "--yes")
         if not yes and not confirmed(question, beforehand):
             console.print(f"Nothing was downloaded. Next: {beforehand}", soft_wrap=True)
             return
@@ -113,6 +113,7 @@ def info(
     from edgeecg.cli._console import emit_json, output, progress, shown
 
     names = lead_names(leads or [])
+    console = output(json_path)
     with progress() as bar:
         show = shown(bar, "reading headers")
 
@@ -122,7 +123,7 @@ def info(
             name, names, lambda done, total: show("preparing records", done, total)
         )
     emit_json(json_path, found.to_json())
-    _show_inventory(found, output(json_path))
+    _show_inventory(found, console)
 
 
 @data.command("show")
@@ -156,6 +157,7 @@ def show(
     from edgeecg.data import inventory
     from edgeecg.data.records import picture, reader
 
+    console = output(json_path)
     path, name = inventory.find_record(record, source)
     header = reader.describe(path, name)
     wanted = {each.upper() for each in _TWELVE}
@@ -177,7 +179,6 @@ def show(
         "picture": str(target),
     }
     emit_json(json_path, json.dumps(document, indent=1) + "\n")
-    console = output(json_path)
     console.print(f"Picture: {target}", soft_wrap=True, markup=False)
     following = command("data", "info", source or path)
     console.print(f"Next: {following}", soft_wrap=True, markup=False)

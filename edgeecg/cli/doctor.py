@@ -21,9 +21,9 @@ def doctor(
     from edgeecg.cli._console import emit_json, output
     from edgeecg.devices.doctor import doctor as examine
 
+    console = output(json_path)
     findings = examine()
     emit_json(json_path, json.dumps([each.to_document() for each in findings], indent=1) + "\n")
-    console = output(json_path)
     for each in sorted(findings, key=lambda finding: not finding.ok):
         sign = "ok " if each.ok else "NO "
         console.print(f"{sign} {each.check}: {each.found}", soft_wrap=True, markup=False)

@@ -30,10 +30,10 @@ def build(
     from edgeecg.cli._console import emit_json, output, progress, shown
     from edgeecg.devices.emulator import image
 
+    console = output(json_path)
     with progress() as bar:
         found = image.build(shown(bar, "emulator"), rebuild)
     emit_json(json_path, found.manifest.to_json())
-    console = output(json_path)
     made = found.manifest
     console.print(
         f"Image: {found.folder}\n{made.kernel}, Python {made.python}, "

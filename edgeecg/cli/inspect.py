@@ -48,6 +48,7 @@ def inspect(
         from edgeecg.reporting import picture_file
 
         picture_file.check(picture)
+    console = output(json_path)
     shapes = _shapes(shape or [])
     dot_product = cpu.has_int8_dot_product(cpu.extensions())
     found = inspect_file(file, shapes, dot_product)
@@ -56,7 +57,6 @@ def inspect(
 
         inspection_picture.draw(found, picture)
     emit_json(json_path, found.to_json())
-    console = output(json_path)
     _inspection_table.show(found, console)
     if picture is not None:
         console.print(f"Picture: {picture}", soft_wrap=True, markup=False)

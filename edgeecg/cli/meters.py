@@ -25,6 +25,7 @@ def meters(
     from edgeecg.cli._extensions import report_broken
     from edgeecg.meters import availability
 
+    console = output(json_path)
     rows = availability()
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
     table = Table(title="Energy meters", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
@@ -33,7 +34,6 @@ def meters(
     table.add_column("reason")
     for row in rows:
         table.add_row(row.name, "yes" if row.available else "no", row.reason or "")
-    console = output(json_path)
     console.print(table)
     report_broken("edgeecg.meters", console)
     usable = next((row.name for row in rows if row.available), "none")

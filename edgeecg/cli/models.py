@@ -26,6 +26,7 @@ def models(
     from edgeecg.errors import PluginError
     from edgeecg.models import catalogue
 
+    console = output(json_path)
     left_out: list[PluginError] = []
     rows = catalogue(on_left_out=left_out.append)
     emit_json(json_path, json.dumps([row.to_document() for row in rows], indent=1) + "\n")
@@ -47,7 +48,6 @@ def models(
             f"{row.macs / 1e6:.{1 if row.macs >= 1e6 else 2}f} M",
             *([score] if scored else []),
         )
-    console = output(json_path)
     console.print(table)
     for licence in sorted({row.licence for row in rows if row.licence}):
         console.print(f"  {licence}", soft_wrap=True)

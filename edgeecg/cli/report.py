@@ -101,11 +101,13 @@ def report(
     their files.
     """
     from edgeecg import runs
+    from edgeecg.cli._console import refuse_unwritable
     from edgeecg.reporting import results as results_of
 
     outputs = _Outputs(html, markdown, table, json_path)
     names, added = results or [], bench or []
     _check(names, run, outputs)
+    refuse_unwritable(None if outputs.folder_wanted else html, markdown, table, json_path)
     one_named = run is not None or (len(names) < 2 and all(map(results_of.is_run, names)))
     names = names or ([] if run is None else [run])
     if one_named and not outputs.folder_wanted:

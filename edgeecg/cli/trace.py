@@ -38,13 +38,13 @@ def trace(
     from edgeecg.benchmark.trace import energy_of_trace, settings
     from edgeecg.cli._console import emit_json, output
 
+    console = output(json_path)
     found = energy_of_trace(file, settings(given_options(TraceConfig, options[0])))
     if picture is not None:
         from edgeecg.reporting import trace_picture
 
         trace_picture.draw(found, picture)
     emit_json(json_path, found.energy.to_json())
-    console = output(json_path)
     for line in _lines(found.energy):
         console.print(line, soft_wrap=True, markup=False)
     if picture is not None:

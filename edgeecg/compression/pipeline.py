@@ -239,7 +239,8 @@ def _finish(
 ) -> CompressionLog:
     """Write the log, the model and, last of all, the card that says the run is finished."""
     run = job.run
-    commands = journal.commands()
+    # The journal may have lost the line that a killed process was writing.
+    command, *resumed = journal.commands() or [f"edgeecg compress {job.config.training.model}"]
     log = CompressionLog(
         config=job.config,
         data=job.dataset.summary,
@@ -249,8 +250,8 @@ def _finish(
         guards=tuple(map(str, job.guards)),
         warnings=state.warnings,
         baseline_costs=costs(dense, job.architecture).totals,
-        command=commands[0],
-        resumed=tuple(commands[1:]),
+        command=command,
+        resumed=tuple(resumed),
     )
     write_text(run.compression_log, log.to_json())
     if job.score_test:

@@ -100,20 +100,23 @@ class JoulescopeMeter:
         t_s: list[float] = []
         watts: list[float] = []
         lost = 0
-        end = time.perf_counter() + min(_PATIENCE_S, _BATCH / self.sample_rate_hz)
+        started = time.perf_counter()
+        end = started + min(_PATIENCE_S, _BATCH / self.sample_rate_hz)
         while len(t_s) < _BATCH:
-            patience = end if t_s else max(end, time.perf_counter() + _PATIENCE_S)
+            patience = end if t_s else started + _PATIENCE_S
+            left = patience - time.perf_counter()
             try:
-                left = max(patience - time.perf_counter(), 0.0)
-                arrived_s, value = self._arrived.get(timeout=left)
+                arrived_s, value = self._arrived.get(timeout=max(left, 0.0))
             except queue.Empty:
                 break
-            self._heard_s = arrived_s
             try:
                 begin, stop, mean = _statistics(value)
             except (KeyError, IndexError, TypeError, ValueError):
                 lost += 1
+                if left <= 0:
+                    break
                 continue
+            self._heard_s = arrived_s
             lost += self._missed(begin, stop)
             self._clock.arrived(stop, arrived_s)
             t_s.append(self._clock.time_of((begin + stop) / 2))

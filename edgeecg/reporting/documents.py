@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +12,12 @@ from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.files import sha256 as file_sha256
 from edgeecg.reporting import reading
 from edgeecg.runs import RunFolder
+from edgeecg.runs.bench_documents import holds_instructions
 from edgeecg.schema import (
     Artifact,
     BenchReport,
     BenchResult,
     CompressionLog,
-    InstructionReport,
     ModelCard,
     QuantizationLog,
     Value,
@@ -213,7 +212,7 @@ def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
     # A file of the run's own may be named, too.
     named = (*run.bench_files(), *bench_files)
     given = tuple({path.resolve(): path for path in named}.values())
-    counts = [path for path in given if _holds_instructions(path)]
+    counts = [path for path in given if holds_instructions(path)]
     reports = [(path, reading.load(path, BenchReport)) for path in given if path not in counts]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
@@ -226,15 +225,6 @@ def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
         measurements=tuple(measurements),
         left_out=(*stale, *foreign, *map(_counted, counts)),
     )
-
-
-def _holds_instructions(path: Path) -> bool:
-    """Return whether a file has counts of an emulated core; False if it cannot be read."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and document.get("schema") == InstructionReport.version
 
 
 def _counted(path: Path) -> Remark:

@@ -12,6 +12,7 @@ from edgeecg.errors import UsageError
 from edgeecg.reporting import documents, reading, subjects
 from edgeecg.reporting.subjects import Subject
 from edgeecg.runs import RunFolder
+from edgeecg.runs.bench_documents import holds_instructions
 from edgeecg.schema import (
     BenchReport,
     BenchResult,
@@ -116,7 +117,7 @@ def _of_dense_run(source: str, folder: RunFolder) -> list[Subject]:
     reading.check_scores(folder.baseline_card, (card.test,), card.classes)
     rows = [_of_card(source, "baseline model", card)]
     for path in folder.bench_files():
-        if subjects.decoded(path).get("schema") == BenchReport.version:
+        if not holds_instructions(path):
             rows += subjects.of_bench(source, path, reading.load(path, BenchReport))
     return rows
 
@@ -182,7 +183,7 @@ def _counts(folder: RunFolder) -> dict[str, InstructionResult]:
     """Return the newest count of instructions of each file, by the file's hash."""
     found: dict[str, InstructionResult] = {}
     for path in folder.bench_files():
-        if subjects.decoded(path).get("schema") == InstructionReport.version:
+        if holds_instructions(path):
             report = reading.load(path, InstructionReport)
             found |= {result.artifact.sha256: result for result in report.results}
     return found

@@ -38,6 +38,7 @@ def read_options(path: Path, kind: type[Value]) -> Options:
         kind.model_validate(document)
     except ValidationError as error:
         raise _refused(path, text, error) from error
+    document = kind.renamed(document)
     origins = {
         name: f"'{name}' ({path.name}, line {_line(text, name.split('.'))})"
         for name in _dotted(document)

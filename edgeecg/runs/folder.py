@@ -96,7 +96,7 @@ class RunFolder:
 
     @property
     def bench(self) -> Path:
-        """Folder of BenchReports."""
+        """Folder of bench reports and counts of instructions."""
         return self.path / "bench"
 
     @property
@@ -125,7 +125,7 @@ class RunFolder:
         return sorted(found, key=lambda path: ("-baseline-" not in path.name, path.stem))
 
     def bench_files(self) -> list[Path]:
-        """Return the BenchReports of this run, oldest first."""
+        """Return the bench reports and counts of instructions of this run, oldest first."""
         return sorted(self.bench.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
 
 

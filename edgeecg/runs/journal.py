@@ -48,5 +48,8 @@ class Journal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps({"time": now, "event": event, **facts})
+        held = self._path.read_bytes() if self._path.is_file() else b""
+        # A process that was killed may have left a part of a line.
+        behind = "\n" if held and not held.endswith(b"\n") else ""
         with self._path.open("a", encoding="utf-8") as opened:
-            opened.write(line + "\n")
+            opened.write(f"{behind}{line}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator
+from typing import TextIO
 
 from edgeecg.errors import EdgeECGError
 from edgeecg.runs.folder import RunFolder
@@ -20,19 +21,7 @@ def locked(run: RunFolder) -> Generator[None]:
     if os.name != "posix":
         yield
         return
-    import fcntl
-
-    run.path.mkdir(parents=True, exist_ok=True)
-    with run.lock.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise EdgeECGError(
-                f"The run '{run.name}' is being worked on.",
-                f"Process {file.read().strip() or 'unknown'} holds its lock.",
-                "Wait until that process has ended, or choose another --name.",
-            ) from error
+    with _taken(run) as file:
         # The number only serves the message; a full disk is reported when something needs it.
         with contextlib.suppress(OSError):
             file.truncate(0)
@@ -45,3 +34,34 @@ def locked(run: RunFolder) -> Generator[None]:
             # A run that was refused before anything was written leaves no folder.
             with contextlib.suppress(OSError):
                 run.path.rmdir()
+
+
+def _taken(run: RunFolder) -> TextIO:
+    """Return the lock file, open and locked.
+
+    The process that held the lock removes the file, and perhaps the folder. So a file that was
+    opened before that and locked after it holds no lock that anybody else sees.
+    """
+    import fcntl
+
+    while True:
+        run.path.mkdir(parents=True, exist_ok=True)
+        try:
+            file = run.lock.open("a+", encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            with file:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+            raise EdgeECGError(
+                f"The run '{run.name}' is being worked on.",
+                f"Process {holder} holds its lock.",
+                "Wait until that process has ended, or choose another --name.",
+            ) from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), run.lock.stat()):
+                return file
+        file.close()

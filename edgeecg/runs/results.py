@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.errors import EdgeECGError
+from edgeecg.runs.bench_documents import holds_instructions
 from edgeecg.runs.folder import RUNS, RunFolder, exportable, newest
 from edgeecg.schema import Artifact, BenchReport, CompressionLog, ModelCard, QuantizationLog
 
@@ -62,5 +63,9 @@ def load_run(name: str | Path | None = None) -> Run:
         if folder.quantization.is_file()
         else None,
         artifacts=tuple(Artifact.from_file(path) for path in manifests if path.is_file()),
-        benches=tuple(BenchReport.from_file(path) for path in folder.bench_files()),
+        benches=tuple(
+            BenchReport.from_file(path)
+            for path in folder.bench_files()
+            if not holds_instructions(path)
+        ),
     )

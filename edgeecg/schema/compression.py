@@ -272,9 +272,12 @@ class CompressionConfig(Value):
     @classmethod
     def _earlier_names(cls, body: Any) -> Any:
         """Accept documents of earlier versions."""
-        if not isinstance(body, Mapping):
-            return body
-        found: dict[str, Any] = dict(cast("Mapping[str, Any]", body))
+        return cls.renamed(cast("Mapping[str, Any]", body)) if isinstance(body, Mapping) else body
+
+    @classmethod
+    def renamed(cls, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings under their names of today; where both are given, today's holds."""
+        found = dict(body)
         term, custom = found.pop("reading", None), found.pop("own", None)
         if term is not None:
             found.setdefault("energy_term", EARLIER_ENERGY_TERMS.get(term, term))

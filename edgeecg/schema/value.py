@@ -43,6 +43,15 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
     version: ClassVar[str] = ""
 
+    @classmethod
+    def renamed(cls, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields of an earlier version under their names of today.
+
+        Args:
+            body: Fields by name. A value without earlier names leaves them as they are.
+        """
+        return dict(body)
+
     def to_document(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, headed by ``schema`` where there is a version."""
         body = self.model_dump(mode="json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeecg.data import DataRequest, Dataset, load_dataset
-from edgeecg.errors import UsageError
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture
 from edgeecg.progress import ProgressCallback, ignore
@@ -91,7 +92,7 @@ def started(name: str | None, options: Options) -> tuple[RunFolder, TrainingConf
         UsageError: A setting has a value that it cannot have, or the name is taken.
     """
     config = configuration(options)
-    return new_run(name, config.model), config
+    return device.of_main_process(lambda: new_run(name, config.model)), config
 
 
 def configuration(options: Options) -> TrainingConfig:
@@ -139,17 +140,39 @@ def perform(
     """
     progress = listeners.on_progress or ignore
     dataset = load_records(config, architecture(config.model), listeners)
-    with locked(run):
-        if device.is_main_process() and not run.training.is_file():
+    main = device.is_main_process()
+    with locked(run) if main else contextlib.nullcontext():
+        if main:
+            _refuse_another_start(run, config)
+        if main and not run.training.is_file():
             write_text(run.training, config.to_json())
             Journal(run.events).write("train", command=command)
         trained = baseline.train(dataset, config, run.baseline_checkpoint, progress)
         progress("scoring", 0, 1)
         card = make_card(trained.model, "baseline", config, dataset, trained.epochs)
-        if device.is_main_process():
+        if main:
             save_model(trained.model, card, run.baseline_weights, run.baseline_card)
             run.baseline_checkpoint.unlink(missing_ok=True)
     return card
+
+
+def _refuse_another_start(run: RunFolder, config: TrainingConfig) -> None:
+    """Refuse a run that another process has finished or started with other settings.
+
+    Nothing has the name when it is chosen, and the records are read before the lock is taken.
+    """
+    if run.baseline_card.is_file():
+        raise EdgeECGError(
+            f"The training of '{run.name}' is finished.",
+            f"Another process wrote '{run.baseline_card}' after this one had been started.",
+            "Use its model by 'edgeecg compress --start', or choose another --name.",
+        )
+    if run.training.is_file() and TrainingConfig.from_file(run.training) != config:
+        raise EdgeECGError(
+            f"There is a run named '{run.name}' with other settings.",
+            f"Another process wrote '{run.training}' after this one had been started.",
+            "Choose another --name, or go on with that run by --resume.",
+        )
 
 
 def load_records(

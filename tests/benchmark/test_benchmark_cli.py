@@ -78,6 +78,14 @@ def test_without_files_the_newest_run_is_measured_and_keeps_the_report(
     assert printed.rstrip().endswith("Next: edgeecg report")
 
 
+def test_a_run_of_a_dense_model_alone_keeps_the_report(exported: Exported, tmp_path: Path) -> None:
+    exported("a")
+    folder = tmp_path / "runs/toy"
+    (folder / "model.json").rename(folder / "baseline.json")
+    assert bench("--run", "toy", "--suite", "quick", "--meter", "none") == 0
+    assert len(list((folder / "bench").glob("*.json"))) == 1
+
+
 def test_tflite_and_onnx_are_measured_in_one_call(exported: Exported, tmp_path: Path) -> None:
     built = litert.peak_graph("int8")
     assert built is not None

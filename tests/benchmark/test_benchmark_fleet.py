@@ -16,7 +16,7 @@ from fake_ssh import FakeSsh
 
 from edgeecg.benchmark import fleet, remote
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.schema import BenchReport, Host
 
 Exported = Callable[[str], Path]
@@ -116,7 +116,7 @@ def test_a_fleet_of_dead_hosts_is_an_error(
 @pytest.mark.parametrize(
     ("text", "status", "told"),
     [
-        ("[[hosts]\n", 1, "cannot be read"),
+        ("[[hosts]\n", 1, "is not valid TOML"),
         ("", 1, "hosts"),
         ("[[hosts]]\nhost = 'a'\nmetre = 'x'\n", 1, "metre"),
         ("[[hosts]]\nhost = 'a'\n[[hosts]]\nhost = 'a'\n", 1, "named twice"),
@@ -153,6 +153,14 @@ def test_a_fleet_finds_its_wheels_beside_its_file(
     config = BenchConfig(on=str(folder / "fleet.toml"), suite="tiny.toml")
     with pytest.raises(EdgeECGError, match=str(folder / "none")):
         remote.measure([exported("a")], config)
+
+
+@pytest.mark.parametrize("text", ["[[hosts", "a = " + 5000 * "[", "\x00"])
+def test_a_file_that_is_no_toml_is_no_fleet(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(text)
+    with pytest.raises(SchemaError, match=r"is not valid TOML.*table \[\[hosts\]\]"):
+        fleet.read(path, Host(host="fleet.toml"))
 
 
 def test_the_example_in_the_documentation_is_a_fleet(tmp_path: Path) -> None:

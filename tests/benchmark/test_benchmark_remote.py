@@ -93,9 +93,22 @@ def test_errors_on_the_host_name_the_files_as_they_are_called_here(
     told = capsys.readouterr().err
     assert "On pi:" in told
     assert "models/broken.tflite" in told
-    assert "files/0" not in told
+    assert "files-" not in told
     assert "Traceback" not in told
     assert not ssh.left()
+
+
+def test_a_path_that_looks_like_one_of_the_host_is_left_as_it_is(
+    ssh: FakeSsh, exported: Exported
+) -> None:
+    path = Path("files/0", "a.onnx")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(exported("a").read_bytes())
+    config = BenchConfig(on="pi", python=sys.executable, suite="tiny.toml", meter="none")
+    command = f"edgeecg bench other/a.onnx {path} --on pi"
+    report = remote.measure([exported("b"), path], config, command=command)
+    assert [result.artifact.file for result in report.results][1:] == [str(path)]
+    assert report.command == command
 
 
 def test_a_meter_that_the_host_lacks_is_explained(

@@ -227,8 +227,10 @@ def test_without_anybody_to_ask_fetch_says_how_to_agree(
     assert run(["data", "fetch", "mitdb", "--folder", "my data", "--json", "-"]) == 2
     captured = capsys.readouterr()
     assert "edgeecg data fetch mitdb --folder 'my data' --yes" in captured.err
+    assert run(["data", "fetch", "mitdb", "--rate", "500"]) == 2
+    assert "edgeecg data fetch mitdb --rate 500 --yes" in capsys.readouterr().err
     assert not captured.out.strip()
-    assert served == [download.SUMS]
+    assert served == [download.SUMS, download.SUMS]
 
 
 def test_a_misspelt_folder_is_not_called_a_database(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeecg.benchmark import run_artifacts
 from edgeecg.cli import run as edgeecg
 from edgeecg.compression import dense
 from edgeecg.costs import onnx_file
@@ -112,6 +113,7 @@ def test_model_of_the_package_needs_no_run(
     assert [path.name for path in package.artifact_files()] == ["cnn1d-baseline-onnx.onnx"]
     file = package.artifacts / "cnn1d-baseline-onnx.onnx"
     assert capsys.readouterr().out.rstrip().endswith(f"Next: edgeecg bench {file}")
+    assert run_artifacts.exported_files("cnn1d-dense") == [file]
     # Nothing was compressed, so the other commands have no run to work on.
     assert edgeecg(["report"]) == 1
     assert edgeecg(["report", "--run", "cnn1d-dense"]) == 1

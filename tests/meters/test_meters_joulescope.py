@@ -232,6 +232,17 @@ def test_a_device_that_is_unplugged_ends_the_measurement(
     meter.close()
 
 
+def test_statistics_without_a_power_end_the_measurement(
+    driver: type[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = joulescope.open()
+    driver.spoiled = tuple(range(100_000))
+    monkeypatch.setattr(joulescope, "_GIVE_UP_S", 1.0)
+    with pytest.raises(MeterError, match="sends nothing any more"):
+        collect(meter, 6.0)
+    meter.close()
+
+
 def test_the_real_driver_finds_no_device_here_or_opens_it() -> None:
     # Neither may raise anything but an explained error.
     begun = time.perf_counter()

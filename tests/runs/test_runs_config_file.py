@@ -128,6 +128,9 @@ def test_the_earlier_option_and_the_earlier_key_mean_the_same(
     monkeypatch.chdir(tmp_path)
     assert run(["compress", "--reading", "protect", "--print-config"]) == 0
     assert tomllib.loads(capsys.readouterr().out)["energy_term"] == "protect-costly"
+    Path("run.toml").write_text("reading = 'protect'\n")
+    assert run(["compress", "--config", "run.toml", "--print-config"]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["energy_term"] == "protect-costly"
     old = {"schema": "edgeecg.config/2", "reading": "protect", "own": {"file": "a:b"}}
     old["own"] = {"file": "a.py:build", "sha256": "0" * 64}
     found = CompressionConfig.from_document(old, "old")

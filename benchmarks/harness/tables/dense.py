@@ -65,7 +65,8 @@ def beat_models(results: Results) -> str:
             *lines,
             "",
             f"MIT-BIH DS2 ({first['n']:,} beats), inter-patient, class map {first['split']}; "
-            f"{_seeds(results)}. {' '.join(first['notes'])} F and Q beats are left out here; "
+            f"{_seeds(results)}. {' '.join(first['notes'])} {_taught(models)}"
+            "F and Q beats are left out here; "
             "`edgeecg evaluate MODEL` gives the EC57 figures, which count them. 95 % intervals "
             f"over patients are wide (one seed's macro-F1: {wide[0]:.2f} to {wide[1]:.2f}); "
             "differences inside them are not resolved.",
@@ -106,6 +107,20 @@ def record_models(results: Results, encoders: Results) -> str:
             made_by([*made, *random, *([averaged] if averaged else [])]),
         ]
     )
+
+
+def _taught(models: dict[str, list[Row]]) -> str:
+    """Say which models learned from others, and from which."""
+    said: list[str] = []
+    for model, rows in models.items():
+        training = rows[0]["training"]
+        if training.get("teachers"):
+            names = ", ".join(f"`{name}`" for name in training["teachers"])
+            said.append(
+                f"`{model}` learns from {names} of the package: teacher weight "
+                f"{training['teacher_weight']:g}, {training['teacher_windows']} windows. "
+            )
+    return "".join(said)
 
 
 def _intervals(models: dict[str, list[Row]]) -> str:
