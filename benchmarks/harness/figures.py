@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .aggregate import table_rows, variants
-from .experiment import EXPERIMENTS, load
+from .experiment import load
 from .results import stored
 
 _SERIES = (
@@ -30,12 +30,11 @@ def pyplot() -> Any:
     return plt
 
 
-def loss_curves(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
+def loss_curves(results: Path) -> bytes:
     """Draw the reference study's last figure: training loss after each pruning step.
 
     Args:
         results: Folder of the results; those of ``table_v`` are drawn.
-        experiments: Folder of the experiment files.
 
     Returns:
         A PNG file.
@@ -45,7 +44,7 @@ def loss_curves(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
     boundaries: list[int] = []
-    for each in variants(stored(load("table_v", experiments), results, experiments)):
+    for each in variants(stored(load("table_v"), results)):
         runs = [[step["train_loss"] for step in seed["steps"]] for seed in each.seeds]
         losses = np.array([np.concatenate(run) for run in runs])
         epochs = np.arange(1, losses.shape[1] + 1)
@@ -65,17 +64,16 @@ def loss_curves(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
     return drawn.getvalue()
 
 
-def gained(results: Path, experiments: Path = EXPERIMENTS) -> bytes:
+def gained(results: Path) -> bytes:
     """Draw file size, executed proxy and measured time of every compressed model.
 
     Args:
         results: Folder of the results; those of ``structured`` are drawn.
-        experiments: Folder of the experiment files.
 
     Returns:
         An SVG file.
     """
-    held = stored(load("structured", experiments), results, experiments)
+    held = stored(load("structured"), results)
     rows = [r for r in table_rows("structured", held) if r["latency_ratio"] is not None]
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(8.0, 5.2), layout="constrained")

@@ -9,21 +9,20 @@ from edgeecg.costs import proxy
 from edgeecg.reporting.proxy_agreement import Kind, Point
 from edgeecg.schema import CostTotals, ProxyCoefficients
 
-from .experiment import EXPERIMENTS, load
+from .experiment import load
 from .results import Results, stored
 
 STRUCTURED = "structured"
 """The experiment that leads to the others."""
 
 
-def points(results: Path, experiments: Path = EXPERIMENTS) -> list[Point]:
+def points(results: Path) -> list[Point]:
     """Return a point for each file of each seed, but the dense float32 ones, whose ratios are 1.
 
     Args:
         results: Folder of the results.
-        experiments: Folder of the experiment files.
     """
-    return of_results(stored(load(STRUCTURED, experiments), results, experiments))
+    return of_results(stored(load(STRUCTURED), results))
 
 
 def of_results(structured: Results) -> list[Point]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .aggregate import table_rows, table_rows_of_steps
-from .experiment import EXPERIMENTS, load
+from .experiment import load
 from .results import stored
 
 TABLES = (
@@ -39,16 +39,15 @@ KEYS = (
 )
 
 
-def collected(results: Path, experiments: Path = EXPERIMENTS) -> list[dict[str, Any]]:
+def collected(results: Path) -> list[dict[str, Any]]:
     """Return the rows of all tables.
 
     Args:
         results: Folder of the JSON-lines files.
-        experiments: Folder of the experiment files.
     """
     found: list[dict[str, Any]] = []
     for name in TABLES:
         made = table_rows_of_steps if name in STEP_BY_STEP else table_rows
-        held = stored(load(name, experiments), results, experiments)
+        held = stored(load(name), results)
         found += [{key: row[key] for key in KEYS} for row in made(name, held)]
     return found

@@ -11,9 +11,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-
-class DamagedError(Exception):
-    """An offset, a length or an index points outside the file."""
+from edgeecg.costs._damaged import DamagedError
 
 
 class Table:
@@ -45,10 +43,10 @@ class Table:
         offset = self._number("<H", self._vtable + 4 + 2 * number)
         return self._position + offset if offset else None
 
-    def number(self, field: int, layout: str, default: int = 0) -> int:
+    def number(self, field: int, layout: str) -> int:
         """Return a number, of a layout of the module ``struct``."""
         position = self._field(field)
-        return default if position is None else self._number(layout, position)
+        return 0 if position is None else self._number(layout, position)
 
     def _vector(self, field: int, item_bytes: int) -> tuple[int, int]:
         position = self._field(field)

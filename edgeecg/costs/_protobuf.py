@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgeecg.costs._damaged import DamagedError
+
 Field = int | memoryview
-
-
-class DamagedError(Exception):
-    """A length or a type of a message is impossible."""
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Field]]:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.costs import count_onnx, onnx_file, onnx_values
+from edgeecg.costs._damaged import DamagedError
 from edgeecg.costs._onnx_runtime_shapes import NoShapesError, shapes_of_run
-from edgeecg.costs._protobuf import DamagedError
 from edgeecg.costs.file_graph import FileGraph, FileOperation
 from edgeecg.costs.input_shapes import Shapes, concrete
 from edgeecg.costs.layers import UncountableError

@@ -10,15 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeecg.costs._protobuf import (
-    DamagedError,
-    content,
-    fields,
-    number,
-    numbers,
-    submessage,
-    text,
-)
+from edgeecg.costs._damaged import DamagedError
+from edgeecg.costs._protobuf import content, fields, number, numbers, submessage, text
 from edgeecg.costs.input_shapes import Input
 from edgeecg.errors import ArtifactError
 

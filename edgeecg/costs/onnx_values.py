@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeecg.costs._protobuf import DamagedError, Field, content, fields, numbers, text
+from edgeecg.costs._damaged import DamagedError
+from edgeecg.costs._protobuf import Field, content, fields, numbers, text
 from edgeecg.costs.onnx_file import Constant
 
 # TensorProto.DataType: name, and numpy's type; None where numpy has none of its own.

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.costs import _flatbuffer
-from edgeecg.costs._flatbuffer import DamagedError, Table
+from edgeecg.costs._damaged import DamagedError
+from edgeecg.costs._flatbuffer import Table
 from edgeecg.errors import ArtifactError
 
 IDENTIFIER = b"TFL3"

@@ -6,12 +6,12 @@ from typing import cast
 
 from edgeecg import plugins
 from edgeecg.devices import checks
-from edgeecg.devices.checks import CheckModule, Host
+from edgeecg.devices.checks import CheckedHost, CheckModule
 from edgeecg.errors import PluginError
 from edgeecg.schema import Finding
 
 
-def doctor(host: Host | None = None) -> list[Finding]:
+def doctor(host: CheckedHost | None = None) -> list[Finding]:
     """Run every check.
 
     A check that crashes is reported as a finding with ``crashed``, and the others go on.
@@ -23,14 +23,14 @@ def doctor(host: Host | None = None) -> list[Finding]:
         What was found, in the order of the checks' names; checks that do not apply to this machine
         are left out.
     """
-    looked_at = host or Host()
+    looked_at = host or CheckedHost()
     found: list[Finding] = []
     for name in plugins.names(checks.__name__):
         found += _run(name, looked_at)
     return found
 
 
-def _run(name: str, host: Host) -> list[Finding]:
+def _run(name: str, host: CheckedHost) -> list[Finding]:
     try:
         module = cast(CheckModule, plugins.load(checks.__name__, name))
         return list(module.check(host))

@@ -59,12 +59,10 @@ def score(
     dataset: Dataset,
     split: Split,
     *,
-    outside_logits: NDArray[np.float32] | None = None,
     thresholds: NDArray[np.float64] | None = None,
 ) -> Scores:
     """Score the logits of one split of a dataset; see :func:`score_truth`."""
-    truth = Truth.of(dataset, split)
-    return score_truth(logits, truth, outside_logits=outside_logits, thresholds=thresholds)
+    return score_truth(logits, Truth.of(dataset, split), thresholds=thresholds)
 
 
 def score_predictor(

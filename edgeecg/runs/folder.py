@@ -241,13 +241,13 @@ def trained(name: str, runs: Path = RUNS) -> RunFolder:
     )
 
 
-def newest_untrained(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+def newest_untrained(name: str | None = None) -> RunFolder:
     """Return the run with this name, or the one of 'edgeecg train' that was started last.
 
     Raises:
         EdgeECGError: There is no such run, or its training is finished.
     """
-    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/training.json"))]
+    started = [RunFolder(path.parent) for path in sorted(RUNS.glob("*/training.json"))]
     wanted = [
         run for run in started if name in (None, run.name) and not run.baseline_card.is_file()
     ]
@@ -257,19 +257,19 @@ def newest_untrained(name: str | None = None, runs: Path = RUNS) -> RunFolder:
             "There is nothing to resume.",
             f"The training of '{name}' is finished."
             if finished
-            else f"'{runs / (name or '')}' holds no unfinished run of 'edgeecg train'.",
+            else f"'{RUNS / (name or '')}' holds no unfinished run of 'edgeecg train'.",
             "Go on with 'edgeecg compress --start NAME', or start with 'edgeecg train'.",
         )
     return max(wanted, key=lambda run: run.training.stat().st_mtime_ns)
 
 
-def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
+def newest_unfinished(name: str | None = None) -> RunFolder:
     """Return the run with this name, or the unfinished run that was started last.
 
     Raises:
         EdgeECGError: There is no such run, or it is finished already.
     """
-    started = [RunFolder(path.parent) for path in sorted(runs.glob("*/config.json"))]
+    started = [RunFolder(path.parent) for path in sorted(RUNS.glob("*/config.json"))]
     wanted = [run for run in started if name in (None, run.name) and not run.finished]
     if not wanted:
         finished = any(run.name == name for run in started)
@@ -277,7 +277,7 @@ def newest_unfinished(name: str | None = None, runs: Path = RUNS) -> RunFolder:
             "There is nothing to resume.",
             f"The run '{name}' is finished."
             if finished
-            else f"'{runs / (name or '')}' holds no unfinished run of 'edgeecg compress'.",
+            else f"'{RUNS / (name or '')}' holds no unfinished run of 'edgeecg compress'.",
             "Go on with 'edgeecg export', or start a run with 'edgeecg compress'.",
         )
     return max(wanted, key=lambda run: run.config.stat().st_mtime_ns)

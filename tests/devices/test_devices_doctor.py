@@ -13,7 +13,7 @@ from fake_machines import PI4_CORE, PI5_CORE, board, cpu_flags, put
 from edgeecg import plugins
 from edgeecg.devices import checks, detection
 from edgeecg.devices.checks import (
-    Host,
+    CheckedHost,
     device,
     emulation,
     energy,
@@ -47,12 +47,14 @@ CALM = DeviceState(
 )
 
 
-def pi(root: Path, model: str = "Raspberry Pi 4 Model B Rev 1.4", cores: str = PI4_CORE) -> Host:
+def pi(
+    root: Path, model: str = "Raspberry Pi 4 Model B Rev 1.4", cores: str = PI4_CORE
+) -> CheckedHost:
     put(board(root, model), "proc/cpuinfo", cores)
-    return Host(root=root, machine="aarch64", system="Linux", bits=64, python=(3, 11))
+    return CheckedHost(root=root, machine="aarch64", system="Linux", bits=64, python=(3, 11))
 
 
-def in_state(host: Host, monkeypatch: pytest.MonkeyPatch, **changes: object) -> Host:
+def in_state(host: CheckedHost, monkeypatch: pytest.MonkeyPatch, **changes: object) -> CheckedHost:
     state = CALM.model_copy(update=changes)
 
     def read(cpu: int | None, root: Path) -> DeviceState:
@@ -70,7 +72,7 @@ def only(findings: list[Finding]) -> Finding:
 @pytest.mark.parametrize("name", plugins.names(checks.__name__))
 def test_every_check_answers_on_this_machine_and_on_an_empty_one(tmp_path: Path, name: str) -> None:
     module = plugins.load(checks.__name__, name)
-    for host in (Host(), Host(root=tmp_path, machine="riscv64", system="Linux")):
+    for host in (CheckedHost(), CheckedHost(root=tmp_path, machine="riscv64", system="Linux")):
         for found in module.check(host):  # pyright: ignore[reportAttributeAccessIssue]
             assert isinstance(found, Finding)
             assert found.check
@@ -79,7 +81,7 @@ def test_every_check_answers_on_this_machine_and_on_an_empty_one(tmp_path: Path,
 
 
 def test_a_check_that_crashes_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(host: Host) -> list[Finding]:
+    def broken(host: CheckedHost) -> list[Finding]:
         raise ZeroDivisionError("no such number")
 
     monkeypatch.setattr(swap, "check", broken)
@@ -91,7 +93,7 @@ def test_a_check_that_crashes_does_not_hide_the_others(monkeypatch: pytest.Monke
 
 
 def test_an_unknown_machine_is_told_how_to_go_on(tmp_path: Path) -> None:
-    found = only(device.check(Host(root=tmp_path, machine="riscv64", system="Linux")))
+    found = only(device.check(CheckedHost(root=tmp_path, machine="riscv64", system="Linux")))
     assert not found.ok
     assert "--device PROFILE" in (found.fix or "")
     assert "(raspberry-pi-4)" in only(device.check(pi(tmp_path))).found
@@ -115,7 +117,7 @@ def test_emulation_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_32_bit_userland_on_a_64_bit_kernel(machine: str, bits: int, ok: bool) -> None:
-    host = Host(machine=machine, bits=64 if bits == 64 else 32)
+    host = CheckedHost(machine=machine, bits=64 if bits == 64 else 32)
     found = only(userland.check(host))
     assert found.ok is ok
     if not ok:
@@ -127,19 +129,19 @@ def test_int8_needs_dot_product_instructions(tmp_path: Path) -> None:
     assert not slow.ok
     assert "not expected to be faster" in slow.found
     assert only(int8.check(pi(tmp_path / "5", cores=PI5_CORE))).ok
-    assert int8.check(Host(root=tmp_path)) == []
-    host = Host(root=cpu_flags(tmp_path / "x", "avx2 avx512_vnni"), machine="x86_64")
+    assert int8.check(CheckedHost(root=tmp_path)) == []
+    host = CheckedHost(root=cpu_flags(tmp_path / "x", "avx2 avx512_vnni"), machine="x86_64")
     assert only(int8.check(host)).ok
 
 
 def test_the_governor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = in_state(Host(root=tmp_path), monkeypatch, governor="ondemand")
+    host = in_state(CheckedHost(root=tmp_path), monkeypatch, governor="ondemand")
     found = only(governor.check(host))
     assert not found.ok
     assert "ondemand" in found.found
     assert "scaling_governor" in (found.fix or "")
-    assert only(governor.check(in_state(Host(root=tmp_path), monkeypatch))).ok
-    assert governor.check(in_state(Host(root=tmp_path), monkeypatch, governor=None)) == []
+    assert only(governor.check(in_state(CheckedHost(root=tmp_path), monkeypatch))).ok
+    assert governor.check(in_state(CheckedHost(root=tmp_path), monkeypatch, governor=None)) == []
 
 
 def test_undervoltage_and_throttling_now_and_since_boot(
@@ -168,7 +170,7 @@ def test_a_raspberry_pi_without_vcgencmd_is_told_what_to_install(
     found = only(throttling.check(in_state(pi(tmp_path), monkeypatch, **unknown)))
     assert "sudo apt install" in (found.fix or "")
     assert "group" in (found.fix or "") or "-aG video" in (found.fix or "")
-    other = in_state(Host(root=tmp_path / "x", machine="x86_64"), monkeypatch, **unknown)
+    other = in_state(CheckedHost(root=tmp_path / "x", machine="x86_64"), monkeypatch, **unknown)
     assert throttling.check(other) == []
 
 
@@ -179,17 +181,17 @@ def test_temperature_load_and_swap(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (load.check, "load", 0.1, 1.5),
         (swap.check, "swap_used_bytes", memory // 100, memory // 10),
     ):
-        assert only(check(in_state(Host(), monkeypatch, **{key: good}))).ok
-        found = only(check(in_state(Host(), monkeypatch, **{key: bad})))
+        assert only(check(in_state(CheckedHost(), monkeypatch, **{key: good}))).ok
+        found = only(check(in_state(CheckedHost(), monkeypatch, **{key: bad})))
         assert not found.ok
         assert found.fix
-        assert check(in_state(Host(), monkeypatch, **{key: None})) == []
+        assert check(in_state(CheckedHost(), monkeypatch, **{key: None})) == []
 
 
 def test_rapl_that_only_root_may_read_gets_the_udev_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = Host(root=tmp_path, machine="x86_64", system="Linux")
+    host = CheckedHost(root=tmp_path, machine="x86_64", system="Linux")
     put(tmp_path, "sys/class/powercap/intel-rapl:0/name", "package-0\n")
     put(tmp_path, "sys/class/powercap/intel-rapl:0/max_energy_range_uj", "1000\n")
     put(tmp_path, "sys/class/powercap/intel-rapl:0/energy_uj", "1\n")
@@ -206,7 +208,7 @@ def test_rapl_that_only_root_may_read_gets_the_udev_rule(
     assert not found.ok
     assert "/etc/udev/rules.d/" in (found.fix or "")
     assert "chmod" in (found.fix or "")
-    assert rapl.check(Host(root=tmp_path, machine="aarch64", system="Linux")) == []
+    assert rapl.check(CheckedHost(root=tmp_path, machine="aarch64", system="Linux")) == []
 
 
 def test_i2c_that_is_off_matters_where_the_sensor_lies_on_it(tmp_path: Path) -> None:
@@ -217,7 +219,7 @@ def test_i2c_that_is_off_matters_where_the_sensor_lies_on_it(tmp_path: Path) -> 
     assert only(i2c.check(with_chip)).ok
     put(tmp_path, "dev/i2c-1", "")
     assert only(i2c.check(pi(tmp_path))).ok
-    assert i2c.check(Host(root=tmp_path / "x", machine="x86_64")) == []
+    assert i2c.check(CheckedHost(root=tmp_path / "x", machine="x86_64")) == []
 
 
 def test_a_sensor_without_its_driver(tmp_path: Path) -> None:
@@ -264,7 +266,7 @@ def test_a_shunt_of_the_device_tree_is_no_guess(tmp_path: Path) -> None:
 def test_the_first_meter_of_the_profile_that_works_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = Host(root=tmp_path, machine="x86_64", system="Linux")
+    host = CheckedHost(root=tmp_path, machine="x86_64", system="Linux")
 
     class Works:
         zones = ("package-0",)
@@ -322,14 +324,14 @@ def test_a_runtime_that_does_not_load(
         return Ended(status, printed)
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    for each in runtimes.check(Host(machine="x86_64", bits=64)):
+    for each in runtimes.check(CheckedHost(machine="x86_64", bits=64)):
         assert found in each.found
         assert each.ok is (fix is None)
         assert fix is None or fix in (each.fix or "")
 
 
 def test_the_runtimes_of_this_machine_are_loaded_in_other_processes() -> None:
-    found = {each.check: each for each in runtimes.check(Host())}
+    found = {each.check: each for each in runtimes.check(CheckedHost())}
     assert found["runtime litert"].ok
     assert found["runtime litert"].found.startswith("litert 2.")
     assert found["runtime onnxruntime"].ok

@@ -40,9 +40,9 @@ def rarest(row: Row) -> str:
     )
 
 
-def ratio(value: float | None, digits: int = 3) -> str:
+def ratio(value: float | None) -> str:
     """Return a ratio to the dense model."""
-    return "not measured" if value is None else f"{value:.{digits}f} ×"
+    return "not measured" if value is None else f"{value:.3f} ×"
 
 
 def table(

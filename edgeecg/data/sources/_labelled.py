@@ -15,7 +15,7 @@ from edgeecg.data.sources._labelled_windows import LabelledRecords, WindowReader
 from edgeecg.data.windows import cache, left_out, record_cache
 from edgeecg.data.windows.constants import Sums, with_constants
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
-from edgeecg.data.windows.record_cache import Labels, Stored
+from edgeecg.data.windows.record_cache import Labels, StoredRecords
 from edgeecg.errors import DataError
 from edgeecg.schema import DataSummary, Preprocessing, Source, Split
 
@@ -32,7 +32,7 @@ class Loaded:
     """
 
     preprocessing: Preprocessing
-    stored: Stored
+    stored: StoredRecords
     key: str
     classes: tuple[str, ...]
 
@@ -122,7 +122,7 @@ def load(
     return Loaded(settled, stored, _windows_key(preparation.key, settled), records.classes)
 
 
-def _refuse_lacking(records: LabelledRecords, stored: Stored) -> None:
+def _refuse_lacking(records: LabelledRecords, stored: StoredRecords) -> None:
     """Refuse splits that lack a class; of a folder, only those that training needs.
 
     Raises:

@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredRecords:
     """What the cache keeps for one key.
 
     Attributes:
@@ -74,7 +74,7 @@ def folder(key: str) -> Path:
     return cache.folder() / "records" / key
 
 
-def load(key: str) -> Stored | None:
+def load(key: str) -> StoredRecords | None:
     """Return what was stored under a key, or None.
 
     The label files are checked by their SHA-256, the windows, which may have gigabytes, by their
@@ -96,7 +96,7 @@ def load(key: str) -> Stored | None:
         parts: dict[Split, Windows] = {
             split: _open(place, split, manifest[split]) for split in SPLITS
         }
-        return Stored(parts, skipped, left_out)
+        return StoredRecords(parts, skipped, left_out)
     except _DAMAGE as error:
         _log.warning("%s is damaged (%s) and is made again from the records", place, error)
         return None

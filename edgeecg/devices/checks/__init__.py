@@ -21,7 +21,7 @@ from edgeecg.schema import DeviceProfile, DeviceState, Finding
 
 
 @dataclass(frozen=True)
-class Host:
+class CheckedHost:
     """The machine that is looked at.
 
     Attributes:
@@ -78,6 +78,6 @@ class Host:
 class CheckModule(Protocol):
     """What a module ``checks/NAME.py`` contains."""
 
-    def check(self, host: Host) -> Sequence[Finding]:
+    def check(self, host: CheckedHost) -> Sequence[Finding]:
         """Look at the machine and return what was found; nothing where the check does not apply."""
         ...

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeecg.devices import _kernel_files
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.meters._hwmon_chips import is_power_monitor
 
 
-def bound(host: Host) -> list[Path]:
+def bound(host: CheckedHost) -> list[Path]:
     """Return the folders of sensors that work: those with a driver, below ``/sys/class/hwmon``."""
     folders = sorted(host.path("sys/class/hwmon").glob("hwmon*"))
     return [folder for folder in folders if is_power_monitor(name(folder))]
 
 
-def unbound(host: Host) -> list[Path]:
+def unbound(host: CheckedHost) -> list[Path]:
     """Return the folders of sensors on an I2C bus that are announced but have no driver."""
     folders = sorted(host.path("sys/bus/i2c/devices").glob("*-*"))
     return [
@@ -30,6 +30,6 @@ def name(folder: Path) -> str:
     return _kernel_files.text(folder / "name") or ""
 
 
-def wanted(host: Host) -> bool:
+def wanted(host: CheckedHost) -> bool:
     """Return whether a sensor on the I2C bus is the way to measure energy on this board."""
     return host.profile is not None and host.profile.meters == ("hwmon",)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Return the device profile of this machine."""
     if host.profile is None:
         board = f" ({host.board})" if host.board else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from edgeecg.devices import detection
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Return a finding on an emulated machine."""
     if not detection.emulated(host.root, host.machine):
         return []

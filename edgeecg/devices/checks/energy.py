@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from edgeecg import meters
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.errors import EdgeECGError
 from edgeecg.schema import Finding
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Open the meters of the profile, in their order, until one works."""
     if host.profile is None:
         return []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 _FIX = "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Read the governor; nothing where the system does not change the clock."""
     governor = host.state.governor
     if governor is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host, _power_sensors
+from edgeecg.devices.checks import CheckedHost, _power_sensors
 from edgeecg.schema import Finding
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Look for the bus of the pin header of a Raspberry Pi."""
     if not host.raspberry_pi:
         return []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from edgeecg.devices import cpu
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Look for instructions that add up int8 products; nothing where the features are unknown."""
     if host.cpu_features is None:
         return []

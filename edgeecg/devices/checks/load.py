@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host, _limits
+from edgeecg.devices.checks import CheckedHost, _limits
 from edgeecg.schema import Finding
 
 _BUSY = 0.5
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Read the load average of the last minute."""
     load = host.state.load
     if load is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.errors import MeterError
 from edgeecg.meters import rapl
 from edgeecg.schema import Finding
@@ -10,7 +10,7 @@ from edgeecg.schema import Finding
 _MACHINES = ("x86_64", "AMD64", "i686")
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Open the counters; the meter explains what is in the way and how to fix it."""
     if host.machine not in _MACHINES or host.system != "Linux":
         return []

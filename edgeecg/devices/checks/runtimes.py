@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from edgeecg import runtimes
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.errors import install_advice
 from edgeecg.schema import Finding
 
@@ -27,7 +27,7 @@ except Exception as error:
 """
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Load every runtime, all at the same time."""
     loading = {
         name: subprocess.Popen(
@@ -41,7 +41,7 @@ def check(host: Host) -> list[Finding]:
     return [_finding(name, process, host) for name, process in loading.items()]
 
 
-def _finding(name: str, process: subprocess.Popen[str], host: Host) -> Finding:
+def _finding(name: str, process: subprocess.Popen[str], host: CheckedHost) -> Finding:
     check = f"runtime {name}"
     try:
         printed, _ = process.communicate(timeout=_TIMEOUT_S)
@@ -66,7 +66,7 @@ def _finding(name: str, process: subprocess.Popen[str], host: Host) -> Finding:
     )
 
 
-def _crash(check: str, number: int, host: Host) -> Finding:
+def _crash(check: str, number: int, host: CheckedHost) -> Finding:
     if number == signal.SIGILL:
         return Finding(
             check=check,
@@ -79,7 +79,7 @@ def _crash(check: str, number: int, host: Host) -> Finding:
     return Finding(check=check, ok=False, found=found, fix=_reinstall(host))
 
 
-def _reinstall(host: Host) -> str:
+def _reinstall(host: CheckedHost) -> str:
     """Return how to install the runtimes; tflite-runtime needs an older numpy."""
     advice = install_advice("ai-edge-litert", "device", host.bits, host.python)
     return f"{advice} (tflite-runtime also needs: pip install 'numpy<2')"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeecg.devices.checks import Host, _power_sensors
+from edgeecg.devices.checks import CheckedHost, _power_sensors
 from edgeecg.schema import Finding
 
 # Documentation/hwmon of Linux: which module drives which chip.
@@ -12,7 +12,7 @@ _MODULES = {"ina209": "ina209", "ina3221": "ina3221", "ina238": "ina238", "ina23
 _OTHERS = "ina2xx"
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Look for sensors with a driver, then for announced sensors without one."""
     sensors = _power_sensors.bound(host)
     if sensors:

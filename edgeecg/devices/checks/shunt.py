@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeecg.devices import _kernel_files
-from edgeecg.devices.checks import Host, _power_sensors
+from edgeecg.devices.checks import CheckedHost, _power_sensors
 from edgeecg.schema import Finding
 
 # The ina2xx and ina3221 drivers assume 10 milliohms when nobody tells them; breakout boards of the
@@ -14,7 +14,7 @@ _ASSUMED_UOHM = 10_000.0
 _USUAL_UOHM = 100_000
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Read the resistors of every power sensor; nothing where there is none."""
     return [
         _finding(folder, file)

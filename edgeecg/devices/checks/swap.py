@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import psutil
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 _SMALL = 0.05
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Compare the swap in use with the memory; a little that is never read again does no harm."""
     used = host.state.swap_used_bytes
     if used is None:

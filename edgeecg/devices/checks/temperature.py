@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host, _limits
+from edgeecg.devices.checks import CheckedHost, _limits
 from edgeecg.schema import Finding
 
 # A Raspberry Pi slows down at 80 to 85 degrees (3 B+: from 60 on).
 _WARM_C = 70.0
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Read the hottest sensor; nothing where there is none."""
     celsius = host.state.temperature_c
     if celsius is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.devices.throttling import UNDERVOLTAGE
 from edgeecg.schema import Finding
 
@@ -16,7 +16,7 @@ _SUPPLY = (
 )
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Read what the firmware reports now and what it has reported since boot."""
     state = host.state
     if state.throttle_now is None or state.throttle_since_boot is None:

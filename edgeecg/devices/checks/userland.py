@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeecg.devices.checks import Host
+from edgeecg.devices.checks import CheckedHost
 from edgeecg.schema import Finding
 
 _KERNELS_64 = ("aarch64", "arm64", "x86_64", "AMD64")
 
 
-def check(host: Host) -> list[Finding]:
+def check(host: CheckedHost) -> list[Finding]:
     """Compare the width of this Python with that of the kernel."""
     kernel = 64 if host.machine in _KERNELS_64 else host.bits
     if host.bits == kernel:

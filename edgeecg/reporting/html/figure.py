@@ -138,7 +138,6 @@ def bars(
     names: Sequence[str],
     series: dict[str, Sequence[float | None]],
     unit: str,
-    line_at: float | None = None,
 ) -> Figure:
     """Return a group of horizontal bars for each name; a value that is None leaves a gap.
 
@@ -147,7 +146,6 @@ def bars(
         names: One for each group.
         series: The values of each kind of bar.
         unit: Title of the axis.
-        line_at: Where a line is drawn.
     """
     traces: list[Trace] = [
         {
@@ -183,8 +181,6 @@ def bars(
             "automargin": True,
         },
     }
-    if line_at is not None:
-        layout["shapes"] = [vertical_line(line_at)]
     height = 110 + len(names) * (14 + 15 * len(series))
     return Figure(title, f"{unit}. {text}", tuple(traces), layout, min(height, 1400))
 
