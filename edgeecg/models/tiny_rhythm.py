@@ -32,7 +32,7 @@ RECIPE = _recipes.BEATS.model_copy(
     update={
         "model": "tiny_rhythm",
         "preprocessing": WINDOW,
-        "epochs": 30,
+        "epochs": 90,
         "learning_rate": 4e-3,
         "weight_decay": 0.01,
     }

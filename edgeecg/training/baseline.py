@@ -44,9 +44,10 @@ class Trained:
     """The result of :func:`train`.
 
     Attributes:
-        model: The model of the best epoch, on the CPU, in evaluation mode.
+        model: The model of the epoch that was kept, on the CPU, in evaluation mode.
         epochs: Epochs that were run.
-        best_epoch: The epoch whose running mean scored best on validation, 1-based.
+        best_epoch: The epoch whose running mean was kept, 1-based: that which scored best on
+            validation, or the last one of learning from teachers on wide windows.
         seconds: Wall time, including that before an interruption.
     """
 
@@ -80,7 +81,9 @@ def train(
     """Train a dense model; resume from ``checkpoint`` when it exists.
 
     After every epoch the running mean of the weights is scored on the validation records by
-    :attr:`edgeecg.schema.Scores.headline`; the best epoch is kept.
+    :attr:`edgeecg.schema.Scores.headline`; the best epoch is kept. Where teachers are learned from
+    on wide windows, the last epoch is kept: it is nearest to them on the validation records, while
+    the scores of a few patients rise and fall from epoch to epoch.
 
     Args:
         dataset: Its training records are fitted, its validation records choose the epoch.
@@ -121,7 +124,7 @@ def train(
     trainer = Trainer.prepare(accelerator, model, state.optimizer, data, progress)
     with without_dropout(model) if wide else contextlib.nullcontext():
         while state.epoch < config.epochs:
-            _train_and_score(trainer, stage, state, dataset)
+            _train_and_score(trainer, stage, state, dataset, keep_last=wide)
             if accelerator.is_main_process:
                 _save(checkpoint, state, content)
     best = build(found)
@@ -129,13 +132,23 @@ def train(
     return Trained(best.eval(), state.epoch, state.best_epoch, state.seconds)
 
 
-def _train_and_score(trainer: Trainer, stage: Stage, state: _State, dataset: Dataset) -> None:
-    """Train for one epoch, score the running mean on validation, and keep it if it is the best."""
+def _train_and_score(
+    trainer: Trainer, stage: Stage, state: _State, dataset: Dataset, *, keep_last: bool
+) -> None:
+    """Train for one epoch, score the running mean on validation, and keep it if it is the best.
+
+    Args:
+        trainer: Trains the model of the state.
+        stage: Loss and learning-rate schedule.
+        state: Changed in place.
+        dataset: Its validation records are scored.
+        keep_last: Keep it whatever its score is.
+    """
     started = time.monotonic()
     trainer.train_epoch(stage, state.epoch)
     state.epoch += 1
     score = evaluate(state.averaged.module, dataset, "val").headline[1]
-    if score > state.best_score:
+    if keep_last or score > state.best_score:
         state.best, state.best_score = weights(state.averaged.module), score
         state.best_epoch = state.epoch
     state.seconds += time.monotonic() - started

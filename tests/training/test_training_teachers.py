@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -150,6 +151,21 @@ def test_a_teacher_that_saw_a_test_record_is_refused(
 def test_an_unknown_teacher_is_named(beats: Dataset, config: TrainingConfig) -> None:
     with pytest.raises(EdgeECGError, match="'nobody'"):
         load_teachers(config.model_copy(update={"teachers": ("nobody",)}), beats)
+
+
+def test_on_wide_windows_the_last_epoch_is_kept(
+    beats: Dataset, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.9, 0.1, 0.9, 0.1])
+
+    def evaluate(*_: object) -> SimpleNamespace:
+        return SimpleNamespace(headline=("macro-F1", next(scores)))
+
+    monkeypatch.setattr("edgeecg.training.baseline.evaluate", evaluate)
+    two = config.model_copy(update={"epochs": 2})
+    assert train(beats, two, tmp_path / "best").best_epoch == 1
+    wide = two.model_copy(update={"teacher_windows": "wide"})
+    assert train(beats, wide, tmp_path / "last").best_epoch == 2
 
 
 def test_wide_windows_need_a_teacher_and_change_what_is_learned(

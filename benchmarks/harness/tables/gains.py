@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..aggregate import table_rows
+from ..aggregate import missing, table_rows
 from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import Spread, plus_minus, spread
@@ -75,11 +75,13 @@ def short(results: Results, compared: Results) -> str:
         f"| {score(row)} | {_rare(row)} |"
         for row in rows
     ]
+    left = ", ".join(f"`{label}`" for label in missing(results))
     notes = (
         "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, all files of "
         "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
         "three seeds. Rare class: S; for PTB-XL the class that lost most of its AUROC. "
-        f"{_FIDELITY} {sentences.which_method_wins(table_rows('methods', compared))}"
+        f"{_FIDELITY} {f'Still to be run: {left}. ' if left else ''}"
+        f"{sentences.which_method_wins(table_rows('methods', compared))}"
     )
     head = (
         "| model | MACs | file | p50, measured | dense | compressed | rare class | lost "
