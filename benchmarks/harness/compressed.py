@@ -37,6 +37,7 @@ from .experiment import Run
 EARLIER_FINE_TUNING: dict[str, Any] = {
     "distill_alpha": 0.9,
     "finetune_windows": "training",
+    "finetune_norm": "batch",
     "finetune_epochs": 2,
 }
 EARLIER_DEFAULTS: dict[str, Any] = {

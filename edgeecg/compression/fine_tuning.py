@@ -106,6 +106,7 @@ def _fine_tune_once(
             config.finetune_rate,
             objective=objective,
             after_update=after_update,
+            frozen=_batch_norms(model) if config.finetune_norm == "frozen" else (),
         )
         accelerator = open_accelerator(training.threads)
         dense.to(accelerator.device)
@@ -118,3 +119,8 @@ def _fine_tune_once(
     model.cpu()
     dense.cpu()
     return losses
+
+
+def _batch_norms(model: nn.Module) -> tuple[nn.Module, ...]:
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return tuple(module for module in model.modules() if isinstance(module, kinds))

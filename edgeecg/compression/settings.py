@@ -18,6 +18,7 @@ from edgeecg.training.start import as_trained
 FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
     "distill_alpha": 1.0,
     "finetune_windows": "wide",
+    "finetune_norm": "frozen",
     "finetune_epochs": 4,
 }
 """Defaults for beats: the compressed model learns from the dense model alone, on wide windows.

@@ -235,6 +235,15 @@ class CompressionConfig(Value):
             option="--finetune-windows",
         ),
     ] = "training"
+    finetune_norm: Annotated[
+        Literal["batch", "frozen"],
+        setting(
+            "Mean and deviation by which batch norms divide in fine-tuning. batch: those of each "
+            "batch, and a running mean of them afterwards; frozen: always those of the dense "
+            "model, so that the model is fitted as it is used.",
+            option="--finetune-norm",
+        ),
+    ] = "batch"
     finetune_epochs: Annotated[
         int, setting("Epochs of fine-tuning after each step.", option="--finetune-epochs", ge=1)
     ] = 2

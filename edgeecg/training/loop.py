@@ -60,6 +60,8 @@ class Stage:
         rate: Peak learning rate.
         objective: The loss.
         after_update: Called after every optimiser step; applies masks and updates running means.
+        frozen: Parts of the model that compute as in evaluation, e.g. batch norms; their weights
+            are trained.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Stage:
     rate: float
     objective: Objective
     after_update: Callable[[], None] | None = None
+    frozen: tuple[nn.Module, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ class Trainer:
         order = draw(self.data.windows, config.epoch_windows, rng)
         batches = math.ceil(len(order) / config.batch_size)
         self.model.train()
+        for part in stage.frozen:
+            part.eval()
         total = 0.0
         for number in range(batches):
             chosen = order[number * config.batch_size : (number + 1) * config.batch_size]

@@ -62,6 +62,27 @@ def test_class_weights_and_wide_windows_change_the_weights_and_none_does_not(
     assert wide != plain
 
 
+@pytest.mark.parametrize("norm", ["batch", "frozen"])
+def test_frozen_norms_divide_by_what_they_did_in_the_dense_model(
+    norm: str, toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = small_run(toy_dataset, start, tmp_path / "run", finetune_norm=norm)
+    # The learning rate of an epoch's last batch is 0.
+    two_batches = job.config.training.model_copy(update={"epoch_windows": 128})
+    job = replace(job, config=job.config.model_copy(update={"training": two_batches}))
+    dense, model = build("cnn1d").eval(), build("cnn1d").eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    probe = Probe.of_split(dense, toy_dataset, "val")
+    fine_tuning.fine_tune(job, dense, model, 1, "step", probe)
+    after = model.state_dict()
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    statistics = {name for name in before if "running_" in name}
+    assert statistics
+    assert same >= statistics if norm == "frozen" else not same & statistics
+    # The factors and offsets of the norms are learned in both cases.
+    assert "features.1.weight" not in same
+
+
 def test_wide_windows_are_changed_at_least_as_much_as_in_training() -> None:
     training = architecture("cnn1d").RECIPE
     assert fine_tuning.training_of(CompressionConfig(training=training)) == training
@@ -78,27 +99,31 @@ def test_wide_windows_are_changed_at_least_as_much_as_in_training() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"model": "cnn1d"}, (1.0, "wide", 4)),
-        ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", 2)),
-        ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", 4)),
+        ({"model": "cnn1d"}, (1.0, "wide", "frozen", 4)),
+        ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", "frozen", 2)),
+        ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", "frozen", 4)),
         # Without the dense model only the annotations are left.
-        ({"model": "cnn1d", "distill": False}, (0.9, "training", 2)),
-        ({"model": "resnet1d_se_attn"}, (0.9, "training", 2)),
+        ({"model": "cnn1d", "distill": False}, (0.9, "training", "batch", 2)),
+        ({"model": "resnet1d_se_attn"}, (0.9, "training", "batch", 2)),
     ],
 )
 def test_beats_are_fine_tuned_on_wide_windows_by_default(
-    given: dict[str, object], expected: tuple[float, str, int]
+    given: dict[str, object], expected: tuple[float, str, str, int]
 ) -> None:
     config, _ = settings.configuration(settings.sorted_options(given))
-    found = (config.distill_alpha, config.finetune_windows, config.finetune_epochs)
-    assert found == expected
+    assert expected == (
+        config.distill_alpha,
+        config.finetune_windows,
+        config.finetune_norm,
+        config.finetune_epochs,
+    )
 
 
 def test_a_document_that_does_not_name_the_windows_is_of_an_earlier_version() -> None:
     document = CompressionConfig().to_document()
-    del document["finetune_windows"]
+    del document["finetune_windows"], document["finetune_norm"]
     config = CompressionConfig.from_document(document, "config.json")
-    assert config.finetune_windows == "training"
+    assert (config.finetune_windows, config.finetune_norm) == ("training", "batch")
 
 
 def test_dropout_is_off_on_wide_windows_and_back_afterwards() -> None:
