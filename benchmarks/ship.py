@@ -42,9 +42,8 @@ LIMITS = {
 }
 LIMITS_OF = {
     "tiny_rhythm": (
-        "It finds about a quarter of the S beats of DS2: a fifth of those of record 232, where "
-        "most beats are premature.",
-        "Three seeds differ by 0.13 in macro-F1 on DS2 and by 0.01 on the validation patients.",
+        "It learned the answers of cnn1d, cnn_lstm_attn and resnet1d_attn, and repeats their "
+        "errors.",
     ),
 }
 

@@ -39,6 +39,7 @@ EARLIER_FINE_TUNING: dict[str, Any] = {
     "finetune_windows": "training",
     "finetune_norm": "batch",
     "finetune_epochs": 2,
+    "finetune_last_epochs": None,
 }
 EARLIER_DEFAULTS: dict[str, Any] = {
     "class_weight": "none",
@@ -140,7 +141,13 @@ def _toy_options(each: Compression) -> dict[str, Any]:
         few: dict[str, Any] = {"steps": 1}
     else:
         few = {"budgets": [f"{asked.partition('=')[0]}={_TOY_SHARE}" for asked in budgets]}
-    return {**few, "finetune_epochs": 1, "retries": 0, **toy_training(each.model)}
+    return {
+        **few,
+        "finetune_epochs": 1,
+        "finetune_last_epochs": 1,
+        "retries": 0,
+        **toy_training(each.model),
+    }
 
 
 def _pruner(each: Compression) -> contextlib.AbstractContextManager[None]:

@@ -20,6 +20,7 @@ FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
     "finetune_windows": "wide",
     "finetune_norm": "frozen",
     "finetune_epochs": 4,
+    "finetune_last_epochs": 20,
 }
 """Defaults for beats: the compressed model learns from the dense model alone, on wide windows.
 
@@ -75,22 +76,26 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
         **measured_costs(options, found),
         "training": asked.model_dump(mode="json"),
     }
-    defaults = _defaults(found, bool(options.values.get("distill", True)))
+    defaults = _defaults(found, options)
     return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
 
 
-def _defaults(of: Architecture, distill: bool) -> CompressionConfig:
+def _defaults(of: Architecture, options: Options) -> CompressionConfig:
     """Return the settings where nothing is given.
 
     The defaults of the class are those of earlier versions, whose documents lack newer fields.
 
     Args:
         of: The architecture.
-        distill: Whether the dense model takes part in fine-tuning.
+        options: What is given. A number of epochs holds for all steps, the last one too; without
+            the dense model there is nothing to be fitted to.
     """
-    if of.TASK == "beats" and distill:
-        return CompressionConfig(default_guards=True, **FINE_TUNING_OF_BEATS)
-    return CompressionConfig(default_guards=True)
+    if of.TASK != "beats" or not options.values.get("distill", True):
+        return CompressionConfig(default_guards=True)
+    tuning = dict(FINE_TUNING_OF_BEATS)
+    if "finetune_epochs" in options:
+        del tuning["finetune_last_epochs"]
+    return CompressionConfig(default_guards=True, **tuning)
 
 
 def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCosts]:

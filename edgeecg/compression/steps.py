@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -66,9 +66,18 @@ def perform_step(
     pruned, target = _pruned(job, dense, model, plan)
     pruned_at = time.monotonic()
     name = f"step {plan.number}/{job.config.steps}"
-    losses = fine_tune(job, dense, pruned, plan.attempt, name, plan.probes[0])
+    losses = fine_tune(_with_epochs(job, plan), dense, pruned, plan.attempt, name, plan.probes[0])
     record = _Record(plan, target, losses, started, pruned_at)
     return pruned, _describe(job, dense, pruned, record)
+
+
+def _with_epochs(job: Job, plan: StepPlan) -> Job:
+    """Return the job with as many epochs of fine-tuning as the step has."""
+    config = job.config
+    if plan.progress < 1 or config.finetune_last_epochs is None:
+        return job
+    epochs = {"finetune_epochs": config.finetune_last_epochs}
+    return replace(job, config=config.model_copy(update=epochs))
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,15 @@ class CompressionConfig(Value):
     finetune_epochs: Annotated[
         int, setting("Epochs of fine-tuning after each step.", option="--finetune-epochs", ge=1)
     ] = 2
+    finetune_last_epochs: Annotated[
+        int | None,
+        setting(
+            "Epochs of fine-tuning after the last step, whose model is the result; left out: as "
+            "after the others.",
+            option="--finetune-last-epochs",
+            ge=1,
+        ),
+    ] = None
     finetune_fidelity: Annotated[
         float | None,
         setting(

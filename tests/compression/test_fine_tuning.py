@@ -62,6 +62,14 @@ def test_class_weights_and_wide_windows_change_the_weights_and_none_does_not(
     assert wide != plain
 
 
+def test_the_last_step_has_epochs_of_its_own(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = small_run(toy_dataset, start, tmp_path / "run", steps=2, finetune_last_epochs=3)
+    log = compress(job)
+    assert [len(step.train_loss) for step in log.steps] == [job.config.finetune_epochs, 3]
+
+
 @pytest.mark.parametrize("norm", ["batch", "frozen"])
 def test_frozen_norms_divide_by_what_they_did_in_the_dense_model(
     norm: str, toy_dataset: Dataset, start: RunFolder, tmp_path: Path
@@ -99,16 +107,16 @@ def test_wide_windows_are_changed_at_least_as_much_as_in_training() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"model": "cnn1d"}, (1.0, "wide", "frozen", 4)),
-        ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", "frozen", 2)),
-        ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", "frozen", 4)),
+        ({"model": "cnn1d"}, (1.0, "wide", "frozen", 4, 20)),
+        ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", "frozen", 2, None)),
+        ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", "frozen", 4, 20)),
         # Without the dense model only the annotations are left.
-        ({"model": "cnn1d", "distill": False}, (0.9, "training", "batch", 2)),
-        ({"model": "resnet1d_se_attn"}, (0.9, "training", "batch", 2)),
+        ({"model": "cnn1d", "distill": False}, (0.9, "training", "batch", 2, None)),
+        ({"model": "resnet1d_se_attn"}, (0.9, "training", "batch", 2, None)),
     ],
 )
 def test_beats_are_fine_tuned_on_wide_windows_by_default(
-    given: dict[str, object], expected: tuple[float, str, str, int]
+    given: dict[str, object], expected: tuple[float, str, str, int, int | None]
 ) -> None:
     config, _ = settings.configuration(settings.sorted_options(given))
     assert expected == (
@@ -116,6 +124,7 @@ def test_beats_are_fine_tuned_on_wide_windows_by_default(
         config.finetune_windows,
         config.finetune_norm,
         config.finetune_epochs,
+        config.finetune_last_epochs,
     )
 
 

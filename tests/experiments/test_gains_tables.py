@@ -53,16 +53,6 @@ def test_every_class_has_its_recall_and_its_fidelity(results: Results) -> None:
     assert "Still to be run: resnet1d_attn, " in text
 
 
-def test_the_short_table_shows_the_rare_class(results: Results) -> None:
-    lost = lost_recall(results, "S")
-    shown = f"{statistics.mean(lost):+.3f} ± {statistics.stdev(lost):.3f} | 0.900 ± 0.100 |"
-    text = gains.short(results, stored(load("methods"), RESULTS))
-    (row,) = [line for line in text.splitlines() if line.startswith("| `cnn1d` |")]
-    assert row.endswith(shown)
-    assert row.count("|") == text.splitlines()[0].count("|")
-    assert "Still to be run: `resnet1d_attn`, " in text
-
-
 def test_the_long_table_has_one_row_for_each_complete_run(results: Results) -> None:
     rows = [line for line in gains.models(results).splitlines() if line.startswith("| cnn1d |")]
     assert len(rows) == 1

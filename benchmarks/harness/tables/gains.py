@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..aggregate import missing, table_rows
+from ..aggregate import table_rows
 from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import Spread, plus_minus, spread
@@ -59,43 +59,6 @@ def classes(results: Results) -> str:
         "gain."
     )
     return table(head, lines, notes, rows, results)
-
-
-def short(results: Results, compared: Results) -> str:
-    """Return the smaller models in short, for the README.
-
-    Args:
-        results: Rows of the smaller models.
-        compared: Rows of energy-aware, L1 and random choice.
-    """
-    rows = [row for row in table_rows("gains", results) if row["latency_ratio"] is not None]
-    lines = [
-        f"| `{row['model']}` | {row['macs_ratio']:.2f} × | {row['bytes_ratio']:.2f} × "
-        f"| {sentences.latency(row, digits=2)} | {NAMES[row['score']]} {row['baseline_mean']:.3f} "
-        f"| {score(row)} | {_rare(row)} |"
-        for row in rows
-    ]
-    left = ", ".join(f"`{label}`" for label in missing(results))
-    notes = (
-        "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, all files of "
-        "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
-        "three seeds. Rare class: S; for PTB-XL the class that lost most of its AUROC. "
-        f"{_FIDELITY} {f'Still to be run: {left}. ' if left else ''}"
-        f"{sentences.which_method_wins(table_rows('methods', compared))}"
-    )
-    head = (
-        "| model | MACs | file | p50, measured | dense | compressed | rare class | lost "
-        "| fidelity |"
-    )
-    return "\n".join([head, f"|---{'|--:' * 8}|", *lines, "", notes])
-
-
-def _rare(row: Row) -> str:
-    """Return the cells of the class that is lost most easily."""
-    found = row["rarest"]
-    name, measure = found["class"], "recall" if found["measure"] == "recall" else "AUROC"
-    lost_of_it = plus_minus(found["lost"], sign="+")
-    return f"{name}: {measure} {found['before']:.3f} | {lost_of_it} | {_fidelity(row, name)}"
 
 
 def _of_seeds(row: Row, value: Callable[[Row], float | None]) -> Spread | None:

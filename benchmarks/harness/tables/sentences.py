@@ -70,6 +70,11 @@ def _micro(seconds: Sequence[float]) -> str:
     return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f}-{high:.0f}"
 
 
+def short_label(row: Row) -> str:
+    """Return the label with the model as code."""
+    return f"`{row['model']}`{row['label'].removeprefix(row['model'])}"
+
+
 def int8_time(rows: Sequence[Row]) -> str:
     """Say how far the proxy of int8 files is from their measured time, and compare with float32."""
     found: list[str] = []
