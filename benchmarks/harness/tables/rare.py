@@ -47,8 +47,9 @@ def variants(results: Results) -> str:
             "tenth of the loss is of the annotations, windows as in training, two epochs a step). "
             "wide windows: the dense model alone, on wide windows, four epochs. frozen norms: "
             "likewise, and batch norms divide by what they did in the dense model; today's "
-            "defaults also have 20 epochs after the last step. Dense minus compressed, mean ± standard deviation over the "
-            "seeds; each seed against its own dense model where not said otherwise. Lost: on DS2. "
+            "defaults also have 20 epochs after the last step. Dense minus compressed, mean ± "
+            "standard deviation over the seeds; each seed against its own dense model where not "
+            "said otherwise. Lost: on DS2. "
             "On DS1: one minus the fidelity of S on training windows that are changed at random; "
             "this column and the validation patients decided, DS2 did not. A model stands for the "
             f"budget that it is nearest to.{_left(left)}",
