@@ -52,7 +52,8 @@ def outputs(model: nn.Module, x: Tensor) -> Tensor:
 def test_a_pruned_model_equals_the_dense_one_with_those_units_silenced(name: str) -> None:
     shape = architecture(name)
     dense = randomized(name)
-    x = torch.randn(3, *shape.INPUT_SHAPE)
+    # Units that read two numbers may all be silent for a few windows.
+    x = torch.randn(16 if name == "tiny_rhythm" else 3, *shape.INPUT_SHAPE)
     found = outputs(dense, x)
     groups = find_groups(dense, shape, whole_blocks=True)
     assert {group.kind for group in groups} == KINDS[name]

@@ -109,7 +109,9 @@ def made_of(rows: Sequence[Row], timed: bool) -> str:
         times = [seed["timed"] for seed in seeds if seed["timed"] is not None]
         loads = [each["load"] for each in times]
         highest = f"{max(loads):.1f}" if loads else "not recorded"
-        extensions = known(times, "cpu_features")
+        # Rows from before extensions were recorded have a word in place of the list.
+        named = [each["cpu_features"] for each in times if isinstance(each["cpu_features"], list)]
+        extensions = known([{"names": ", ".join(each)} for each in named], "names")
         parts.append(
             f"Times: {'; '.join(known(times, 'cpu')) or 'not measured'}, vector extensions "
             f"{'; '.join(extensions) or 'not recorded'}, load average up to {highest}."
