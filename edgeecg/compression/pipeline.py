@@ -240,7 +240,7 @@ def _finish(
     """Write the log, the model and, last of all, the card that says the run is finished."""
     run = job.run
     # The journal may have lost the line that a killed process was writing.
-    command, *resumed = journal.commands() or [f"edgeecg compress {job.config.training.model}"]
+    command, *resumed = journal.commands() or ["not recorded"]
     log = CompressionLog(
         config=job.config,
         data=job.dataset.summary,

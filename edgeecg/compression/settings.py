@@ -22,7 +22,7 @@ FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
     "finetune_epochs": 4,
     "finetune_last_epochs": 20,
 }
-"""Defaults for beats: the compressed model learns from the dense model alone, on wide windows.
+"""Defaults for beats: the compressed model learns from the dense model alone, as a function.
 
 Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
 """

@@ -196,7 +196,7 @@ def test_a_missing_package_names_the_extra_that_brings_it(
 def test_an_interrupt_is_a_clean_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> object:
+    def interrupted(**_: object) -> object:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("edgeecg.models.catalogue", interrupted)
@@ -287,7 +287,7 @@ def test_what_the_system_refuses_is_a_clean_message(
 def test_too_little_memory_is_a_clean_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def large() -> object:
+    def large(**_: object) -> object:
         raise MemoryError("Unable to allocate 8 TiB")
 
     monkeypatch.setattr("edgeecg.models.catalogue", large)
