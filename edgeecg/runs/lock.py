@@ -45,10 +45,15 @@ def _taken(run: RunFolder) -> TextIO:
     import fcntl
 
     while True:
-        run.path.mkdir(parents=True, exist_ok=True)
         try:
+            run.path.mkdir(parents=True, exist_ok=True)
             file = run.lock.open("a+", encoding="utf-8")
         except FileNotFoundError:
+            continue
+        except FileExistsError:
+            # The folder was there, and was removed before pathlib looked whether it is one.
+            if run.path.is_file():
+                raise
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
