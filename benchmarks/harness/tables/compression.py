@@ -7,7 +7,7 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus
 from . import sentences
-from .markdown import NAMES, lost, rarest, ratio, score, table, without_232
+from .markdown import NAMES, lost, rarest, score, table, without_232
 from .options import differing
 
 REFERENCE_IV = {
@@ -166,15 +166,13 @@ def structured(results: Results) -> str:
     """Return the smaller models: scores, bytes, time; int8 beside float32 of the same run."""
     rows = sentences.with_float32_files(table_rows("structured", results))
     lines = [
-        f"| {row['label']} | {row['macs_ratio']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {ratio(row['bytes_ratio'])} | {sentences.latency(row)} "
-        f"| {sentences.p50_range(row)} "
+        f"| {sentences.size_and_time(row)} "
         f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
         f"| {without_232(row)} | {rarest(row)} | {options} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
     head = (
-        "model | MACs | proxy executed | file | p50 measured | p50 of the dense file, of this one "
+        f"{sentences.SIZE_AND_TIME} "
         "| dense | compressed | lost | lost without 232 | rare class | options"
     )
     notes = (

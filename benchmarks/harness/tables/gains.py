@@ -10,7 +10,7 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import Spread, plus_minus, spread
 from . import sentences
-from .markdown import NAMES, lost, ratio, score, table, without_232
+from .markdown import NAMES, lost, score, table, without_232
 from .options import differing
 
 _FIDELITY = (
@@ -23,17 +23,12 @@ def models(results: Results) -> str:
     """Return what each model keeps of score, file and time."""
     rows = table_rows("gains", results)
     lines = [
-        f"| {row['label']} | {row['macs_ratio']:.3f} × | {row['proxy_executed']:.3f} × "
-        f"| {ratio(row['bytes_ratio'])} | {sentences.latency(row)} "
-        f"| {sentences.p50_range(row)} "
+        f"| {sentences.size_and_time(row)} "
         f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
         f"| {without_232(row)} | {options} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
-    head = (
-        "model | MACs | proxy executed | file | p50 measured | p50 of the dense file, of this one "
-        "| dense | compressed | lost | lost without 232 | options"
-    )
+    head = f"{sentences.SIZE_AND_TIME} | dense | compressed | lost | lost without 232 | options"
     notes = (
         "Whole channels, LSTM units, heads and (PTB-XL) blocks removed under a budget, "
         "energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, all files of a run in "

@@ -12,6 +12,7 @@ from edgeecg.devices import cpu
 from ..aggregate import final_row
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus, spread
+from .markdown import ratio
 from .provenance import known
 
 METHODS = ("energy", "l1", "random")
@@ -68,6 +69,20 @@ def p50_range(row: Row) -> str:
 def _micro(seconds: Sequence[float]) -> str:
     low, high = min(seconds) * 1e6, max(seconds) * 1e6
     return f"{low:.0f}" if round(low) == round(high) else f"{low:.0f}-{high:.0f}"
+
+
+SIZE_AND_TIME = (
+    "model | MACs | proxy executed | file | p50 measured | p50 of the dense file, of this one"
+)
+"""Titles of the columns of :func:`size_and_time`."""
+
+
+def size_and_time(row: Row) -> str:
+    """Return the cells on what a smaller model costs, its label first."""
+    return (
+        f"{row['label']} | {row['macs_ratio']:.3f} × | {row['proxy_executed']:.3f} × "
+        f"| {ratio(row['bytes_ratio'])} | {latency(row)} | {p50_range(row)}"
+    )
 
 
 def short_label(row: Row) -> str:
