@@ -21,7 +21,7 @@ _FIDELITY = (
 
 def models(results: Results) -> str:
     """Return what each model keeps of score, file and time."""
-    rows = table_rows("gains", results)
+    rows = table_rows(results.experiment.name, results)
     lines = [
         f"| {sentences.size_and_time(row)} "
         f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
@@ -41,7 +41,7 @@ def models(results: Results) -> str:
 
 def classes(results: Results) -> str:
     """Return recall and fidelity of every class, and for PTB-XL the AUROC that each lost."""
-    rows = table_rows("gains", results)
+    rows = table_rows(results.experiment.name, results)
     lines = [
         f"| {row['label']} | {name} | {_before(row, name, 'recall'):.3f} "
         f"| {_lost(row, name, 'recall')} | {_lost(row, name, 'auroc')} | {_fidelity(row, name)} |"

@@ -70,9 +70,7 @@ def table(
         notes,
         *([LEGEND] if "| options |" in f"| {head} |" else []),
         f"Seeds {seeds}, mean ± standard deviation.",
-        "× is relative to the dense model. MIT-BIH: DS2, inter-patient; each seed starts from its "
-        "own dense model. PTB-XL: fold 10 of a part of 2,980 records; all seeds start from the "
-        "package's weights.",
+        f"× is relative to the dense model. {_starts(rows)}",
         *([f"Still to be run: {', '.join(left)}."] if left else []),
     ]
     return "\n".join(
@@ -88,8 +86,18 @@ def table(
     )
 
 
+def _starts(rows: Sequence[Row]) -> str:
+    """Say on which records the rows were scored, and which dense models they start from."""
+    if rows and all(row["variant"].run.dense == "package" for row in rows):
+        return "MIT-BIH: DS2, inter-patient; all seeds start from the package's weights."
+    return (
+        "MIT-BIH: DS2, inter-patient; each seed starts from its own dense model. PTB-XL: fold 10 "
+        "of a part of 2,980 records; all seeds start from the package's weights."
+    )
+
+
 def made_of(rows: Sequence[Row], timed: bool) -> str:
-    """Return machine, revisions and versions of the runs behind the rows.
+    """Return machine, processors, revisions and versions of the runs behind the rows.
 
     Runs on a checkout with uncommitted changes are named, since nobody can check them out.
     """
@@ -101,7 +109,7 @@ def made_of(rows: Sequence[Row], timed: bool) -> str:
         if seed["dirty"] is True
     )
     parts = [
-        f"Machine: {'; '.join(known(seeds, 'machine'))}.",
+        f"Machine: {'; '.join([*known(seeds, 'machine'), *known(seeds, 'cpu')])}.",
         f"Revision {', '.join(known(seeds, 'git_revision'))}.",
         f"{packages(seeds)}.",
     ]
