@@ -16,7 +16,7 @@ from timed_layers import SUITE
 import edgeecg
 from edgeecg import resources
 from edgeecg.data import Dataset
-from edgeecg.errors import UnknownNameError, UsageError
+from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
 from edgeecg.schema import (
     CompressionLog,
     CompressionStep,
@@ -166,3 +166,20 @@ def test_nothing_is_timed_on_an_emulated_core(tmp_path: Path) -> None:
         edgeecg.bench(tmp_path / "a.tflite", device="emulated:cortex-a76")
     with pytest.raises(UnknownNameError, match="cortex-a72"):
         edgeecg.count_instructions(tmp_path / "a.tflite", "emulated:cortex-a9")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"budget": 0.2}, r"budget.*0\.2.*\{'energy': 0\.2\}"),
+        ({"budget": {"energy": None}}, "energy=None.*energy=0.2"),
+        ({"guards": [3]}, r"guards.*S:recall>=0\.5.*given: 3"),
+        ({"guards": "S>=0.5"}, "'S>=0.5'"),
+        ({"start": 3}, "no trained model in a run '3'"),
+        ({"costs": 3}, "layer costs '3' cannot be read"),
+        ({"finetune_rate": "fast"}, "finetune_rate.*valid number.*given: fast"),
+    ],
+)
+def test_what_compress_cannot_take_is_explained(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(EdgeECGError, match=said):
+        edgeecg.compress("cnn1d", **options)

@@ -3,7 +3,8 @@
 A code block after ``<!-- run -->`` is run by the fast tests, one after ``<!-- run slowly -->`` by
 the system tests. The blocks of a page are run in order, in one folder. ``<!-- run: NAME -->`` and
 ``<!-- run slowly: NAME -->`` write the block to a file of this name instead. ``<!-- run by TEST
--->`` names the test file that runs a block which needs more than an empty folder.
+-->`` names the test file that runs a block which needs more than an empty folder. After
+``<!-- output -->`` stand lines that the block run before prints.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<when>run|run slowly|run by [\w./]+)(?:: (?P<file>[\w.]+))? -->\n)?"
+    r"(?:^<!-- (?P<when>run|run slowly|run by [\w./]+|output)(?:: (?P<file>[\w.]+))? -->\n)?"
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -148,15 +149,27 @@ def test_tests_that_run_a_block_exist_and_read_its_page(page: Path) -> None:
 
 
 def failures(page: Path, when: str, folder: Path) -> list[str]:
-    """Run the blocks of a page that are marked so, in their order; return what failed."""
+    """Run the blocks of a page that are marked so, in their order.
+
+    Returns:
+        What failed, and what is shown as output and was not printed.
+    """
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
     environment.pop("EDGEECG_DATA", None)
     found: list[str] = []
+    printed: list[str] | None = None
     for block in blocks(page):
+        if block.when == "output":
+            if printed is not None:
+                shown = block.text.splitlines()
+                found += [f"not printed: {line}" for line in shown if line not in printed]
+            continue
         if block.when != when:
+            # The output of a block that is not run now is not known.
+            printed = None if block.when else printed
             continue
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
@@ -173,6 +186,7 @@ def failures(page: Path, when: str, folder: Path) -> list[str]:
         )
         if done.returncode:
             found.append(f"{block.text}\n{done.stdout}\n{done.stderr}")
+        printed = done.stdout.replace("\N{NO-BREAK SPACE}", " ").splitlines()
     return found
 
 
@@ -199,6 +213,7 @@ def faulty(tmp_path: Path) -> Path:
         "<!-- run -->\n```python\nraise SystemExit(3)\n```\n"
         "<!-- run -->\n```\nfalse\n```\n"
         "<!-- run: kept.txt -->\n```\nas it is\n```\n"
+        "<!-- run -->\n```\necho of today\n```\n<!-- output -->\n```\nof today\nof then\n```\n"
         "```toml\na = \n```\n```json\n{\n```\n",
         encoding="utf-8",
     )
@@ -206,9 +221,10 @@ def faulty(tmp_path: Path) -> Path:
 
 
 def test_blocks_that_fail_are_found(faulty: Path, tmp_path: Path) -> None:
-    first, second = failures(faulty, "run", tmp_path)
+    first, second, third = failures(faulty, "run", tmp_path)
     assert "raise SystemExit(3)" in first
     assert "false" in second
+    assert third == "not printed: of then"
     assert (tmp_path / "kept.txt").read_text(encoding="utf-8") == "as it is\n"
 
 

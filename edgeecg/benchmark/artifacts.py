@@ -12,7 +12,7 @@ from edgeecg.costs.counting import count
 from edgeecg.costs.input_shapes import Input, Shapes, concrete
 from edgeecg.costs.layers import UncountableError
 from edgeecg.costs.number_types import NumberTypes
-from edgeecg.errors import ArtifactError, MissingDependencyError
+from edgeecg.errors import ArtifactError, MissingDependencyError, SchemaError
 from edgeecg.files import sha256
 from edgeecg.runtimes import Runtime, for_file
 from edgeecg.schema import (
@@ -71,7 +71,8 @@ def examine(path: Path, shapes: Shapes | None = None) -> ModelFile:
     Raises:
         UsageError: No runtime runs files of this suffix, or the shape of an input is unknown.
         EdgeECGError: There is no such file.
-        ArtifactError: The file is corrupt, or is not the one that the manifest beside it describes.
+        ArtifactError: The file is corrupt, the manifest beside it cannot be read, or describes
+            another file.
     """
     runtime = for_file(path)
     require_file(path)
@@ -128,11 +129,18 @@ def read_manifest(file: ModelFile, embedded: str | None) -> Artifact | None:
         embedded: The text embedded under ``schema.MANIFEST_KEY``, or None.
 
     Raises:
-        SchemaError: The manifest is damaged or of another version.
+        ArtifactError: The manifest is damaged or of another version.
     """
-    if embedded is not None:
-        return Artifact.from_json(embedded, source=f"the manifest in {file.path}")
-    return _manifest_beside(file.path)
+    if embedded is None:
+        return _manifest_beside(file.path)
+    try:
+        return Artifact.from_json(embedded, source="It")
+    except SchemaError as error:
+        raise ArtifactError(
+            f"The manifest in {file.path} cannot be used.",
+            f"{error.what} {error.why}",
+            "Export the file again, with this version of edgeecg.",
+        ) from error
 
 
 def reference(file: ModelFile, manifest: Artifact | None) -> ArtifactRef:
@@ -196,7 +204,15 @@ def _manifest_beside(path: Path) -> Artifact | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    return Artifact.from_file(beside)
+    try:
+        return Artifact.from_file(beside)
+    except (OSError, SchemaError) as error:
+        why = f"{error.what} {error.why}" if isinstance(error, SchemaError) else f"{error}."
+        raise ArtifactError(
+            f"{path} cannot be measured with the {beside.name} beside it.",
+            f"That file should be its manifest. {why}",
+            f"Export or copy both files again, or move {beside.name} elsewhere.",
+        ) from error
 
 
 def _check_hash(beside: Artifact | None, digest: str, path: Path) -> None:

@@ -137,14 +137,19 @@ def _unpack(path: Path, folder: Path) -> None:
             "Nothing lies at this path.",
             "Check the name; 'edgeecg export --bundle NAME.zip' writes one.",
         ) from error
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except EdgeECGError:
+        raise
+    except Exception as error:
+        # Damaged bytes raise some dozen types of errors in zipfile, zlib and lzma, and not every
+        # Python has lzma.
         raise _refused(path, f"It cannot be unpacked: {error}.") from error
 
 
 def _check(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     for member in members:
         plain = PurePosixPath(member.filename)
-        if member.is_dir() or len(plain.parts) != 1 or "\\" in member.filename:
+        # An empty name has no parts, and cannot be asked whether it is a folder's.
+        if len(plain.parts) != 1 or member.is_dir() or "\\" in member.filename:
             raise _refused(path, f"It holds '{member.filename}', which is not a plain file name.")
     if sum(member.file_size for member in members) > _LARGEST_BYTES:
         raise _refused(path, f"It unpacks to more than {_LARGEST_BYTES / 1e9:g} GB.")

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from edgeecg.schema import Suite, Value
-from edgeecg.schema.options import setting
+from edgeecg.schema.options import OrNone, setting
 
 _NO_SHAPES: dict[str, tuple[int, ...]] = {}
 
@@ -37,14 +37,20 @@ def _counts(value: object) -> object:
 
 
 def _share(value: object) -> object:
-    """Return the share that a text such as ``3%`` means; other values unchanged."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        number = value.strip().removesuffix("%")
-        try:
-            return float(number) / 100
-        except ValueError:
-            raise ValueError(f"'{value}' is not of the form 3%") from None
-    return value
+    """Return the share that a text such as ``3%`` or a number means; other values unchanged."""
+    if not isinstance(value, (str, int, float)):
+        return value
+    text = str(value).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"'{value}' is neither of the form 3% nor a number such as 0.03") from None
+    if 0 < share < 1:
+        return share
+    hint = "" if text.endswith("%") or share <= 0 else f"; for {text} per cent, write {text}%"
+    raise ValueError(
+        f"{value} is {100 * share:g} %, and the share has to be above 0 and below 100 %{hint}"
+    )
 
 
 class BenchConfig(Value):
@@ -87,18 +93,18 @@ class BenchConfig(Value):
     ] = None
     windows: Annotated[
         int | None,
-        setting(
-            "Number of energy windows; default: the suite's.", option="--windows", ge=3, le=1000
-        ),
+        setting("Number of energy windows; none: the suite's.", option="--windows", ge=3, le=1000),
+        OrNone,
     ] = None
     duration: Annotated[
         float | None,
         setting(
-            "Length of each energy window and idle window in seconds; default: the suite's.",
+            "Length of each energy window and idle window in seconds; none: the suite's.",
             option="--duration",
             gt=0.0,
             le=3600.0,
         ),
+        OrNone,
     ] = None
     target_error: Annotated[
         float | None,
@@ -109,6 +115,7 @@ class BenchConfig(Value):
             lt=1.0,
         ),
         BeforeValidator(_share),
+        OrNone,
     ] = None
     rate_hz: Annotated[
         float | None,
@@ -118,6 +125,7 @@ class BenchConfig(Value):
             ge=0.01,
             le=1000.0,
         ),
+        OrNone,
     ] = None
     shapes: Annotated[
         dict[str, tuple[int, ...]],

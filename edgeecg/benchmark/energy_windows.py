@@ -17,7 +17,7 @@ TICK_S = 1.0
 
 
 RunWindow = Callable[[float, Callable[[], object]], EnergyWindow]
-"""Runs inferences without pauses for so many seconds, at least one, and returns the window.
+"""Runs inferences for so many seconds, at least one, and returns the window.
 
 The function is called about once a second meanwhile, so that a meter that counts energy is read
 before its counter wraps.
@@ -29,7 +29,7 @@ def _ignore(now_s: float) -> None:
 
 
 def in_this_process(invoke: Callable[[], None], clock: Clock) -> RunWindow:
-    """Return what runs windows of inferences in this process.
+    """Return what runs windows of inferences without pauses in this process.
 
     Args:
         invoke: Runs one inference.
@@ -48,6 +48,35 @@ def in_this_process(invoke: Callable[[], None], clock: Clock) -> RunWindow:
                 tick()
                 ticked = now
         return EnergyWindow(begun_s=begun, ended_s=now, inferences=runs)
+
+    return run
+
+
+def at_rate(invoke: Callable[[], None], rate_hz: float, clock: Clock) -> RunWindow:
+    """Return what runs windows of inferences at a fixed rate in this process.
+
+    A window is a whole number of periods, at least one, with one inference in each. It ends with
+    the pause after the last inference, so that its energy is that of so many periods. An inference
+    that is late begins at once, and the next ones keep to their times.
+
+    Args:
+        invoke: Runs one inference.
+        rate_hz: Inferences per second.
+        clock: The source of time.
+    """
+
+    def run(seconds: float, tick: Callable[[], object]) -> EnergyWindow:
+        runs = max(1, round(seconds * rate_hz))
+        begun = ended = ticked = clock.now()
+        for number in range(1, runs + 1):
+            invoke()
+            ended = max(clock.now(), begun + number / rate_hz)
+            while (left_s := ended - clock.now()) > 0:
+                clock.sleep(min(TICK_S, left_s))
+                if (now := clock.now()) - ticked >= TICK_S:
+                    tick()
+                    ticked = now
+        return EnergyWindow(begun_s=begun, ended_s=ended, inferences=runs)
 
     return run
 
@@ -80,7 +109,7 @@ class WindowRunner:
         self.windows.append(EnergyWindow(begun_s=begun, ended_s=self._tick(), inferences=0))
 
     def busy(self, seconds: float) -> None:
-        """Run inferences without pauses for a window, at least one."""
+        """Run inferences for a window, at least one."""
         self._tick()
         self.windows.append(self.run(seconds, self._tick))
         self._tick()

@@ -28,7 +28,7 @@ from edgeecg.benchmark.energy_windows import TICK_S
 from edgeecg.benchmark.file_worker import RUNS_FOR_MEMORY, Message, refused
 from edgeecg.benchmark.latency import Times
 from edgeecg.costs.input_shapes import Shapes
-from edgeecg.errors import ArtifactError, EdgeECGError
+from edgeecg.errors import ArtifactError
 from edgeecg.runtimes import Operation, Profile
 from edgeecg.schema import DType, EnergyWindow, Memory, Parity, Suite, Task
 
@@ -60,8 +60,8 @@ class Loaded:
 class FileProcess:
     """A process that measures one file; a context manager, which ends it.
 
-    Every method raises ArtifactError when the runtime refuses the file or crashes, and EdgeECGError
-    when the process gives no answer.
+    Every method raises ArtifactError when the runtime refuses the file or crashes, or when the
+    process gives no answer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -112,9 +112,9 @@ class FileProcess:
             shapes: Shapes of the inputs.
 
         Raises:
-            ArtifactError: The file cannot be loaded or run, or crashes the process.
+            ArtifactError: The file cannot be loaded or run, or crashes the process, or the process
+                gives no answer.
             MissingDependencyError: The runtime is not installed.
-            EdgeECGError: The process gives no answer.
         """
         answer = self._ask("load", _LOAD_TIMEOUT_S, threads=threads, cpu=cpu, shapes=dict(shapes))
         used = answer["memory"]
@@ -182,7 +182,7 @@ class FileProcess:
         """Run inferences for a window.
 
         Args:
-            seconds: Its length.
+            seconds: Its length; at a rate it is rounded to a whole number of periods.
             tick: Called about once a second meanwhile.
             rate_hz: Runs per second in the session of :meth:`at_rate`; without pauses when None.
         """
@@ -228,13 +228,13 @@ class FileProcess:
             raise child_errors.rebuilt(answer)
         return answer
 
-    def _ended(self) -> EdgeECGError:
+    def _ended(self) -> ArtifactError:
         status = self._process.wait()
         if status < 0:
             return _crashed(self._path, signal.Signals(-status))
         self._log.seek(0)
         printed = self._log.read().decode("utf-8", "replace").strip()[-_TAIL:]
-        return EdgeECGError(
+        return ArtifactError(
             f"The process that measures {self._path} gave no answer.",
             f"It ended with status {status}: {printed}",
             f"Check that this command waits for input: python -m {_MODULE} FILE",

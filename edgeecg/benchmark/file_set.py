@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeecg.benchmark.artifacts import require_file
-from edgeecg.benchmark.parity import probe_path
+from edgeecg.benchmark.probe_set import probe_path
 from edgeecg.costs import onnx_file
 
 

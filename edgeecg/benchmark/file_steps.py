@@ -114,8 +114,7 @@ def load(file: ModelFile, process: FileProcess, setup: Setup, cpu: int | None) -
     """Load a file in its process, and compare it with PyTorch.
 
     Raises:
-        ArtifactError: The file cannot be run, or its probe set is damaged.
-        SchemaError: Its manifest is damaged.
+        ArtifactError: The file cannot be run, or its manifest or its probe set is damaged.
     """
     setup.steps.start(f"{file.path.name}: memory")
     loaded = process.load(setup.threads, cpu, file.shapes)

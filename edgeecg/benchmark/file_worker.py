@@ -165,12 +165,11 @@ class _File:
 
     def window(self, seconds: float, rate_hz: float | None) -> Message:
         from edgeecg.benchmark import energy_windows
-        from edgeecg.benchmark.latency import Paced
 
-        invoke = self._watch.session.invoke
         if rate_hz is not None and self._rated is not None:
-            invoke = Paced(self._rated.invoke, 1.0 / rate_hz, self._clock)
-        run = energy_windows.in_this_process(invoke, self._clock)
+            run = energy_windows.at_rate(self._rated.invoke, rate_hz, self._clock)
+        else:
+            run = energy_windows.in_this_process(self._watch.session.invoke, self._clock)
         return {"window": run(seconds, lambda: None).to_document()}
 
     def kernels(self, dtypes: list[Any], runs: int, seconds: float) -> Message:

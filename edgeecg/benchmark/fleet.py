@@ -72,9 +72,7 @@ def measure(
     cancelled = threading.Event()
     steps = _Steps(on_step or ignore)
     with ThreadPoolExecutor(len(hosts)) as pool:
-        running = [
-            pool.submit(measure_on, host, steps.of(_called(host)), cancelled) for host in hosts
-        ]
+        running = [pool.submit(measure_on, host, steps.of(host.name), cancelled) for host in hosts]
         try:
             wait(running)
         except BaseException:
@@ -86,8 +84,9 @@ def measure(
         try:
             reports.append((host, each.result()))
         except EdgeECGError as error:
-            name = _called(host)
-            failed.append(HostFailure(host=name, what=error.what, why=error.why, todo=error.todo))
+            failed.append(
+                HostFailure(host=host.name, what=error.what, why=error.why, todo=error.todo)
+            )
     if not reports:
         raise RemoteError(
             f"None of the {len(hosts)} hosts could be measured on.",
@@ -99,16 +98,12 @@ def measure(
         update={
             "results": tuple(result for _, report in reports for result in report.results),
             "warnings": tuple(
-                f"{_called(host)}: {text}" for host, report in reports for text in report.warnings
+                f"{host.name}: {text}" for host, report in reports for text in report.warnings
             ),
             "failed_files": tuple(each for _, report in reports for each in report.failed_files),
             "failed_hosts": tuple(failed),
         }
     )
-
-
-def _called(host: Host) -> str:
-    return host.host if host.port is None else f"{host.host}:{host.port}"
 
 
 class _Steps:

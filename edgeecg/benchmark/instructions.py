@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import statistics
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from edgeecg._version import __version__
-from edgeecg.benchmark import artifacts, parity
+from edgeecg.benchmark import artifacts, probe_set
 from edgeecg.benchmark._instructions_guest import COUNTED, FOLDER, JOB, MARK
 from edgeecg.benchmark.artifacts import ModelFile
 from edgeecg.benchmark.config import BenchConfig
@@ -104,7 +103,10 @@ def count(
     used = _Machine(core, image.installed(), machine.emulator())
     dense = next((each for each in examined if each.path == baseline), None)
     costs = None if dense is None else artifacts.costs(dense, None)
-    manifests = [_manifest(each) for each in examined]
+    manifests = [
+        artifacts.read_manifest(each, tflite_file.metadata(each.path, MANIFEST_KEY))
+        for each in examined
+    ]
     found = _run(used, examined, _job(examined, manifests, operations), on_step)
     results = tuple(
         _result(used, file, manifest, counted, costs)
@@ -164,15 +166,6 @@ def _paths(files: Sequence[Path], baseline: Path | None) -> list[Path]:
     return found
 
 
-def _manifest(file: ModelFile) -> Artifact | None:
-    """Return the manifest in a file, or the one beside it, or None for a foreign file."""
-    text = tflite_file.metadata(file.path, MANIFEST_KEY)
-    if text is not None:
-        return Artifact.from_json(text, source=f"the manifest in {file.path}")
-    beside = file.path.with_suffix(".json")
-    return Artifact.from_file(beside) if beside.is_file() else None
-
-
 def _run(
     used: _Machine,
     files: Sequence[ModelFile],
@@ -230,7 +223,7 @@ def _job(
         # A folder for each: files of several runs may have equal names.
         place = f"{folder}/{index}"
         entries += [archive.folder(place), archive.file(f"{place}/{file.path.name}", file.path)]
-        probe = parity.probe_path(file.path)
+        probe = probe_set.probe_path(file.path)
         if probe.is_file():
             entries.append(archive.file(f"{place}/{probe.name}", _fewer_windows(probe)))
         jobs.append(
@@ -251,13 +244,12 @@ def _fewer_windows(probe: Path) -> bytes | Path:
     One that cannot be read is returned as it is: the emulated machine reports what is wrong.
     """
     try:
-        with np.load(probe, allow_pickle=False) as arrays:
-            every = max(1, len(arrays["x"]) // PROBES)
-            kept = {name: arrays[name][::every] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = probe_set.read(probe)
+    except ArtifactError:
         return probe
+    every = max(1, len(arrays["x"]) // PROBES)
     content = io.BytesIO()
-    np.savez(content, **kept)
+    np.savez(content, x=arrays["x"][::every], logits=arrays["logits"][::every])
     return content.getvalue()
 
 

@@ -182,33 +182,6 @@ def at_rate(
     return watch, (processor_s() - used) / runs
 
 
-@dataclass
-class Paced:
-    """Runs at a fixed rate: each call waits until the next run is due.
-
-    Attributes:
-        invoke: Runs once.
-        period_s: Time between the begins of two runs.
-        clock: The source of time.
-        due_s: When the next run begins; a run that would begin more than a period late begins at
-            once, and the rate goes on from there.
-    """
-
-    invoke: Callable[[], None]
-    period_s: float
-    clock: Clock
-    due_s: float = 0.0
-
-    def __call__(self) -> None:
-        """Wait until the next run is due, and run."""
-        now = self.clock.now()
-        if now > self.due_s + self.period_s:
-            self.due_s = now
-        self.clock.sleep(max(0.0, self.due_s - now))
-        self.invoke()
-        self.due_s += self.period_s
-
-
 @contextlib.contextmanager
 def undisturbed(threads: int) -> Generator[int | None]:
     """Bind this thread to one processor and pause the garbage collector.

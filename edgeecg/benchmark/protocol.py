@@ -67,8 +67,8 @@ def measure(
         UsageError: No file was given, no runtime runs a file, the shape of an input is unknown, the
             device is not recognised, the baseline cannot be used, or the rate cannot be kept.
         UnknownNameError: There is no such device profile, suite, meter or input.
-        ArtifactError: The only file, or the baseline, is corrupt or is not the one its manifest
-            describes. Such a file among others is left out.
+        ArtifactError: The only file, or the baseline, is corrupt, or is not the one its manifest
+            describes, or has a manifest that cannot be read. Such a file among others is left out.
         MeterError: The meter that was asked for by name does not work.
         EdgeECGError: A file does not exist.
     """

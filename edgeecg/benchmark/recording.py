@@ -232,12 +232,15 @@ def _started(name: str, path: Path, cpu: int | None) -> Recorder:
         start_new_session=True,
     )
     output = cast(IO[str], process.stdout)
-    ready, _, _ = select.select([output], [], [], _OPEN_TIMEOUT_S)
-    first = _event(output.readline()) if ready else {}
+    try:
+        ready, _, _ = select.select([output], [], [], _OPEN_TIMEOUT_S)
+        first = _event(output.readline()) if ready else {}
+    except BaseException:
+        _kill(process)
+        raise
     if "name" in first:
         return Recorder(process, path, first)
-    process.kill()
-    process.communicate()
+    _kill(process)
     if "refused" in first:
         raise child_errors.rebuilt(first)
     raise MeterError(
@@ -247,6 +250,11 @@ def _started(name: str, path: Path, cpu: int | None) -> Recorder:
         else "The process that reads it ended at once.",
         f"Check that this works: python -m edgeecg.benchmark.recording {name} samples.f64",
     )
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
 
 
 def _event(line: str) -> dict[str, Any]:
@@ -267,11 +275,13 @@ def main(name: str, path: Path, cpu: int | None, stop: int = 0) -> int:
         cpu: A processor to leave alone, or None.
         stop: File descriptor whose end of file ends the recording.
     """
-    with processors.other_than(cpu):
-        return _recorded(name, path, stop)
+    # What the library of a meter prints must not get between the events.
+    with processors.other_than(cpu), os.fdopen(os.dup(1), "w") as events:
+        os.dup2(2, 1)
+        return _recorded(name, path, stop, events)
 
 
-def _recorded(name: str, path: Path, stop: int) -> int:
+def _recorded(name: str, path: Path, stop: int, events: IO[str]) -> int:
     try:
         meter = meters.open_meter(name)
         if not hasattr(meter, "read"):
@@ -281,24 +291,26 @@ def _recorded(name: str, path: Path, stop: int) -> int:
                 "Measure on that machine: edgeecg bench --meter NAME.",
             )
     except EdgeECGError as error:
-        _tell(child_errors.described(error))
+        _tell(events, child_errors.described(error))
         return 1
     power = cast(PowerMeter, meter)
     keys = ("name", "zones", "sample_rate_hz", "replayed")
     with contextlib.closing(power), path.open("wb", buffering=0) as file:
         step_w = getattr(power, "resolution_w", 0.0)
-        _tell({**{key: getattr(power, key) for key in keys}, "resolution_w": step_w})
+        _tell(events, {**{key: getattr(power, key) for key in keys}, "resolution_w": step_w})
         while not select.select([stop], [], [], 0)[0]:
             try:
                 samples = power.read()
             except MeterError as error:
-                _tell({"error": f"{error.what} {error.why}"})
+                _tell(events, {"error": f"{error.what} {error.why}"})
                 return 0
             kept = plausible(samples, power.max_watts)
             file.write(kept.tobytes())
             dropped = samples.t_s.size - kept.size
             if dropped or samples.lost or samples.remarks:
-                _tell({"dropped": dropped, "lost": samples.lost, "remarks": samples.remarks})
+                _tell(
+                    events, {"dropped": dropped, "lost": samples.lost, "remarks": samples.remarks}
+                )
     return 0
 
 
@@ -315,8 +327,8 @@ def plausible(samples: Samples, max_watts: float) -> NDArray[np.void]:
     return pairs
 
 
-def _tell(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
+def _tell(events: IO[str], event: dict[str, Any]) -> None:
+    print(json.dumps(event), file=events, flush=True)
 
 
 if __name__ == "__main__":

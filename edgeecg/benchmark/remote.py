@@ -149,7 +149,7 @@ def _measure_on(
         meter = None if recorder is None else _MeterBeside(remote, recorder)
         with contextlib.nullcontext() if meter is None else meter.keeping_windows():
             report = _run(remote, message, sent, meter)
-        changes: dict[str, Any] = {"host": host.host}
+        changes: dict[str, Any] = {"host": host.name}
         if meter is not None:
             changes["host_clock"] = meter.alignment().described()
         results = tuple(result.model_copy(update=changes) for result in report.results)
@@ -168,7 +168,7 @@ def _refuse_extensions(job: _Job, host: Host, beside: bool) -> None:
         used.append(("device", host.device))
     for kind, name in used:
         raise UsageError(
-            f"The {kind} '{name}' cannot be used on {host.host}.",
+            f"The {kind} '{name}' cannot be used on {host.name}.",
             "It belongs to another package, and only edgeecg itself is copied to a host.",
             "Install that package and edgeecg[device] in a Python there, and name it with "
             "--python.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgeecg import runs
 from edgeecg.errors import ON_A_WORKSTATION, EdgeECGError, measures_only
-from edgeecg.files import write_text
+from edgeecg.files import write_new_text
 from edgeecg.runs import RunFolder
 from edgeecg.schema import BenchReport
 
@@ -28,13 +28,15 @@ def exported_files(run: str | None = None) -> list[Path]:
         raise EdgeECGError(
             f"The run '{folder.path}' has no exported files.",
             f"There is no .tflite or .onnx file in '{folder.artifacts}'.",
-            ON_A_WORKSTATION if measures_only() else "Run 'edgeecg export --target tflite' first.",
+            ON_A_WORKSTATION
+            if measures_only()
+            else f"Run 'edgeecg export --run {folder.shell_name} --target tflite' first.",
         )
     return found
 
 
 def store(report: BenchReport) -> list[Path]:
-    """Write the results of every run's files into that run's folder, a file for each host.
+    """Write the results of every run's files into that run's folder, a new file for each host.
 
     Args:
         report: What was measured. Files that lie in no run folder are left out.
@@ -57,8 +59,10 @@ def store(report: BenchReport) -> list[Path]:
         # Two hosts of a fleet may be of one kind.
         place = "" if host is None else "-" + re.sub(r"[^\w.@-]", "_", host)
         path = folder.bench / f"{results[0].device.name}{place}-{stamp}Z.json"
-        write_text(path, report.model_copy(update={"results": results}).to_json())
-        written.append(path)
+        # Two measurements may end within one second.
+        written.append(
+            write_new_text(path, report.model_copy(update={"results": results}).to_json())
+        )
     return written
 
 

@@ -46,6 +46,8 @@ _UNIT_WORDS = {"seconds", "amps", "amperes", "volts", "watts"}
 _MICRO = str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
 _BRACKETS = re.compile(r"^(?P<name>.*?)\s*[(\[]\s*(?P<unit>[^)\]]*?)\s*[)\]]\s*$")
 _QUANTITY = re.compile(r"^\s*(?P<number>[+-]?[\d.,]+(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s.,]*)\s*$")
+# No thousands are before the comma of 0,300 or 1234,500, and none after that of 3,30.
+_ONE_COMMA = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}(?:[eE][+-]?\d+)?")
 # Of several columns of one kind, the mean of the main channel is meant.
 _PREFERRED = (("main", "avg"), ("main",), ("avg",), ("mean",))
 _AVOIDED = frozenset({"max", "min", "std", "peak", "usb", "aux"})
@@ -87,6 +89,15 @@ def unit(text: str) -> tuple[Kind, float] | None:
     return None
 
 
+def may_have_thousands(number: str) -> bool:
+    """Return whether the comma of a number may be a decimal mark or a separator of thousands.
+
+    Args:
+        number: A number without its unit, e.g. ``"3,300"``.
+    """
+    return _ONE_COMMA.fullmatch(number.strip()) is not None
+
+
 def _kind(name: str) -> Kind:
     return next(kind for kind in KINDS if kind == name)
 
@@ -103,6 +114,13 @@ def quantity(text: str, kinds: Sequence[Kind], option: str) -> tuple[Kind, float
         UsageError: It is no such quantity.
     """
     found = _QUANTITY.match(text)
+    if found and may_have_thousands(found["number"]):
+        forms = [found["number"].replace(",", mark) + found["unit"] for mark in (".", "")]
+        raise UsageError(
+            f"'{text}' cannot be used with {option}.",
+            "Its comma may be a decimal mark or separate thousands.",
+            f"Write {forms[0]} or {forms[1]}, as it is meant.",
+        )
     if found:
         try:
             value = float(found["number"].replace(",", "."))

@@ -81,6 +81,8 @@ class _Reader:
         self._options = options
         self._remarks: list[str] = []
         self._decimal_marks: set[str] = set()
+        # Of the numbers with a comma: whether it may separate thousands.
+        self._thousands: set[bool] = set()
 
     def read(self) -> TraceFile:
         header, found, rows = self._header(trace_text.rows(self._path))
@@ -225,20 +227,27 @@ class _Reader:
                 f"There are {len(values[0])} rows with values after the header.",
                 "Export the recording again.",
             )
+        if self._thousands == {True}:
+            raise self._ambiguous("Every number with a comma has three digits after it")
         return [np.frombuffer(each, np.float64).copy() for each in values], states, dropped
 
     def _check_marks(self, fields: Sequence[str], used: Sequence[Column], line: int) -> None:
         """Refuse a file in which commas may be decimal marks or separate thousands."""
         for column in used:
-            self._decimal_marks.update({".", ","} & set(fields[column.place]))
+            text = fields[column.place]
+            self._decimal_marks.update({".", ","} & set(text))
+            if "," in text:
+                self._thousands.add(trace_columns.may_have_thousands(text))
         if len(self._decimal_marks) > 1:
-            raise DataError(
-                f"The numbers of {self._path} are ambiguous.",
-                f"Until line {line} there are points and commas in them, so that 1,234 may be "
-                "about 1.2 or more than a thousand.",
-                "Export the trace again, with a point as decimal mark and without separators of "
-                "thousands.",
-            )
+            raise self._ambiguous(f"Until line {line} there are points and commas in them")
+
+    def _ambiguous(self, why: str) -> DataError:
+        return DataError(
+            f"The numbers of {self._path} are ambiguous.",
+            f"{why}, so that 1,234 may be about 1.2 or more than a thousand.",
+            "Export the trace again, with a point as decimal mark and without separators of "
+            "thousands.",
+        )
 
     def _broken(self, line: int, why: str) -> DataError:
         return DataError(

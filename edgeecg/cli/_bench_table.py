@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edgeecg.cli import _energy_table
 from edgeecg.cli._figures import ABSENT, Column, Row, plain, ratio, show as show_figures
-from edgeecg.reporting import lstm_files, units
+from edgeecg.reporting import captions, lstm_files, units
 from edgeecg.reporting.prediction import predictions
 from edgeecg.schema import BenchReport, BenchResult, Energy, Latency
 
@@ -169,10 +169,11 @@ def _remarks(report: BenchReport) -> list[str]:
     if any(result.proxy.executed is not None for result in results):
         named = report.baseline and Path(report.baseline).name
         base = named or "the dense float32 baseline"
-        lines.append(
-            f"Proxy: a count relative to {base}, not joules; ÷ proxy: the measured ratio over it, "
-            "1 where it predicted exactly."
-        )
+        line = f"Proxy: a count relative to {base}, not joules"
+        found = predictions(report)
+        if any((each.latency_over_proxy, each.energy_over_proxy) != (None, None) for each in found):
+            line += "; ÷ proxy: the measured ratio over it, 1 where it predicted exactly"
+        lines.append(f"{line}.")
     if any(result.energy.tier == "measured" for result in results):
         lines.append("Energy: net is without the idle power; median of the windows.")
     lines += _machines(report)
@@ -211,9 +212,7 @@ def _layers(result: BenchResult) -> str | None:
     """Return how the operations were timed, and how much of the time is in none of them."""
     if result.layers_method is None or result.layers_unexplained is None:
         return result.layers_reason
-    # Rounded, so that files measured alike share a line.
-    rest = f"{100 * result.layers_unexplained:.0f} %".replace("-0 %", "0 %")
-    return f"{result.layers_method}; {rest} of a run is in no operation."
+    return f"{result.layers_method}; {captions.in_no_operation(result.layers_unexplained)}."
 
 
 def _energy_reason(result: BenchResult) -> str | None:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from edgeecg.runs.options import Options, given
 from edgeecg.schema import Value
-from edgeecg.schema.options import option_of
+from edgeecg.schema.options import can_be_none, option_of
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML file with settings; options override it.")
@@ -135,8 +135,10 @@ def _annotation(field: FieldInfo) -> Any:
     text = field.description or ""
     kind = _kind(field.annotation)
     if kind in (int, float) and any(isinstance(each, BeforeValidator) for each in field.metadata):
-        # The class itself parses what the command line gives, e.g. 3%.
-        kind = str
+        # The class itself parses what the command line gives, e.g. 3% or none.
+        number = "INTEGER" if kind is int else "FLOAT"
+        metavar = f"{number}|none" if can_be_none(field) else None
+        return Annotated[str | None, typer.Option(flag, help=text, metavar=metavar)]
     if get_origin(kind) is Literal:
         # The class checks the choice, so that all faults of a command line are named at once.
         choices = [str(each) for each in get_args(kind)]

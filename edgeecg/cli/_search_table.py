@@ -122,7 +122,7 @@ def show(console: Console, front: Front) -> None:
     reasons = [trial.reason for trial in front.trials if trial.state == "failed" and trial.reason]
     for reason in dict.fromkeys(reasons):
         console.print(f"  Failed ({reasons.count(reason)}): {reason}", soft_wrap=True, markup=False)
-    if front.finished:
+    if front.finished and front.front:
         console.print(
             "The validation score decided; the test records were scored once, for the front alone.",
             soft_wrap=True,

@@ -23,6 +23,8 @@ EXTRA = "compress"
 
 _SCHEMA = "edgeecg.calls/1"
 _NAMED = 5
+# The table of a model of whole records; one of beats has a table for each record.
+_OF_RECORDS = "records.csv"
 
 
 def classify(
@@ -53,11 +55,11 @@ def classify(
     import json
 
     from edgeecg.cli._console import command, emit_json, output, progress, shown
-    from edgeecg.files import check_writable
+    from edgeecg.files import check_writable, write_text
 
     names = lead_names(leads or [])
     folder = out or Path("calls")
-    check_writable(folder / "records.csv")
+    check_writable(folder / _OF_RECORDS)
     console = output(json_path)
     with progress() as bar:
         show = shown(bar, "loading the model")
@@ -74,9 +76,15 @@ def classify(
             on_progress=show,
         )
     emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
-    written = _write(found, folder)
+    tables = _tables(found, folder)
+    earlier = set(folder.rglob("*.csv"))
+    for path, content in tables.items():
+        write_text(path, content)
     _show(found, console)
+    written = folder if found.predictor.task == "beats" else folder / _OF_RECORDS
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
+    for line in _earlier_tables(earlier, set(tables), folder):
+        console.print(line, soft_wrap=True, markup=False)
     example = found.records[0].record.name
     following = command("data", "show", example, "--data", data)
     console.print(f"Next: {following}", soft_wrap=True, markup=False)
@@ -109,18 +117,26 @@ def _document(found: Classification, data: str) -> dict[str, Any]:
     }
 
 
-def _write(found: Classification, folder: Path) -> Path:
-    """Write a table of beats for each record, or one of all records; return where they are."""
+def _tables(found: Classification, folder: Path) -> dict[Path, str]:
+    """Return a table of beats for each record, or one of all records, by the file."""
     from edgeecg.evaluation.predictions import as_csv
-    from edgeecg.files import write_text
 
     if found.predictor.task == "records":
         rows = [row for each in found.records for row in each.rows()]
-        write_text(folder / "records.csv", as_csv(rows))
-        return folder / "records.csv"
-    for each in found.records:
-        write_text(folder / f"{each.record.name}.csv", as_csv(each.rows()))
-    return folder
+        return {folder / _OF_RECORDS: as_csv(rows)}
+    return {folder / f"{each.record.name}.csv": as_csv(each.rows()) for each in found.records}
+
+
+def _earlier_tables(earlier: set[Path], written: set[Path], folder: Path) -> list[str]:
+    """Return what became of the tables of an earlier call, a sentence each."""
+    lines: list[str] = []
+    if replaced := len(earlier & written):
+        lines.append(f"Tables of an earlier call that were replaced: {replaced}.")
+    if kept := sorted(earlier - written):
+        names = [str(path.relative_to(folder)) for path in kept]
+        named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+        lines.append(f"Tables of an earlier call are in this folder, too: {named}.")
+    return lines
 
 
 def _show(found: Classification, console: Console) -> None:

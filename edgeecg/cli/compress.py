@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgeecg.compression.start import RunPlan
+    from edgeecg.data import Dataset
     from edgeecg.schema import CompressionLog, CustomModule
 
 EXTRA = "compress"
@@ -75,14 +76,25 @@ def compress(
         return
     console = output(json_path)
     if seeds is None:
-        plan = start.resumed(name, asked, _announce) if resume else start.started(name, asked)
-        log = _perform(plan, console)
-        emit_json(json_path, log.to_json())
+        plans = [start.resumed(name, asked, _announce) if resume else start.started(name, asked)]
+        emit_json(json_path, _perform(plans[0], console).to_json())
     else:
         plans = start.several_seeds(name, seeds, asked, resume, _announce)
         emit_json(json_path, _perform_all(plans, console))
-    target = "tflite" if compression.get("quantize") in (None, "none") else "tflite-int8"
-    console.print(f"Next: edgeecg export --target {target}")
+    console.print(f"Next: {_next(plans[-1])}", soft_wrap=True)
+
+
+def _next(plan: RunPlan) -> str:
+    """Return the command that exports what was compressed last."""
+    from edgeecg.cli._console import command
+    from edgeecg.schema import QuantizationLog
+
+    config, log = plan.config, plan.run.quantization
+    # A guard may have kept the model in float32.
+    int8 = log.is_file() and QuantizationLog.from_file(log).kept != "none"
+    target = "tflite-int8" if int8 else "tflite"
+    custom = [] if config.custom is None else ["--custom", config.custom.file]
+    return command("export", "--target", target, *custom)
 
 
 def _announce(custom: CustomModule) -> None:
@@ -97,15 +109,21 @@ def _perform(plan: RunPlan, console: Console) -> CompressionLog:
     from edgeecg.cli._console import command_line, shown
     from edgeecg.cli._records import describe
     from edgeecg.compression import start
+    from edgeecg.compression.dense import is_trained_first
     from edgeecg.schema import ModelCard, QuantizationLog
     from edgeecg.training.start import Listeners
 
-    run = plan.run
+    run, epochs = plan.run, plan.config.training.epochs
     table = StepTable(plan.config)
+
+    def on_data(dataset: Dataset) -> None:
+        describe(dataset, console)
+        if is_trained_first(plan.config, dataset, run):
+            length = f"{epochs} epoch{'' if epochs == 1 else 's'}"
+            console.print(f"The dense model is trained first ({length}): it has no weights yet.")
+
     with live(table) as bar:
-        listeners = Listeners(
-            shown(bar, "reading records"), lambda dataset: describe(dataset, console)
-        )
+        listeners = Listeners(shown(bar, "reading records"), on_data)
         log = start.perform(plan, command_line(), table.report, listeners)
     cards = [ModelCard.from_file(path) for path in (run.baseline_card, run.model_card)]
     show(console, log, *cards)

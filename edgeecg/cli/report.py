@@ -22,7 +22,8 @@ _Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RUN|RESULT",
-        help="Runs, JSON files of 'edgeecg bench', or a folder of runs; the newest run by default.",
+        help="Runs, JSON files of 'edgeecg bench', or a folder of runs; RESULT#LABEL is one of its "
+        "files. The newest run by default.",
     ),
 ]
 _Run = Annotated[str | None, typer.Option("--run", help="Run to report on; the newest by default.")]

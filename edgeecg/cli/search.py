@@ -96,6 +96,7 @@ def _perform(
     from edgeecg.cli._console import command, command_line, emit_json, output, progress, shown
     from edgeecg.cli._records import describe
     from edgeecg.cli._search_table import StatusTable, live, show, show_estimate
+    from edgeecg.errors import EdgeECGError
     from edgeecg.training.start import Listeners
     from edgeecg.tuning.search import perform
 
@@ -112,6 +113,12 @@ def _perform(
     if not front.finished:
         show_estimate(console, front, plan)
     console.print(f"Search folder: {plan.folder} (front.json, front.html)", soft_wrap=True)
+    if not front.front and (front.finished or dry_run):
+        raise EdgeECGError(
+            f"No trial of the search '{plan.name}' is complete.",
+            f"{len(front.trials)} ended without a result, for the reasons above.",
+            "Correct what they name, and start a search with another --name.",
+        )
     if not front.finished:
         console.print(f"Next: {command('search', '--resume', plan.name)}", soft_wrap=True)
     elif front.front:

@@ -118,6 +118,29 @@ def check_structure(config: CompressionConfig) -> None:
         )
 
 
+def idle_settings(config: CompressionConfig) -> tuple[str, ...]:
+    """Return a warning for each setting that was changed and has no effect beside the others.
+
+    Args:
+        config: What is asked for.
+    """
+    options = {"alpha": "--alpha", "energy_term": "--energy-term"}
+    fields = CompressionConfig.model_fields
+    idle = [
+        f"{option} has no effect beside a budget: what is removed is ranked by its importance per "
+        "cost saved."
+        for name, option in options.items()
+        if config.budgets and getattr(config, name) != fields[name].default
+    ]
+    of_each_class = config.method == "taylor" and config.class_importance == "largest"
+    if of_each_class and config.class_weight != "none":
+        idle.append(
+            "--class-weight has no effect on the importance with --class-importance largest: "
+            "each class counts as much as any other there."
+        )
+    return tuple(idle)
+
+
 def check_costs(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> None:
     """Refuse layer costs of another model, and a budget of latency without any.
 

@@ -16,7 +16,7 @@ from edgeecg.files import write_bytes, write_text
 from edgeecg.models import architecture, load, shipped
 from edgeecg.runs import RUNS, RunFolder, trained
 from edgeecg.runs.journal import Journal
-from edgeecg.schema import ModelCard
+from edgeecg.schema import CompressionConfig, ModelCard
 from edgeecg.training.baseline import train
 from edgeecg.training.cards import make_card, save_model
 
@@ -35,7 +35,7 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
     """
     run, training = job.run, job.config.training
     if not run.baseline_card.is_file():
-        ready = _ready(job)
+        ready = _ready(job.config, job.dataset)
         if ready is not None:
             weights, card = ready
             _place(weights, card, run)
@@ -58,6 +58,20 @@ def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
             "Point EDGEECG_DATA at the records it was started with, or start a new run.",
         )
     return model, card
+
+
+def is_trained_first(config: CompressionConfig, dataset: Dataset, run: RunFolder) -> bool:
+    """Whether a run trains its dense model, as it has no trained weights to start from.
+
+    Args:
+        config: What is asked for.
+        dataset: The records.
+        run: Its folder.
+
+    Raises:
+        EdgeECGError: The run that it should start from has none.
+    """
+    return not run.baseline_card.is_file() and _ready(config, dataset) is None
 
 
 def packaged(model: str) -> RunFolder:
@@ -98,18 +112,18 @@ def _place(weights: Path, card: ModelCard, run: RunFolder) -> None:
     write_text(run.baseline_card, card.to_json())
 
 
-def _ready(job: Job) -> tuple[Path, ModelCard] | None:
+def _ready(config: CompressionConfig, dataset: Dataset) -> tuple[Path, ModelCard] | None:
     """Return weights to start from: those of a named run, or the package's own for these records.
 
     Raises:
         EdgeECGError: The named run has none.
     """
-    if job.config.start is not None:
-        found = trained(job.config.start)
+    if config.start is not None:
+        found = trained(config.start)
         card = ModelCard.from_file(found.baseline_card)
         return found.baseline_weights, card
-    ready = None if job.config.retrain else shipped(job.model)
-    return ready if ready is not None and _trained_on(ready[1], job.dataset) else None
+    ready = None if config.retrain else shipped(config.training.model)
+    return ready if ready is not None and _trained_on(ready[1], dataset) else None
 
 
 def _check_classes(card: ModelCard, dataset: Dataset) -> None:

@@ -9,14 +9,34 @@ from torch import nn
 from edgeecg.compression.fidelity import Probe
 from edgeecg.compression.job import Job
 from edgeecg.compression.objective import objective_of, with_features
+from edgeecg.errors import UsageError
 from edgeecg.pruning import masks
 from edgeecg.schema import CompressionConfig, TrainingConfig
 from edgeecg.training import wide_windows
 from edgeecg.training.averaging import running_mean
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Stage, Trainer, make_optimizer, training_data
+from edgeecg.training.loop import Stage, Trainer, batch_norms, make_optimizer, training_data
 
 _SEEDS_APART = 10_000
+_MOST_EPOCHS = 8
+
+
+def check_most_epochs(config: CompressionConfig) -> None:
+    """Refuse fewer epochs at most than a step has, for fine-tuning until a fidelity is reached.
+
+    Raises:
+        UsageError: A step has more.
+    """
+    every, most = config.finetune_epochs, config.finetune_most
+    last = config.finetune_last_epochs or every
+    if config.finetune_fidelity is None or most is None or most >= max(every, last):
+        return
+    which, epochs = ("last step", last) if last > every else ("steps", every)
+    raise UsageError(
+        f"'--finetune-most {most}' is less than the epochs of the {which}.",
+        f"The fidelity is looked at after {epochs} epochs for the first time.",
+        f"Give at least {epochs}, or {2 * epochs} so that they can be repeated, or leave it out.",
+    )
 
 
 def training_of(config: CompressionConfig) -> TrainingConfig:
@@ -60,6 +80,7 @@ def fine_tune(
         DivergedError: The loss is not finite.
     """
     config = job.config
+    most = config.finetune_most or max(_MOST_EPOCHS, 2 * config.finetune_epochs)
     losses: list[float] = []
     repetition = 0
     while True:
@@ -68,7 +89,7 @@ def fine_tune(
         repetition += 1
         if config.finetune_fidelity is None:
             break
-        if len(losses) + config.finetune_epochs > config.finetune_most:
+        if len(losses) + config.finetune_epochs > most:
             break
         lowest = probe.measured(model).worst_class
         if lowest is None or lowest >= config.finetune_fidelity:
@@ -106,7 +127,7 @@ def _fine_tune_once(
             config.finetune_rate,
             objective=objective,
             after_update=after_update,
-            frozen=_batch_norms(model) if config.finetune_norm == "frozen" else (),
+            frozen=batch_norms(model) if config.finetune_norm == "frozen" else (),
         )
         accelerator = open_accelerator(training.threads)
         dense.to(accelerator.device)
@@ -119,8 +140,3 @@ def _fine_tune_once(
     model.cpu()
     dense.cpu()
     return losses
-
-
-def _batch_norms(model: nn.Module) -> tuple[nn.Module, ...]:
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-    return tuple(module for module in model.modules() if isinstance(module, kinds))

@@ -75,13 +75,13 @@ def broken_guards(
     return {text: value for text, (guard, value) in found.items() if value < guard.at_least}
 
 
-def check_dense(guards: Sequence[Guard], val: Scores, run: str) -> None:
+def check_dense(guards: Sequence[Guard], val: Scores, again: str) -> None:
     """Refuse to start from a dense model that breaks a guard itself.
 
     Args:
         guards: What is asked for; those of the fidelity hold for the dense model.
         val: Scores of the dense model on the validation records.
-        run: Name of the run, which holds the dense model.
+        again: The command that starts from the same dense model once more.
 
     Raises:
         EdgeECGError: It breaks one; nothing was pruned.
@@ -91,8 +91,8 @@ def check_dense(guards: Sequence[Guard], val: Scores, run: str) -> None:
         raise EdgeECGError(
             f"The dense model breaks the guard '{text}' already.",
             f"Its validation score is {value:.3f}.",
-            "Lower the bound in a new run from the same model (edgeecg compress --start "
-            f"{run}), or train a better one with 'edgeecg train'.",
+            f"Lower the bound in a new run from the same model ({again}), or train a better one "
+            "with 'edgeecg train'.",
         )
 
 

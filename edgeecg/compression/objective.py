@@ -50,19 +50,20 @@ def with_features(
         job: The run.
         objective: The loss without the term; it runs the dense model on the windows.
         dense: The dense model.
-        student: The model that is fine-tuned.
+        student: The model that is fine-tuned, or its copy that rounds as int8 does.
     """
     factor = job.config.distill_features
     if not factor or not job.config.distill:
         yield objective
         return
     caught: dict[str, Tensor] = {}
+    # Compression keeps the last layer, and its name.
+    last, _ = weighted_layers(dense, job.architecture.INPUT_SHAPE)[-1]
 
     def watched(name: str, model: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             caught[name] = inputs[0]
 
-        last, _ = weighted_layers(model, job.architecture.INPUT_SHAPE)[-1]
         return model.get_submodule(last.name).register_forward_pre_hook(catch)
 
     def with_term(logits: Tensor, windows: Tensor, target: Tensor) -> Tensor:

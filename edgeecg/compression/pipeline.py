@@ -8,21 +8,25 @@ weights bit for bit.
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from edgeecg.compression import budget, guards, run_state
 from edgeecg.compression.budget import Goal
 from edgeecg.compression.dense import dense_model
 from edgeecg.compression.fidelity import Probe, with_test_scores
-from edgeecg.compression.fine_tuning import dropout_of, training_of
+from edgeecg.compression.fine_tuning import check_most_epochs, dropout_of, training_of
 from edgeecg.compression.guarded_int8 import make_guarded
 from edgeecg.compression.job import Job
-from edgeecg.compression.objective import objective_of
+from edgeecg.compression.objective import objective_of, with_features
 from edgeecg.compression.run_state import RunState
 from edgeecg.compression.steps import StepPlan, copied, perform_step
 from edgeecg.errors import DivergedError, EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture, build, is_builtin
+from edgeecg.pruning import masks
+from edgeecg.pruning.schedule import scheduled
 from edgeecg.pruning.traceable import check_traceable, check_weights
 from edgeecg.quantization.int8_stage import FineTuning, Int8Stage, check_quantizable
 from edgeecg.runs import RunFolder
@@ -51,10 +55,15 @@ def planned(config: CompressionConfig, custom: Architecture | None = None) -> Co
         The same configuration; with budgets, the number of steps follows from them.
 
     Raises:
-        UsageError: Settings contradict each other, or a guard names an unknown class.
+        UsageError: Settings contradict each other, a guard names an unknown class, or single
+            weights are to be set to zero and the sparsity is out of reach.
         EdgeECGError: The channels of the model cannot be pruned.
     """
-    goal = _checked(config, architecture(config.training.model, custom))
+    check_most_epochs(config)
+    of = architecture(config.training.model, custom)
+    goal = _checked(config, of)
+    if config.structure == "none":
+        masks.check_sparsity(build(of), scheduled(config), of.INPUT_SHAPE)
     return config if goal is None else config.model_copy(update={"steps": goal.steps})
 
 
@@ -112,10 +121,14 @@ def compress(job: Job) -> CompressionLog:
     else:
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
-    guards.check_dense(job.guards, card.val, job.run.name)
+    guards.check_dense(job.guards, card.val, f"edgeecg compress --start {job.run.name}")
+    _keep_rate(job, journal)
     probes = _probes(job, dense)
     state = run_state.resumed(job) or RunState(copied(job.architecture, dense))
-    state.warnings = guards.few_beats(job.guards, card.val, probes[0].measured(dense))
+    state.warnings = (
+        *budget.idle_settings(job.config),
+        *guards.few_beats(job.guards, card.val, probes[0].measured(dense)),
+    )
     for known in sorted((*state.steps, *state.rollbacks), key=lambda event: event.attempt):
         _report(job, known)
     while (progress := state.next_progress(job.config.steps, job.config.retries)) is not None:
@@ -125,6 +138,14 @@ def compress(job: Job) -> CompressionLog:
     if job.config.quantize != "none":
         int8 = _prepare_int8(job, dense, state, probes, journal)
     return _finish(job, dense, state, int8, journal)
+
+
+def _keep_rate(job: Job, journal: Journal) -> None:
+    """Write the configuration of a run that goes on with another rate of fine-tuning."""
+    before = CompressionConfig.from_file(job.run.config).finetune_rate
+    if before != job.config.finetune_rate:
+        journal.write("finetune_rate", was=before, now=job.config.finetune_rate)
+        write_text(job.run.config, job.config.to_json())
 
 
 def _probes(job: Job, dense: nn.Module) -> tuple[Probe, ...]:
@@ -202,8 +223,9 @@ def _prepare_int8(
         state.attempt,
         config.finetune_epochs,
         config.finetune_rate,
-        objective_of(job, dense),
+        partial(with_features, job, objective_of(job, dense), dense),
         dense,
+        freeze_norms=config.finetune_norm == "frozen",
     )
     shape = job.architecture.INPUT_SHAPE
     stage = Int8Stage(

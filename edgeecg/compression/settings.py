@@ -8,11 +8,18 @@ from typing import Any
 
 from edgeecg.costs import measured
 from edgeecg.errors import UsageError
+from edgeecg.files import sha256
 from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
 from edgeecg.models._custom import CustomArchitecture
 from edgeecg.runs import trained
 from edgeecg.runs.options import Options, configured, keyword_options
-from edgeecg.schema import CompressionConfig, MeasuredCosts, ModelCard, TrainingConfig
+from edgeecg.schema import (
+    CompressionConfig,
+    CustomModule,
+    MeasuredCosts,
+    ModelCard,
+    TrainingConfig,
+)
 from edgeecg.training.start import as_trained
 
 FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
@@ -36,7 +43,7 @@ def sorted_options(values: Mapping[str, Any]) -> Options:
     """
     outer = set(CompressionConfig.model_fields)
     inner = {key: value for key, value in values.items() if key not in outer}
-    known = [*CompressionConfig.model_fields, *TrainingConfig.model_fields]
+    known = {**TrainingConfig.model_fields, **CompressionConfig.model_fields}
     training = keyword_options(inner, known)
     own = keyword_options({key: values[key] for key in values if key in outer}, known)
     return nested(own, training)
@@ -58,7 +65,7 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     options, custom = with_custom(options)
     training = options.table("training")
     if "start" in options:
-        card_path = trained(options.values["start"]).baseline_card
+        card_path = trained(str(options.values["start"])).baseline_card
         recipe = as_trained(ModelCard.from_file(card_path))
         if training.values.get("model", recipe.model) != recipe.model:
             raise UsageError(
@@ -76,24 +83,43 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
         **measured_costs(options, found),
         "training": asked.model_dump(mode="json"),
     }
-    defaults = _defaults(found, options)
+    defaults = _defaults(found, options.values)
     return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
 
 
-def _defaults(of: Architecture, options: Options) -> CompressionConfig:
+def changed_defaults(
+    config: CompressionConfig, given: Mapping[str, Any], of: Architecture
+) -> dict[str, Any]:
+    """Return the settings of a configuration that have other defaults beside what is given besides.
+
+    Args:
+        config: A configuration of :func:`configuration`; what differs from its defaults stays.
+        given: What is given besides.
+        of: The architecture.
+    """
+    before = _defaults(of, {"distill": config.distill})
+    after = _defaults(of, {"distill": config.distill, **given})
+    return {
+        name: getattr(after, name)
+        for name in FINE_TUNING_OF_BEATS
+        if name not in given and getattr(config, name) == getattr(before, name)
+    }
+
+
+def _defaults(of: Architecture, given: Mapping[str, Any]) -> CompressionConfig:
     """Return the settings where nothing is given.
 
     The defaults of the class are those of earlier versions, whose documents lack newer fields.
 
     Args:
         of: The architecture.
-        options: What is given. A number of epochs holds for all steps, the last one too; without
+        given: What is given. A number of epochs holds for all steps, the last one too; without
             the dense model there is nothing to be fitted to.
     """
-    if of.TASK != "beats" or not options.values.get("distill", True):
+    if of.TASK != "beats" or not given.get("distill", True):
         return CompressionConfig(default_guards=True)
     tuning = dict(FINE_TUNING_OF_BEATS)
-    if "finetune_epochs" in options:
+    if "finetune_epochs" in given:
         del tuning["finetune_last_epochs"]
     return CompressionConfig(default_guards=True, **tuning)
 
@@ -109,11 +135,30 @@ def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCost
         return {}
     given, dense = options.values["costs"], layer_costs(build(of), of.INPUT_SHAPE)
     if not isinstance(given, Mapping):
-        return {"costs": measured.read(Path(given), of.RECIPE.model, dense)}
+        return {"costs": measured.read(Path(str(given)), of.RECIPE.model, dense)}
     # A configuration file holds the costs themselves.
     found = MeasuredCosts.model_validate(given)
     measured.check(found, of.RECIPE.model, dense)
     return {"costs": found}
+
+
+def refuse_other_file(what: str, custom: CustomModule) -> None:
+    """Refuse to run a file that is not the one that a run or a search was started with.
+
+    Args:
+        what: What was started, ``"run"`` or ``"search"``.
+        custom: The module that it was started with.
+
+    Raises:
+        UsageError: The file has changed.
+    """
+    path = Path(custom.file.rpartition(":")[0])
+    if path.is_file() and sha256(path) != custom.sha256:
+        raise UsageError(
+            f"The {what} cannot go on with another module.",
+            f"'{custom.file}' has changed since the {what} was started.",
+            f"Put the old file back, or start a new {what}.",
+        )
 
 
 def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:

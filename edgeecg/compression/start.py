@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edgeecg.compression import pipeline, settings
 from edgeecg.compression.job import Job, StepCallback
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.files import sha256, write_text
+from edgeecg.interrupts import interruptible
 from edgeecg.models import Architecture, architecture
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RUNS, RunFolder, new_run, newest_unfinished
 from edgeecg.runs.config_file import read_options
-from edgeecg.runs.journal import Journal
 from edgeecg.runs.lock import locked
 from edgeecg.runs.options import Options, configured, refuse_changes
-from edgeecg.schema import CompressionConfig, CompressionLog, CustomModule
+from edgeecg.schema import (
+    CompressionConfig,
+    CompressionLog,
+    CompressionStep,
+    CustomModule,
+    Rollback,
+)
 from edgeecg.training.start import DataCallback, Listeners, load_records
 
 CustomCallback = Callable[[CustomModule], None]
@@ -33,18 +38,20 @@ class RunPlan:
         run: Its folder.
         config: What is to be done.
         custom: The custom module, where the configuration is of one.
+        replaced: What the folder of a resumed run holds, where the configuration is another now.
     """
 
     run: RunFolder
     config: CompressionConfig
     custom: Architecture | None = None
+    replaced: CompressionConfig | None = None
 
 
 def compress(
     model: str | None = None,
     *,
-    budget: Mapping[str, float | str] | Sequence[str] = (),
-    guards: Sequence[str] = (),
+    budget: Mapping[str, float | str] | Sequence[str] | str = (),
+    guards: Sequence[str] | str = (),
     name: str | None = None,
     resume: bool = False,
     config: Path | str | None = None,
@@ -59,8 +66,8 @@ def compress(
         model: Name of the architecture, or a custom module, ``"path/to/model.py:build"``; with
             ``resume``, that of the run.
         budget: What the compressed model may cost: ``{"energy": 0.2}``, ``{"size": "40kB"}``, or
-            texts as for ``--budget``.
-        guards: Validation scores that must hold: ``["S:recall>=0.5"]``.
+            one or more texts as for ``--budget``.
+        guards: Validation scores that must hold: ``["S:recall>=0.5"]``, or one text.
         name: Name of the folder under ``runs/``; None for the model's name and the time.
         resume: Go on with the named, or the newest, unfinished run.
         config: TOML file with settings; keyword arguments override it.
@@ -69,7 +76,8 @@ def compress(
         on_data: Called with the data set, once it is loaded.
         **options: Fields of :class:`edgeecg.schema.CompressionConfig` and of its
             :class:`edgeecg.schema.TrainingConfig`, e.g. ``method="l1"``, ``data="synthetic"``,
-            ``seed=1``; ``costs`` as the path of a bench report.
+            ``seed=1``; ``costs`` as the path of a bench report. None switches off a number that
+            may be None, such as ``finetune_last_epochs``.
 
     Returns:
         The log of all steps; the models are in the run folder.
@@ -80,19 +88,32 @@ def compress(
         DataError: The records are missing or damaged.
         EdgeECGError: Training diverged, or the disk is full; the last checkpoint is intact.
     """
-    texts = (
-        [f"{kind}={value}" for kind, value in budget.items()]
-        if isinstance(budget, Mapping)
-        else list(budget)
-    )
-    asked = settings.sorted_options(
-        {"model": model, "budgets": texts, "guards": list(guards), **options}
-    )
+    given = {"budgets": _texts("budget", budget), "guards": _texts("guards", guards)}
+    asked = settings.sorted_options({"model": model, **given, **options})
     if config is not None:
         asked = asked.over(read_options(Path(config), CompressionConfig))
     plan = resumed(name, asked) if resume else started(name, asked)
     arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
     return perform(plan, f"edgeecg.compress({arguments})", on_step, Listeners(on_progress, on_data))
+
+
+def _texts(name: str, given: object) -> list[object]:
+    """Return budgets or guards as texts.
+
+    Raises:
+        UsageError: They are neither texts nor a mapping.
+    """
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, Mapping):
+        return [f"{kind}={value}" for kind, value in cast("Mapping[str, object]", given).items()]
+    if isinstance(given, Iterable):
+        return list(cast("Iterable[object]", given))
+    raise UsageError(
+        f"'{name}' cannot be {given!r}.",
+        f"Texts are expected, and a {type(given).__name__} came.",
+        "Give, for example, budget={'energy': 0.2} or guards=['S:recall>=0.5'].",
+    )
 
 
 def started(name: str | None, options: Options) -> RunPlan:
@@ -206,10 +227,16 @@ def perform(
     found = architecture(plan.config.training.model, plan.custom)
     dataset = load_records(plan.config.training, found, listeners)
     progress = None if listeners is None else listeners.on_progress
-    with locked(run):
+    with locked(run), interruptible() as check_interrupt:
+
+        def after_step(event: CompressionStep | Rollback) -> None:
+            if on_step is not None:
+                on_step(event)
+            check_interrupt()
+
         _refuse_another_start(plan)
         return pipeline.compress(
-            Job(plan.config, dataset, run, command, progress, on_step, plan.custom)
+            Job(plan.config, dataset, run, command, progress, after_step, plan.custom)
         )
 
 
@@ -218,8 +245,8 @@ def _refuse_another_start(plan: RunPlan) -> None:
 
     Nothing has the name when it is chosen, and the records are read before the lock is taken.
     """
-    held = plan.run.config
-    if held.is_file() and CompressionConfig.from_file(held) != plan.config:
+    held, expected = plan.run.config, plan.replaced or plan.config
+    if held.is_file() and CompressionConfig.from_file(held) != expected:
         raise EdgeECGError(
             f"There is a run named '{plan.run.name}' with other settings.",
             f"Another process wrote '{held}' after this one had been started.",
@@ -246,32 +273,20 @@ def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None)
     config = CompressionConfig.from_file(run.config)
     options, custom = settings.with_custom(options)
     if config.custom is not None and custom is None:
-        _refuse_other_file(run, config.custom)
+        settings.refuse_other_file("run", config.custom)
         if on_custom is not None:
             on_custom(config.custom)
         custom = settings.load_named_custom(config)
     _refuse_other_costs(run, config, options, architecture(config.training.model, custom))
     kept = {key: value for key, value in options.values.items() if key != "costs"}
-    rate = float(kept.pop("finetune_rate", config.finetune_rate))
-    refuse_changes(run.name, config.training, Options(kept.pop("training", {})))
+    rate = {"finetune_rate": kept.pop("finetune_rate", config.finetune_rate)}
+    kept.pop("training", None)
+    refuse_changes(run.name, config.training, options.table("training"))
     refuse_changes(run.name, config, Options(kept, options.origins))
-    if rate != config.finetune_rate and not run.finished:
-        Journal(run.events).write("finetune_rate", was=config.finetune_rate, now=rate)
-        changed = Options({"finetune_rate": rate}, options.origins)
-        config = configured(CompressionConfig, config, changed)
-        write_text(run.config, config.to_json())
-    return RunPlan(run, config, custom)
-
-
-def _refuse_other_file(run: RunFolder, custom: CustomModule) -> None:
-    """Refuse to run a file that is not the one that the run was started with."""
-    path = Path(custom.file.rpartition(":")[0])
-    if path.is_file() and sha256(path) != custom.sha256:
-        raise UsageError(
-            f"The run '{run.name}' cannot go on with another module.",
-            f"'{custom.file}' has changed since the run was started.",
-            "Put the old file back, or start a new run.",
-        )
+    changed = configured(CompressionConfig, config, Options(rate, options.origins))
+    if changed == config or run.finished:
+        return RunPlan(run, config, custom)
+    return RunPlan(run, changed, custom, replaced=config)
 
 
 def _refuse_other_costs(

@@ -118,8 +118,8 @@ def score_truth(
             computed at these thresholds, too, beside that at 0.50.
 
     Returns:
-        Scores with bootstrap 95 % intervals over patients; for beats with one confusion matrix
-        per record.
+        Scores with bootstrap 95 % intervals over patients, or None for the intervals where there is
+        one patient; for beats with one confusion matrix per record.
 
     Raises:
         EdgeECGError: There is nothing to score, the logits have another shape than the truth, or
@@ -133,8 +133,14 @@ def score_truth(
         )
     _check(logits, (len(truth.windows.y), len(truth.classes)))
     if truth.task == "records":
-        return _records(logits, truth, thresholds)
-    return _beats(logits, truth, outside_logits)
+        found = _records(logits, truth, thresholds)
+    else:
+        found = _beats(logits, truth, outside_logits)
+    if len(np.unique(truth.windows.patient)) > 1:
+        return found
+    # Every resample is the same patient: its scores do not vary, which says nothing about others.
+    intervals = [name for name in Scores.model_fields if name.endswith("_ci95")]
+    return found.model_copy(update=dict.fromkeys(intervals))
 
 
 def _check(logits: NDArray[np.float32], shape: tuple[int, int]) -> None:

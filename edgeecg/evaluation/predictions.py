@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +11,7 @@ from scipy.special import expit, softmax
 
 from edgeecg.data.unlabelled import Unlabelled
 from edgeecg.evaluation.predictors import Predictor
+from edgeecg.files import csv_text
 
 _HALF = 0.5
 
@@ -93,9 +92,4 @@ def classify_record(predictor: Predictor, record: Unlabelled) -> Predictions:
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
     """Return rows as comma-separated text, with their keys as the first line."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(list(rows[0]), (row.values() for row in rows)) if rows else ""

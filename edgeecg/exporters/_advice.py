@@ -28,6 +28,7 @@ _INT8_SHARE = 0.5
 _X86 = ("x86_64", "AMD64")
 # Files are timed one after the other, not in turns: smaller differences may be noise.
 _FASTER = 1.3
+_SLOWER = 1.05
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,15 @@ def p50_here(artifact: Artifact, artifacts: Sequence[Artifact]) -> float | None:
 
 
 def slower_than_float32(artifacts: Sequence[Artifact]) -> list[str]:
-    """Return a sentence for every quantised file that is slower here than its float32 file."""
+    """Return a sentence for every quantised file that is clearly slower here than float32.
+
+    Files that take at most 1.05 times as long are left out: two measurements may differ by that.
+    """
     return [
         f"{each.name} takes {each.speed.ratio:.2f} times as long as float32 here: "
         f"{_why_slower(each)}."
         for each in artifacts
-        if each.speed is not None and each.speed.ratio_low > 1.0
+        if each.speed is not None and each.speed.ratio > _SLOWER and each.speed.ratio_low > 1.0
     ]
 
 

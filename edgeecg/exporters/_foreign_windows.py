@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.errors import DataError
+from edgeecg.files import read_arrays
 
 _FEWEST = 2
 _MOST_COMPARED = 4096
+_TODO = (
+    "Write them with numpy.savez(FILE, x=windows, y=classes): x of shape (windows, leads, "
+    "samples), y optional."
+)
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,13 @@ def load(path: Path) -> LabelledWindows:
     Raises:
         DataError: The file cannot be read, has other arrays, or values that are not finite.
     """
-    try:
-        with path.open("rb") as opened:
-            loaded = np.load(opened, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                x, y = loaded, None
-            else:
-                x, y = loaded["x"], loaded.get("y")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        # NumPy takes any other file for pickled objects, and advises to load them.
-        known = isinstance(error, OSError) or "pickle" not in str(error)
-        why = f"Reading it failed ({error})." if known else "It is no .npz or .npy file of numbers."
-        raise _unusable(path, why) from error
+    loaded = read_arrays(path, f"The file of windows {path}", DataError, _TODO)
+    if isinstance(loaded, np.ndarray):
+        x, y = loaded, None
+    elif "x" in loaded:
+        x, y = loaded["x"], loaded.get("y")
+    else:
+        raise _unusable(path, "It has no array 'x'.")
     if not np.issubdtype(x.dtype, np.number) or x.ndim < 2 or len(x) < _FEWEST:
         raise _unusable(path, f"x is {x.dtype} of shape {x.shape}: two windows or more are needed.")
     if not np.isfinite(x).all():
@@ -82,9 +81,4 @@ def load(path: Path) -> LabelledWindows:
 
 
 def _unusable(path: Path, why: str) -> DataError:
-    return DataError(
-        f"The windows in {path} cannot be used.",
-        why,
-        "Write them with numpy.savez(FILE, x=windows, y=classes): x of shape (windows, leads, "
-        "samples), y optional.",
-    )
+    return DataError(f"The windows in {path} cannot be used.", why, _TODO)

@@ -7,16 +7,15 @@ import importlib
 import io
 import logging
 import os
-import signal
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Generator
-from types import FrameType
 from typing import Any
 
 from wurlitzer import Wurlitzer
+
+from edgeecg.interrupts import interruptible
 
 _NOTE_BYTES = 4000
 
@@ -32,7 +31,7 @@ def quiet() -> Generator[None]:
     the block, even where a library catches every exception.
     """
     with (
-        _interruptible(),
+        interruptible(),
         tempfile.TemporaryFile() as log,
         _python_output() as printed,
         warnings.catch_warnings(),
@@ -65,33 +64,6 @@ def _python_output() -> Generator[io.StringIO]:
         stack.enter_context(contextlib.redirect_stdout(printed))
         stack.enter_context(contextlib.redirect_stderr(printed))
         yield printed
-
-
-@contextlib.contextmanager
-def _interruptible() -> Generator[None]:
-    """Raise KeyboardInterrupt at the end of the block if one was raised inside and suppressed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        pressed.set()
-        if callable(previous):
-            previous(number, frame)
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    except Exception as error:
-        if pressed.is_set():
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if pressed.is_set():
-        raise KeyboardInterrupt
 
 
 def _tail(handle: int) -> str:

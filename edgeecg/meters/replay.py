@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def open(where: str | None = None) -> ReplayMeter:
 
 
 def _columns(path: Path, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows = csv.reader(text.splitlines())
+    rows = _rows(path, text)
     if [cell.strip() for cell in next(rows, [])] != _HEADER:
         raise _invalid(path, "Its first line is not 't_s,watts'")
     pairs: list[tuple[float, float]] = []
@@ -124,6 +125,15 @@ def _columns(path: Path, text: str) -> tuple[NDArray[np.float64], NDArray[np.flo
         raise _invalid(path, "It has fewer than two samples")
     values = np.array(pairs)
     return values[:, 0], values[:, 1]
+
+
+def _rows(path: Path, text: str) -> Iterator[list[str]]:
+    """Yield the cells of every line."""
+    rows = csv.reader(text.splitlines())
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise _invalid(path, f"Line {rows.line_num} cannot be read: {error}") from error
 
 
 def _thinned(

@@ -7,6 +7,7 @@ without running any code from a file.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -30,7 +31,7 @@ from edgeecg.models._counting import (
 )
 from edgeecg.models._lstm_states import LSTMStates, lstm_states
 from edgeecg.models._pooling import AttentionPooling
-from edgeecg.schema import ModelCard, ModelSummary, Task, TrainingConfig
+from edgeecg.schema import MODEL_SUFFIXES, ModelCard, ModelSummary, Task, TrainingConfig
 
 __all__ = [
     "Architecture",
@@ -122,16 +123,34 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
 
     Raises:
         UnknownNameError: There is no such model.
-        UsageError: It is a custom module, and the user has not named its file.
+        UsageError: It is a file, or a custom module of which the user has not named the file.
         PluginError: It comes from another package that cannot be imported.
     """
     if custom is not None and custom.RECIPE.model == name:
         return custom
+    path = Path(name)
+    if path.suffix == ".py":
+        raise UsageError(
+            f"'{name}' does not say which module is meant.",
+            "A file of Python source code may hold several: a function of it makes the module.",
+            f"Name the function, for example: edgeecg compress {shlex.quote(name)}:build",
+        )
+    if path.suffix in MODEL_SUFFIXES or path.is_file():
+        raise UsageError(
+            f"'{name}' cannot be trained or compressed.",
+            "It is a file with weights, and no PyTorch module from which layers can be removed.",
+            "Give the module that it was made from, path/to/model.py:function"
+            + (
+                f", or make the file int8: edgeecg quantize {shlex.quote(name)} --data FILE.npz"
+                if path.suffix in MODEL_SUFFIXES
+                else "."
+            ),
+        )
     if "." in name:
         raise UsageError(
             f"'{name}' is a custom module, and its file is not named.",
             "A Python file is only run when the command line names it.",
-            "Give path/to/model.py:function: to 'compress' and 'search' as the model, to 'export', "
+            "Give path/to/model.py:function, to 'compress' and 'search' as the model, to 'export', "
             "'evaluate' and 'classify' with --custom.",
         )
     if name not in names():

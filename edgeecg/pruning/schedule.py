@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from edgeecg.schema import CompressionConfig
 
 _CEILING = 1.3
-_LARGEST_SHARE = 0.95
 _NEARLY_LINEAR = 1e-6
+
+LARGEST_SHARE = 0.95
+"""The largest part of a layer that is removed."""
 
 
 def scheduled(config: CompressionConfig) -> CompressionConfig:
@@ -62,4 +64,4 @@ def ceilings(shares: Sequence[float]) -> tuple[float, ...]:
     Returns:
         One fraction 0..0.95 per layer.
     """
-    return tuple(min(_LARGEST_SHARE, _CEILING * share) for share in shares)
+    return tuple(min(LARGEST_SHARE, _CEILING * share) for share in shares)

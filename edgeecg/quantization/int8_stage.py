@@ -9,6 +9,7 @@ quantisation-aware training are one run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,14 @@ from edgeecg.quantization.fake_quantized import FakeQuantized, prepare
 from edgeecg.quantization.graph import is_quantizable
 from edgeecg.schema import Fidelity, QuantizationLog, Quantize, TrainingConfig
 from edgeecg.training.device import open_accelerator
-from edgeecg.training.loop import Objective, Stage, Trainer, make_optimizer, training_data
+from edgeecg.training.loop import (
+    Objective,
+    Stage,
+    Trainer,
+    batch_norms,
+    make_optimizer,
+    training_data,
+)
 from edgeecg.training.sampling import balanced_subset
 
 TARGET = "tflite-int8"
@@ -45,15 +53,18 @@ class FineTuning:
         epochs: Number of epochs.
         rate: Peak learning rate of the pruning steps; a tenth of it is used, since only small
             changes of the weights are needed (Krishnamoorthi 2018, arXiv:1806.08342, section 3.2).
-        objective: The loss of the pruning steps.
+        objective: The loss of the pruning steps for the module that is trained, as a context.
         teacher: The model that ``objective`` evaluates, if any.
+        freeze_norms: Batch norms that are not folded into a layer divide by what they did before.
+            Those that are folded always do.
     """
 
     number: int
     epochs: int
     rate: float
-    objective: Objective
+    objective: Callable[[nn.Module], AbstractContextManager[Objective]]
     teacher: nn.Module
+    freeze_norms: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,23 +176,25 @@ def _train(
 ) -> tuple[float, ...]:
     """Train the model through its fake-quantised copy; return the loss of each epoch."""
     tuning = stage.fine_tuning
-    settings = Stage(
-        "quantisation-aware training",
-        tuning.number,
-        tuning.epochs,
-        _RATE_FACTOR * tuning.rate,
-        tuning.objective,
-        after_update=_keep_zeros(model, stage.sample_shape),
-    )
-    accelerator = open_accelerator(stage.training.threads)
-    tuning.teacher.to(accelerator.device)
-    optimizer = make_optimizer(quantized.module, stage.training, settings)
-    data = training_data(stage.dataset, stage.training)
-    trainer = Trainer.prepare(accelerator, quantized.module, optimizer, data, stage.progress)
-    lost: list[float] = []
-    for epoch in range(tuning.epochs):
-        quantized.calibrate(windows)
-        lost.append(trainer.train_epoch(settings, epoch))
+    with tuning.objective(quantized.module) as objective:
+        settings = Stage(
+            "quantisation-aware training",
+            tuning.number,
+            tuning.epochs,
+            _RATE_FACTOR * tuning.rate,
+            objective,
+            after_update=_keep_zeros(model, stage.sample_shape),
+            frozen=batch_norms(quantized.module) if tuning.freeze_norms else (),
+        )
+        accelerator = open_accelerator(stage.training.threads)
+        tuning.teacher.to(accelerator.device)
+        optimizer = make_optimizer(quantized.module, stage.training, settings)
+        data = training_data(stage.dataset, stage.training)
+        trainer = Trainer.prepare(accelerator, quantized.module, optimizer, data, stage.progress)
+        lost: list[float] = []
+        for epoch in range(tuning.epochs):
+            quantized.calibrate(windows)
+            lost.append(trainer.train_epoch(settings, epoch))
     quantized.module.cpu()
     tuning.teacher.cpu()
     return tuple(lost)

@@ -130,7 +130,7 @@ def lives(files: Sequence[Subject], load: Load, name: str, sleeps: bool) -> Batt
         else:
             known.append(_estimate(subject, found, load, sleeps))
     if not known:
-        raise _no_energy(name, unknown)
+        raise _no_energy(name, unknown, _left_out(files))
     known.sort(key=lambda each: -each.days)
     return BatteryLife(
         **{name: getattr(known[0], name) for name in BatteryEstimate.model_fields},
@@ -144,8 +144,14 @@ def lives(files: Sequence[Subject], load: Load, name: str, sleeps: bool) -> Batt
     )
 
 
-def _no_energy(name: str, unknown: list[UnknownEnergy]) -> EdgeECGError:
-    reasons = dict.fromkeys(each.reason for each in unknown)
+def _left_out(files: Sequence[Subject]) -> list[str]:
+    """Return why files of a run were not read, each text once."""
+    reasons = dict.fromkeys(why for each in files for why in each.unreadable)
+    return [f"A file was left out: {why}" for why in reasons]
+
+
+def _no_energy(name: str, unknown: list[UnknownEnergy], left_out: list[str]) -> EdgeECGError:
+    reasons = dict.fromkeys((*(each.reason for each in unknown), *left_out))
     return EdgeECGError(
         f"The days of battery of '{units.printable(name)}' are not known.",
         units.printable(" ".join(reasons)),
@@ -163,7 +169,7 @@ def _estimate(subject: Subject, energy: WindowEnergy, load: Load, sleeps: bool) 
             "The battery is too large or the power too small for a number.",
             "Check the units of the options.",
         )
-    notes = energy.notes
+    notes = (*energy.notes, *_left_out([subject]))
     if not sleeps:
         notes += ("No sleep current was given, so the days are an upper limit.",)
     assert subject.result is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from edgeecg.costs import budgets
 from edgeecg.reporting import units
-from edgeecg.schema import Artifact, Budget, BudgetCheck, CompressionLog
+from edgeecg.schema import Artifact, Budget, BudgetCheck, CompressionConfig, CompressionLog
 
 _WHY = (
     "A file's count also includes the activations of operations without weights (additions, "
@@ -64,9 +65,28 @@ def _of_files(budget: Budget, log: CompressionLog, found: Sequence[BudgetCheck])
         line += f" The compression went to {_amount(budget, counted)}, counted in PyTorch."
     tighter = budgets.tighter(budget, log, here)
     if tighter is not None:
-        line += f" For files within the budget: edgeecg compress --budget {tighter}"
+        line += f" For files within the budget: {_compress(log.config, tighter)}"
     return line
 
 
+def _compress(config: CompressionConfig, budget: Budget) -> str:
+    """Return the command that compresses the dense model of a run to a budget."""
+    if config.start is not None:
+        start = ["--start", config.start]
+    else:
+        start = [config.training.model if config.custom is None else config.custom.file]
+    return shlex.join(["edgeecg", "compress", *start, "--budget", str(budget)])
+
+
 def _amount(budget: Budget, cost: float) -> str:
-    return f"{cost:.3f}" if budget.size_bytes is None else units.size(round(cost))
+    """Return a cost as text, with so many digits that one above the limit is not shown as equal."""
+    limit = budgets.limit(budget)
+    if budget.size_bytes is not None:
+        text = units.size(round(cost))
+        if cost > limit and text == units.size(round(limit)):
+            text = f"{units.count(round(cost))}\N{NO-BREAK SPACE}B"
+        return text
+    digits = 3
+    while cost > limit and f"{cost:.{digits}f}" == f"{limit:.{digits}f}":
+        digits += 1
+    return f"{cost:.{digits}f}"

@@ -29,6 +29,19 @@ def source_title(source: Source) -> str:
     return _TITLES.get(source, source)
 
 
+def in_no_operation(share: float) -> str:
+    """Return how much of a run its operations leave out, for the end of a sentence.
+
+    Args:
+        share: That fraction; below zero where the operations, measured one by one, take longer
+            than a run, which may fuse some of them.
+    """
+    percent = round(100 * share)
+    if percent < 0:
+        return f"measured one by one, the operations take {1 - share:.2f} times as long as a run"
+    return f"{percent} % of a run is in no operation"
+
+
 def inference(data: DataSummary, preprocessing: Preprocessing) -> str:
     """Return what one inference classifies: ``"heartbeat"``, or e.g. ``"10-s record"``."""
     if data.class_map != "superclasses":

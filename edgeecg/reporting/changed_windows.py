@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeecg.benchmark import probe_set
+from edgeecg.errors import ArtifactError
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Preprocessing
+from edgeecg.schema import ModelCard, Preprocessing, Role
 
 _MOST = 6
 
@@ -105,63 +107,62 @@ def find(folder: RunFolder, documents: RunDocuments) -> ChangedWindows | str:
     """
     if documents.model.test.task == "records":
         return "Records have any number of classes; strips are drawn of single beats."
-    pairs = {
-        role: next(
-            (
-                path
-                for each in documents.exported
-                if each.manifest.role == role
-                and (path := _probe(folder.artifacts / each.file)).is_file()
-            ),
-            None,
-        )
-        for role in ("baseline", "compressed")
-    }
-    dense, kept = (None if path is None else _read(path) for path in pairs.values())
-    if dense is None or kept is None:
+    paths = [_probe(folder, documents, role) for role in ("baseline", "compressed")]
+    if None in paths:
         return (
-            "The probe sets of a baseline file and of a compressed file are needed. Run: "
-            "edgeecg export --target tflite"
+            "The probe sets of a baseline file and of a compressed file are needed. "
+            f"Run: {documents.to_export}"
         )
+    try:
+        dense, kept = (_read(path, documents.model) for path in paths if path is not None)
+    except ArtifactError as error:
+        return f"{error.what} {error.why} {error.todo}"
     if not np.array_equal(dense["x"], kept["x"]):
         return "The probe sets of both models hold other windows; export both again."
-    if dense["logits"].shape != kept["logits"].shape:
-        return "The probe sets of both models have other classes; export both again."
     return _changed(dense, kept, documents)
 
 
-def _probe(file: Path) -> Path:
-    return file.with_name(f"{file.stem}.probe.npz")
+def _probe(folder: RunFolder, documents: RunDocuments, role: Role) -> Path | None:
+    """Return the probe set of the first file of a role that has one."""
+    files = (each.file for each in documents.exported if each.manifest.role == role)
+    paths = (probe_set.probe_path(folder.artifacts / file) for file in files)
+    return next((path for path in paths if path.is_file()), None)
 
 
-def _read(path: Path) -> dict[str, NDArray[np.generic]] | None:
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            found: dict[str, NDArray[np.generic]] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        return None
-    sound = all(
-        name in found
-        and found[name].ndim == axes
-        and found[name].dtype == np.float32
-        and bool(np.isfinite(found[name].astype(np.float64)).all())
-        for name, axes in (("x", 3), ("logits", 2))
-    )
-    return found if sound and len(found["x"]) == len(found["logits"]) else None
+def _read(path: Path, model: ModelCard) -> dict[str, NDArray[Any]]:
+    """Return a probe set whose arrays fit each other and the model.
+
+    Raises:
+        ArtifactError: It is damaged, or belongs to another model.
+    """
+    found = probe_set.read(path)
+    made, classes, n = model.preprocessing, len(model.classes), len(found["x"])
+    each_window = {name: (n,) for name in ("label", "record", "patient", "sample") if name in found}
+    shapes = {"x": (n, len(made.leads), made.window), "logits": (n, classes), **each_window}
+    for name, shape in shapes.items():
+        if found[name].shape != shape:
+            came = found[name].shape
+            raise probe_set.misfit(path, f"'{name}' should have the shape {shape} and has {came}")
+    for name in ("label", "sample"):
+        if name in found and not np.issubdtype(found[name].dtype, np.integer):
+            kind = found[name].dtype
+            raise probe_set.misfit(path, f"'{name}' should be integers and is {kind}")
+    label = found.get("label")
+    if label is not None and not ((label >= 0) & (label < classes)).all():
+        raise probe_set.misfit(path, f"'label' should be class numbers from 0 to {classes - 1}")
+    return found
 
 
 def _changed(
-    dense: dict[str, NDArray[np.generic]],
-    kept: dict[str, NDArray[np.generic]],
+    dense: dict[str, NDArray[Any]],
+    kept: dict[str, NDArray[Any]],
     documents: RunDocuments,
 ) -> ChangedWindows:
     classes, made = documents.model.classes, documents.model.preprocessing
     logits = kept["logits"].astype(np.float64)
     before, after = dense["logits"].argmax(axis=1), logits.argmax(axis=1)
     where = surest_changes(dense["logits"], kept["logits"])
-    label = kept.get("label")
-    known = label is not None and label.shape == before.shape
-    truth = label.astype(np.int64) if known and label is not None else None
+    truth = kept.get("label")
     start = made.signal_start
     shown = tuple(
         ChangedWindow(
@@ -205,7 +206,9 @@ def _strip(probe: dict[str, NDArray[np.generic]], n: int, origin: Origin) -> Str
     stored = {name: probe.get(f"strip_{name}") for name in _STRIP_AXES}
     found = {name: each for name, each in stored.items() if each is not None}
     sound = len(found) == len(stored) and all(
-        each.ndim == _STRIP_AXES[name] and len(each) == len(found["window"])
+        each.ndim == _STRIP_AXES[name]
+        and len(each) == len(found["window"])
+        and np.issubdtype(each.dtype, np.number)
         for name, each in found.items()
     )
     places = np.flatnonzero(found["window"] == n) if sound else np.zeros(0, np.int64)
@@ -213,9 +216,9 @@ def _strip(probe: dict[str, NDArray[np.generic]], n: int, origin: Origin) -> Str
         return None
     at = places[0]
     fs_hz, start, length = (float(found[name][at]) for name in ("fs_hz", "start", "length"))
-    signal = found["microvolts"][at][: int(length)].astype(np.float64) / 1e3
-    if not (np.isfinite([fs_hz, start]).all() and np.isfinite(signal).all()):
+    if not np.isfinite([fs_hz, start, length]).all() or fs_hz <= 0:
         return None
-    if fs_hz <= 0 or not len(signal):
+    signal = found["microvolts"][at][: int(length)].astype(np.float64) / 1e3
+    if not len(signal) or not np.isfinite(signal).all():
         return None
     return Strip(signal, fs_hz, start / fs_hz, origin.sample / fs_hz)

@@ -23,7 +23,7 @@ def compare(documents: RunDocuments) -> Comparison:
     files: list[FileRow] = []
     for exported in documents.exported:
         measured = [_measured(m, documents) for m in documents.of(exported)]
-        files.extend(_file(exported, row, documents.baseline) for row in measured or [None])
+        files.extend(_file(exported, row, documents) for row in measured or [None])
     return Comparison(
         run=documents.name,
         model=documents.model.name,
@@ -101,8 +101,8 @@ def _curve_change(test: Scores, baseline: ModelCard | None) -> changes.Change | 
     return None if baseline is None else changes.macro_auroc_change(baseline.test, test)
 
 
-def _file(exported: Exported, measured: MeasuredRow | None, baseline: ModelCard | None) -> FileRow:
-    manifest = exported.manifest
+def _file(exported: Exported, measured: MeasuredRow | None, documents: RunDocuments) -> FileRow:
+    manifest, baseline = exported.manifest, documents.baseline
     change = _change(manifest.test, baseline) if manifest.test else None
     curve = _curve_change(manifest.test, baseline) if manifest.test else None
     counted = proxy.relative(
@@ -133,7 +133,7 @@ def _file(exported: Exported, measured: MeasuredRow | None, baseline: ModelCard 
         macs=sum(manifest.costs.macs.values()),
         weight_bytes=manifest.costs.weight_bytes,
         measured=measured,
-        reason=None if measured else "Not measured yet. Run: edgeecg bench",
+        reason=None if measured else f"Not measured yet. Run: {documents.to_measure}",
     )
 
 

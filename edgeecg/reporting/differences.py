@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.errors import UsageError
@@ -48,7 +49,7 @@ def compare(
     names = [str(each) for each in (before, after, *others)]
     read = [named_results.read(name) for name in names]
     pairs = [
-        _compared(*pair, force) for other in read[1:] for pair in _pairs(read[0], other, names[0])
+        _compared(pair, force) for other in read[1:] for pair in _pairs(read[0], other, names[0])
     ]
     results = conditions_of.check(conditions, pairs, fail_on_ties)
     return Differences(
@@ -58,22 +59,28 @@ def compare(
     )
 
 
-def _pairs(
-    first: Sequence[Subject], second: Sequence[Subject], reference: str
-) -> list[tuple[Subject, Subject]]:
-    """Return what is compared with what: equal labels in equal setups.
+@dataclass(frozen=True)
+class _Pair:
+    """Two results to compare, and notes on measurements that are left out beside them."""
+
+    before: Subject
+    after: Subject
+    left_out: tuple[str, ...] = ()
+
+
+def _pairs(first: Sequence[Subject], second: Sequence[Subject], reference: str) -> list[_Pair]:
+    """Return what is compared with what: equal labels in equal setups on equal hosts.
 
     Where no setup of a label is equal, its first results are compared, and what may not be
     compared is refused then. Two sources with one label each are compared whatever those are.
     """
     labels = [list(dict.fromkeys(each.label for each in source)) for source in (first, second)]
     single = len(labels[0]) == len(labels[1]) == 1
-    found: list[tuple[Subject, Subject]] = []
+    found: list[_Pair] = []
     for label in labels[0]:
         here = [each for each in first if each.label == label]
         there = [each for each in second if single or each.label == label]
-        alike = [(one, two) for one in here for two in there if one.setup == two.setup]
-        found += _once(alike) or [(here[0], there[0])] if there else []
+        found += _in_equal_setups(here, there) or [_Pair(here[0], there[0])] if there else []
     if not found:
         raise UsageError(
             f"'{reference}' and '{second[0].source}' have no result in common.",
@@ -84,15 +91,42 @@ def _pairs(
     return found
 
 
-def _once(pairs: Sequence[tuple[Subject, Subject]]) -> list[tuple[Subject, Subject]]:
-    """Return the first pair of every setup."""
-    first: dict[tuple[str | None, ...], tuple[Subject, Subject]] = {}
-    for pair in pairs:
-        first.setdefault(pair[0].setup, pair)
-    return list(first.values())
+def _in_equal_setups(here: Sequence[Subject], there: Sequence[Subject]) -> list[_Pair]:
+    """Return the pairs of each setup host by host, or the first two where no host is in both."""
+    found: list[_Pair] = []
+    for setup in dict.fromkeys(each.setup for each in here):
+        one, two = _by_host(here, setup), _by_host(there, setup)
+        hosts = [(host, host) for host in one if host in two]
+        if not hosts and two:
+            hosts = [(next(iter(one)), next(iter(two)))]
+        left_out = (
+            *_left_out("A", [host for host in one if host not in dict(hosts)], "B"),
+            *_left_out("B", [host for host in two if host not in dict(hosts).values()], "A"),
+        )
+        for before, after in hosts:
+            found.append(_Pair(one[before], two[after], left_out))
+            left_out = ()
+    return found
 
 
-def _compared(before: Subject, after: Subject, force: bool) -> ComparedPair:
+def _left_out(side: str, hosts: Sequence[str | None], other: str) -> list[str]:
+    places = ["without --on" if host is None else f"on {host}" for host in hosts]
+    return [f"{side}: its measurement {each} is left out; {other} has none." for each in places]
+
+
+def _by_host(
+    subjects: Sequence[Subject], setup: tuple[str | None, ...]
+) -> dict[str | None, Subject]:
+    """Return the first result of every host in a setup."""
+    found: dict[str | None, Subject] = {}
+    for each in subjects:
+        if each.setup == setup:
+            found.setdefault(each.host, each)
+    return found
+
+
+def _compared(pair: _Pair, force: bool) -> ComparedPair:
+    before, after = pair.before, pair.after
     changes = quantities.changes_of(before, after, force)
     forced = dict.fromkeys(each.forced for each in changes if each.forced)
     return ComparedPair(
@@ -104,6 +138,7 @@ def _compared(before: Subject, after: Subject, force: bool) -> ComparedPair:
         notes=(
             *(f"{_FORCED}: {reason[0].lower()}{reason[1:]}" for reason in forced),
             *_both(_notes(before), _notes(after)),
+            *pair.left_out,
         ),
     )
 
@@ -119,10 +154,13 @@ def _both(before: Sequence[str], after: Sequence[str]) -> list[str]:
 def _notes(subject: Subject) -> list[str]:
     """Return what a reader of the figures of one result should know, to follow its name."""
     found: list[str] = []
+    if subject.host is not None:
+        found.append(f": measured on {subject.host}.")
     if subject.scores is not None and subject.scores.data == "synthetic":
         found.append(": synthetic records; the scores say nothing about patients.")
     if subject.result is not None and subject.result.device.emulated:
         found.append(": an emulated device; the times are not those of the board.")
     if subject.report is not None:
         found += [f", a warning of the measurement: {w}" for w in subject.report.warnings]
+    found += [f", a file of it that was left out: {why}" for why in subject.unreadable]
     return found

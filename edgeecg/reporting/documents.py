@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,19 +14,20 @@ from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.files import sha256 as file_sha256
 from edgeecg.reporting import reading
 from edgeecg.runs import RunFolder
-from edgeecg.runs.bench_documents import holds_instructions
+from edgeecg.runs.bench_documents import holds_instructions, readable
 from edgeecg.schema import (
     Artifact,
     BenchReport,
     BenchResult,
     CompressionLog,
+    InstructionReport,
     ModelCard,
     QuantizationLog,
     Value,
 )
 
 _Document = TypeVar("_Document", bound=Value)
-Setup = tuple[str, bool, str, int]
+Setup = tuple[str, bool, str | None, str | None, str, int]
 
 
 @dataclass(frozen=True)
@@ -58,23 +61,22 @@ class Measurement:
         report: The bench report with this result: suite, command line, time.
         source: File name of the report.
         created: When the report was written.
+        place: The setup in words, e.g. ``"x86-64, litert 2.3.0, 1 thread"``; with the processor
+            where the run was measured on several of one kind.
     """
 
     result: BenchResult
     report: BenchReport
     source: str
     created: datetime
+    place: str
 
     @property
     def setup(self) -> Setup:
-        """Device, whether it is emulated, runtime and threads. Only equal setups are compared."""
-        device = self.result.device
-        return device.name, device.emulated, self.result.runtime, self.result.latency.threads
-
-    @property
-    def place(self) -> str:
-        """The setup in words, e.g. ``"x86-64, litert 2.3.0, 1 thread"``."""
-        return place(self.result)
+        """Device, its processor and host, runtime and threads. Only equal setups are compared."""
+        result = self.result
+        device, threads = result.device, result.latency.threads
+        return device.name, device.emulated, device.cpu, result.host, result.runtime, threads
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class RunDocuments:
 
     Attributes:
         name: Name of the run.
+        shell_name: What names it in a command line.
         model: Card of the compressed model.
         baseline: Card of the dense baseline, or None when the file is missing.
         log: The compression steps, or None when the file is missing.
@@ -103,9 +106,13 @@ class RunDocuments:
         exported: Exported files of the weights that the run has now.
         measurements: The newest measurement of each file in each setup, newest first.
         left_out: What was found and not used, with the reason.
+        counts: Counts of instructions, oldest first.
+        unreadable: Why a file in the folder of the bench reports was not read, a text each; these
+            files are among those left out.
     """
 
     name: str
+    shell_name: str
     model: ModelCard
     baseline: ModelCard | None
     log: CompressionLog | None
@@ -113,6 +120,14 @@ class RunDocuments:
     exported: tuple[Exported, ...]
     measurements: tuple[Measurement, ...]
     left_out: tuple[Remark, ...]
+    counts: tuple[InstructionReport, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def _custom_file(self) -> str | None:
+        """File and function of a custom module, where the log names it."""
+        custom = None if self.log is None else self.log.config.custom
+        return None if custom is None else custom.file
 
     def of(self, exported: Exported) -> list[Measurement]:
         """Return the measurements of one exported file, newest first."""
@@ -139,19 +154,29 @@ class RunDocuments:
     def missing(self) -> list[Remark]:
         """Return the parts that do not exist yet, each with the command that makes it."""
         remarks: list[Remark] = []
+        model = shlex.quote(self._custom_file or self.model.name)
+        again = f"Copy it from where the run was made, or run: edgeecg compress {model}"
         if self.baseline is None:
-            remarks.append(Remark("Baseline", "baseline.json is missing. Run: edgeecg compress"))
+            remarks.append(Remark("Baseline", f"baseline.json is missing. {again}"))
         if self.log is None:
-            remarks.append(
-                Remark("Compression steps", "compression.json is missing. Run: edgeecg compress")
-            )
+            remarks.append(Remark("Compression steps", f"compression.json is missing. {again}"))
         if not self.exported:
-            remarks.append(
-                Remark("Exported files", "none yet. Run: edgeecg export --target tflite")
-            )
+            remarks.append(Remark("Exported files", f"none yet. Run: {self.to_export}"))
         elif not self.measurements:
-            remarks.append(Remark("Measurements", "none yet. Run: edgeecg bench"))
+            remarks.append(Remark("Measurements", f"none yet. Run: {self.to_measure}"))
         return remarks
+
+    @property
+    def to_export(self) -> str:
+        """The command that exports the models of the run."""
+        custom = self._custom_file
+        option = "" if custom is None else f" --custom {shlex.quote(custom)}"
+        return f"edgeecg export --run {self.shell_name}{option} --target tflite"
+
+    @property
+    def to_measure(self) -> str:
+        """The command that measures the exported files of the run."""
+        return f"edgeecg bench --run {self.shell_name}"
 
 
 def place(result: BenchResult) -> str:
@@ -162,7 +187,9 @@ def place(result: BenchResult) -> str:
     """
     device, threads = result.device, result.latency.threads
     tag = " (emulated)" if device.emulated else ""
-    return f"{device.name}{tag}, {result.runtime}, {threads} thread{'' if threads == 1 else 's'}"
+    host = "" if result.host is None else f" on {result.host}"
+    counted = f"{threads} thread{'' if threads == 1 else 's'}"
+    return f"{device.name}{tag}{host}, {result.runtime}, {counted}"
 
 
 def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
@@ -172,6 +199,10 @@ def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
         run: The run folder.
         bench_files: Bench reports besides those in the run folder, e.g. reports that were copied
             from a board.
+
+    Returns:
+        The documents. A file in the run's folder of bench reports that is damaged is left out,
+        unless it is one of ``bench_files``.
 
     Raises:
         SchemaError: A document is damaged or is something else; the message names the file.
@@ -210,21 +241,39 @@ def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
             reading.check_scores(path, (card.val, card.test), card.classes)
     exported, stale = _exported(run, model, baseline)
     # A file of the run's own may be named, too.
-    named = (*run.bench_files(), *bench_files)
-    given = tuple({path.resolve(): path for path in named}.values())
-    counts = [path for path in given if holds_instructions(path)]
-    reports = [(path, reading.load(path, BenchReport)) for path in given if path not in counts]
+    named = {path.resolve(): path for path in bench_files}
+    own = [path for path in run.bench_files() if path.resolve() not in named]
+    found, damaged = readable(own, _bench_document)
+    found |= {path: _bench_document(path) for path in named.values()}
+    counts = {path: each for path, each in found.items() if isinstance(each, InstructionReport)}
+    reports = [(path, each) for path, each in found.items() if isinstance(each, BenchReport)]
     measurements, foreign = _measurements(reports, exported)
     return RunDocuments(
         name=run.path.resolve().name,
+        shell_name=run.shell_name,
         model=model,
         baseline=baseline,
         log=_load_if_there(run.compression_log, CompressionLog),
         quantization=_load_if_there(run.quantization, QuantizationLog),
         exported=tuple(exported),
         measurements=tuple(measurements),
-        left_out=(*stale, *foreign, *map(_counted, counts)),
+        left_out=(
+            *stale,
+            *(Remark(path.name, why) for path, why in damaged.items()),
+            *foreign,
+            *map(_counted, counts),
+        ),
+        counts=tuple(counts.values()),
+        unreadable=tuple(damaged.values()),
     )
+
+
+def _bench_document(path: Path) -> BenchReport | InstructionReport:
+    if holds_instructions(path):
+        return reading.load(path, InstructionReport)
+    report = reading.load(path, BenchReport)
+    _created(path, report)
+    return report
 
 
 def _counted(path: Path) -> Remark:
@@ -289,7 +338,7 @@ def _measurements(
         created = _created(path, report)
         for result in report.results:
             if result.artifact.sha256 in known:
-                found.append(Measurement(result, report, path.name, created))
+                found.append(Measurement(result, report, path.name, created, place(result)))
             else:
                 remarks.append(
                     Remark(
@@ -303,7 +352,17 @@ def _measurements(
     newest = {(m.result.artifact.sha256, m.setup): m for m in found}
     if older := len(found) - len(newest):
         remarks.append(Remark(f"{older} older results", "replaced by a newer measurement"))
-    return sorted(newest.values(), key=lambda m: m.created, reverse=True), remarks
+    kept = sorted(newest.values(), key=lambda m: m.created, reverse=True)
+    return [_told_apart(each, kept) for each in kept], remarks
+
+
+def _told_apart(measurement: Measurement, others: Sequence[Measurement]) -> Measurement:
+    """Return a measurement whose place names the processor where others have the same place."""
+    cpus = {other.result.device.cpu for other in others if other.place == measurement.place}
+    if len(cpus) == 1:
+        return measurement
+    cpu = measurement.result.device.cpu or "processor not known"
+    return dataclasses.replace(measurement, place=f"{measurement.place}, {cpu}")
 
 
 def _created(path: Path, report: BenchReport) -> datetime:

@@ -12,6 +12,7 @@ _EC57 = (
     "positive of V, nor a Q beat classified as S one of S; every other class given to them counts."
 )
 _INTERVALS = "95 % intervals are bootstrap intervals over patients."
+_NO_INTERVALS = "There are no intervals: they need records of several patients."
 _HALF = "F1 is at a probability of 0.50; the thresholds were chosen on validation records."
 
 
@@ -130,7 +131,10 @@ def _means(scored: Scores, data: DataSummary) -> Table:
             for name, value, bounds in found
             if value is not None
         ),
-        notes=(_INTERVALS, *captions.footnotes(data)),
+        notes=(
+            _NO_INTERVALS if scored.headline_ci95 is None else _INTERVALS,
+            *captions.footnotes(data),
+        ),
     )
 
 

@@ -142,7 +142,7 @@ def _checked(
     if not condition.holds(value):
         return _result(condition, pair, "passed", text)
     if change.verdict == "tie" and not change.exact and not fail_on_ties:
-        text += ", but its interval contains no change"
+        text += ", but its interval does not rule out that nothing changed"
         return _result(condition, pair, "tie", text)
     if change.verdict == "no interval":
         text += "; there is no interval, so the value alone decides"

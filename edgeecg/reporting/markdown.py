@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from edgeecg.reporting import (
@@ -20,16 +21,21 @@ from edgeecg.reporting.rows import Comparison
 from edgeecg.reporting.tables import Row, Table
 
 _MARKS = {ord(mark): f"\\{mark}" for mark in "\\`*_[]<>|&~#"}
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+_IN_ADDRESS = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 _MOST_ROWS = 100
 
 
 def escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is: no cells, links, emphasis or HTML.
+    """Return a text that Markdown shows as it is: no cells, links, mentions, emphasis or HTML.
 
     Args:
         text: The text.
     """
-    return units.printable(text).translate(_MARKS)
+    plain = units.printable(text).translate(_MARKS)
+    # GitHub takes mentions from the text that it shows, where a backslash is gone.
+    silent = _MENTION.sub("@\N{ZERO WIDTH SPACE}", plain)
+    return _IN_ADDRESS.sub(r"\\", silent)
 
 
 def table(shown: Table) -> list[str]:

@@ -12,11 +12,10 @@ from edgeecg.errors import UsageError
 from edgeecg.reporting import documents, reading, subjects
 from edgeecg.reporting.subjects import Subject
 from edgeecg.runs import RunFolder
-from edgeecg.runs.bench_documents import holds_instructions
+from edgeecg.runs.bench_documents import holds_instructions, readable
 from edgeecg.schema import (
     BenchReport,
     BenchResult,
-    InstructionReport,
     InstructionResult,
     ModelCard,
     ProxyCoefficients,
@@ -46,9 +45,8 @@ def split(name: str) -> tuple[str, Path | None, str]:
     Args:
         name: As :func:`read` takes it.
     """
-    source, _, wanted = name.rpartition("#") if "#" in name and not Path(name).exists() else (
-        name, "", ""
-    )  # fmt: skip
+    whole = "#" not in name or Path(name).exists() or (runs.RUNS / name).exists()
+    source, _, wanted = (name, "", "") if whole else name.rpartition("#")
     path = Path(source)
     folder = path.is_dir() or (runs.RUNS / source).is_dir()
     is_run = folder or not (path.exists() or path.suffix)
@@ -79,6 +77,12 @@ def chosen(found: Sequence[Subject], source: str, wanted: str) -> list[Subject]:
         UsageError: There is none.
     """
     kept = [each for each in found if wanted in _names(each)]
+    if not found:
+        raise UsageError(
+            f"'{source}' has no result '{wanted}'.",
+            "It has no exported file and no measurement.",
+            "Export its models with 'edgeecg export --run', or name another result.",
+        )
     if not kept:
         raise UsageError(
             f"'{source}' has no result '{wanted}'.",
@@ -101,7 +105,8 @@ def _of_run(source: str) -> list[Subject]:
     if folder.dense_only:
         return _of_dense_run(source, folder)
     found = documents.read(folder)
-    counts = _counts(folder)
+    # The newest of each file.
+    counts = {each.artifact.sha256: each for report in found.counts for each in report.results}
     rows = [_of_card(source, "compressed model", found.model)]
     for exported in found.exported:
         if exported.manifest.role == "compressed":
@@ -109,17 +114,19 @@ def _of_run(source: str) -> list[Subject]:
             base = of_exported(source, exported, counted)
             results = found.of(exported)
             rows += [measured(base, m.result, m.report) for m in results] or [base]
-    return rows
+    return [dataclasses.replace(row, unreadable=found.unreadable) for row in rows]
 
 
 def _of_dense_run(source: str, folder: RunFolder) -> list[Subject]:
     card = reading.load(folder.baseline_card, ModelCard)
     reading.check_scores(folder.baseline_card, (card.test,), card.classes)
     rows = [_of_card(source, "baseline model", card)]
-    for path in folder.bench_files():
-        if not holds_instructions(path):
-            rows += subjects.of_bench(source, path, reading.load(path, BenchReport))
-    return rows
+    paths = [path for path in folder.bench_files() if not holds_instructions(path)]
+    found, damaged = readable(
+        paths, lambda path: subjects.of_bench(source, path, reading.load(path, BenchReport))
+    )
+    rows += [row for measured_rows in found.values() for row in measured_rows]
+    return [dataclasses.replace(row, unreadable=tuple(damaged.values())) for row in rows]
 
 
 def _of_card(source: str, label: str, card: ModelCard) -> Subject:
@@ -177,13 +184,3 @@ def measured(subject: Subject, result: BenchResult, report: BenchReport) -> Subj
         result=result,
         report=report,
     )
-
-
-def _counts(folder: RunFolder) -> dict[str, InstructionResult]:
-    """Return the newest count of instructions of each file, by the file's hash."""
-    found: dict[str, InstructionResult] = {}
-    for path in folder.bench_files():
-        if holds_instructions(path):
-            report = reading.load(path, InstructionReport)
-            found |= {result.artifact.sha256: result for result in report.results}
-    return found

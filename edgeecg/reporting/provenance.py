@@ -283,9 +283,10 @@ def _layers(result: BenchResult) -> str:
     """Return how the operations were timed, and how much of the time they leave out."""
     if result.layers_reason is not None:
         return f"not measured: {result.layers_reason}"
-    rest = result.layers_unexplained
-    left = "not known" if rest is None else units.percent(rest)
-    return f"{units.plain(result.layers_method)}; in no operation: {left} of the time"
+    share = result.layers_unexplained
+    if share is None:
+        return f"{units.plain(result.layers_method)}; the time in no operation is not known"
+    return f"{units.plain(result.layers_method)}; {captions.in_no_operation(share)}"
 
 
 def _pinned(cpu: int | None) -> str:

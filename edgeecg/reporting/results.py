@@ -10,7 +10,7 @@ from pathlib import Path
 from edgeecg import runs
 from edgeecg.errors import EdgeECGError
 from edgeecg.progress import ProgressCallback, ignore
-from edgeecg.reporting import proxy_agreement, variant_rows, variants, verdict
+from edgeecg.reporting import named_results, proxy_agreement, variant_rows, variants, verdict
 from edgeecg.reporting.documents import Remark, RunDocuments
 from edgeecg.reporting.proxy_agreement import Point
 from edgeecg.reporting.rows import AgreementRow
@@ -55,12 +55,14 @@ class Results:
         return proxy_agreement.rows(self.points)
 
     def of(self, name: str) -> tuple[Variant, ...]:
-        """Return the variants of one source.
+        """Return the variants of one source, or those of its label where one was named.
 
         Args:
             name: One of ``names``.
         """
-        return tuple(each for each in self.variants if each.subject.source == name)
+        source, _, wanted = named_results.split(name)
+        here = [each for each in self.variants if each.subject.source == source]
+        return tuple(variants.chosen(here, source, wanted) if here else here)
 
 
 def holds_runs(name: str) -> bool:
@@ -107,10 +109,12 @@ def read(names: Sequence[str], on_step: ProgressCallback = ignore) -> Results:
                 raise
             left_out.append(Remark(source, f"{error.what} {error.why} {error.todo}"))
             continue
-        found += here
+        found += [each for each in here if each not in found]
         kept.append(source)
+        reasons = dict.fromkeys(why for each in here for why in each.subject.unreadable)
+        left_out += [Remark(source, why) for why in reasons]
         if not here:
-            left_out.append(Remark(source, "It has no exported file. Run: edgeecg export"))
+            left_out.append(Remark(source, _without_files(source)))
     if not found:
         raise EdgeECGError(
             "There is nothing to report on.",
@@ -118,6 +122,14 @@ def read(names: Sequence[str], on_step: ProgressCallback = ignore) -> Results:
             "Name runs with exported files, or JSON files of 'edgeecg bench'.",
         )
     return Results(tuple(kept), tuple(found), tuple(left_out))
+
+
+def _without_files(source: str) -> str:
+    """Return why there is nothing to report on in a source that can be read."""
+    if not is_run(source):
+        return "It holds no measurement. Run: edgeecg bench FILE --json OUT.json"
+    name = named_results.folder_of(source).shell_name
+    return f"It has no exported file. Run: edgeecg export --run {name} --target tflite"
 
 
 def values(results: Results) -> ResultsReport:
@@ -144,12 +156,12 @@ def of_documents(name: str, found: RunDocuments) -> Results:
 
 
 def is_run(name: str) -> bool:
-    """Return whether a name is that of a run, and not of a document or a folder of runs.
+    """Return whether a name is that of a whole run: no document, folder of runs, or one result.
 
     Args:
         name: What a user named.
     """
-    path = Path(name)
-    if (runs.RUNS / name).is_dir() or (path.is_dir() and not holds_runs(name)):
-        return True
-    return not path.exists() and not path.suffix
+    _, path, wanted = named_results.split(name)
+    if path is not None or wanted:
+        return False
+    return (runs.RUNS / name).is_dir() or not holds_runs(name)

@@ -44,6 +44,8 @@ class Subject:
         result: The measurement, or None.
         report: The bench report that holds it.
         counted: The count of instructions, or None.
+        unreadable: Why a file of its run was not read, a text each.
+        to_measure: Command that measures it, or None where it is no exported file of a run.
     """
 
     source: str
@@ -59,6 +61,15 @@ class Subject:
     result: BenchResult | None = None
     report: BenchReport | None = None
     counted: InstructionResult | None = None
+    unreadable: tuple[str, ...] = ()
+    to_measure: str | None = None
+
+    @property
+    def unmeasured(self) -> str:
+        """Why it has no measurement, where it has none."""
+        if self.to_measure is None:
+            return "Not measured. Exported files are measured by: edgeecg bench FILE"
+        return f"Not measured yet. Run: {self.to_measure}"
 
     @property
     def name(self) -> str:
@@ -74,6 +85,11 @@ class Subject:
         threads = 1 if self.result is None else self.result.latency.threads
         device = measured.device
         return device.name, str(device.emulated), device.cpu, measured.runtime, str(threads)
+
+    @property
+    def host(self) -> str | None:
+        """The host that it was measured on, as ``--on`` named it, or None."""
+        return None if self.result is None else self.result.host
 
 
 def of_document(source: str, path: Path) -> list[Subject]:

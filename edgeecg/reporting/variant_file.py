@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
 from edgeecg.errors import MissingDependencyError, UsageError
-from edgeecg.files import replacing, write_text
+from edgeecg.files import csv_text, replacing, write_text
 from edgeecg.reporting.variant_rows import ResultsReport, VariantRow
 
 SUFFIXES = (".csv", ".parquet")
@@ -62,12 +60,7 @@ def write(path: Path, rows: Sequence[VariantRow]) -> None:
 
 def _as_csv(rows: Sequence[VariantRow]) -> str:
     names = list(VariantRow.model_fields)
-    text = io.StringIO()
-    written = csv.writer(text, lineterminator="\n")
-    written.writerow(names)
-    for each in rows:
-        written.writerow(["" if (v := getattr(each, name)) is None else v for name in names])
-    return text.getvalue()
+    return csv_text(names, ([getattr(each, name) for name in names] for each in rows))
 
 
 def _write_parquet(path: Path, rows: Sequence[VariantRow]) -> None:

@@ -63,7 +63,7 @@ class VariantRow(Value):
     latency_ratio: float | None = None
     net_j: float | None = None
     energy_tier: str = "not measured"
-    energy_reason: str | None = "Not measured yet. Run: edgeecg bench"
+    energy_reason: str | None = None
     energy_ratio: float | None = None
     calibrated_s: float | None = None
     calibrated_j: float | None = None
@@ -96,7 +96,7 @@ def row(variant: Variant, change: Change | None) -> VariantRow:
         change: How much its score differs from its dense file's, or None.
     """
     subject, result, found = variant.subject, variant.subject.result, variant.prediction
-    values: dict[str, object] = {}
+    values: dict[str, object] = {"energy_reason": subject.unmeasured}
     if (scores := subject.scores) is not None:
         low, high = scores.headline_ci95 or (None, None)
         name, value = scores.headline

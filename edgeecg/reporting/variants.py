@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,13 @@ class Variant:
         subject: What is known of it.
         manifest: The manifest of the file, or None.
         prediction: Its measured ratios to its reference; None where it was not measured.
+        place: Device, runtime and threads in words; empty for what was not measured.
     """
 
     subject: Subject
     manifest: Artifact | None = None
     prediction: Prediction | None = None
+    place: str = ""
 
     @property
     def model(self) -> str:
@@ -47,12 +50,6 @@ class Variant:
             return artifact.dtype
         return f"{artifact.dtype} weights, {artifact.activation_dtype} activations"
 
-    @property
-    def place(self) -> str:
-        """Device, runtime and threads in words; empty for what was not measured."""
-        result = self.subject.result
-        return "" if result is None else documents.place(result)
-
 
 def of_run(source: str, found: RunDocuments) -> list[Variant]:
     """Return the files of a run, the baseline's first; a file for each setup it was measured in.
@@ -63,7 +60,11 @@ def of_run(source: str, found: RunDocuments) -> list[Variant]:
     """
     variants: list[Variant] = []
     for exported in found.exported:
-        subject = named_results.of_exported(source, exported)
+        subject = dataclasses.replace(
+            named_results.of_exported(source, exported),
+            unreadable=found.unreadable,
+            to_measure=found.to_measure,
+        )
         measured = found.of(exported)
         for m in measured:
             reference = found.reference_of(m)
@@ -75,6 +76,7 @@ def of_run(source: str, found: RunDocuments) -> list[Variant]:
                     named_results.measured(subject, m.result, m.report),
                     exported.manifest,
                     predicted,
+                    m.place,
                 )
             )
         if not measured:
@@ -92,7 +94,7 @@ def of_bench(source: str, path: Path, report: BenchReport) -> list[Variant]:
     """
     read = subjects.of_bench(source, path, report)
     return [
-        Variant(subject, result.artifact.manifest, predicted)
+        Variant(subject, result.artifact.manifest, predicted, documents.place(result))
         for subject, result, predicted in zip(
             read, report.results, prediction.predictions(report), strict=True
         )
@@ -115,18 +117,28 @@ def of_name(name: str) -> list[Variant]:
         folder = named_results.folder_of(source)
         if not folder.dense_only:
             found = of_run(source, documents.read(folder))
-            return _chosen(found, source, wanted)
+            return chosen(found, source, wanted)
     elif subjects.decoded(path).get("schema") == BenchReport.version:
         found = of_bench(source, path, reading.load(path, BenchReport))
-        return _chosen(found, source, wanted)
+        return chosen(found, source, wanted)
     return [_other(subject) for subject in named_results.read(name)]
 
 
-def _chosen(found: Sequence[Variant], source: str, wanted: str) -> list[Variant]:
+def chosen(found: Sequence[Variant], source: str, wanted: str) -> list[Variant]:
+    """Return the variants with a label or file name.
+
+    Args:
+        found: The variants of a source.
+        source: What the user calls it.
+        wanted: The label or file name; all variants where it is empty.
+
+    Raises:
+        UsageError: There is none.
+    """
     if not wanted:
         return list(found)
-    chosen = named_results.chosen([each.subject for each in found], source, wanted)
-    return [each for each in found if each.subject in chosen]
+    kept = named_results.chosen([each.subject for each in found], source, wanted)
+    return [each for each in found if each.subject in kept]
 
 
 def _other(subject: Subject) -> Variant:
@@ -134,5 +146,5 @@ def _other(subject: Subject) -> Variant:
     manifest = None if measured is None else measured.artifact.manifest
     if not isinstance(measured, BenchResult) or subject.report is None:
         return Variant(subject, manifest)
-    predicted = prediction.predictions(subject.report)
-    return Variant(subject, manifest, predicted[subject.report.results.index(measured)])
+    predicted = prediction.predictions(subject.report)[subject.report.results.index(measured)]
+    return Variant(subject, manifest, predicted, documents.place(measured))

@@ -146,21 +146,28 @@ def of_variants(
             f"{_counted(len(variants))}. Scores of {len(compared)} can be compared with a dense "
             "file, without an interval: which differences are ties is not known.",
         )
+    worse = len(known) - len(kept)
     text = (
-        f"{_counted(len(variants))}; {len(kept)} of {len(known)} that can be compared are not "
-        "shown to be worse than their dense file."
+        f"{len(known)} of {len(variants)} variants can be compared in score with "
+        f"{'its' if len(known) == 1 else 'their'} dense file; {_worse(worse)}."
     )
     if not kept:
         return (text,)
     best, change = min(kept, key=lambda pair: _cost(pair[0]))
     return (
-        f"{text} Of these, {best.subject.name} costs least: {_cost_text(best)}; its score changed "
-        f"by {change_text(change.value, change.ci95)}.",
+        f"{text} Of {'the others' if worse else 'these'}, {best.subject.name} costs least: "
+        f"{_cost_text(best)}; its score changed by {change_text(change.value, change.ci95)}.",
     )
 
 
 def _counted(number: int) -> str:
     return "One variant" if number == 1 else f"{number} variants"
+
+
+def _worse(number: int) -> str:
+    if not number:
+        return "none is shown to be worse"
+    return f"{number} {'is' if number == 1 else 'are'} worse"
 
 
 def _cost(variant: Variant) -> tuple[int, float]:

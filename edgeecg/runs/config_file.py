@@ -16,6 +16,7 @@ from edgeecg.errors import UsageError
 from edgeecg.files import read_toml
 from edgeecg.runs.options import Options
 from edgeecg.schema import Value
+from edgeecg.schema.options import NONE, can_be_none
 
 _WIDTH = 98
 _FIELDS_OF_A_LINE = 5
@@ -65,7 +66,7 @@ def _table(config: Value, prefix: str, commented: Collection[str] = ()) -> Itera
     for name in fields:
         if name in nested:
             continue
-        line = _line_of(name, getattr(config, name))
+        line = _line_of(name, getattr(config, name), fields[name])
         yield f"\n{_comment(fields[name])}{'# ' if name in commented else ''}{line}"
     for name in fields:
         if name in nested:
@@ -94,7 +95,9 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
     return ()
 
 
-def _line_of(name: str, value: object) -> str:
+def _line_of(name: str, value: object, field: FieldInfo) -> str:
+    if value is None and can_be_none(field):
+        value = NONE
     if value is None:
         return f"# {name} =\n"
     return f"{name} = {_toml(value)}\n"

@@ -30,6 +30,14 @@ class RunFolder:
         return self.path.name
 
     @property
+    def shell_name(self) -> str:
+        """What ``--run`` takes, as a shell reads it: the name of a run in ``runs/``, or a path."""
+        in_runs = self.path.parent.absolute() == RUNS.absolute()
+        # A name with a dash in front would be an option.
+        alone = in_runs and not self.name.startswith("-")
+        return shlex.quote(self.name if alone else str(self.path))
+
+    @property
     def config(self) -> Path:
         """CompressionConfig: what was asked for; written first."""
         return self.path / "config.json"
@@ -105,6 +113,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def search(self) -> Path:
+        """SearchConfig, where the folder is that of a search and not of a run."""
+        return self.path / "search.json"
+
+    @property
     def finished(self) -> bool:
         """Whether compression ran to its end."""
         return self.model_card.is_file()
@@ -130,7 +143,7 @@ class RunFolder:
 
 
 def new_run(name: str | None, model: str) -> RunFolder:
-    """Choose a run folder, which is not there yet.
+    """Choose a run folder, which is not there yet, or in which no run was started.
 
     Args:
         name: Name of the run; None for the model's name and the time.
@@ -140,14 +153,11 @@ def new_run(name: str | None, model: str) -> RunFolder:
         UsageError: The name cannot be a folder's, or is taken.
         EdgeECGError: The folder cannot be made or written to.
     """
-    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
-        raise UsageError(
-            f"'{name}' cannot be the name of a run.",
-            f"It names a folder under '{RUNS}/', so it holds no slash and is not empty.",
-            "Choose another --name.",
-        )
+    if name is not None and (why := _misnamed(name)):
+        raise UsageError(f"{name!r} cannot be the name of a run.", why, "Choose another --name.")
     run = RunFolder(RUNS / (name or f"{model}-{datetime.now():%Y%m%d-%H%M%S}"))
-    if run.path.exists():
+    # A process that was killed before it wrote its settings leaves hidden files alone.
+    if run.path.is_file() or any(run.path.glob("[!.]*")):
         raise UsageError(
             f"There is a run named '{run.name}' already.",
             "A run is never overwritten.",
@@ -155,6 +165,17 @@ def new_run(name: str | None, model: str) -> RunFolder:
         )
     check_writable(run.config)
     return run
+
+
+def _misnamed(name: str) -> str | None:
+    """Return why a new run cannot have a name, or None where it can."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        return f"It names a folder under '{RUNS}/', so it holds no slash and is not empty."
+    if name.startswith("-"):
+        return "In a command line, a name with a dash in front is taken for an option."
+    if not name.isprintable():
+        return "It holds a line break or another character that cannot be printed."
+    return None
 
 
 def newest(runs: Path = RUNS) -> RunFolder:
@@ -186,17 +207,28 @@ def named(name: str, runs: Path = RUNS) -> RunFolder:
             run = RunFolder(path)
             if run.finished:
                 return run
-            raise EdgeECGError(
-                f"The run '{path}' is not finished.",
-                f"'{run.model_card.name}' is not there yet.",
-                how_to_finish(run),
-            )
+            raise _unfinished(run)
     known = ", ".join(sorted(path.name for path in runs.glob("*"))) or "none"
     raise EdgeECGError(
         f"There is no run '{name}'.",
         f"The runs in '{runs}/' are: {known}.",
         "Name one of them, or leave the name out for the newest.",
     )
+
+
+def _unfinished(run: RunFolder) -> EdgeECGError:
+    """Return the error of a run without a compressed model, or of what is no run."""
+    if run.search.is_file():
+        what, why = f"'{run.path}' is a search.", "Each of its trials is a run."
+    elif run.dense_only:
+        what, why = f"The run '{run.path}' holds a dense model only.", "Nothing was compressed."
+    elif run.reduced:
+        what = f"The run '{run.path}' is a trial of a search, not scored on the test records yet."
+        why = "A search scores the trials of its front alone."
+    else:
+        what = f"The run '{run.path}' is not finished."
+        why = f"'{run.model_card.name}' is not there yet."
+    return EdgeECGError(what, why, how_to_finish(run))
 
 
 def how_to_finish(run: RunFolder) -> str:
@@ -206,6 +238,10 @@ def how_to_finish(run: RunFolder) -> str:
         run: The run.
     """
     name = shlex.quote(run.name)
+    if run.search.is_file():
+        return f"Name one of its trials, such as {_trial_of(run)}; front.json lists them."
+    if run.reduced:
+        return f"Score it: edgeecg export --run {name}"
     if run.dense_only:
         return f"Compress its dense model: edgeecg compress --start {name}"
     if run.config.is_file():
@@ -213,6 +249,15 @@ def how_to_finish(run: RunFolder) -> str:
     if run.training.is_file():
         return f"Go on with: edgeecg train --name {name} --resume"
     return "No run was started in this folder: name another one, or remove it."
+
+
+def _trial_of(search: RunFolder) -> str:
+    """Return the first trial of a search's front, or the name that its first trial will have."""
+    from edgeecg.schema import Front
+
+    front = search.path / "front.json"
+    first = Front.from_file(front).front[:1] if front.is_file() else ()
+    return shlex.quote(first[0] if first else f"{search.name}-000")
 
 
 def exportable(name: str, runs: Path = RUNS) -> RunFolder:

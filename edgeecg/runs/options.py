@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from edgeecg.errors import SchemaError, UnknownNameError, UsageError
 from edgeecg.schema import Value
+from edgeecg.schema.options import NONE, can_be_none, option_of
 
 _Config = TypeVar("_Config", bound=Value)
 
@@ -72,17 +74,21 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None and value != []}
 
 
-def keyword_options(values: Mapping[str, Any], known: Iterable[str]) -> Options:
+def keyword_options(values: Mapping[str, Any], known: Mapping[str, FieldInfo]) -> Options:
     """Return the settings that a program gave as keyword arguments.
+
+    Args:
+        values: None switches off a number that may be None; another setting keeps its default.
+        known: The fields of all settings.
 
     Raises:
         UnknownNameError: There is no setting of this name.
     """
-    names = list(known)
     for key in values:
-        if key not in names:
-            raise UnknownNameError("setting", key, names)
-    kept = given(values)
+        if key not in known:
+            raise UnknownNameError("setting", key, known)
+    off = {key: None for key, value in values.items() if value is None and can_be_none(known[key])}
+    kept = {**given(values), **off}
     return Options(kept, {key: f"'{key}'" for key in kept})
 
 
@@ -114,7 +120,11 @@ def _why(error: SchemaError, options: Options) -> str:
         shown = options.called(name)
         if name not in shown:
             shown = f"{shown} ({name})"
-        faults.append(f"{shown}: {fault['msg'].removeprefix('Value error, ')}")
+        said = fault["msg"].removeprefix("Value error, ")
+        came = fault["input"]
+        if said == fault["msg"] and isinstance(came, (str, int, float)):
+            said = f"{said} (given: {came})"
+        faults.append(f"{shown}: {said}")
     return f"{'; '.join(dict.fromkeys(faults))}."
 
 
@@ -129,13 +139,31 @@ def refuse_changes(run: str, config: Value, options: Options) -> None:
     Raises:
         UsageError: They differ.
     """
-    started = config.model_dump(mode="json")
-    wanted = configured(type(config), config, options).model_dump(mode="json")
-    changed = [key for key in options.values if started[key] != wanted[key]]
+    wanted = configured(type(config), config, options)
+    fields = type(config).model_fields
+    changed = [
+        f"{options.called(key)} was {_as_given(fields[key], before)} and is now "
+        f"{_as_given(fields[key], now)}"
+        for key in options.values
+        if (before := getattr(config, key)) != (now := getattr(wanted, key))
+    ]
     if changed:
         raise UsageError(
             f"The run '{run}' cannot be resumed with other options.",
-            "; ".join(f"{key} was {started[key]} and is now {wanted[key]}" for key in changed)
-            + ".",
+            f"{'; '.join(changed)}.",
             "Leave these options out, or start a new run.",
         )
+
+
+def _as_given(field: FieldInfo, value: object) -> str:
+    """Return a value as it is written on the command line."""
+    if isinstance(value, bool):
+        on, _, off = (option_of(field) or "").partition("/")
+        return (on if value else off) or "not given"
+    if isinstance(value, Mapping):
+        value = [f"{key}={each}" for key, each in cast("Mapping[str, object]", value).items()]
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(each) for each in cast("Sequence[object]", value)) or None
+    if value is None:
+        return NONE if can_be_none(field) else "not given"
+    return f"{value:g}" if isinstance(value, float) else str(value)

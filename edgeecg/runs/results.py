@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.errors import EdgeECGError
-from edgeecg.runs.bench_documents import holds_instructions
+from edgeecg.files import read_bytes
+from edgeecg.runs.bench_documents import holds_instructions, readable
 from edgeecg.runs.folder import RUNS, RunFolder, exportable, newest
 from edgeecg.schema import Artifact, BenchReport, CompressionLog, ModelCard, QuantizationLog
 
@@ -23,6 +24,7 @@ class Run:
         quantization: What int8 did to the model, or None.
         artifacts: Manifests of the exported files.
         benches: Bench reports, oldest first.
+        unreadable: Why a file in the folder of the bench reports was not read, a text each.
     """
 
     folder: RunFolder
@@ -32,6 +34,7 @@ class Run:
     quantization: QuantizationLog | None
     artifacts: tuple[Artifact, ...]
     benches: tuple[BenchReport, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def load_run(name: str | Path | None = None) -> Run:
@@ -42,7 +45,7 @@ def load_run(name: str | Path | None = None) -> Run:
 
     Raises:
         EdgeECGError: There is no such run, or it is not finished.
-        SchemaError: A document in it is damaged.
+        SchemaError: A document in it is damaged. Damaged bench reports are left out.
     """
     folder = newest() if name is None else exportable(str(name), RUNS)
     if not folder.baseline_card.is_file():
@@ -51,6 +54,8 @@ def load_run(name: str | Path | None = None) -> Run:
             f"'{folder.baseline_card}' is missing.",
             "Restore the file from a copy, or run 'edgeecg compress' again.",
         )
+    paths = [path for path in folder.bench_files() if not holds_instructions(path)]
+    benches, damaged = readable(paths, _bench_report)
     manifests = [path.with_suffix(".json") for path in folder.artifact_files()]
     return Run(
         folder=folder,
@@ -63,9 +68,11 @@ def load_run(name: str | Path | None = None) -> Run:
         if folder.quantization.is_file()
         else None,
         artifacts=tuple(Artifact.from_file(path) for path in manifests if path.is_file()),
-        benches=tuple(
-            BenchReport.from_file(path)
-            for path in folder.bench_files()
-            if not holds_instructions(path)
-        ),
+        benches=tuple(benches.values()),
+        unreadable=tuple(damaged.values()),
     )
+
+
+def _bench_report(path: Path) -> BenchReport:
+    content = read_bytes(path, str(path), EdgeECGError, "Check the permissions of the file.")
+    return BenchReport.from_json(content, str(path))

@@ -16,7 +16,7 @@ from pydantic import (
 from edgeecg.schema.class_weights import checked
 from edgeecg.schema.constraints import Budget, Guard
 from edgeecg.schema.measured_costs import MeasuredCosts
-from edgeecg.schema.options import setting
+from edgeecg.schema.options import OrNone, setting
 from edgeecg.schema.quantization import Quantize
 from edgeecg.schema.training import TrainingConfig
 from edgeecg.schema.value import Sha256, Value
@@ -79,21 +79,29 @@ class CompressionConfig(Value):
     method: Annotated[
         Literal["energy", "l1", "taylor", "random"],
         setting(
-            "Importance score. energy: magnitude and layer energy; l1: magnitude alone; taylor: "
-            "gradient x weight and layer energy; random: drawn.",
+            "Importance score. energy: magnitude and energy; l1: magnitude alone; taylor: gradient "
+            "x weight and energy; random: drawn. The energy is that of the layer or, with a "
+            "budget, what removing a unit saves.",
             option="--method",
         ),
     ] = "energy"
     energy_term: Annotated[
         Literal["prefer-costly", "protect-costly"],
         setting(
-            "Sign of the energy term in the score. prefer-costly: costly layers are pruned more; "
-            "protect-costly: less, which is the formula as printed in the reference study.",
+            "Without a budget: sign of the energy term in the score. prefer-costly: costly layers "
+            "are pruned more; protect-costly: less, which is the formula as printed in the "
+            "reference study.",
             option="--energy-term",
         ),
     ] = "prefer-costly"
     alpha: Annotated[
-        float, setting("Share of the magnitude in the score.", option="--alpha", ge=0.0, le=1.0)
+        float,
+        setting(
+            "Without a budget: share of the magnitude in the score.",
+            option="--alpha",
+            ge=0.0,
+            le=1.0,
+        ),
     ] = 0.5
     sparsity: Annotated[
         float,
@@ -169,7 +177,8 @@ class CompressionConfig(Value):
         Literal["together", "largest"],
         setting(
             "taylor: importance from the loss of all classes together, or the largest of the "
-            "importances for each class, so that what one class alone needs is kept.",
+            "importances for each class, so that what one class alone needs is kept; class weights "
+            "have no effect on it then.",
             option="--class-importance",
         ),
     ] = "together"
@@ -250,11 +259,12 @@ class CompressionConfig(Value):
     finetune_last_epochs: Annotated[
         int | None,
         setting(
-            "Epochs of fine-tuning after the last step, whose model is the result; left out: as "
-            "after the others.",
+            "Epochs of fine-tuning after the last step, whose model is the result; none: as after "
+            "the others.",
             option="--finetune-last-epochs",
             ge=1,
         ),
+        OrNone,
     ] = None
     finetune_fidelity: Annotated[
         float | None,
@@ -265,15 +275,18 @@ class CompressionConfig(Value):
             ge=0.0,
             le=1.0,
         ),
+        OrNone,
     ] = None
     finetune_most: Annotated[
-        int,
+        int | None,
         setting(
-            "With --finetune-fidelity: most epochs of fine-tuning after a step.",
+            "With --finetune-fidelity: most epochs of fine-tuning after a step; none: twice as "
+            "many as it has, and at least 8.",
             option="--finetune-most",
             ge=1,
         ),
-    ] = 8
+        OrNone,
+    ] = None
     finetune_rate: Annotated[
         float, setting("Peak learning rate of fine-tuning.", option="--finetune-rate", gt=0.0)
     ] = 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -51,8 +52,16 @@ class Budget(Value):
 
     @classmethod
     def from_text(cls, value: object) -> object:
-        """Return the budget that a text means; anything else is returned as it is."""
-        return cls.parse(value) if isinstance(value, str) else value
+        """Return the budget that a text means; a budget is returned as it is.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        if isinstance(value, str):
+            return cls.parse(value)
+        if not isinstance(value, (cls, Mapping)):
+            raise ValueError(f"a text such as energy=0.2 or size=40kB is expected (given: {value})")
+        return value
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -128,8 +137,16 @@ class Guard(Value):
 
     @classmethod
     def from_text(cls, value: object) -> object:
-        """Return the guard that a text means; anything else is returned as it is."""
-        return cls.parse(value) if isinstance(value, str) else value
+        """Return the guard that a text means; a guard is returned as it is.
+
+        Raises:
+            ValueError: It is neither.
+        """
+        if isinstance(value, str):
+            return cls.parse(value)
+        if not isinstance(value, (cls, Mapping)):
+            raise ValueError(f"a text such as S:recall>=0.5 is expected (given: {value})")
+        return value
 
     @classmethod
     def parse(cls, text: str) -> Guard:

@@ -190,7 +190,8 @@ class BenchResult(Value):
         layers_unexplained: Fraction of the time of a whole run that no operation accounts for;
             negative where the operations took longer than the whole, which fuses some of them. None
             if unknown.
-        host: The host that ``--on`` named, as ssh takes it; None for a measurement without it.
+        host: The host that ``--on`` named, as ssh takes it, in a fleet with its port; None for a
+            measurement without it.
         host_clock: Its clock against that of the machine with the meter; None where the meter is
             not beside the device.
     """

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.fields import FieldInfo
 
 _KEY = "option"
+
+NONE = "none"
+"""How None is written for a number, on the command line and in a file."""
+
+
+def _or_none(value: object) -> object:
+    return None if value == NONE else value
+
+
+OrNone = BeforeValidator(_or_none)
+"""Marks a number that may be None: ``"none"`` is None, too."""
 
 
 def setting(text: str, *, option: str | None = None, **constraints: Any) -> Any:
@@ -27,3 +38,8 @@ def option_of(field: FieldInfo) -> str | None:
     extra = field.json_schema_extra
     found = extra.get(_KEY) if isinstance(extra, dict) else None
     return found if isinstance(found, str) else None
+
+
+def can_be_none(field: FieldInfo) -> bool:
+    """Whether a field is a number that ``"none"`` switches off."""
+    return OrNone in field.metadata

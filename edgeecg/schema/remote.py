@@ -30,6 +30,11 @@ class Host(Value):
     python: str | None = None
     wheels: Path | None = None
 
+    @property
+    def name(self) -> str:
+        """The destination, with its port where one is given: what results and messages call it."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
 
 class Fleet(Value):
     """Several hosts: the file that ``edgeecg bench --on FLEET.toml`` reads.

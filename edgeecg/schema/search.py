@@ -102,10 +102,10 @@ class Space(Value):
     ] = None
     structure: Annotated[Dimension | None, setting("What is removed.")] = None
     method: Annotated[Dimension | None, setting("Importance score.")] = None
-    energy_term: Annotated[Dimension | None, setting("Sign of the energy term in the score.")] = (
-        None
-    )
-    alpha: Annotated[Dimension | None, setting("Share of the magnitude in the score.")] = None
+    energy_term: Annotated[
+        Dimension | None, setting("Without a budget: sign of the energy term.")
+    ] = None
+    alpha: Annotated[Dimension | None, setting("Without a budget: share of the magnitude.")] = None
     schedule: Annotated[
         Dimension | None, setting("How the sparsity is spread over layers and steps.")
     ] = None

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from edgeecg.schema.data import Preprocessing
-from edgeecg.schema.options import setting
+from edgeecg.schema.options import OrNone, setting
 from edgeecg.schema.value import ClassMapName, Count, Fraction, Value
 
 _Size = Annotated[float, Field(ge=0.0)]
@@ -141,6 +141,7 @@ class TrainingConfig(Value):
             "window once.",
             option="--epoch-windows",
         ),
+        OrNone,
     ] = 8000
     batch_size: Annotated[int, setting("Windows per optimisation step.", ge=1)] = 128
     learning_rate: Annotated[

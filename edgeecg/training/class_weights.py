@@ -31,21 +31,28 @@ def check_names(text: str, classes: Sequence[str]) -> None:
 
 
 def check_classes(dataset: Dataset) -> None:
-    """Refuse records that hold windows of one class only.
+    """Refuse records whose windows are all of one class, or have all the same labels.
 
     Raises:
-        UsageError: The training records do.
+        UsageError: The training records are such.
     """
-    present = [
-        name for name, count in zip(dataset.summary.classes, _counts(dataset), strict=True) if count
-    ]
-    if len(present) == 1:
-        raise UsageError(
-            "A model cannot be compressed with these records.",
-            f"All their training windows are of one class, {present[0]}, so that any model that "
-            "always gives this class is right.",
-            "Add records with other classes, or choose other records.",
-        )
+    counts, windows = _counts(dataset), len(dataset.train.y)
+    if not np.isin(counts, (0, windows)).all():
+        return
+    present = ", ".join(
+        name for name, count in zip(dataset.summary.classes, counts, strict=True) if count
+    )
+    alike = (
+        f"are of one class, {present}, so that any model that always gives this class is right"
+        if dataset.train.y.ndim == 1
+        else f"have the same labels, {present or 'none'}, so that any model that always gives "
+        "these is right"
+    )
+    raise UsageError(
+        "A model cannot be compressed with these records.",
+        f"All their training windows {alike}.",
+        "Add records with other classes, or choose other records.",
+    )
 
 
 def class_weights(text: str, dataset: Dataset, epoch_windows: int | None) -> Tensor | None:

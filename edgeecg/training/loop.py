@@ -73,6 +73,12 @@ class Stage:
     frozen: tuple[nn.Module, ...] = ()
 
 
+def batch_norms(model: nn.Module) -> tuple[nn.Module, ...]:
+    """Return the batch norms of a module, e.g. for :attr:`Stage.frozen`."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return tuple(module for module in model.modules() if isinstance(module, kinds))
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """The training split, and how batches are drawn from it.

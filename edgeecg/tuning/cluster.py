@@ -182,7 +182,7 @@ def check_address(address: str) -> None:
     """
     if address != "auto":
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not (port.isascii() and port.isdecimal()):
             raise UsageError(
                 f"'{address}' is no address of a Ray cluster.",
                 "Expected is HOST:PORT of the head node, or 'auto' on a node of a cluster.",

@@ -26,11 +26,13 @@ def render(front: Front) -> str:
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     best = [trial for name in front.front for trial in front.trials if trial.run == name]
     others = [trial for trial in front.trials if trial not in best]
+    decided = "Scores decide on the validation records"
+    if front.finished and front.front:
+        decided += "; the test records were scored once, at the end, for the front alone"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
         f"</title><style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n"
-        f"<p>{len(states)} trials: {escape(counts)}. Scores decide on the validation records; the "
-        "test records were scored once, at the end, for the front alone. Energy and latency are "
+        f"<p>{len(states)} trials: {escape(counts)}. {decided}. Energy and latency are "
         "relative to the dense model; size is in bytes of weights.</p>\n"
         f"{_picture(front, best)}\n<h2>Front</h2>\n{_table(best, front.objectives)}\n"
         f"<h2>Other trials</h2>\n{_table(others, front.objectives)}\n"

@@ -47,7 +47,7 @@ class Plan:
     @property
     def written(self) -> Path:
         """The file from which the search can be resumed."""
-        return self.folder / "search.json"
+        return RunFolder(self.folder).search
 
     @property
     def dense(self) -> RunFolder:
@@ -66,7 +66,8 @@ def sorted_options(values: Mapping[str, Any]) -> Options:
         UnknownNameError: There is no setting of this name.
     """
     searched = [name for name in SearchConfig.model_fields if name not in _OF_TRIALS]
-    known = [*searched, *CompressionConfig.model_fields, *TrainingConfig.model_fields]
+    fields = {**TrainingConfig.model_fields, **CompressionConfig.model_fields}
+    known = {**fields, **{name: SearchConfig.model_fields[name] for name in searched}}
     asked = keyword_options(values, known)
     own = {key: value for key, value in asked.values.items() if key in searched}
     shared = {key: value for key, value in asked.values.items() if key not in searched}
@@ -135,7 +136,7 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
         UsageError: The space, the objectives, the records or a setting differ.
         EdgeECGError: There is no such search.
     """
-    path = RUNS / name / "search.json"
+    path = RunFolder(RUNS / name).search
     if not path.is_file():
         raise EdgeECGError(
             f"There is no search '{name}'.",
@@ -143,10 +144,13 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
             f"Start it: edgeecg search MODEL --name {name}",
         )
     held = SearchConfig.from_file(path)
-    _refuse_other_trials(name, held.base, options.table("base"))
+    asked, custom = settings.with_custom(options.table("base"))
+    if held.base.custom is not None and custom is None:
+        settings.refuse_other_file("search", held.base.custom)
+        custom = settings.load_named_custom(held.base)
+    _refuse_other_trials(name, held.base, asked, custom)
     own = _own(options)
     changed = configured(SearchConfig, held, Options(own, options.origins))
-    custom = settings.load_named_custom(held.base)
     dataset = load_records(
         held.base.training, architecture(held.base.training.model, custom), listeners
     )
@@ -187,13 +191,13 @@ def _space(given: Any) -> Space:
     return space.read(Path(given))
 
 
-def _refuse_other_trials(name: str, held: CompressionConfig, asked: Options) -> None:
+def _refuse_other_trials(
+    name: str, held: CompressionConfig, asked: Options, custom: Architecture | None
+) -> None:
     """Refuse settings of the trials that differ from those that a search was started with."""
     refuse_changes(name, held.training, asked.table("training"))
     own = {key: value for key, value in asked.values.items() if key != "training"}
-    if "costs" in own:
-        of_model = {"costs": own["costs"], "training": {"model": held.training.model}}
-        own["costs"] = settings.configuration(Options(of_model))[0].costs
+    own |= settings.measured_costs(asked, architecture(held.training.model, custom))
     refuse_changes(name, held, Options(own, asked.origins))
 
 

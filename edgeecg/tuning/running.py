@@ -57,7 +57,14 @@ OnStatus = Callable[[SearchStatus], None]
 class RunningSearch:
     """A running search."""
 
-    def __init__(self, plan: Plan, study: Study, command: str, on_status: OnStatus | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        study: Study,
+        command: str,
+        on_status: OnStatus | None,
+        check_interrupt: Callable[[], None],
+    ) -> None:
         """Start from the trials that the study holds.
 
         Args:
@@ -65,11 +72,13 @@ class RunningSearch:
             study: Its trials.
             command: What started it, for the journal.
             on_status: Called whenever something has changed.
+            check_interrupt: Raises KeyboardInterrupt if Ctrl-C was pressed.
         """
         self._plan = plan
         self._study = study
         self._command = command
         self._on_status = on_status
+        self._check_interrupt = check_interrupt
         self._running: dict[int, float] = {}
         self._attempts: dict[int, int] = {}
         self._spent: dict[int, float] = {}
@@ -109,7 +118,10 @@ class RunningSearch:
                 late = time.monotonic() >= until_s
             if not self._running and (late or not (waiting or len(self._study.trials) < limit)):
                 return
-            for ended in workers.wait(_POLL_S):
+            ended_now = workers.wait(_POLL_S)
+            # A trial that ended by it has not failed: it goes on when the search is resumed.
+            self._check_interrupt()
+            for ended in ended_now:
                 self._running.pop(ended.task.number, None)
                 if not self._settled(ended.task, ended.outcome):
                     waiting.append(ended.task.number)
@@ -175,6 +187,7 @@ class RunningSearch:
             running = dict(self._running)
             left = seconds_left(front, trials, max(1, len(running)))
             self._on_status(SearchStatus(front, trials, running, left))
+        self._check_interrupt()
 
     def _front(self, finished: bool) -> Front:
         plan = self._plan

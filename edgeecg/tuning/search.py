@@ -8,9 +8,11 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from edgeecg.compression import guards
 from edgeecg.compression.dense import dense_model
 from edgeecg.compression.job import Job
 from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.interrupts import interruptible
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RunFolder
 from edgeecg.runs.config_file import read_options
@@ -21,7 +23,7 @@ from edgeecg.training.start import DataCallback, Listeners
 from edgeecg.tuning import plan as plans
 from edgeecg.tuning.plan import Plan
 from edgeecg.tuning.running import OnStatus, RunningSearch, stopped
-from edgeecg.tuning.study import Study
+from edgeecg.tuning.study import Study, refuse_other
 from edgeecg.tuning.workers import InProcess, OnProgress, Processes, Workers
 
 FIRST = 2
@@ -117,9 +119,9 @@ def perform(
             "(docs/plugins.md).",
         )
     until_s = inf if config.minutes is None else time.monotonic() + 60 * config.minutes
-    with locked(RunFolder(plan.folder)):
+    with locked(RunFolder(plan.folder)), interruptible() as check_interrupt:
         study = _opened(plan)
-        running = RunningSearch(plan, study, command, on_status)
+        running = RunningSearch(plan, study, command, on_status, check_interrupt)
         job = Job(config.base, plan.dataset, plan.dense, command, on_progress, None, plan.custom)
         limit = min(FIRST, config.trials) if dry_run else config.trials
         if config.ray is not None and running.left(limit):
@@ -127,7 +129,7 @@ def perform(
 
             # The dense model may take hours to train.
             check_address(config.ray)
-        dense_model(job, Journal(plan.dense.events))
+        _prepare_dense_model(job)
         if running.left(limit):
             workers = _workers(plan, running.on_progress)
             try:
@@ -140,9 +142,27 @@ def perform(
         return running.ended(finished=not dry_run and not running.left(limit))
 
 
+def _prepare_dense_model(job: Job) -> None:
+    """Prepare the dense model that all trials start from; refuse guards that it breaks itself.
+
+    Raises:
+        EdgeECGError: It breaks one, which no trial could mend; or it belongs to other records, or
+            its training diverged.
+    """
+    _, card = dense_model(job, Journal(job.run.events))
+    guards.check_dense(job.guards, card.val, f"edgeecg search --start {job.run.name}")
+
+
 def _opened(plan: Plan) -> Study:
-    """Write the plan and open its study; a new search that is refused leaves nothing behind."""
+    """Write the plan and open its study; a new search that is refused leaves nothing behind.
+
+    Raises:
+        UsageError: Another process has started another search under this name, after the name was
+            chosen; nothing was written.
+    """
     new = not plan.written.is_file()
+    if not new:
+        refuse_other(plan.name, SearchConfig.from_file(plan.written), plan.config)
     plans.write(plan)
     try:
         return Study(plan.name, plan.folder, plan.config)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from edgeecg.compression import budget, pipeline
+from edgeecg.compression import budget, pipeline, settings
 from edgeecg.errors import UnknownNameError, UsageError
 from edgeecg.files import read_toml
 from edgeecg.models import Architecture, architecture, build
@@ -20,14 +20,16 @@ DEFAULT = Path(__file__).parent / "space.toml"
 
 _TODO = "Correct the file; 'edgeecg search --print-space' prints the default with explanations."
 
-# A setting that has no effect unless another one has one of these values is not chosen.
-_ONLY_WITH: Mapping[str, tuple[str, tuple[Any, ...]]] = {
-    "energy_term": ("method", ("energy", "taylor")),
-    "alpha": ("method", ("energy", "taylor")),
-    "beta": ("schedule", ("exponential",)),
-    "depth_ratio": ("schedule", ("exponential",)),
-    "distill_alpha": ("distill", (True,)),
-    "temperature": ("distill", (True,)),
+# A setting that has no effect unless another one has one of these values is not chosen. Beside a
+# budget, units are ranked by their importance per cost saved.
+_WITH_ENERGY: Mapping[str, tuple[Any, ...]] = {"method": ("energy", "taylor"), "budgets": ((),)}
+_ONLY_WITH: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
+    "energy_term": _WITH_ENERGY,
+    "alpha": _WITH_ENERGY,
+    "beta": {"schedule": ("exponential",)},
+    "depth_ratio": {"schedule": ("exponential",)},
+    "distill_alpha": {"distill": (True,)},
+    "temperature": {"distill": (True,)},
 }
 
 
@@ -71,17 +73,18 @@ def dimensions(space: Space) -> Iterator[tuple[str, Dimension | BudgetRange]]:
             yield name, found
 
 
-def applies(name: str, chosen: Mapping[str, Any]) -> bool:
-    """Whether a setting has an effect, by what was chosen before.
+def applies(name: str, base: CompressionConfig, chosen: Mapping[str, Any]) -> bool:
+    """Whether a setting has an effect, by what all trials have and what was chosen before.
 
     Args:
         name: Name of the setting.
+        base: What all trials have in common.
         chosen: The settings that were chosen before.
     """
-    if name not in _ONLY_WITH:
-        return True
-    other, values = _ONLY_WITH[name]
-    return chosen.get(other, getattr(CompressionConfig(), other)) in values
+    budgets = (chosen["budget"],) if "budget" in chosen else base.budgets
+    now = {**chosen, "budgets": budgets}
+    needed = _ONLY_WITH.get(name, {})
+    return all(now.get(other, getattr(base, other)) in values for other, values in needed.items())
 
 
 def configured(
@@ -102,7 +105,8 @@ def configured(
     if space.budget is not None:
         share = Budget(kind=space.budget.kind, share=float(chosen["budget"]))
         changes["budgets"] = (share,)
-    body = {**base.model_dump(), **changes}
+    defaults = settings.changed_defaults(base, chosen, architecture(base.training.model, of))
+    body = {**base.model_dump(), **defaults, **changes}
     planned = pipeline.planned(CompressionConfig.model_validate(body), of)
     steps = {"steps": int(chosen["steps"])} if "steps" in chosen else {}
     return planned.model_copy(update=steps)
@@ -125,6 +129,12 @@ def check(base: CompressionConfig, space: Space, custom: Architecture | None = N
         raise UsageError(
             "'budget' and 'sparsity' of the space contradict each other.",
             "A budget says how far the model is compressed, and the sparsity follows from it.",
+            "Leave one of them out.",
+        )
+    if base.budgets and space.sparsity is not None:
+        raise UsageError(
+            "The 'sparsity' of the space would have no effect.",
+            f"All trials have the budget '{base.budgets[0]}', and the sparsity follows from it.",
             "Leave one of them out.",
         )
     of = architecture(base.training.model, custom)

@@ -101,7 +101,7 @@ class Study:
     """The trials of one search, in their storage."""
 
     def __init__(self, name: str, folder: Path, config: SearchConfig) -> None:
-        """Open the study, or create it.
+        """Open the study, or create it. The caller holds the lock of the search.
 
         Args:
             name: Name of the search.
@@ -170,7 +170,7 @@ class Study:
         trial = Trial(self._study, self.trials[number]._trial_id)  # pyright: ignore[reportPrivateUsage]
         chosen: dict[str, Any] = {}
         for name, dimension in space.dimensions(self._config.space):
-            if space.applies(name, chosen):
+            if space.applies(name, self._config.base, chosen):
                 chosen[name] = _suggested(trial, name, dimension)
         return self.trials[number]
 
@@ -178,7 +178,7 @@ class Study:
         """Return the settings of a trial, those with one possible value included."""
         params, found = self.trials[number].params, {}
         for name, dimension in space.dimensions(self._config.space):
-            if space.applies(name, found):
+            if space.applies(name, self._config.base, found):
                 fixed = None if isinstance(dimension, (Range, tuple)) else dimension
                 found[name] = params.get(name, fixed)
         return found
@@ -265,8 +265,11 @@ def _storage(url: str | None, folder: Path) -> BaseStorage:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if url is not None:
             return RDBStorage(url)
-        path = folder / "optuna.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
+        # Optuna locks the journal by a symbolic link to the path that it is given.
+        path = folder.resolve() / "optuna.jsonl"
+        # Whoever opens the study holds the lock of the search: this one is of a killed process.
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
         _drop_torn_line(path)
         return JournalStorage(JournalFileBackend(str(path)))
 

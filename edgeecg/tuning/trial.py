@@ -147,10 +147,15 @@ def _prune_if_dominated(task: Task, step: CompressionStep) -> None:
     and what it costs in the end is extrapolated: steps are equal factors, so that after a fraction
     p of them a cost with the final share r is at about r^p.
 
+    That holds of budgets. Where a sparsity says how much is removed, what later steps save does not
+    follow from the first ones.
+
     Raises:
         _PrunedError: A finished trial has a score that is better by ``MARGIN`` and costs no more.
     """
     if step.progress >= 1 or not any(each in SCORES for each in task.objectives):
+        return
+    if not task.config.budgets:
         return
     now = measured.of_step(step, task.config)
     if task.config.quantize != "none":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bench_command import bench
+from mutated_files import mutated
 
 from edgeecg.benchmark import bundle
 from edgeecg.errors import EdgeECGError, UsageError
@@ -80,6 +83,21 @@ def test_damaged_bundles_are_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(EdgeECGError, match="cannot be unpacked"), bundle.unpacked([path]):
         pass
+
+
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_bundles_whose_bytes_were_changed_are_refused(compression: int, tmp_path: Path) -> None:
+    path, rng, whole = tmp_path / "pi.zip", np.random.default_rng(0), 0
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("a.onnx", bytes(range(256)) * 4)
+    content = path.read_bytes()
+    for _ in range(100):
+        path.write_bytes(mutated(content, rng))
+        with contextlib.suppress(EdgeECGError), bundle.unpacked([path]):
+            whole += 1
+    assert whole < 50
 
 
 def test_a_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -15,10 +15,18 @@ from bench_command import bench
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, plugins, resources
-from edgeecg.benchmark import energy_measurement, energy_windows, layers, meter_choice, protocol
+from edgeecg.benchmark import (
+    energy_measurement,
+    energy_windows,
+    layers,
+    meter_choice,
+    protocol,
+    run_artifacts,
+)
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.errors import MeterError, PluginError, UsageError
+from edgeecg.reporting import captions
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport
 
@@ -78,6 +86,18 @@ def test_without_files_the_newest_run_is_measured_and_keeps_the_report(
     assert printed.rstrip().endswith("Next: edgeecg report")
 
 
+def test_two_measurements_within_one_second_keep_both_reports(
+    exported: Exported, tmp_path: Path
+) -> None:
+    report = protocol.measure([exported("a")], BenchConfig(device="x86-64", meter="none"))
+    (first,) = run_artifacts.store(report)
+    content = first.read_text()
+    changed = report.model_copy(update={"command": "another"})
+    (second,) = run_artifacts.store(changed)
+    assert second.name == f"{first.stem}-2.json"
+    assert first.read_text() == content != second.read_text()
+
+
 def test_a_run_of_a_dense_model_alone_keeps_the_report(exported: Exported, tmp_path: Path) -> None:
     exported("a")
     folder = tmp_path / "runs/toy"
@@ -127,8 +147,8 @@ def test_operations_add_up_to_the_median_with_their_method(
         assert found.layers_reason is None
         assert found.layers_unexplained is not None
         assert abs(found.layers_unexplained) < 0.5
-        share = f"{100 * found.layers_unexplained:.0f} % of a run is in no operation."
-        assert f"{found.layers_method}; {share.replace('-0 %', '0 %')}" in printed
+        share = captions.in_no_operation(found.layers_unexplained)
+        assert f"{found.layers_method}; {share}." in printed
 
 
 def test_a_profile_is_scaled_to_the_median() -> None:
@@ -186,7 +206,7 @@ def test_a_run_without_exported_files_says_how_to_export(
 ) -> None:
     exported("a").unlink()
     assert bench() == 1
-    assert "edgeecg export --target tflite" in capsys.readouterr().err
+    assert "edgeecg export --run toy --target tflite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["a.onnx", "a.tflite"])
@@ -379,14 +399,16 @@ def test_windows_of_another_length_are_another_suite(exported: Exported, tmp_pat
         ("--windows", "2", "windows"),
         ("--duration", "0", "duration"),
         ("--target-error", "3 percent", "target"),
-        ("--target-error", "300%", "target"),
+        ("--target-error", "300%", "300% is 300 %"),
+        ("--target-error", "3", "above 0 and below 100 %; for 3 per cent, write 3%"),
+        ("--windows", "2", "(given: 2)"),
     ],
 )
 def test_settings_that_cannot_be_are_named(
     option: str, value: str, words: str, exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench(exported("a"), option, value) == 2
-    assert words in capsys.readouterr().err
+    assert words in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_is_sent_to_the_option_for_runs(

@@ -52,7 +52,9 @@ Measure = Callable[..., Energy]
 def measure(monkeypatch: pytest.MonkeyPatch, suite: Suite) -> Measure:
     """Return a function that measures inferences with a simulated meter."""
 
-    def run(meter: Meter, seconds: float, joules: float, **plan: object) -> Energy:
+    def run(
+        meter: Meter, seconds: float, joules: float, rate_hz: float | None = None, **plan: object
+    ) -> Energy:
         class Module:
             @staticmethod
             def open() -> Meter:
@@ -69,7 +71,11 @@ def measure(monkeypatch: pytest.MonkeyPatch, suite: Suite) -> Measure:
         monkeypatch.setattr(meters, "get", get)
         arguments: dict[str, object] = {"suite": suite, **plan}
         clock = meter.time.clock()
-        windows = energy_windows.in_this_process(inference, clock)
+        windows = (
+            energy_windows.in_this_process(inference, clock)
+            if rate_hz is None
+            else energy_windows.at_rate(inference, rate_hz, clock)
+        )
         whole = WindowPlan(run=windows, clock=clock, **arguments)  # pyright: ignore[reportArgumentType]
         return energy_measurement.measure("simulated", whole).energy
 
@@ -119,6 +125,38 @@ def test_known_watts_come_back_as_joules_per_inference(
     assert found.replayed
     assert found.ci95_j == pytest.approx((0.02, 0.02), rel=1e-6)
     assert len(found.window_net_j) == 5
+
+
+@pytest.mark.parametrize("rate_hz", [10.0, 1.0, 0.1, 0.01])
+def test_a_window_at_a_rate_is_a_whole_number_of_periods(
+    rate_hz: float, time: SimulatedTime, suite: Suite, measure: Measure
+) -> None:
+    run = energy_windows.at_rate(partial(time.pass_by, 0.01), rate_hz, time.clock())
+    for _ in range(2):
+        window = run(suite.energy_window_seconds, lambda: None)
+        period_s = (window.ended_s - window.begun_s) / window.inferences
+        assert period_s == pytest.approx(1 / rate_hz, rel=1e-6)
+    found = measure(Meter(time, lambda _: 3.0), 0.01, 0.02, rate_hz)
+    assert found.gross_j is not None
+    assert found.idle_w == pytest.approx(3.0)
+    # 3 W all the time, and 0.02 J on top for each inference.
+    assert found.gross_j * rate_hz == pytest.approx(3.0 + 0.02 * rate_hz, rel=1e-6)
+    assert found.net_j == pytest.approx(0.02, rel=1e-3)
+
+
+def test_an_inference_that_is_late_at_a_rate_does_not_delay_the_next_ones(
+    time: SimulatedTime,
+) -> None:
+    seconds = iter([1.5, *[0.01] * 9])
+    begun: list[float] = []
+
+    def inference() -> None:
+        begun.append(time.ns * 1e-9)
+        time.pass_by(next(seconds))
+
+    window = energy_windows.at_rate(inference, 1.0, time.clock())(10.0, lambda: None)
+    assert begun == pytest.approx([0.0, 1.5, *range(2, 10)])
+    assert window.ended_s - window.begun_s == pytest.approx(10.0)
 
 
 def test_the_meter_is_read_about_once_a_second(time: SimulatedTime, measure: Measure) -> None:

@@ -18,11 +18,11 @@ from edgeecg.benchmark import artifacts, breakdown, child_errors, file_process, 
 from edgeecg.benchmark.breakdown import ReferenceKernels
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.file_process import FileProcess, Loaded
+from edgeecg.benchmark.probe_set import probe_path
 from edgeecg.errors import (
     ArtifactError,
     EdgeECGError,
     MissingDependencyError,
-    SchemaError,
     UsageError,
 )
 from edgeecg.runtimes import for_file
@@ -41,7 +41,7 @@ def test_a_file_that_differs_from_its_manifest_is_refused(exported: Exported) ->
 def test_a_manifest_of_another_kind_is_named(exported: Exported) -> None:
     path = exported("a")
     path.with_suffix(".json").write_text('{"schema": "other"}')
-    with pytest.raises(SchemaError, match=r"a\.json"):
+    with pytest.raises(ArtifactError, match=r"a\.json"):
         artifacts.examine(path)
 
 
@@ -114,7 +114,7 @@ def test_agreement_of_records_is_of_the_whole_set_of_classes() -> None:
 
 def test_a_missing_probe_set_is_a_reason_and_no_number(exported: Exported) -> None:
     path = exported("a")
-    parity.probe_path(path).unlink()
+    probe_path(path).unlink()
     agreement = parity.check(path, for_file(path).load(path))
     assert (agreement.n, agreement.max_abs_diff) == (None, None)
     assert agreement.reason is not None
@@ -139,14 +139,25 @@ GOOD_X, GOOD_Y = np.zeros((4, 1, 16), np.float32), np.zeros((4, 3), np.float32)
 )
 def test_a_damaged_probe_set_is_an_error(exported: Exported, arrays: dict[str, Any]) -> None:
     path = exported("a")
-    np.savez(parity.probe_path(path), **arrays)
+    np.savez(probe_path(path), **arrays)
     with pytest.raises(ArtifactError, match="probe set"):
         parity.check(path, for_file(path).load(path))
 
 
-def test_bytes_that_are_no_probe_set_are_an_error(exported: Exported) -> None:
+@pytest.mark.parametrize("kind", ["no archive", "a single array", "compressed bytes changed"])
+def test_bytes_that_are_no_probe_set_are_an_error(exported: Exported, kind: str) -> None:
     path = exported("a")
-    parity.probe_path(path).write_bytes(b"PK\x03\x04 and no more")
+    probe = probe_path(path)
+    if kind == "no archive":
+        probe.write_bytes(b"PK\x03\x04 and no more")
+    elif kind == "a single array":
+        with probe.open("wb") as opened:
+            np.save(opened, GOOD_X)
+    else:
+        np.savez_compressed(probe, x=GOOD_X + np.arange(16, dtype=np.float32), logits=GOOD_Y)
+        content = bytearray(probe.read_bytes())
+        content[60:90] = b"\xff" * 30
+        probe.write_bytes(content)
     with pytest.raises(ArtifactError, match="probe set"):
         parity.check(path, for_file(path).load(path))
 
@@ -258,8 +269,9 @@ def test_a_window_is_run_in_the_process_at_full_speed_or_at_a_rate(exported: Exp
         slow = process.window(0.05, lambda: None, 100.0)
     assert fast.ended_s - fast.begun_s >= 0.05
     assert slow.begun_s >= fast.ended_s
-    # At most one every 10 ms, and the one that begins the window.
-    assert slow.inferences <= 7 < fast.inferences
+    # One every 10 ms; the machine may be late with the last one.
+    assert slow.inferences == 5 < fast.inferences
+    assert slow.ended_s - slow.begun_s >= 0.05 - 1e-9
 
 
 def test_the_parts_of_the_breakdown_add_up() -> None:

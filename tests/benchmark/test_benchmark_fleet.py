@@ -89,7 +89,8 @@ def test_a_fleet_is_measured_without_the_host_that_is_down(
     files = (exported("a"), exported("b"))
     assert bench_on("fleet.toml", *files, "--meter", "none", "--json", "out.json") == 1
     report = BenchReport.from_json(Path("out.json").read_text(), "out")
-    assert [result.host for result in report.results] == ["pi@one", "pi@one", "two", "two"]
+    hosts = ["pi@one:2222", "pi@one:2222", "two", "two"]
+    assert [result.host for result in report.results] == hosts
     assert report.results[2].device.name == "x86-64"
     assert [failed.host for failed in report.failed_hosts] == ["three", "four"]
     assert "No route to host" in report.failed_hosts[0].why
@@ -99,6 +100,20 @@ def test_a_fleet_is_measured_without_the_host_that_is_down(
         assert word in table
     assert any("2222" in call for call in ssh.calls())
     assert not ssh.left()
+
+
+def test_two_ports_of_one_machine_are_two_hosts(
+    ssh: FakeSsh, exported: Exported, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ports = (f"[[hosts]]\nhost = 'pi@lab'\nport = {port}\n" for port in (2201, 2202))
+    Path("fleet.toml").write_text("".join(ports))
+    options = ("--meter", "none", "--json", "out.json")
+    assert bench_on("fleet.toml", exported("a"), *options) == 0
+    results = BenchReport.from_json(Path("out.json").read_text(), "out").results
+    assert [result.host for result in results] == ["pi@lab:2201", "pi@lab:2202"]
+    kept = [path.name for path in (tmp_path / "runs/toy/bench").glob("*.json")]
+    assert sorted("2201" in name for name in kept) == [False, True]
+    assert "2 hosts" in capsys.readouterr().out
 
 
 def test_a_fleet_of_dead_hosts_is_an_error(

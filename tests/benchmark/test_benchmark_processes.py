@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,37 @@ def test_a_file_that_crashes_while_it_is_measured_costs_its_own_row_only(
     assert failure.file == str(bad)
     assert words in failure.why
     assert not psutil.Process().children()
+
+
+def test_a_file_whose_process_ends_without_an_answer_costs_its_own_row_only(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    good, bad = exported("good"), exported("bad")
+    program = tmp_path / "python"
+    program.write_text(
+        f"""#!/bin/sh\ncase "$*" in *bad.onnx) exit 3;; esac\nexec {sys.executable} "$@"\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    report = protocol.measure([bad, good], CONFIG)
+    assert [result.artifact.file for result in report.results] == [str(good)]
+    (failure,) = report.failed_files
+    assert (failure.file, "status 3" in failure.why) == (str(bad), True)
+
+
+@pytest.mark.parametrize("content", ["{", '{"layers": []}', '{"schema": "edgeecg.artifact/0"}'])
+def test_a_file_with_a_foreign_or_damaged_manifest_costs_its_own_row_only(
+    content: str, exported: Exported
+) -> None:
+    good, bad = exported("good"), exported("bad")
+    bad.with_suffix(".json").write_text(content)
+    report = protocol.measure([bad, good], CONFIG)
+    assert [result.artifact.file for result in report.results] == [str(good)]
+    (failure,) = report.failed_files
+    assert failure.file == str(bad)
+    assert "bad.json" in failure.what
+    assert "manifest" in failure.why
+    assert "bad.json" in failure.todo
 
 
 def test_a_stop_in_the_middle_leaves_no_process(exported: Exported) -> None:

@@ -92,7 +92,8 @@ def test_what_was_written_is_read(
     for t, w in zip(times, watts, strict=True):
         texts = [f"{t * scale:.15g}", f"{w:.15g}"]
         if comma and delimiter != ",":
-            texts = [text.replace(".", ",") for text in texts]
+            # Fourteen decimals: a number such as 1,125 could be more than a thousand.
+            texts = [f"{value:.14e}".replace(".", ",") for value in (t * scale, w)]
         lines.append(delimiter.join(texts))
     path = tmp_path_factory.mktemp("written") / "trace.csv"
     path.write_text("\n".join(lines))
@@ -111,6 +112,34 @@ def test_any_bytes_are_an_energy_or_an_explained_error(
     # Any other exception would fail the test.
     with contextlib.suppress(EdgeECGError):
         assert energy_of_trace(path, TraceConfig(inferences=1)).windows
+
+
+@pytest.mark.parametrize("text", ["3,300mV", "+12,000 mV", "3,300", "1,000e3mV"])
+def test_a_comma_before_three_digits_is_no_voltage(text: str) -> None:
+    with pytest.raises(UsageError, match="separate thousands") as caught:
+        trace_columns.quantity(text, ["voltage"], "--voltage")
+    assert text.replace(",", "").replace(" ", "") in caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("text", "volts"), [("3,3V", 3.3), ("0,300V", 0.3), ("3300,000mV", 3.3), ("3.300V", 3.3)]
+)
+def test_a_comma_that_can_only_be_a_decimal_mark(text: str, volts: float) -> None:
+    assert trace_columns.quantity(text, ["voltage"], "--voltage") == (
+        "voltage",
+        pytest.approx(volts),
+    )
+
+
+def test_decimal_commas_of_a_file_are_told_from_thousands_by_all_its_numbers(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("time (s);power (mW)\n1;1,250\n2;2,500\n3;900\n")
+    with pytest.raises(DataError, match="ambiguous"):
+        trace_file.read(path, TraceOptions())
+    path.write_text("time (s);power (mW)\n0,001;1,250\n0,002;2,500\n")
+    assert trace_file.read(path, TraceOptions()).watts == pytest.approx([1.25e-3, 2.5e-3])
 
 
 def test_a_column_without_unit_is_refused_until_the_unit_is_given(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from edgeecg.benchmark import energy_measurement, energy_windows, recording
@@ -16,7 +20,7 @@ from edgeecg.errors import MeterError, UnknownNameError
 from edgeecg.schema import Suite
 
 METER = '''
-import os, time
+import io, os, time
 import numpy as np
 from edgeecg.errors import MeterError
 from edgeecg.meters import Samples
@@ -46,6 +50,8 @@ class Clamp:
             os._exit(3)
         watts = 3.0 if os.path.exists(os.environ["BUSY"]) else 2.0
         lost = 1 if self.where == "loses" and self.reads == 10 else 0
+        if self.where == "prints":
+            os.write(1, b'{"error": "printed"}\\n' if self.reads == 10 else b"reading... ")
         if self.where == "absurd" and self.reads == 10:
             watts = 9.8e6
         return Samples(np.array([time.perf_counter()]), np.array([watts]), lost, ("Calibrated.",))
@@ -57,6 +63,13 @@ class Clamp:
 def open(where=None):
     if where == "absent":
         raise MeterError("There is no clamp.", "Nothing is plugged in.", "Plug it in.")
+    if where == "slow":
+        with io.open(os.environ["BUSY"], "w") as pipe:
+            pipe.write(str(os.getpid()))
+        time.sleep(60)
+    if where == "prints":
+        print("Clamp library 1.0")
+        os.write(1, b"calibrating... ")
     return Clamp(where)
 '''
 
@@ -116,6 +129,32 @@ def test_lost_and_absurd_samples_are_counted() -> None:
         wait_for(recorder, 20)
         assert recorder.trace().dropped == 1
         assert recorder.trace().watts.max() == 2.0
+
+
+def test_what_a_library_prints_is_no_event() -> None:
+    with recording.recording("clamp:prints") as recorder:
+        wait_for(recorder, 20)
+        trace = recorder.trace()
+    assert trace.error is None
+    assert trace.remarks == ("Calibrated.",)
+
+
+def test_an_interruption_while_a_meter_is_opened_ends_its_process(busy: Path) -> None:
+    os.mkfifo(busy)
+    pids: list[int] = []
+
+    def interrupt() -> None:
+        pids.append(int(busy.read_text()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt), recording.recording("clamp:slow"):
+        pass
+    left = [pid for pid in pids if psutil.pid_exists(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert pids
+    assert not left
 
 
 def test_an_interruption_keeps_the_file_and_says_where() -> None:

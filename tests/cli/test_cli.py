@@ -135,13 +135,30 @@ def test_a_missing_data_folder_says_what_and_how_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "/etc/x"])
-def test_a_run_stays_in_its_folder(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "not empty"),
+        ("..", "no slash"),
+        ("a/b", "no slash"),
+        ("/etc/x", "no slash"),
+        ("-rf", "taken for an option"),
+        ("a\nb", "cannot be printed"),
+        ("a\x1b[2J", "cannot be printed"),
+    ],
+)
+def test_a_name_that_no_run_can_have_is_refused(
+    name: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["compress", "--name", name]) == 2
-    assert "cannot be the name of a run" in capsys.readouterr().err
+    assert run(["compress", f"--name={name}"]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be the name of a run" in said
+    assert why in " ".join(said.split())
     assert not list(tmp_path.iterdir())
 
 

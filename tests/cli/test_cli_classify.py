@@ -195,6 +195,8 @@ def test_a_record_is_called_every_class_that_reaches_its_half() -> None:
     assert row["class"] == "NORM CD"
     assert row["p_MI"] == pytest.approx(0.119203, abs=1e-6)  # 1 / (1 + e^2)
     assert as_csv([row]).startswith("record,class,p_NORM,p_MI,p_CD\nr1,NORM CD,")
+    # A spreadsheet would run the name of this record.
+    assert as_csv([{**row, "record": "=A1"}]).splitlines()[1].startswith("'=A1,NORM CD,")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
@@ -204,6 +206,34 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
     arguments = ["classify", "no-such-model", "--data", str(mine), "--out", "there"]
     assert run(arguments) == 1
     assert "there/records.csv could not be written" in capsys.readouterr().err
+
+
+def test_what_becomes_of_tables_of_an_earlier_call_is_said(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_onnx(Path("one.onnx"))
+    other = mine.parent / "other"
+    other.mkdir()
+    _synthetic_beats.generate(other, seed=6, names=("b", "c"), duration_s=60)
+    assert run(["classify", "one.onnx", "--data", str(mine)]) == 0
+    assert "earlier call" not in capsys.readouterr().out
+    assert run(["classify", "one.onnx", "--data", str(other)]) == 0
+    said = capsys.readouterr().out
+    assert "Tables of an earlier call that were replaced: 1." in said
+    assert "Tables of an earlier call are in this folder, too: a.csv." in said
+
+
+def test_records_of_equal_names_in_other_folders_have_tables_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_onnx(Path("one.onnx"))
+    for seed, folder in enumerate(("first", "second")):
+        (tmp_path / "all" / folder).mkdir(parents=True)
+        _synthetic_beats.generate(tmp_path / "all" / folder, seed, names=("a",), duration_s=60)
+    assert run(["classify", "one.onnx", "--data", "all"]) == 0
+    first, second = (_table(Path(f"calls/{folder}/a.csv")) for folder in ("first", "second"))
+    assert first != second
 
 
 def test_a_run_of_a_custom_module_classifies_with_its_file(

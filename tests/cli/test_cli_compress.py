@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import signal
 import statistics
+import tomllib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from timed_layers import costs, dense_layers, result, timed, written
 
+import edgeecg
 from edgeecg.cli import run
 from edgeecg.cli._compression_table import StepTable, show
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.models import build, load, load_custom, shipped
 from edgeecg.runs import RunFolder
+from edgeecg.runs.lock import locked
 from edgeecg.schema import (
     CompressionConfig,
     CompressionLog,
@@ -48,6 +54,7 @@ from edgeecg.training.cards import make_card, save_model
         (["--seeds", "3", "--seed", "1"], "'--seed' and '--seeds' contradict each other"),
         (["--seeds", "3", "--resume"], "needs the name of the runs"),
         (["--seeds", "0"], "--seeds"),
+        (["--structure", "none", "--sparsity", "0.97"], "0.97 is out of reach"),
         (["--round", "0"], "round_to"),
         (["--schedule", "steep"], "schedule"),
     ],
@@ -156,13 +163,42 @@ def test_a_run_may_go_on_with_another_rate_of_fine_tuning_alone(
         assert run([*SHORT, "--steps", "1", "--name", "y"]) == 130
     capsys.readouterr()
     assert run(["compress", "--name", "y", "--resume", "--budget", "macs=0.5"]) == 2
-    assert "budgets was []" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'--budget' was not given and is now macs=0.5." in said
+    others = ("--no-distill", "--finetune-last-epochs", "3")
+    assert run(["compress", "--name", "y", "--resume", *others]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'--distill' was --distill and is now --no-distill" in said
+    assert "'--finetune-last-epochs' was none and is now 3" in said
     assert run(["compress", "--name", "y", "--resume", "--finetune-rate", "0.0001"]) == 0
     config = CompressionConfig.from_json(Path("runs/y/config.json").read_bytes(), "config")
     assert config.finetune_rate == 0.0001
     events = [json.loads(line) for line in Path("runs/y/log.jsonl").read_text().splitlines()]
     (changed,) = (event for event in events if event["event"] == "finetune_rate")
     assert (changed["was"], changed["now"]) == (0.001, 0.0001)
+
+
+def test_a_refused_change_of_the_rate_leaves_the_run_as_it_was(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+    stopped = RunFolder(Path("runs/stopped"))
+    with monkeypatch.context() as patch:
+        interrupt_first_step(patch)
+        assert run([*SHORT, "--steps", "1", "--name", "stopped"]) == 130
+    before = stopped.config.read_bytes(), stopped.events.read_bytes()
+
+    def refused(*options: str) -> int:
+        status = run(["compress", "--name", "stopped", "--resume", *options])
+        assert (stopped.config.read_bytes(), stopped.events.read_bytes()) == before
+        return status
+
+    assert refused("--finetune-rate", "0") == 2
+    with locked(stopped):
+        assert refused("--finetune-rate", "0.0001") == 1
+    with pytest.raises(UsageError, match="finetune_rate"):
+        edgeecg.compress(name="stopped", resume=True, finetune_rate="slow")
 
 
 def test_an_undone_step_is_a_row_and_guarded_classes_have_columns(tmp_path: Path) -> None:
@@ -287,6 +323,24 @@ def build():
 """
 
 
+def test_a_ctrl_c_that_a_library_suppresses_interrupts_the_run(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+
+    def press_ctrl_c(event: object) -> None:
+        told.append(event)
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+    short: dict[str, Any] = {"finetune_epochs": 1, "epoch_windows": 64, "steps": 2}
+    with pytest.raises(KeyboardInterrupt):
+        edgeecg.compress(name="pressed", start="dense", on_step=press_ctrl_c, **short)
+    assert len(told) == 1
+
+
 def test_a_custom_module_is_compressed_resumed_and_only_run_when_named(
     toy_dataset: Dataset,
     tmp_path: Path,
@@ -303,7 +357,10 @@ def test_a_custom_module_is_compressed_resumed_and_only_run_when_named(
         assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 130
     capsys.readouterr()
     assert run(["compress", "--resume"]) == 0
-    assert f"Running {tmp_path / 'net.py'}:build" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert f"Running {tmp_path / 'net.py'}:build" in captured.err
+    custom = f"--custom {tmp_path / 'net.py'}:build"
+    assert captured.out.endswith(f"Next: edgeecg export --target tflite {custom}\n")
     card = ModelCard.from_json(Path("runs/z/model.json").read_bytes(), "card")
     assert card.name == "net.build"
     assert card.widths["head"][1] == 3
@@ -355,3 +412,83 @@ def test_a_step_is_one_line_where_no_terminal_shows_the_table(
     )
     table.add(back)
     assert capsys.readouterr().err == ""
+
+
+def test_none_switches_a_number_off_on_the_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    off = ("--finetune-last-epochs", "none", "--epoch-windows", "none")
+    assert run(["compress", "cnn1d", *off, "--print-config"]) == 0
+    settings = tomllib.loads(capsys.readouterr().out)
+    assert settings["finetune_last_epochs"] == settings["training"]["epoch_windows"] == "none"
+    assert run(["compress", "cnn1d", "--finetune-last-epochs", "few", "--print-config"]) == 2
+    assert "'--finetune-last-epochs'" in capsys.readouterr().err
+    assert run(["compress", "--help"]) == 0
+    assert "INTEGER|none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("broken", "target"), [({}, "tflite-int8"), ({"S:f1": 0.1}, "tflite")])
+def test_the_last_line_names_the_target_that_the_run_was_made_ready_for(
+    broken: dict[str, float],
+    target: str,
+    folder: Path,
+    toy_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+
+    def checked(*_: object) -> dict[str, float]:
+        return broken
+
+    monkeypatch.setattr("edgeecg.compression.guarded_int8.broken_guards", checked)
+    Path("int8.toml").write_text('quantize = "ptq"\nsteps = 1\n')
+    assert run([*SHORT, "--config", "int8.toml", "--name", f"for-{target}"]) == 0
+    assert capsys.readouterr().out.endswith(f"Next: edgeecg export --target {target}\n")
+
+
+def test_it_is_said_when_a_dense_model_is_trained_first(
+    folder: Path,
+    toy_dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+    interrupt_first_step(monkeypatch)
+    short = ("--epoch-windows", "64", "--epochs", "1")
+    assert run(["compress", "cnn1d", *short, "--name", "trained"]) == 130
+    said = "The dense model is trained first (1 epoch)"
+    assert said in capsys.readouterr().out
+    # The dense model is there when the run goes on, and where a run is named that has one.
+    assert run(["compress", "--resume", "--name", "trained"]) == 130
+    assert run(["compress", "--start", "trained", "--name", "started"]) == 130
+    assert said not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "why", "todo"),
+    [
+        ("net.onnx", "no PyTorch module", "edgeecg quantize net.onnx"),
+        ("net.tflite", "no PyTorch module", "path/to/model.py:function"),
+        ("weights.pt", "no PyTorch module", "path/to/model.py:function"),
+        ("net.py", "function", "edgeecg compress net.py:build"),
+    ],
+)
+def test_a_file_that_is_no_model_is_told_what_can_be_done_with_it(
+    file: str,
+    why: str,
+    todo: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).touch()
+    assert run(["compress", file]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"'{file}'" in said
+    assert why in said
+    assert todo in said
+    assert "--custom" not in said

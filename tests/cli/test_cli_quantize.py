@@ -146,7 +146,7 @@ def test_a_file_that_misses_a_limit_is_not_written(
         ({"x": np.full((4, *SHAPE), np.nan, np.float32)}, "not finite"),
         ({"x": np.zeros((4, 12, 32), np.float32)}, r"has the shape (1, 2, 32)"),
         ({"x": np.zeros((1, *SHAPE), np.float32)}, "two windows or more"),
-        ({"z": np.zeros((4, *SHAPE), np.float32)}, "x is not a file in the archive"),
+        ({"z": np.zeros((4, *SHAPE), np.float32)}, "It has no array 'x'"),
         ({"x": windows(4), "y": np.array([0, 1, 2])}, "a class number for each of the 4"),
     ],
 )

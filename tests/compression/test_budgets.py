@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from small_runs import KilledError, kill_at, small_run
 
-from edgeecg.compression.budget import check_reachable, costs_by_kind, goal, prune_to_budget
+from edgeecg.compression.budget import (
+    check_reachable,
+    costs_by_kind,
+    goal,
+    idle_settings,
+    prune_to_budget,
+)
 from edgeecg.compression.pipeline import compress, planned
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
@@ -132,6 +138,32 @@ def test_a_run_ends_at_or_below_its_budget_also_when_killed(
         compress(kill_at(killed, 2))
     compress(killed)
     assert sha256(killed.run.model_weights) == sha256(job.run.model_weights)
+
+
+def test_what_a_budget_leaves_without_effect_is_said_and_changes_nothing(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    job = small_run(toy_dataset, start, tmp_path / "plain", ("energy=0.6",), steps=1)
+    assert compress(job).warnings == ()
+    idle: dict[str, Any] = {"alpha": 0.1, "energy_term": "protect-costly"}
+    changed = small_run(toy_dataset, start, tmp_path / "idle", ("energy=0.6",), steps=1, **idle)
+    first, second = compress(changed).warnings
+    assert "--alpha has no effect beside a budget" in first
+    assert "--energy-term has no effect beside a budget" in second
+    assert sha256(changed.run.model_weights) == sha256(job.run.model_weights)
+
+
+@pytest.mark.parametrize("method", ["taylor", "l1"])
+def test_class_weights_that_the_importance_of_each_class_leaves_without_effect_are_said(
+    method: str,
+) -> None:
+    config = CompressionConfig.model_validate(
+        {"method": method, "class_importance": "largest", "class_weight": "S=4"}
+    )
+    said = idle_settings(config)
+    assert len(said) == (method == "taylor")
+    assert all("--class-weight has no effect on the importance" in text for text in said)
+    assert not idle_settings(config.model_copy(update={"class_importance": "together"}))
 
 
 def test_layers_keep_a_balance_on_the_way_down() -> None:

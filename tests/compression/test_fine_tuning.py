@@ -42,6 +42,38 @@ def test_fine_tuning_goes_on_until_the_fidelity_is_reached(
     assert len(fine_tuning.fine_tune(job, dense, model, 1, "step", probe)) == 5
 
 
+@pytest.mark.parametrize(("epochs", "most"), [(1, 8), (4, 8), (5, 10)])
+def test_a_step_takes_twice_its_epochs_at_most_and_eight_at_least_where_nothing_is_said(
+    epochs: int,
+    most: int,
+    toy_dataset: Dataset,
+    start: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+
+    def low(*_: object) -> Fidelity:
+        return fidelity_to_dense(0.1)
+
+    monkeypatch.setattr(Probe, "measured", low)
+    job = small_run(
+        toy_dataset, start, tmp_path / "run", finetune_fidelity=0.8, finetune_epochs=epochs
+    )
+    probe = Probe.of_split(build("cnn1d").eval(), toy_dataset, "val")
+    losses = fine_tuning.fine_tune(job, build("cnn1d").eval(), build("cnn1d"), 1, "step", probe)
+    assert len(losses) == most
+
+
+def test_fewer_epochs_at_most_than_a_step_has_are_refused() -> None:
+    steps = CompressionConfig(finetune_epochs=4, finetune_last_epochs=20, finetune_most=8)
+    # Without a fidelity to be reached the number has no effect, and earlier documents hold it.
+    assert planned(steps).finetune_most == 8
+    with pytest.raises(UsageError, match=r"last step.*20 epochs.*at least 20"):
+        planned(steps.model_copy(update={"finetune_fidelity": 0.9}))
+    enough = {"finetune_fidelity": 0.9, "finetune_most": 20}
+    assert planned(steps.model_copy(update=enough)).finetune_most == 20
+
+
 def variant(job: Job, folder: Path, **options: object) -> str:
     run = RunFolder(folder)
     compress(replace(job, run=run, config=job.config.model_copy(update=options)))
@@ -109,6 +141,7 @@ def test_wide_windows_are_changed_at_least_as_much_as_in_training() -> None:
     [
         ({"model": "cnn1d"}, (1.0, "wide", "frozen", 4, 20)),
         ({"model": "cnn1d", "finetune_epochs": 2}, (1.0, "wide", "frozen", 2, None)),
+        ({"model": "cnn1d", "finetune_last_epochs": None}, (1.0, "wide", "frozen", 4, None)),
         ({"model": "cnn1d", "finetune_windows": "training"}, (1.0, "training", "frozen", 4, 20)),
         # Without the dense model only the annotations are left.
         ({"model": "cnn1d", "distill": False}, (0.9, "training", "batch", 2, None)),

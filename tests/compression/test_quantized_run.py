@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
+from small_runs import small_run
 
 from edgeecg import cli
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
 from edgeecg.files import sha256
+from edgeecg.models import load_custom
 from edgeecg.quantization import int8_stage
 from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, ModelCard, QuantizationLog, Quantize
@@ -95,6 +97,47 @@ def test_a_run_killed_while_it_trains_for_int8_ends_with_the_same_weights(
     compress(again)
     assert sha256(again.run.model_weights) == sha256(trained.model_weights)
     assert log_of(again.run) == log_of(trained)
+
+
+NORM_BEHIND_RELU = """
+from torch import nn
+
+
+def build():
+    head = nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 3)
+    return nn.Sequential(nn.Conv1d(1, 8, 5), nn.ReLU(), nn.BatchNorm1d(8), *head)
+"""
+
+
+@pytest.mark.parametrize("norm", ["batch", "frozen"])
+def test_a_norm_that_is_no_part_of_a_layer_is_frozen_where_all_are(
+    norm: str, toy_dataset: Dataset, toy_config: CompressionConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(NORM_BEHIND_RELU)
+    custom = load_custom(f"{tmp_path / 'net.py'}:build")
+    made = job("qat", "none", toy_dataset, toy_config, tmp_path / "run")
+    training = made.config.training.model_copy(update={"model": custom.RECIPE.model})
+    changes = {"training": training, "finetune_norm": norm, "custom": custom.origin}
+    config = made.config.model_copy(update=changes)
+    compress(replace(made, config=config, custom=custom))
+    files = made.run.baseline_weights, made.run.model_weights
+    before, after = (load_file(path)["2.running_mean"] for path in files)
+    assert (before == after).all() == (norm == "frozen")
+
+
+def test_features_are_compared_in_training_with_rounding_on(
+    toy_dataset: Dataset, start: RunFolder, tmp_path: Path
+) -> None:
+    def loss(weight: float) -> float:
+        # Steps of one batch, whose learning rate is 0, give the same pruned model.
+        folder = tmp_path / f"{weight:g}"
+        made = small_run(
+            toy_dataset, start, folder, steps=1, quantize="qat", distill_features=weight
+        )
+        compress(made)
+        return log_of(made.run).train_loss[0]
+
+    assert loss(2.0) > loss(1.0) > loss(0.0)
 
 
 def test_a_model_that_cannot_be_made_ready_costs_no_training(

@@ -53,5 +53,6 @@ def test_real_records_asked_for_by_name_are_not_replaced_by_synthetic_ones(
 ) -> None:
     monkeypatch.delenv("EDGEECG_DATA", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    with pytest.raises(DataError, match="not found"):
+    with pytest.raises(DataError, match="not found") as caught:
         load_dataset(DataRequest(source="mitdb"))
+    assert "unset" not in caught.value.todo

@@ -95,6 +95,18 @@ def test_records_of_one_patient_are_one_draw() -> None:
     assert found.accuracy_ci95 == (0.0, 1.0)
 
 
+def test_one_patient_gives_no_interval() -> None:
+    logits, y = some_records()
+    for found in (
+        score_truth(logits, records(y, ["a"] * len(y)), thresholds=np.full(5, 0.4)),
+        score_truth(logits[:, :3], beats(y[:, 0].astype(int), ["a"] * len(y))),
+    ):
+        intervals = {name: value for name, value in found if name.endswith("_ci95")}
+        assert len(intervals) == 5
+        assert set(intervals.values()) == {None}
+        assert 0 < found.accuracy < 1
+
+
 def test_records_agree_with_scikit_learn() -> None:
     logits, y = some_records()
     p = 1 / (1 + np.exp(-logits.astype(np.float64)))

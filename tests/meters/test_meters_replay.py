@@ -64,6 +64,8 @@ def test_a_fast_recording_is_thinned_to_means_over_a_millisecond(tmp_path: Path)
         ("t_s,watts\n0,1\n1,nan\n", "not finite"),
         ("t_s,watts\n0,1\n0,1\n", "not later"),
         ("t_s,watts\n1,1\n0,1\n", "not later"),
+        (200_000 * "1", "Line 1 cannot be read: field larger"),
+        ("t_s,watts\n0,1\n1," + 200_000 * "1", "Line 3 cannot be read: field larger"),
     ],
 )
 def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: str, cause: str) -> None:

@@ -6,10 +6,11 @@ import pytest
 import torch
 from reference_models import half_width
 
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.models import architecture, names
 from edgeecg.pruning import masks
 from edgeecg.pruning.importance import taylor
+from edgeecg.pruning.schedule import scheduled
 from edgeecg.schema import CompressionConfig
 
 
@@ -76,3 +77,24 @@ def test_taylor_without_a_loss_zeroes_nothing() -> None:
     with pytest.raises(EdgeECGError, match="'taylor' cannot score"):
         masks.zero_weights(model, config, 1.0, (1, 256))
     assert all(bool((p != 0).all()) for name, p in model.named_parameters() if "weight" in name)
+
+
+@pytest.mark.parametrize("schedule", ["exponential", "uniform"])
+def test_a_sparsity_that_is_not_refused_is_reached_and_recorded_as_it_is(schedule: str) -> None:
+    def asked(sparsity: float) -> CompressionConfig:
+        body = {"structure": "none", "sparsity": sparsity, "schedule": schedule}
+        return scheduled(CompressionConfig.model_validate(body))
+
+    model, shape = half_width("cnn1d"), architecture("cnn1d").INPUT_SHAPE
+    with pytest.raises(UsageError, match=r"0\.97 is out of reach") as caught:
+        masks.check_sparsity(model, asked(0.97), shape)
+    most = float(caught.value.todo.split()[2])
+    assert 0.94 < most <= 0.95
+    masks.check_sparsity(model, asked(most), shape)
+    target = masks.zero_weights(model, asked(most), 1.0, shape)
+    assert target == pytest.approx(most, abs=0.001)
+    # Beyond that, what is recorded is what is reached.
+    target = masks.zero_weights(model, asked(0.97), 1.0, shape)
+    kept = masks.nonzero_masks(model, shape).values()
+    zero, total = sum(int((~mask).sum()) for mask in kept), sum(mask.numel() for mask in kept)
+    assert zero / total == pytest.approx(target, abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from dataclasses import replace
 from typing import cast
@@ -35,7 +36,8 @@ def narrow() -> nn.Module:
 
 def stage(mode: str, dataset: Dataset, epochs: int = 2, rate: float = 5e-2) -> Int8Stage:
     sealed = replace(dataset, test=cast(Windows, None))
-    tuning = FineTuning(3, epochs, rate, supervised_objective(dataset.task), nn.Linear(1, 1))
+    loss = contextlib.nullcontext(supervised_objective(dataset.task))
+    tuning = FineTuning(3, epochs, rate, lambda _: loss, nn.Linear(1, 1))
     return Int8Stage("qat" if mode == "qat" else "ptq", (1, 256), TRAINING, sealed, tuning)
 
 

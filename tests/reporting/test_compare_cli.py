@@ -14,6 +14,7 @@ from report_run import Builder
 from report_scores import sha
 
 from edgeecg import cli
+from edgeecg.reporting import markdown
 
 Files = dict[str, str]
 
@@ -70,7 +71,7 @@ def test_a_tie_does_not_fail_unless_asked_for(
 ) -> None:
     arguments = ["compare", files["main"], files["slow"], "--fail-if", "energy > 1.005x"]
     assert cli.run(arguments) == 0
-    assert "its interval contains no change" in capsys.readouterr().err
+    assert "its interval does not rule out that nothing changed" in capsys.readouterr().err
     assert cli.run([*arguments, "--fail-on-ties"]) == 1
 
 
@@ -144,6 +145,21 @@ def test_markdown_shows_hostile_names_as_they_are(
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        # GitHub notifies nobody, and makes no links.
+        ("@octocat, (@org/team)", "@\u200boctocat, (@\u200borg/team)"),
+        ("https://x.example", "https:\\//x.example"),
+        ("see www.x.example", "see www\\.x.example"),
+        ("![](x)", "!\\[\\](x)"),
+        ("pi@lab, 3 @ 5 V: 1.0", "pi@lab, 3 @ 5 V: 1.0"),
+    ],
+)
+def test_markdown_has_no_mentions_or_links_from_names(text: str, written: str) -> None:
+    assert markdown.escaped(text) == written
+
+
 def test_one_result_alone_is_wrong_usage(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["compare", files["main"]]) == 2
     assert "Two results at least" in capsys.readouterr().err
@@ -171,9 +187,23 @@ def test_the_page_has_the_tables_the_outcomes_and_a_figure(
     assert cli.run(arguments) == 1
     html = Path("page.html").read_text(encoding="utf-8")
     assert "Comparison with a.json, compressed tflite" in html
+    assert "One pair of results; B is, quantity by quantity: 1 worse, " in html
     assert "Failed: &#39;p50 &gt; 1.05x&#39;" in html
     assert "Costs, B over A (less is better)" in html
     assert "p50: 2.00" in html
+
+
+def test_the_page_of_several_pairs_counts_their_verdicts(
+    full: Builder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(full.run.path.parent.parent)
+    names = [
+        write(Path(f"{name}.json"), full.result(full.manifest("compressed"), p50_s))
+        for name, p50_s in (("a", 1e-3), ("b", 2e-3), ("c", 3e-3))
+    ]
+    assert cli.run(["compare", *names, "-o", "page.html"]) == 0
+    html = Path("page.html").read_text(encoding="utf-8")
+    assert "2 pairs of results; B is, quantity by quantity: 2 worse, " in html
 
 
 def test_the_next_command_asks_for_what_the_results_have(

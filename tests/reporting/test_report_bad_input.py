@@ -14,7 +14,7 @@ from report_run import Builder
 
 from edgeecg import cli
 from edgeecg.reporting import reading
-from edgeecg.schema import Value
+from edgeecg.schema import Role, Value
 
 BATTERY = ["--capacity", "150mAh", "--voltage", "3.7"]
 VERBS: dict[str, Callable[[str], list[str]]] = {
@@ -66,6 +66,31 @@ def test_a_document_that_cannot_be_used_is_named_and_nothing_is_written(
     assert "bad.json" in error
     assert "To do:" in error
     assert not list(Path().glob("out.*"))
+
+
+@pytest.mark.parametrize("dense_only", [False, True])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_damaged_measurement_of_a_run_is_named_beside_the_others(
+    here: Builder, capsys: pytest.CaptureFixture[str], verb: str, dense_only: bool
+) -> None:
+    role: Role = "baseline" if dense_only else "compressed"
+    here.write_bench(here.result(here.manifest(role), 1e-3, energy=joules(1e-3)))
+    if dense_only:
+        here.run.model_card.unlink()
+        Path("good.json").write_text((here.run.bench / "bench.json").read_text(encoding="utf-8"))
+    (here.run.bench / "later.json").write_text(damaged("truncated"), encoding="utf-8")
+    arguments = VERBS[verb]("demo") if verb != "report" else ["report", "demo", "good.json"]
+    assert cli.run(arguments) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "later.json cannot be read" in printed
+
+
+def test_a_run_whose_measurements_are_all_damaged_has_no_energy_and_says_why(
+    here: Builder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here.run.bench / "bench.json").write_text("{", encoding="utf-8")
+    assert cli.run(VERBS["battery"]("demo")) == 1
+    assert "bench.json cannot be read" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

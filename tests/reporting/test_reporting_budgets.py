@@ -14,7 +14,14 @@ from edgeecg.reporting.comparison import compare
 from edgeecg.reporting.documents import read
 from edgeecg.reporting.tables import files
 from edgeecg.reporting.terminal import show
-from edgeecg.schema import Baseline, Budget, CompressionConfig, CompressionLog
+from edgeecg.schema import (
+    Baseline,
+    Budget,
+    CompressionConfig,
+    CompressionLog,
+    CustomModule,
+    TrainingConfig,
+)
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -51,8 +58,49 @@ def test_a_size_is_that_of_the_whole_file_and_a_smaller_one_is_named(full: Build
     assert line == (
         f"Budget size=392000B: tflite 397{SPACE}kB, exceeded. "
         f"The compression went to 392{SPACE}kB, counted in PyTorch. "
-        f"For files within the budget: edgeecg compress --budget size=387000B"
+        f"For files within the budget: edgeecg compress resnet1d_attn --budget size=387000B"
     )
+
+
+def test_the_command_for_a_smaller_file_starts_from_the_model_of_the_run(full: Builder) -> None:
+    log, file = with_budgets(full, "size=392kB"), full.manifest("compressed")
+    custom = CustomModule(file="/my files/net.py:build", sha256="0" * 64)
+    for update, words in (
+        ({"training": TrainingConfig(model="tiny_rhythm", leads={})}, "tiny_rhythm"),
+        ({"start": "dense"}, "--start dense"),
+        ({"custom": custom}, "'/my files/net.py:build'"),
+    ):
+        config = log.config.model_copy(update=update)
+        (line,) = budgets.lines(log.model_copy(update={"config": config}), [file])
+        assert line.endswith(f": edgeecg compress {words} --budget size=387000B")
+
+
+@pytest.mark.parametrize(
+    ("asked", "cost", "shown"),
+    [
+        ("energy=0.5", 0.50004, "0.50004, exceeded"),
+        ("energy=0.5", 0.5, "0.500, met"),
+        ("energy=0.5", 0.4999999, "0.500, met"),
+        ("macs=0.25", 0.2504, "0.2504, exceeded"),
+        ("macs=0.25", 0.2511, "0.251, exceeded"),
+    ],
+)
+def test_an_exceeded_share_is_shown_above_its_limit(
+    full: Builder, monkeypatch: pytest.MonkeyPatch, asked: str, cost: float, shown: str
+) -> None:
+    def of_file(*_: object) -> float:
+        return cost
+
+    log = with_budgets(full, asked)
+    monkeypatch.setattr("edgeecg.costs.budgets.of_file", of_file)
+    line = budgets.lines(log, [full.manifest("compressed")])[0]
+    assert line.startswith(f"Budget {asked}: tflite {shown}.")
+
+
+def test_an_exceeded_size_is_shown_above_its_limit(full: Builder) -> None:
+    log = with_budgets(full, "size=396510B")
+    (line,) = budgets.lines(log, [full.manifest("compressed")])
+    assert line.startswith(f"Budget size=396510B: tflite 396,512{SPACE}B, exceeded.")
 
 
 def test_a_budget_that_the_compression_missed_is_no_reason_to_ask_for_less(full: Builder) -> None:

@@ -56,9 +56,9 @@ def test_an_unknown_run_and_a_damaged_file_end_with_1(
     here: Builder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["report", "--run", "nothing"]) == 1
-    (here.run.bench / "bench.json").write_text("{", encoding="utf-8")
+    here.run.compression_log.write_text("{", encoding="utf-8")
     assert cli.run(["report"]) == 1
-    assert "bench.json" in capsys.readouterr().err
+    assert "compression.json" in capsys.readouterr().err
     assert not here.run.report.exists()
 
 

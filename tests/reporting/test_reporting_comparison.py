@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from report_measurements import device, joules, latency
 from report_run import Builder
 
+from edgeecg.reporting import variants
 from edgeecg.reporting.comparison import compare, headline
 from edgeecg.reporting.documents import read
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow
@@ -66,6 +70,40 @@ def test_a_setup_without_the_baseline_has_no_ratio(full: Builder) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"host": "pi@one"}, {"host": "pi@two"}),
+        ({}, {"host": "pi@two"}),
+        ({"device": device(cpu="First CPU")}, {"device": device(cpu="Second CPU")}),
+    ],
+)
+def test_two_machines_of_one_kind_are_both_shown_and_each_has_its_own_ratios(
+    build: Callable[..., Builder], one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    builder = build()
+    builder.write_models()
+    dense, slim = (builder.write_manifest(builder.manifest(r)) for r in ("baseline", "compressed"))
+    for month, where, p50_s in ((1, one, 2e-3), (2, other, 8e-3)):
+        builder.write_bench(
+            builder.result(dense, p50_s, **where),
+            builder.result(slim, p50_s / month / 2, **where),
+            name=f"{month}",
+            created=f"2026-0{month}-02T03:04:05+00:00",
+        )
+    found = read(builder.run)
+    rows = [row.measured for row in compare(found).files if row.role == "compressed"]
+    # The newest first.
+    assert [row.latency_ratio for row in rows if row] == pytest.approx([0.25, 0.5])
+    first, second = (row.place for row in rows if row)
+    assert first != second
+    shown = [each.place for each in variants.of_run("demo", found)]
+    assert sorted(shown) == sorted([first, second] * 2)
+    for where, place in ((one, second), (other, first)):
+        assert where.get("host", "") in place
+        assert ("CPU" in place) == ("device" in where)
+
+
 def test_a_separate_bench_call_is_told_apart(full: Builder) -> None:
     full.write_bench(
         full.result(full.manifest("compressed"), 1e-3), name="later", created="2026-02-01T00:00:00Z"
@@ -102,7 +140,8 @@ def test_an_unmeasured_file_says_which_command_measures_it(full: Builder) -> Non
     full.write_manifest(full.manifest("compressed", form="onnx"))
     row = next(r for r in compare(read(full.run)).files if r.label == "compressed onnx")
     assert row.measured is None
-    assert row.reason == "Not measured yet. Run: edgeecg bench"
+    name = shlex.quote(str(full.run.path))
+    assert row.reason == f"Not measured yet. Run: edgeecg bench --run {name}"
 
 
 def test_the_headline_is_the_smallest_compressed_file_on_a_real_device(full: Builder) -> None:

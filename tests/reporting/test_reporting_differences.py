@@ -287,6 +287,40 @@ def test_runs_are_compared_file_by_file_in_equal_setups(
     assert not found.refused
 
 
+def on_hosts(full: Builder, path: Path, **p50s: float) -> str:
+    manifest = full.manifest("compressed")
+    return write(
+        path, *(full.result(manifest, p50_s, host=f"pi@{name}") for name, p50_s in p50s.items())
+    )
+
+
+def test_each_host_is_compared_with_itself(full: Builder, tmp_path: Path) -> None:
+    before = on_hosts(full, tmp_path / "before.json", one=1e-3, two=2e-3)
+    after = on_hosts(full, tmp_path / "after.json", two=6e-3, one=1e-3, three=1e-3)
+    found = edgeecg.compare(before, after, fail_if=["p50 > 2x"])
+    changes = [pair.of("p50") for pair in found.pairs]
+    assert [each.ratio for each in changes if each] == pytest.approx([1.0, 3.0])
+    assert found.failed
+    notes = [" ".join(pair.notes) for pair in found.pairs]
+    assert "pi@one" in notes[0]
+    assert "pi@two" in notes[1]
+    assert notes[0].count("pi@three") == 1
+    assert "pi@three" not in notes[1]
+
+
+def test_without_a_common_host_the_setup_decides_and_the_rest_is_named(
+    full: Builder, tmp_path: Path
+) -> None:
+    before = on_hosts(full, tmp_path / "before.json", one=1e-3, two=2e-3)
+    here = write(tmp_path / "here.json", full.result(full.manifest("compressed"), 1e-3))
+    for after in (here, on_hosts(full, tmp_path / "after.json", three=1e-3)):
+        (pair,) = edgeecg.compare(before, after).pairs
+        change = pair.of("p50")
+        assert change is not None
+        assert change.ratio == pytest.approx(1.0)
+        assert any("pi@two" in note and "left out" in note for note in pair.notes)
+
+
 def test_a_file_is_chosen_by_label_or_name_and_several_others_are_compared(
     full: Builder, tmp_path: Path
 ) -> None:

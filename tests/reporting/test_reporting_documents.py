@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from report_measurements import device, latency
 from report_run import Builder
 from report_scores import scores, sha
 
+from edgeecg import runs
 from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.reporting.documents import read
+from edgeecg.runs.results import load_run
+from edgeecg.schema import CustomModule
 
 
 def test_a_run_without_exported_files_names_the_command(
@@ -26,6 +30,38 @@ def test_a_run_without_measurements_names_the_command(build: Callable[..., Build
     builder.write_models()
     builder.write_manifest(builder.manifest("compressed"))
     assert [remark.subject for remark in read(builder.run).missing()] == ["Measurements"]
+
+
+def test_commands_name_the_run_so_that_they_work_as_they_stand(
+    build: Callable[..., Builder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = build()
+    builder.write_models()
+    (moved,) = (tmp_path / "runs").iterdir()
+    moved.rename(tmp_path / "runs" / "my run")
+    monkeypatch.chdir(tmp_path)
+    for name in ("my run", "runs/my run", str(tmp_path / "runs" / "my run")):
+        (remark,) = read(runs.named(name)).missing()
+        assert remark.text == "none yet. Run: edgeecg export --run 'my run' --target tflite"
+    (tmp_path / "runs").rename(tmp_path / "other")
+    (remark,) = read(runs.named("other/my run")).missing()
+    assert "edgeecg export --run 'other/my run' " in remark.text
+
+
+def test_the_command_that_exports_a_custom_module_names_its_file(
+    build: Callable[..., Builder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = build()
+    builder.write_models()
+    monkeypatch.chdir(builder.run.path.parents[1])
+    log = builder.log()
+    custom = CustomModule(file="/my files/net.py:build", sha256="0" * 64)
+    config = log.config.model_copy(update={"custom": custom})
+    changed = log.model_copy(update={"config": config})
+    builder.run.compression_log.write_text(changed.to_json(), encoding="utf-8")
+    (remark,) = read(runs.named("demo")).missing()
+    command = "edgeecg export --run demo --custom '/my files/net.py:build' --target tflite"
+    assert remark.text == f"none yet. Run: {command}"
 
 
 def test_the_newest_measurement_by_its_own_time_is_used(full: Builder) -> None:
@@ -75,11 +111,50 @@ def test_a_file_that_was_changed_after_export_is_left_out(full: Builder) -> None
     assert "resnet1d_attn-compressed-tflite.tflite" not in [one.file for one in found.exported]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"schema": "other/1"}', "\x80", "null"])
-def test_a_damaged_document_is_named(full: Builder, content: str) -> None:
+DAMAGED = [
+    "{",
+    "[]",
+    '{"schema": "other/1"}',
+    '{"schema": "edgeecg.instructions/1"}',
+    "\x80",
+    "null",
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_measurement_of_the_run_is_left_out_and_named(
+    full: Builder, content: str
+) -> None:
+    measured = read(full.run).measurements
+    path = full.run.bench / "later.json"
+    path.write_bytes(content.encode("latin-1"))
+    found = read(full.run)
+    assert found.measurements == measured
+    (remark,) = found.left_out
+    assert remark.subject == "later.json"
+    assert remark.text in found.unreadable
+    assert "later.json" in remark.text
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_measurement_that_the_user_named_is_an_error(full: Builder, content: str) -> None:
     path = full.run.bench / "bench.json"
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(SchemaError, match=r"bench\.json"):
+        read(full.run, [path])
+
+
+def test_a_run_is_loaded_without_its_damaged_measurement(full: Builder) -> None:
+    (full.run.bench / "later.json").write_text("{", encoding="utf-8")
+    found = load_run(full.run.path)
+    assert len(found.benches) == 1
+    assert ["later.json" in why for why in found.unreadable] == [True]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_model_card_is_an_error(full: Builder, content: str) -> None:
+    full.run.model_card.write_bytes(content.encode("latin-1"))
+    with pytest.raises(SchemaError, match=r"model\.json"):
         read(full.run)
 
 
@@ -89,9 +164,12 @@ def test_a_bench_file_that_does_not_exist_is_named(full: Builder) -> None:
 
 
 def test_an_invalid_time_is_named(full: Builder) -> None:
-    full.write_bench(full.result(full.manifest("baseline")), created="yesterday")
+    path = full.write_bench(
+        full.result(full.manifest("baseline")), name="later", created="yesterday"
+    )
+    assert "created_utc" in read(full.run).left_out[0].text
     with pytest.raises(SchemaError, match="created_utc"):
-        read(full.run)
+        read(full.run, [path])
 
 
 def test_a_matrix_that_does_not_fit_the_classes_is_named(full: Builder) -> None:

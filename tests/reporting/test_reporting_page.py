@@ -327,14 +327,15 @@ def test_missing_figures_are_words(full: Builder) -> None:
 def test_a_run_with_a_part_missing_still_has_a_page(full: Builder, missing: str) -> None:
     (full.run.path / missing).unlink()
     _, parsed = page(full)
-    assert f"{missing} is missing. Run: edgeecg compress" in parsed.text
+    assert f"{missing} is missing. Copy it from where the run was made, or run:" in parsed.text
+    assert "edgeecg compress resnet1d_attn" in parsed.text
 
 
 def test_a_run_that_was_not_exported_still_has_a_page(build: Callable[..., Builder]) -> None:
     builder = build()
     builder.write_models()
     _, parsed = page(builder)
-    assert "edgeecg export --target tflite" in parsed.text
+    assert f"edgeecg export --run {builder.run.path} --target tflite" in parsed.text
     assert "No exported file yet" in parsed.text
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,40 @@ def test_a_run_can_be_named_without_an_option(
     assert len(Path("t.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
+def test_names_in_the_table_are_no_formulas(here: Builder) -> None:
+    shutil.copytree("runs/demo", "runs/=cmd")
+    assert cli.run(["report", "=cmd", "demo", "-o", "page.html", "--table", "t.csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(Path("t.csv").read_text(encoding="utf-8"))))
+    assert {row["source"] for row in rows} == {"'=cmd", "demo"}
+    assert all(float(row["change"]) < 0 for row in rows if row["change"].startswith("-"))
+
+
+def test_runs_that_are_not_measured_or_exported_name_the_command(here: Builder) -> None:
+    here.forget_measurements()
+    shutil.copytree("runs/demo", "runs/other")
+    shutil.rmtree("runs/other/artifacts")
+    Path("more").mkdir()
+    shutil.copytree("runs/demo", "more/my run")
+    found = results_of.read(["demo", "more/my run", "other"])
+    reasons = {each.source: each.energy_reason for each in found.rows}
+    assert reasons == {
+        "demo": "Not measured yet. Run: edgeecg bench --run demo",
+        "more/my run": "Not measured yet. Run: edgeecg bench --run 'more/my run'",
+    }
+    (remark,) = found.left_out
+    assert remark.text.endswith("Run: edgeecg export --run other --target tflite")
+    text = unescape(page("demo", "more/my run", "other"))
+    assert "edgeecg bench --run 'more/my run'" in text
+    assert not re.search(r"edgeecg (bench|export)(?! --run| FILE)", text)
+
+
+def test_a_label_of_a_run_without_files_is_refused(here: Builder) -> None:
+    shutil.copytree("runs/demo", "runs/other")
+    shutil.rmtree("runs/other/artifacts")
+    with pytest.raises(EdgeECGError, match="'other' has no result 'tflite'"):
+        results_of.read(["other#tflite"])
+
+
 def test_a_folder_of_runs_gives_an_index_and_a_page_each(here: Builder) -> None:
     shutil.copytree(here.run.path, "runs/other")
     Path("runs/unfinished").mkdir()
@@ -99,6 +135,26 @@ def test_a_folder_of_runs_gives_an_index_and_a_page_each(here: Builder) -> None:
     index = Path("site/index.html").read_text(encoding="utf-8")
     assert 'href="demo.html"' in index
     assert "The run &#39;runs/unfinished&#39; is not finished." in index
+
+
+def test_one_file_of_a_run_is_reported_on_by_its_label(
+    here: Builder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = "demo#compressed-tflite-int8"
+    assert cli.run(["report", chosen, "-o", "out.html", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["label"] for each in found["variants"]] == ["compressed tflite-int8"]
+    shutil.copytree("runs/demo", "runs/other#1")
+    assert cli.run(["report", chosen, "other#1", "demo", "-o", "site"]) == 0
+    index = Path("site/index.html").read_text(encoding="utf-8")
+    pages = {"demo-compressed-tflite-int8.html", "demo.html", "other-1.html"}
+    assert {path.name for path in Path("site").iterdir()} == {"index.html", *pages}
+    assert set(re.findall(r'href="([^"#]+\.html)"', index)) == pages
+    # A file that is named twice is shown once, on the page of the name that chose it.
+    assert len(results_of.read([chosen, "other#1", "demo"]).variants) == 6
+    alone = Path("site/demo-compressed-tflite-int8.html").read_text(encoding="utf-8")
+    assert "compressed tflite-int8" in alone
+    assert "baseline tflite" not in alone
 
 
 def test_pages_of_equal_names_do_not_overwrite_each_other(here: Builder) -> None:

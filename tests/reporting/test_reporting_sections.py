@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from report_measurements import joules
+from report_measurements import bench, joules
 from report_run import Builder
+from rich.console import Console
 
+from edgeecg.cli import _bench_table
 from edgeecg.reporting import (
     changed_windows,
     comparison,
     documents,
     layer_rows,
+    provenance,
     removed_table,
     variants,
     verdict,
@@ -24,6 +28,7 @@ from edgeecg.reporting.changed_windows import ChangedWindows, Origin
 from edgeecg.reporting.html import changed_beats, classes, layers, pareto
 from edgeecg.reporting.variants import Variant
 from edgeecg.schema import LayerTime, Scores
+from edgeecg.statistics.changes import Change
 
 
 def found(builder: Builder) -> list[Variant]:
@@ -73,6 +78,36 @@ def test_a_removed_layer_and_measured_times(full: Builder) -> None:
     assert table.rows[2][3] == "removed"
     titles = [figure.title for figure in layers.figures(dense, slim, "")]
     assert titles[1] == "Measured time of each layer, compressed tflite"
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.123, "one file per operation; 12 % of a run is in no operation"),
+        (-0.004, "one file per operation; 0 % of a run is in no operation"),
+        (
+            -0.8,
+            "one file per operation; measured one by one, the operations take 1.80 times as long "
+            "as a run",
+        ),
+    ],
+)
+def test_operations_that_add_up_to_more_than_a_run_have_no_negative_share(
+    full: Builder, share: float, words: str
+) -> None:
+    result = full.result(
+        full.manifest("compressed"),
+        layers=(LayerTime(name="conv0", op="c", seconds=2e-6, share=1.0),),
+        layers_profiled_s=2e-6,
+        layers_reason=None,
+        layers_method="one file per operation",
+        layers_unexplained=share,
+    )
+    table = provenance.bench_table(result, bench(result), "bench.json", "here")
+    assert ("times of layers", words) in table.rows
+    shown = io.StringIO()
+    _bench_table.show(bench(result), Console(file=shown, width=200))
+    assert words in " ".join(shown.getvalue().split())
 
 
 def write_probes(builder: Builder, **arrays: Any) -> None:
@@ -151,6 +186,8 @@ def test_a_strip_has_millivolts_and_the_time_in_the_record(full: Builder) -> Non
         {"strip_fs_hz": np.array([0.0])},
         {"strip_fs_hz": np.array([np.nan])},
         {"strip_length": np.array([0])},
+        {"strip_length": np.array([np.inf])},
+        {"strip_fs_hz": np.array(["fast"])},
         {"strip_microvolts": np.zeros(6, np.int16)},
         {"strip_start": np.array([1, 2])},
     ],
@@ -186,9 +223,36 @@ def test_why_changed_beats_are_not_known(full: Builder) -> None:
     write_probes(full)
     damaged = full.run.artifacts / "resnet1d_attn-baseline-tflite.probe.npz"
     damaged.write_bytes(b"PK\x03\x04 no archive")
-    assert "edgeecg export" in str(changed_windows.find(full.run, read))
+    assert f"{damaged} cannot be read" in str(changed_windows.find(full.run, read))
     np.savez(damaged, x=np.ones((3, 1, 256), np.float32), logits=np.ones((3, 3), np.float32))
     assert "other windows" in str(changed_windows.find(full.run, read))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"label": np.array([0, 1, 7])}, "class numbers from 0 to 2"),
+        ({"label": np.array([0, -1, 1])}, "class numbers from 0 to 2"),
+        ({"label": np.array([0, 1])}, "'label' should have the shape (3,)"),
+        ({"label": np.array(["N", "S", "V"])}, "'label' should be integers"),
+        ({**ORIGINS, "record": np.array(["100"])}, "'record' should have the shape (3,)"),
+        ({**ORIGINS, "sample": np.array(["a", "b", "c"])}, "'sample' should be integers"),
+        ({"logits": np.eye(3, 2, dtype=np.float32)}, "'logits' should have the shape (3, 3)"),
+        ({"logits": np.eye(3, 1, dtype=np.float32)}, "'logits' should have the shape (3, 3)"),
+        ({"x": np.ones((3, 1, 9), np.float32)}, "'x' should have the shape (3, 1, 256)"),
+    ],
+)
+def test_probe_sets_whose_arrays_do_not_fit_the_model_are_named(
+    full: Builder, arrays: dict[str, Any], words: str
+) -> None:
+    write_probes(full)
+    path = full.run.artifacts / "resnet1d_attn-compressed-tflite.probe.npz"
+    with np.load(path) as written:
+        np.savez(path, **{**written, **arrays})
+    said = changed_windows.find(full.run, documents.read(full.run))
+    assert isinstance(said, str)
+    assert words in said
+    assert path.name in said
 
 
 def test_what_was_removed_is_listed_part_by_part(full: Builder) -> None:
@@ -266,6 +330,46 @@ def test_the_verdict_on_several_names_what_costs_least(full: Builder, tmp_path: 
     # The int8 file is faster, but needs more energy.
     assert "demo, compressed tflite costs least: measured net energy 0.500 ×" in plain
     assert "There is no dense file" in verdict.of_variants(here[1:2], [None])[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            (-0.1, -0.1),
+            "2 of 3 variants can be compared in score with their dense file; 2 are worse.",
+        ),
+        (
+            (-0.1, 0.1),
+            "2 of 3 variants can be compared in score with their dense file; 1 is worse. "
+            "Of the others, demo, compressed tflite-int8 costs least: ",
+        ),
+        ((None, -0.1), "1 of 3 variants can be compared in score with its dense file; 1 is worse."),
+        (
+            (0.0, 0.1),
+            "2 of 3 variants can be compared in score with their dense file; none is shown to be "
+            "worse. Of these, demo, compressed tflite-int8 costs least: ",
+        ),
+    ],
+)
+def test_the_verdict_on_several_says_how_many_are_worse(
+    full: Builder, changes: tuple[float | None, ...], said: str
+) -> None:
+    differences = [
+        None if value is None else Change(value, (value - 0.02, value + 0.02))
+        for value in (None, *changes)
+    ]
+    (sentence,) = verdict.of_variants(found(full), differences)
+    assert sentence.startswith(said)
+
+
+def test_the_legend_names_only_columns_that_are_shown(full: Builder) -> None:
+    dense, slim = full.result(full.manifest("baseline")), full.result(full.manifest("compressed"))
+    for results, expected in (([slim], False), ([dense, slim], True)):
+        shown = io.StringIO()
+        _bench_table.show(bench(*results), Console(file=shown, width=200))
+        assert "Proxy: a count relative to the dense float32 baseline" in shown.getvalue()
+        assert ("÷ proxy: the measured ratio" in shown.getvalue()) is expected
 
 
 def of_classes(task: str, **values: float) -> Scores:

@@ -13,7 +13,7 @@ from edgeecg.benchmark.config import BenchConfig
 from edgeecg.cli import run
 from edgeecg.errors import UsageError
 from edgeecg.runs.config_file import read_options, written
-from edgeecg.runs.options import Options, configured
+from edgeecg.runs.options import Options, configured, keyword_options
 from edgeecg.schema import CompressionConfig, TrainingConfig, Value
 
 
@@ -38,6 +38,39 @@ def test_what_is_written_can_be_read_and_explains_every_setting(
             if line.removeprefix("# ").startswith((f"{name} =", f"[{name}]"))
         ]
         assert lines[place - 1].startswith("# "), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (CompressionConfig, "finetune_last_epochs"),
+        (CompressionConfig, "finetune_fidelity"),
+        (CompressionConfig, "finetune_most"),
+        (TrainingConfig, "epoch_windows"),
+        (BenchConfig, "windows"),
+        (BenchConfig, "duration"),
+        (BenchConfig, "target_error"),
+        (BenchConfig, "rate_hz"),
+    ],
+)
+def test_an_optional_number_is_switched_off_by_none(
+    kind: type[Value], name: str, tmp_path: Path
+) -> None:
+    number = 0.5 if name in ("finetune_fidelity", "target_error") else 64
+    path = tmp_path / "run.toml"
+    path.write_text(f'{name} = "none"\n')
+    on = configured(kind, kind(), Options({name: number}))
+    assert getattr(on, name) == number
+    off = configured(kind, on, read_options(path, kind))
+    assert getattr(off, name) is None
+    assert f'\n{name} = "none"\n' in written(off, "Settings")
+    path.write_text(written(off, "Settings"))
+    assert configured(kind, on, read_options(path, kind)) == off
+    assert configured(kind, on, keyword_options({name: None}, kind.model_fields)) == off
+    # A number may also come as a text, as it does from the command line.
+    assert configured(kind, off, Options({name: str(number)})) == on
+    with pytest.raises(UsageError, match=name):
+        configured(kind, on, Options({name: "no"}))
 
 
 @given(

@@ -140,3 +140,18 @@ def test_features_of_other_widths_can_be_alike() -> None:
     wider = torch.cat([features, features], dim=1)
     assert float(feature_similarity(3 * wider, features)) == pytest.approx(0, abs=1e-6)
     assert float(feature_similarity(features.flip(0), features)) > 0.01
+
+
+def test_labels_that_are_alike_in_all_windows_are_refused(records_dataset: Dataset) -> None:
+    train = records_dataset.train
+
+    def labelled(y: np.ndarray) -> Dataset:
+        return replace(records_dataset, train=replace(train, y=y.astype(train.y.dtype)))
+
+    one_of_them = np.zeros_like(train.y)
+    one_of_them[::2, 1] = 1
+    # Half of the records have this label and the others have none: there is something to learn.
+    check_classes(labelled(one_of_them))
+    for alike in (np.zeros_like(train.y), np.eye(5)[[1] * len(train.y)]):
+        with pytest.raises(UsageError, match="the same labels"):
+            check_classes(labelled(alike))

@@ -88,7 +88,7 @@ def pretend(patch: pytest.MonkeyPatch, outcome: Callable[[Task], Outcome]) -> Pr
         return workers
 
     patch.setattr(searching, "_workers", given)
-    patch.setattr(searching, "dense_model", no_model)
+    patch.setattr(searching, "_prepare_dense_model", no_model)
     patch.setattr(running, "prepare", no_model)
     patch.setattr(running.RunningSearch, "scored", no_score)
     return workers

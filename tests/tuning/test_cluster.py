@@ -38,7 +38,7 @@ def test_a_cluster_without_processors_is_refused() -> None:
         nodes.check([], "s" * 64, "d" * 64)
 
 
-@pytest.mark.parametrize("address", ["somewhere", ":6379", "host:port"])
+@pytest.mark.parametrize("address", ["somewhere", ":6379", "host:port", "host:6²"])
 def test_an_address_without_host_and_port_is_wrong_usage(address: str) -> None:
     with pytest.raises(UsageError, match="is no address of a Ray cluster"):
         cluster.join(address)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +172,51 @@ def test_an_interrupted_search_goes_on_with_the_same_trials(
     assert all(again[t.number] == t.config for t in after.tasks if t.number in again)
 
 
+def press_ctrl_c_in_a_library() -> None:
+    """Interrupt this process where a library drops what its callbacks raise."""
+    with contextlib.suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_ctrl_c_that_a_library_suppresses_interrupts_the_search(
+    failed: bool, folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(task: Task) -> Outcome:
+        if task.number == 3:
+            press_ctrl_c_in_a_library()
+            if failed:
+                return Outcome("failed", 1.0, None, "PydanticSerializationError")
+        return complete(task)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        workers = pretend(patch, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, toy_dataset)
+        assert workers.closed
+    assert signal.getsignal(signal.SIGINT) is handler
+    pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset)
+    assert [trial.state for trial in front.trials] == ["complete"] * 6
+
+
+def test_a_ctrl_c_while_the_status_is_written_interrupts_the_search(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[SearchStatus] = []
+
+    def listen(status: SearchStatus) -> None:
+        told.append(status)
+        if len(told) == 3:
+            press_ctrl_c_in_a_library()
+
+    pretend(monkeypatch, complete)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, toy_dataset, on_status=listen)
+    assert len(told) == 3
+
+
 def test_a_finished_search_does_nothing_and_more_trials_can_be_added(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +249,35 @@ def test_a_dry_run_does_two_trials_and_estimates_the_others(
     assert running.bytes_per_trial(front, folder / "runs") == 2000
 
 
+def test_another_search_that_got_the_same_name_is_refused_and_changes_nothing(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    # Both chose the name before either had written anything.
+    plan = small_plan(folder, toy_dataset, 2)
+    config = plan.config.model_copy(update={"objectives": ("macro_f1", "size")})
+    second = replace(plan, config=config)
+    perform(plan, "edgeecg search")
+    before = plan.written.read_bytes()
+    with pytest.raises(UsageError, match="another 'objectives'") as raised:
+        perform(second, "edgeecg search")
+    assert "--name" in raised.value.todo
+    assert "--resume" in raised.value.todo
+    assert plan.written.read_bytes() == before
+    assert len(perform(plan, "edgeecg search").trials) == 2
+
+
+def test_the_page_of_a_search_that_is_not_finished_claims_no_test_scores(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    page = folder / "runs/S/front.html"
+    run(folder, toy_dataset, dry_run=True)
+    assert "test records were scored" not in page.read_text(encoding="utf-8")
+    run(folder, toy_dataset)
+    assert "test records were scored once" in page.read_text(encoding="utf-8")
+
+
 def test_the_status_is_reported_as_it_changes(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,8 +293,6 @@ def test_the_status_is_reported_as_it_changes(
 def test_a_custom_module_is_not_sent_to_a_cluster(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dataclasses import replace
-
     plan = small_plan(folder, toy_dataset)
     config = plan.config.model_copy(update={"ray": "auto"})
     plan = replace(plan, config=config, custom=object())  # pyright: ignore[reportArgumentType]

@@ -17,8 +17,11 @@ from edgeecg.cli import run
 from edgeecg.cli._search_table import StatusTable, front_table
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
-from edgeecg.schema import Front
+from edgeecg.models import build
+from edgeecg.runs import RunFolder
+from edgeecg.schema import Front, TrainingConfig
 from edgeecg.schema.search import SearchTrial
+from edgeecg.training.cards import make_card, save_model
 from edgeecg.tuning import search as searching
 from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.trial import Outcome
@@ -68,7 +71,7 @@ def test_an_address_that_nobody_answers_fails_before_the_dense_model_is_trained(
     def trained(*_: object) -> None:
         raise AssertionError("the dense model was prepared first")
 
-    monkeypatch.setattr("edgeecg.tuning.search.dense_model", trained)
+    monkeypatch.setattr("edgeecg.tuning.search._prepare_dense_model", trained)
     options = ["--space", "space.toml", "--ray", "127.0.0.1:9", "--name", "S"]
     assert run(["search", "cnn1d", *options]) == 1
     assert "No Ray cluster answers at '127.0.0.1:9'" in capsys.readouterr().err
@@ -98,7 +101,7 @@ def test_a_search_is_shown_resumed_and_refused_with_something_else(
     assert "It was started with another 'space'" in " ".join(capsys.readouterr().err.split())
     assert run(["search", "--resume", "S", "--objective", "size"]) == 2
     assert run(["search", "--resume", "S", "--learning-rate", "0.5"]) == 2
-    assert "learning_rate was" in capsys.readouterr().err
+    assert "'--learning-rate' was 0.002 and is now 0.5" in capsys.readouterr().err
     assert run(started) == 2
     assert "There is a run named 'S' already" in capsys.readouterr().err
 
@@ -223,6 +226,94 @@ def test_the_function_takes_settings_and_names_one_that_does_not_exist(
 def test_the_default_space_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "--print-space"]) == 0
     assert "budget = {" in capsys.readouterr().out
+
+
+NET = """
+from torch import nn
+from torch.nn import functional as F
+
+SAMPLES = 256
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(1, 16, 9, stride=4)
+        self.second = nn.Conv1d(16, 32, 5, stride=2)
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x):
+        return self.head(F.relu(self.second(F.relu(self.first(x)))).mean(dim=2))
+
+
+def build():
+    return Net()
+"""
+
+
+def test_a_custom_module_may_be_named_again_and_a_changed_one_is_not_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    net = Path("net.py")
+    net.write_text(NET, encoding="utf-8")
+    asked = ["net.py:build", "--space", "space.toml", "--trials", "2"]
+    assert run(["search", *asked, "--name", "S", "--dry-run"]) == 0
+    assert run(["search", *asked, "--resume", "S"]) == 0
+    assert run(["search", "--resume", "S"]) == 0
+    capsys.readouterr()
+    net.write_text(f"open('was_run', 'w').close()\n{NET}", encoding="utf-8")
+    assert run(["search", "--resume", "S"]) == 2
+    assert "has changed since the search was started" in " ".join(capsys.readouterr().err.split())
+    assert not Path("was_run").exists()
+    assert run(["search", *asked, "--resume", "S"]) == 2
+    assert run(["search", "cnn1d", "--resume", "S"]) == 2
+
+
+def test_a_guard_that_the_dense_model_breaks_is_refused_before_any_trial(
+    toy_dataset: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object) -> None:
+        raise AssertionError("trials were started")
+
+    monkeypatch.setattr("edgeecg.tuning.search._workers", started)
+    dense = RunFolder(Path("runs/dense"))
+    training = TrainingConfig(model="cnn1d", data="synthetic")
+    model = build("cnn1d").eval()
+    card = make_card(model, "baseline", training, toy_dataset, 1)
+    save_model(model, card, dense.baseline_weights, dense.baseline_card)
+    asked = ["search", "--start", "dense", "--space", "space.toml", "--name", "S"]
+    assert run([*asked, "--guard", "macro_f1>=0.99"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "The dense model breaks the guard 'macro_f1>=0.99' already" in said
+    assert f"Its validation score is {card.val.macro_f1:.3f}" in said
+    assert "edgeecg search --start S-dense" in said
+
+
+def test_a_search_of_which_no_trial_completes_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, lambda _: Outcome("failed", 1.0, None, "The loss is not finite."))
+    asked = ["search", "cnn1d", "--space", "space.toml", "--name", "S", "--trials", "2"]
+    assert run([*asked, "--json", "front.json"]) == 1
+    shown = capsys.readouterr()
+    assert "Failed (2): The loss is not finite." in shown.out
+    assert "test records were scored" not in shown.out
+    assert "No trial of the search 'S' is complete." in shown.err
+    assert json.loads(Path("front.json").read_text(encoding="utf-8"))["finished"]
+
+
+def test_who_names_a_search_as_a_run_is_told_a_trial_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    front = edgeecg.search("cnn1d", name="S", space="space.toml", trials=3)
+    for verb in (["report", "S"], ["export", "--run", "S"]):
+        assert run(verb) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert "'runs/S' is a search" in said
+        assert f"Name one of its trials, such as {front.front[0]}" in said
+        assert "remove" not in said
 
 
 def test_a_live_table_shows_counts_the_front_and_the_time_left() -> None:

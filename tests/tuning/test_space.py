@@ -11,7 +11,7 @@ from small_searches import small_space
 from edgeecg.compression.settings import configuration
 from edgeecg.errors import UsageError
 from edgeecg.runs.options import Options
-from edgeecg.schema import CompressionConfig, Space
+from edgeecg.schema import Budget, CompressionConfig, Space
 from edgeecg.tuning import space
 
 
@@ -65,6 +65,12 @@ def test_a_space_that_cannot_be_compressed_is_refused_before_any_trial(
     assert said in str(raised.value)
 
 
+def test_a_sparsity_beside_a_budget_that_all_trials_have_is_refused() -> None:
+    budgeted = base().model_copy(update={"budgets": (Budget(kind="energy", share=0.5),)})
+    with pytest.raises(UsageError, match=r"All trials have the budget 'energy=0\.5'"):
+        space.check(budgeted, Space.model_validate({"sparsity": [0.3, 0.5]}))
+
+
 def test_every_key_of_the_default_is_explained_and_every_corner_can_be_compressed() -> None:
     lines = space.DEFAULT.read_text(encoding="utf-8").splitlines()
     keys = [number for number, line in enumerate(lines) if line and not line.startswith("#")]
@@ -87,14 +93,50 @@ def test_a_choice_becomes_the_configuration_that_the_command_line_would_make(
 
 
 @pytest.mark.parametrize(
+    "chosen",
+    [
+        {"distill": False},
+        {"distill": True},
+        {"distill": True, "distill_alpha": 0.6},
+        {"finetune_epochs": 3},
+        {"finetune_epochs": 3, "distill": False},
+    ],
+)
+@pytest.mark.parametrize("shared", [{}, {"finetune_windows": "training"}, {"distill": False}])
+def test_what_is_not_chosen_has_the_defaults_that_compress_has_beside_what_is(
+    chosen: dict[str, Any], shared: dict[str, Any]
+) -> None:
+    training = {"model": "cnn1d", "data": "synthetic"}
+    shared_by_all = configuration(Options({"training": training, **shared}))[0]
+    found = space.configured(shared_by_all, Space(), chosen)
+    assert found == configuration(Options({"training": training, **shared, **chosen}))[0]
+
+
+@pytest.mark.parametrize(
     ("name", "chosen", "applies"),
     [
         ("alpha", {"method": "l1"}, False),
         ("alpha", {"method": "taylor"}, True),
+        ("alpha", {"method": "taylor", "budget": 0.3}, False),
+        ("energy_term", {"budget": 0.3}, False),
         ("alpha", {}, True),
         ("temperature", {"distill": False}, False),
         ("finetune_rate", {"distill": False}, True),
     ],
 )
 def test_what_has_no_effect_is_not_chosen(name: str, chosen: dict[str, Any], applies: bool) -> None:
-    assert space.applies(name, chosen) == applies
+    assert space.applies(name, base(), chosen) == applies
+
+
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("alpha", {"method": "l1"}),
+        ("alpha", {"budgets": (Budget(kind="energy", share=0.5),)}),
+        ("beta", {"schedule": "uniform"}),
+    ],
+)
+def test_what_has_no_effect_beside_what_all_trials_have_is_not_chosen(
+    name: str, shared: dict[str, Any]
+) -> None:
+    assert not space.applies(name, base().model_copy(update=shared), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,39 @@ def test_a_study_that_was_interrupted_proposes_what_it_would_have(
     # The sampler has learned from the first ten: it is no random search.
     random = small_config(tmp_path, sampler="random")
     assert proposed(Study("S", tmp_path / "random", random), 14)[12:] != whole[12:]
+
+
+def test_the_lock_that_a_killed_search_left_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = small_config(tmp_path)
+    folder = Path("runs/S")
+    Study("S", folder, config).propose()
+    # Optuna's lock is a link to the journal, as whoever made it named the journal.
+    lock = folder / "optuna.jsonl.lock"
+    lock.symlink_to("runs/S/optuna.jsonl")
+    again = Study("S", folder, config)
+    again.propose()
+    assert len(again.trials) == 2
+    assert not lock.is_symlink()
+
+
+def test_the_lock_of_the_journal_is_a_link_to_a_file_that_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    links: list[Path] = []
+
+    def link(target: str, place: str) -> None:
+        links.append(Path(place).parent / target)
+        made(target, place)
+
+    made = os.symlink
+    monkeypatch.setattr(os, "symlink", link)
+    Study("S", Path("runs/S"), small_config(tmp_path)).propose()
+    assert links
+    assert all(each.is_file() for each in links)
 
 
 def test_an_ended_trial_keeps_its_reason_and_its_time(tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ def test_a_trial_that_a_finished_one_beats_is_pruned_and_can_be_resumed(
     )
 
 
+def test_a_trial_without_a_budget_is_not_pruned(folder: Path, toy_dataset: Dataset) -> None:
+    # How much of the cost its later steps remove does not follow from the first ones.
+    what, run = task(folder, toy_dataset, budgets=(), sparsity=0.75, schedule="uniform", steps=2)
+    finished = ((1.0, 0.01),)
+    assert trial.perform(replace(what, finished=finished), run, toy_dataset).state == "complete"
+
+
 def test_a_loss_that_is_not_finite_fails_with_its_reason(
     folder: Path, toy_dataset: Dataset
 ) -> None:

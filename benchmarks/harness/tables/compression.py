@@ -187,32 +187,6 @@ def structured(results: Results) -> str:
     return table(head, lines, notes, rows, results, timed=True)
 
 
-def gained(results: Results, compared: Results) -> str:
-    """Return the smaller models in short, for the README.
-
-    Args:
-        results: Rows of the smaller models.
-        compared: Rows of energy-aware, L1 and random choice.
-    """
-    rows = sentences.with_float32_files(table_rows("structured", results))
-    lines = [
-        f"| {sentences.short_label(row)} | {row['macs_ratio']:.2f} × "
-        f"| {row['bytes_ratio']:.2f} × | {sentences.latency(row, digits=2)} "
-        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {rarest(row)} |"
-        for row in rows
-        if row["bytes_ratio"] is not None and row["latency_ratio"] is not None
-    ]
-    notes = (
-        "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, all files of "
-        "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
-        "three seeds. Whether int8 saves time depends on the int8 dot-product instructions of the "
-        "processor (`edgeecg doctor`). "
-        f"{RARE_CLASS} {sentences.which_method_wins(table_rows('methods', compared))}"
-    )
-    head = "| model | MACs | file | p50, measured | dense | compressed | rare class |"
-    return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|", *lines, "", notes])
-
-
 def time_taken(*all_results: Results) -> str:
     """Return how long the runs of all tables took; runs that tables share count once."""
     made = [row for each in all_results for row in table_rows(each.experiment.name, each)]

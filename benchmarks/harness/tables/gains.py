@@ -10,7 +10,7 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import Spread, plus_minus, spread
 from . import sentences
-from .markdown import NAMES, lost, score, table, without_232
+from .markdown import NAMES, lost, rarest, score, table, without_232
 from .options import differing
 
 _FIDELITY = (
@@ -39,6 +39,33 @@ def models(results: Results) -> str:
     return table(head, lines, notes, rows, results, timed=True)
 
 
+def short(results: Results, compared: Results) -> str:
+    """Return the smaller models in short, for the README.
+
+    Args:
+        results: Rows of the smaller models.
+        compared: Rows of energy-aware, L1 and random choice.
+    """
+    rows = table_rows(results.experiment.name, results)
+    lines = [
+        f"| {_code(row)} | {row['macs_ratio']:.2f} × | {row['bytes_ratio']:.2f} × "
+        f"| {sentences.latency(row, digits=2)} | {NAMES[row['score']]} {row['baseline_mean']:.3f} "
+        f"| {score(row)} | {rarest(row)} | {_fidelity(row, row['rarest']['class'])} |"
+        for row in rows
+        if row["latency_ratio"] is not None
+    ]
+    notes = (
+        "× is relative to the dense float32 model; p50: LiteRT, one thread, batch 1, both files of "
+        "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
+        "three seeds. Rare class: recall of S of the dense models, and what each lost; for PTB-XL "
+        "the AUROC of the class that lost most. Fidelity: the share of this class, as the dense "
+        "model gives it, that the compressed model gives too. "
+        f"{sentences.which_method_wins(table_rows('methods', compared))}"
+    )
+    head = "| model | MACs | file | p50, measured | dense | compressed | rare class | fidelity |"
+    return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes])
+
+
 def classes(results: Results) -> str:
     """Return recall and fidelity of every class, and for PTB-XL the AUROC that each lost."""
     rows = table_rows(results.experiment.name, results)
@@ -61,6 +88,11 @@ def _of_seeds(row: Row, value: Callable[[Row], float | None]) -> Spread | None:
     found = [value(seed) for seed in row["variant"].seeds]
     known = [each for each in found if each is not None]
     return spread(known) if len(known) == len(found) else None
+
+
+def _code(row: Row) -> str:
+    """Return the label with the model as code."""
+    return f"`{row['model']}`{row['label'].removeprefix(row['model'])}"
 
 
 def _before(row: Row, name: str, measure: str) -> float:

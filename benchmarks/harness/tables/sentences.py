@@ -85,11 +85,6 @@ def size_and_time(row: Row) -> str:
     )
 
 
-def short_label(row: Row) -> str:
-    """Return the label with the model as code."""
-    return f"`{row['model']}`{row['label'].removeprefix(row['model'])}"
-
-
 def int8_time(rows: Sequence[Row]) -> str:
     """Say how far the proxy of int8 files is from their measured time, and compare with float32."""
     found: list[str] = []

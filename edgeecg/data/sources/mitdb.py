@@ -6,6 +6,7 @@ from DS1; only the final score is computed on DS2.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def check_complete(folder: Path, records: Iterable[str]) -> None:
         raise DataError(
             "The MIT-BIH records were not found.",
             f"There is no folder '{folder}'.",
-            _how_to_get(folder),
+            _how_to_get(),
         )
     names = [name + suffix for name in records for suffix in SUFFIXES]
     missing = [name for name in names if not (folder / name).is_file()]
@@ -136,12 +137,12 @@ def check_complete(folder: Path, records: Iterable[str]) -> None:
         raise DataError(
             "The MIT-BIH records are not complete.",
             f"In '{folder}', {len(missing)} of {len(names)} files are missing: {shown}",
-            _how_to_get(folder),
+            _how_to_get(),
         )
 
 
-def _how_to_get(folder: Path) -> str:
-    return (
-        "Run 'edgeecg data fetch mitdb' "
-        f"(or unset {DATA_VARIABLE} to use the built-in synthetic records)."
-    )
+def _how_to_get() -> str:
+    fetch = "Run 'edgeecg data fetch mitdb'"
+    if os.environ.get(DATA_VARIABLE):
+        return f"{fetch} (or unset {DATA_VARIABLE} to use the built-in synthetic records)."
+    return f"{fetch}."

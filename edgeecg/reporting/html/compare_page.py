@@ -28,6 +28,7 @@ _COLOURS = {
     "not resolved": SERIES[2],
     "no interval": INK,
 }
+_COUNTED = {"tie": "tied", "no interval": "without an interval"}
 
 
 def render(found: Differences) -> str:
@@ -45,7 +46,8 @@ def render(found: Differences) -> str:
         Page(
             title=f"Comparison with {first.before}, {first.before_label}",
             lines=(
-                "A difference is called one only where its 95 % interval leaves out no change.",
+                "B is called better or worse only where the 95 % interval of the change excludes "
+                "equality.",
             ),
             verdict=_verdict(found),
             sections=sections,
@@ -63,8 +65,11 @@ def _verdict(found: Differences) -> tuple[str, ...]:
         )
         for name in (*_COLOURS, "not compared", "refused")
     }
-    text = ", ".join(f"{count} {name}" for name, count in counted.items() if count)
-    lines = [f"Of the quantities of {len(found.pairs)} pairs of results: {text or 'none'}."]
+    text = ", ".join(
+        f"{count} {_COUNTED.get(name, name)}" for name, count in counted.items() if count
+    )
+    pairs = "One pair" if len(found.pairs) == 1 else f"{len(found.pairs)} pairs"
+    lines = [f"{pairs} of results; B is, quantity by quantity: {text or 'not comparable'}."]
     lines += [difference_tables.outcome(each) for each in found.conditions]
     return (*lines, *difference_tables.refusals(found))
 

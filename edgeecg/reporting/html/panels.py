@@ -64,7 +64,7 @@ def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...
             )
         )
     if subject.result is None:
-        return (*found, ("latency, energy", "not measured. Run: edgeecg bench"))
+        return (*found, ("latency, energy", subject.unmeasured))
     return (*found, *_measured(variant, subject.result))
 
 

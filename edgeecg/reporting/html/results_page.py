@@ -156,7 +156,8 @@ def _energy_reasons(found: Sequence[Variant]) -> tuple[str, ...]:
     if any(each.energy.tier == "measured" for each in results):
         return ()
     if not results:
-        return ("Latency and energy: not measured. Run: edgeecg bench",)
+        reasons = dict.fromkeys(v.subject.unmeasured for v in found)
+        return tuple(f"Latency and energy: {reason}" for reason in tuple(reasons)[:4])
     reasons = dict.fromkeys(f"Net energy {r.energy.tier}: {r.energy.reason}" for r in results)
     return tuple(reasons)[:4]
 

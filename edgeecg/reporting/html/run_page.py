@@ -127,7 +127,7 @@ def _sections(
             ),
             missing=missing.get("Compression steps", "The log has no finished step."),
         ),
-        battery_section.section([v.subject for v in found], documents.name, data),
+        battery_section.section([v.subject for v in found], documents.shell_name, data),
         _next(documents, comparison),
         Section("Everything to repeat it", tuple(provenance.tables(documents)), folded=True),
     ]
@@ -172,7 +172,8 @@ def _proxy(
     nothing = "No exported file yet, so nothing to measure."
     if comparison.files:
         nothing = (
-            "Not measured: no file was measured beside its dense float32 file. Run: edgeecg bench"
+            "Not measured: no file was measured beside its dense float32 file. "
+            f"Run: {documents.to_measure}"
         )
     return Section(
         "Did the proxy tell the truth?",
@@ -203,7 +204,8 @@ def _layers(documents: RunDocuments, found: Sequence[Variant], data: str) -> Sec
         "Layer by layer, before and after",
         _some(removed_table.table(documents, data)),
         tuple(figures),
-        missing="A dense and a compressed file of one format are needed. Run: edgeecg export",
+        missing="A dense and a compressed file of one format are needed. "
+        f"Run: {documents.to_export}",
         folded_tables=tuple(made),
     )
 
@@ -235,16 +237,17 @@ def _changed(documents: RunDocuments, folder: RunFolder | None) -> ChangedWindow
 
 
 def _next(documents: RunDocuments, comparison: Comparison) -> Section:
-    name = documents.name
+    name = documents.shell_name
     lines: list[str] = []
     measured_files = [each for each in comparison.files if each.measured is not None]
     if not comparison.files:
         lines.append(f"Export it: edgeecg export --run {name} --target tflite-int8")
     elif not measured_files:
-        lines.append(f"Measure it: edgeecg bench --run {name}")
+        lines.append(f"Measure it: {documents.to_measure}")
     elif not any(m.measured and m.measured.energy.tier == "measured" for m in measured_files):
         lines.append("Measure its energy with a meter: edgeecg meters lists those found here.")
     if measured_files:
-        lines.append(f"Measure it on a board: edgeecg bench --run {name} --on pi@raspberrypi.local")
+        board = "--on pi@raspberrypi.local"
+        lines.append(f"Measure it on a board: {documents.to_measure} {board}")
     lines.append(f"Compare it with another run: edgeecg compare OTHER {name}")
     return Section("What next?", paragraphs=tuple(lines))

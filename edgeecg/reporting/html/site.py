@@ -45,12 +45,15 @@ def write(folder: Path, results: Results, on_step: ProgressCallback = ignore) ->
             continue
         write_text(folder / file, content)
         written[name] = file
+    pages = [(results.of(name), file) for name, file in written.items()]
+    # The first page of each; none where it was not written.
+    files_of = [[file for here, file in pages if each in here] for each in results.variants]
     shown = Results(
         results.names,
-        tuple(each for each in results.variants if each.subject.source in written),
+        tuple(v for v, found in zip(results.variants, files_of, strict=True) if found),
         tuple(left_out),
     )
-    links = [quote(written[each.subject.source]) for each in shown.variants]
+    links = [quote(found[0]) for found in files_of if found]
     index = folder / INDEX
     write_text(index, document.render(results_page.page(shown, "Runs", links)))
     return index

@@ -1,0 +1,58 @@
+"""How a run is named, and what the error of a run without a compressed model says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeecg import runs
+from edgeecg.errors import EdgeECGError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "todo"),
+    [
+        (["config.json", "log.jsonl"], "is not finished", "edgeecg compress --name R --resume"),
+        (["baseline.json", "training.json"], "a dense model only", "edgeecg compress --start R"),
+        (
+            ["config.json", "baseline.json", "compression.json", "model.safetensors"],
+            "a trial of a search, not scored on the test records",
+            "edgeecg export --run R",
+        ),
+        (["search.json"], "is a search", "such as R-000"),
+    ],
+)
+def test_a_run_without_a_compressed_model_is_called_what_it_is(
+    files: list[str], what: str, todo: str, tmp_path: Path
+) -> None:
+    (tmp_path / "R").mkdir()
+    for name in files:
+        (tmp_path / "R" / name).touch()
+    with pytest.raises(EdgeECGError) as raised:
+        runs.named("R", tmp_path)
+    assert what in raised.value.what
+    assert todo in raised.value.todo
+    assert ("is not finished" in raised.value.what) == (what == "is not finished")
+
+
+def test_a_folder_in_which_no_run_was_started_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "killed"
+    folder.mkdir(parents=True)
+    # What a process leaves that is killed before or while it writes its settings.
+    (folder / ".lock").write_text("4711\n")
+    (folder / ".config.json.a1b2c3").touch()
+    assert runs.new_run("killed", "cnn1d").path == Path("runs/killed")
+    (folder / "config.json").touch()
+    with pytest.raises(UsageError, match="a run named 'killed' already"):
+        runs.new_run("killed", "cnn1d")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("small", "small"), ("my run", "'my run'"), ("-rf", "runs/-rf")]
+)
+def test_a_shell_takes_the_name_of_a_run_for_a_name(name: str, shown: str) -> None:
+    assert runs.RunFolder(runs.RUNS / name).shell_name == shown
