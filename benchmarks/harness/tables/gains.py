@@ -60,6 +60,7 @@ def short(results: Results, compared: Results) -> str:
         "three seeds. Rare class: recall of S of the dense models, and what each lost; for PTB-XL "
         "the AUROC of the class that lost most. Fidelity: the share of this class, as the dense "
         "model gives it, that the compressed model gives too. "
+        "With the fine-tuning of earlier versions: "
         f"{sentences.which_method_wins(table_rows('methods', compared))}"
     )
     head = "| model | MACs | file | p50, measured | dense | compressed | rare class | fidelity |"
