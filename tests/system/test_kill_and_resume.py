@@ -80,7 +80,7 @@ def test_resume_refuses_other_options(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     said = run_in(tmp_path)("compress", "--resume", "--sparsity", "0.3", status=2).stderr
-    assert "sparsity was 0.75 and is now 0.3" in " ".join(said.split())
+    assert "'--sparsity' was 0.75 and is now 0.3" in " ".join(said.split())
     config = json.loads((tmp_path / "runs/killed/config.json").read_text())
     assert config["sparsity"] == 0.75
 
