@@ -77,14 +77,17 @@ def classify(
         )
     emit_json(json_path, json.dumps(_document(found, data), indent=1) + "\n")
     tables = _tables(found, folder)
-    earlier = set(folder.rglob("*.csv"))
+    replaced = sum(path.exists() for path in tables)
     for path, content in tables.items():
         write_text(path, content)
     _show(found, console)
     written = folder if found.predictor.task == "beats" else folder / _OF_RECORDS
     console.print(f"Tables: {written}", soft_wrap=True, markup=False)
-    for line in _earlier_tables(earlier, set(tables), folder):
-        console.print(line, soft_wrap=True, markup=False)
+    if replaced:
+        console.print(f"Tables of an earlier call that were replaced: {replaced}.")
+    if others := sorted(path.name for path in set(folder.glob("*.csv")) - set(tables)):
+        named_others = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
+        console.print(f"Other tables in this folder: {named_others}.", soft_wrap=True, markup=False)
     example = found.records[0].record.name
     following = command("data", "show", example, "--data", data)
     console.print(f"Next: {following}", soft_wrap=True, markup=False)
@@ -125,18 +128,6 @@ def _tables(found: Classification, folder: Path) -> dict[Path, str]:
         rows = [row for each in found.records for row in each.rows()]
         return {folder / _OF_RECORDS: as_csv(rows)}
     return {folder / f"{each.record.name}.csv": as_csv(each.rows()) for each in found.records}
-
-
-def _earlier_tables(earlier: set[Path], written: set[Path], folder: Path) -> list[str]:
-    """Return what became of the tables of an earlier call, a sentence each."""
-    lines: list[str] = []
-    if replaced := len(earlier & written):
-        lines.append(f"Tables of an earlier call that were replaced: {replaced}.")
-    if kept := sorted(earlier - written):
-        names = [str(path.relative_to(folder)) for path in kept]
-        named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-        lines.append(f"Tables of an earlier call are in this folder, too: {named}.")
-    return lines
 
 
 def _show(found: Classification, console: Console) -> None:

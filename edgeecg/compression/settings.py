@@ -90,11 +90,12 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
 def changed_defaults(
     config: CompressionConfig, given: Mapping[str, Any], of: Architecture
 ) -> dict[str, Any]:
-    """Return the settings of a configuration that have other defaults beside what is given besides.
+    """Return the defaults of fine-tuning that are others once more settings are chosen.
 
     Args:
-        config: A configuration of :func:`configuration`; what differs from its defaults stays.
-        given: What is given besides.
+        config: A configuration of :func:`configuration`; a setting that differs from its default
+            is left out.
+        given: The settings that are chosen in addition.
         of: The architecture.
     """
     before = _defaults(of, {"distill": config.distill})

@@ -220,7 +220,7 @@ def test_what_becomes_of_tables_of_an_earlier_call_is_said(
     assert run(["classify", "one.onnx", "--data", str(other)]) == 0
     said = capsys.readouterr().out
     assert "Tables of an earlier call that were replaced: 1." in said
-    assert "Tables of an earlier call are in this folder, too: a.csv." in said
+    assert "Other tables in this folder: a.csv." in said
 
 
 def test_records_of_equal_names_in_other_folders_have_tables_of_their_own(

@@ -34,8 +34,8 @@ def models(results: Results) -> str:
         "energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, all files of a run in "
         "one bench call) are relative to the dense float32 file; the raw p50 are the smallest and "
         "the largest of the seeds. Lost: negative is a gain; without 232: what macro-F1 on all "
-        "other records of DS2 lost."
-    )
+        f"other records of DS2 lost. {sentences.processors(rows)}"
+    ).strip()
     return table(head, lines, notes, rows, results, timed=True)
 
 
@@ -60,8 +60,9 @@ def short(results: Results, compared: Results) -> str:
         "three seeds. Rare class: recall of S of the dense models, and what each lost; for PTB-XL "
         "the AUROC of the class that lost most. Fidelity: the share of this class, as the dense "
         "model gives it, that the compressed model gives too. "
-        "With the fine-tuning of earlier versions: "
-        f"{sentences.which_method_wins(table_rows('methods', compared))}"
+        f"{sentences.processors(rows)}"
+        f"{sentences.which_method_wins(table_rows('methods', compared))} "
+        "These means are of the fine-tuning of earlier versions."
     )
     head = "| model | MACs | file | p50, measured | dense | compressed | rare class | fidelity |"
     return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes])

@@ -156,6 +156,21 @@ def which_method_wins(rows: Sequence[Row]) -> str:
     return f"{'; '.join([text, *others])}."
 
 
+def processors(rows: Sequence[Row]) -> str:
+    """Name the rows of another processor than that of most rows, or return nothing."""
+    used = [" and ".join(known(row["variant"].seeds, "cpu")) or "not recorded" for row in rows]
+    most = statistics.mode(used) if used else ""
+    others = [
+        f"{row['label']}: {name}" for row, name in zip(rows, used, strict=True) if name != most
+    ]
+    if not others:
+        return ""
+    return (
+        f"Processor of {'; '.join(others)}; of all other rows: {most}. Dense models of one seed "
+        "are not equal on two processors. "
+    )
+
+
 def outliers(rows: Sequence[Row]) -> str:
     """Name rows in which one seed loses far more than the others, or return nothing."""
     named: list[str] = []

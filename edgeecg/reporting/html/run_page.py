@@ -241,7 +241,7 @@ def _next(documents: RunDocuments, comparison: Comparison) -> Section:
     lines: list[str] = []
     measured_files = [each for each in comparison.files if each.measured is not None]
     if not comparison.files:
-        lines.append(f"Export it: edgeecg export --run {name} --target tflite-int8")
+        lines.append(f"Export it: {documents.to_export}")
     elif not measured_files:
         lines.append(f"Measure it: {documents.to_measure}")
     elif not any(m.measured and m.measured.energy.tier == "measured" for m in measured_files):
