@@ -1,9 +1,9 @@
-"""The figure on rare classes: a signal on DS1 against the loss on DS2, and losses over budgets."""
+"""The figures on rare classes: a signal on DS1 against the loss on DS2, and losses over budgets."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,8 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     drawn_labels = [
         each for each in held.experiment.settings.get("drawn", labels) if each in labels
     ]
-    styles = {label: _STYLES[k % len(_STYLES)] for k, label in enumerate(drawn_labels)}
-    plt = pyplot()
-    figure, panels = plt.subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
+    styles = _styles(drawn_labels)
+    figure, panels = pyplot().subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
     best = correlations(found, "recall of S")[0]
     for label in labels:
         mark, colour = styles.get(label, _OTHER)
@@ -62,26 +61,69 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     panels[0].set_xlabel(f"lost on DS1: {best.signal}")
     panels[0].set_ylabel("DS2: recall of S lost")
     panels[0].set_title(f"rank correlation {best.rho:.2f}")
-    for axes, loss in zip(panels[1:], ("recall of S", "macro-F1"), strict=True):
-        for label in drawn_labels:
-            _line(axes, found, label, held.experiment.settings["budgets"], loss, styles[label])
+    _losses(panels[1:], found, styles, held.experiment.settings["budgets"])
+    return _svg(figure, panels)
+
+
+def draw_losses(
+    results: Path, name: str = "methods_over_budgets", experiments: Path = EXPERIMENTS
+) -> bytes | None:
+    """Draw the losses of all runs over the budgets.
+
+    Args:
+        results: Folder of the results.
+        name: The experiment.
+        experiments: Folder of the experiment files.
+
+    Returns:
+        An SVG file; None where nothing was measured yet.
+    """
+    held = stored(load(name, experiments), results, experiments)
+    found = points(held)
+    if not found:
+        return None
+    figure, panels = pyplot().subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
+    styles = _styles(list(dict.fromkeys(point.label for point in found)))
+    _losses(panels, found, styles, held.experiment.settings["budgets"])
+    return _svg(figure, panels)
+
+
+def _styles(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return mark and colour of every run with a line."""
+    return {label: _STYLES[k % len(_STYLES)] for k, label in enumerate(labels)}
+
+
+def _losses(
+    panels: Any,
+    found: Sequence[Point],
+    styles: Mapping[str, tuple[str, str]],
+    budgets: Sequence[float],
+) -> None:
+    """Draw two panels of losses over the budgets."""
+    for axes, loss in zip(panels, ("recall of S", "macro-F1"), strict=True):
+        for label, style in styles.items():
+            _line(axes, found, label, budgets, loss, style)
         axes.set_xscale("log")
-        ticks = sorted(held.experiment.settings["budgets"])
+        ticks = sorted(budgets)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.xaxis.set_minor_locator(plt.NullLocator())
+        axes.xaxis.set_minor_locator(pyplot().NullLocator())
         axes.invert_xaxis()
         axes.axhline(0, color="#888888", linewidth=0.8)
         axes.set_xlabel("executed proxy, relative to the dense model")
         axes.set_ylabel(f"DS2: {loss} lost")
+
+
+def _svg(figure: Any, panels: Any) -> bytes:
+    """Return a figure with its legend above the panels."""
     for axes in panels:
         axes.grid(color="#e3e3e3")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    handles, names = panels[1].get_legend_handles_labels()
+    handles, names = panels[-1].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="svg", metadata={"Date": None}, facecolor="white")
-    plt.close(figure)
+    pyplot().close(figure)
     return drawn.getvalue()
 
 

@@ -182,6 +182,24 @@ def lost(chosen: Sequence[Point], loss: str) -> Spread:
     return spread([point.lost[loss] for point in chosen])
 
 
+def lost_more(chosen: Sequence[Point], others: Sequence[Point], loss: str) -> Spread | None:
+    """Return by how much more models lose on DS2 than others of the same seeds.
+
+    Args:
+        chosen: The models.
+        others: What each is compared with, seed by seed.
+        loss: One of :data:`LOSSES`.
+
+    Returns:
+        Mean and deviation of the differences; None where they share no seed.
+    """
+    reference = {point.seed: point.lost[loss] for point in others}
+    differences = [
+        point.lost[loss] - reference[point.seed] for point in chosen if point.seed in reference
+    ]
+    return spread(differences) if differences else None
+
+
 def signal(chosen: Sequence[Point], name: str) -> Spread | None:
     """Return mean and deviation over seeds of a signal on DS1; None where it is not known."""
     known = [point.signals[name] for point in chosen if name in point.signals]

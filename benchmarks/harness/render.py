@@ -145,6 +145,9 @@ def write(root: Path) -> None:
     write_bytes(folder / "loss_curves.png", figures.loss_curves(folder))
     write_bytes(root / "docs" / "images" / "gained.svg", figures.gained(folder))
     write_bytes(root / "docs" / "images" / "proxy.svg", proxy_figure.draw(folder))
-    drawn = rare_figure.draw(folder)
-    if drawn is not None:
-        write_bytes(root / "docs" / "images" / "rare_beats.svg", drawn)
+    for name, drawn in (
+        ("rare_beats", rare_figure.draw(folder)),
+        ("methods_over_budgets", rare_figure.draw_losses(folder)),
+    ):
+        if drawn is not None:
+            write_bytes(root / "docs" / "images" / f"{name}.svg", drawn)

@@ -69,6 +69,7 @@ def measure(
         UnknownNameError: There is no such device profile, suite, meter or input.
         ArtifactError: The only file, or the baseline, is corrupt, or is not the one its manifest
             describes, or has a manifest that cannot be read. Such a file among others is left out.
+        MissingDependencyError: Its runtime is not installed. Such a file among others is left out.
         MeterError: The meter that was asked for by name does not work.
         EdgeECGError: A file does not exist.
     """

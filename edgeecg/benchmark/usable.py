@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from edgeecg.errors import ArtifactError
+from edgeecg.errors import ArtifactError, MissingDependencyError
 from edgeecg.schema import FileFailure
 
 
@@ -35,7 +35,7 @@ class Usable:
     failed: dict[Path, FileFailure] = field(default_factory=dict[Path, FileFailure])
 
     def each(self, items: Sequence[_Item], work: Callable[[_Item], _Done]) -> list[_Done]:
-        """Do something with each file, and leave out those that are damaged or cannot be run.
+        """Do something with each file, and leave out those that are damaged or cannot be run here.
 
         Args:
             items: Files.
@@ -43,13 +43,14 @@ class Usable:
 
         Raises:
             ArtifactError: It is the baseline, or no file is left.
+            MissingDependencyError: Likewise, and the runtime of the file is not installed.
         """
         done: list[_Done] = []
         for item in items:
             path = item if isinstance(item, Path) else item.path
             try:
                 done.append(work(item))
-            except ArtifactError as error:
+            except (ArtifactError, MissingDependencyError) as error:
                 last = len(self.failed) + 1 == len(self.paths)
                 if last or (self.baseline is not None and same(path, self.baseline)):
                     raise

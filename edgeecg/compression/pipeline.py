@@ -8,6 +8,7 @@ weights bit for bit.
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 
 from torch import nn
@@ -121,7 +122,7 @@ def compress(job: Job) -> CompressionLog:
     else:
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
-    guards.check_dense(job.guards, card.val, f"edgeecg compress --start {job.run.name}")
+    guards.check_dense(job.guards, card.val, f"edgeecg compress --start {job.run.shell_name}")
     _keep_rate(job, journal)
     probes = _probes(job, dense)
     state = run_state.resumed(job) or RunState(copied(job.architecture, dense))
@@ -187,7 +188,7 @@ def _try_step(
             error.what,
             error.why,
             f"{kept} is kept. Go on from it with a lower learning rate: edgeecg compress --name "
-            f"{job.run.name} --resume --finetune-rate {lower:g}",
+            f"{shlex.quote(job.run.name)} --resume --finetune-rate {lower:g}",
         ) from error
     broken = guards.broken_guards(job.guards, step.val, step.fidelity[guards.GUARDED])
     if broken:

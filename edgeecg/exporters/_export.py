@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def run_to_export(run: str | None, model: str | None) -> RunFolder:
         if run is None:
             return runs.newest()
         for path in (runs.RUNS / run, Path(run)):
-            start.score_reduced(RunFolder(path), f"edgeecg export --run {run}")
+            start.score_reduced(RunFolder(path), shlex.join(["edgeecg", "export", "--run", run]))
         return runs.exportable(run)
     if run is not None:
         raise UsageError(

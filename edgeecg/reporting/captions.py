@@ -99,7 +99,10 @@ def footnotes(data: DataSummary) -> list[str]:
         notes = ["A record may have any number of classes; each class is scored separately."]
         notes.extend(data.notes)
     else:
-        notes = [f"Class map {data.class_map}. Beats of other classes (F and Q) are left out."]
+        notes = [
+            f"Class map {data.class_map}. Beats of other classes (F and Q) count in no score; a "
+            "row of them in a table of decisions says what they were taken for."
+        ]
         notes.extend(data.notes or _usual_notes(data))
     if shared := shared_records(data):
         notes.append(

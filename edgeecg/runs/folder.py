@@ -282,7 +282,7 @@ def trained(name: str, runs: Path = RUNS) -> RunFolder:
     raise EdgeECGError(
         f"There is no trained model in a run '{name}'.",
         f"Neither '{runs / name}' nor '{name}' holds a 'baseline.json'.",
-        f"Train one: edgeecg train --name {name} (or go on with it by --resume).",
+        f"Train one: edgeecg train --name {shlex.quote(name)} (or go on with it by --resume).",
     )
 
 

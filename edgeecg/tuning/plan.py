@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,7 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
         raise EdgeECGError(
             f"There is no search '{name}'.",
             f"'{path}' does not exist.",
-            f"Start it: edgeecg search MODEL --name {name}",
+            f"Start it: edgeecg search MODEL --name {shlex.quote(name)}",
         )
     held = SearchConfig.from_file(path)
     asked, custom = settings.with_custom(options.table("base"))

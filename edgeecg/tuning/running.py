@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import deque
 from collections.abc import Callable
@@ -307,5 +308,5 @@ def stopped(name: str, why: str) -> EdgeECGError:
     return EdgeECGError(
         "The search stopped: a file could not be written.",
         why,
-        f"Free some space, then go on: edgeecg search --resume {name}",
+        f"Free some space, then go on: edgeecg search --resume {shlex.quote(name)}",
     )

@@ -150,7 +150,7 @@ def _prepare_dense_model(job: Job) -> None:
             its training diverged.
     """
     _, card = dense_model(job, Journal(job.run.events))
-    guards.check_dense(job.guards, card.val, f"edgeecg search --start {job.run.name}")
+    guards.check_dense(job.guards, card.val, f"edgeecg search --start {job.run.shell_name}")
 
 
 def _opened(plan: Plan) -> Study:

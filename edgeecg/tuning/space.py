@@ -137,6 +137,13 @@ def check(base: CompressionConfig, space: Space, custom: Architecture | None = N
             f"All trials have the budget '{base.budgets[0]}', and the sparsity follows from it.",
             "Leave one of them out.",
         )
+    if base.budgets and space.budget is not None:
+        raise UsageError(
+            f"The budget '{base.budgets[0]}' that all trials share would have no effect.",
+            "The space has a 'budget', too, and every trial draws its own from there.",
+            "Leave out the budget of [base], or give a space without 'budget' (--space FILE, or "
+            "[space] of the configuration file).",
+        )
     of = architecture(base.training.model, custom)
     lowest = {name: _values(each)[0] for name, each in dimensions(space)}
     # The coarsest rounding leaves the most.

@@ -13,6 +13,7 @@ import pytest
 
 from edgeecg.benchmark import protocol
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.errors import MissingDependencyError
 
 pytestmark = pytest.mark.usefixtures("small_suites")
 
@@ -90,6 +91,30 @@ def test_a_file_whose_process_ends_without_an_answer_costs_its_own_row_only(
     assert [result.artifact.file for result in report.results] == [str(good)]
     (failure,) = report.failed_files
     assert (failure.file, "status 3" in failure.why) == (str(bad), True)
+
+
+def test_a_file_whose_runtime_is_not_installed_costs_its_own_row_only(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    good, bad = exported("good"), exported("bad")
+    missing = tmp_path / "missing"
+    missing.mkdir()
+    (missing / "onnxruntime.py").write_text("raise ModuleNotFoundError(name='onnxruntime')\n")
+    program = tmp_path / "python"
+    program.write_text(
+        f"""#!/bin/sh\ncase "$*" in *bad.onnx) export PYTHONPATH="{missing}:$PYTHONPATH";; esac\n"""
+        f"""exec {sys.executable} "$@"\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    report = protocol.measure([bad, good], CONFIG)
+    assert [result.artifact.file for result in report.results] == [str(good)]
+    (failure,) = report.failed_files
+    assert failure.file == str(bad)
+    assert "needs the package 'onnxruntime'" in failure.what
+    assert "pip install" in failure.todo
+    with pytest.raises(MissingDependencyError):
+        protocol.measure([bad], CONFIG)
 
 
 @pytest.mark.parametrize("content", ["{", '{"layers": []}', '{"schema": "edgeecg.artifact/0"}'])

@@ -150,7 +150,7 @@ def test_a_dense_model_that_breaks_the_guard_is_not_cut(job: Job) -> None:
     strict = replace(job, config=job.config.model_copy(update={"guards": (bound,)}))
     with pytest.raises(EdgeECGError, match=r"dense model breaks the guard.*0\.900") as caught:
         compress(strict)
-    assert "edgeecg compress --start run" in caught.value.todo
+    assert f"edgeecg compress --start {job.run.path}" in caught.value.todo
     assert not job.run.checkpoint.exists()
 
 
@@ -180,12 +180,13 @@ def test_a_loss_that_is_no_number_keeps_the_last_step_and_says_how_to_go_on(
         loss: torch.Tensor = plain(*rest)  # pyright: ignore[reportArgumentType]
         return loss * float("nan") if calls == 2 else loss
 
-    unguarded = replace(job, config=job.config.model_copy(update={"guards": ()}))
+    named = RunFolder(job.run.path.with_name("a run"))
+    unguarded = replace(job, run=named, config=job.config.model_copy(update={"guards": ()}))
     with monkeypatch.context() as patch:
         patch.setattr(objective, "distillation", breaks)
         with pytest.raises(EdgeECGError, match="loss is nan") as caught:
             compress(unguarded)
     assert "The model of step 1 is kept" in caught.value.todo
-    assert "--name run --resume --finetune-rate 0.0005" in caught.value.todo
+    assert "--name 'a run' --resume --finetune-rate 0.0005" in caught.value.todo
     log = compress(unguarded)
     assert [step.step for step in log.steps] == [1, 2]

@@ -128,8 +128,22 @@ def test_the_tables_name_what_is_missing() -> None:
     assert ranked.splitlines()[2].startswith("| fidelity, wide, S | 0.99 |")
 
 
+def test_choices_of_channels_are_compared_seed_by_seed_with_the_first() -> None:
+    table = rare.over_budgets(results())
+    # Seed 0 alone has both: 0.07 - 0.02.
+    assert "| 0.5 | one | 0.490 | 0, 1 | +0.030 ± 0.014 |" in table
+    two = "| 0.5 | two | 0.500 | 0 | +0.070 | +0.035 | +0.070 | +0.030 |"
+    assert f"{two} +0.050 | +0.025 |" in table
+    assert "| 0.1 | two |" not in table
+    assert "recall of S: more than one" in table
+    of_two_seeds = rare_losses.points(results())[:4]
+    none = rare_losses.lost_more(of_two_seeds[:2], [], "macro-F1")
+    assert none is None
+
+
 def test_the_figure_is_drawn_of_stored_rows(tmp_path: Path) -> None:
     assert rare_figure.draw(tmp_path) is None
+    assert rare_figure.draw_losses(tmp_path) is None
     body = 'title = "T"\nkind = "rare_beats"\nseeds = [0, 1]\n[settings]\nbudgets = [0.5, 0.1]\n'
     body += '[[run]]\nlabel = "one"\nmodel = "cnn1d"\noptions = { method = "l1" }\n'
     (tmp_path / "rare_beats.toml").write_text(body)
@@ -137,6 +151,9 @@ def test_the_figure_is_drawn_of_stored_rows(tmp_path: Path) -> None:
     drawn = rare_figure.draw(tmp_path, experiments=tmp_path)
     assert drawn is not None
     assert b"rank correlation 1.00" in drawn
+    losses = rare_figure.draw_losses(tmp_path, "rare_beats", tmp_path) or b""
+    assert b"one (seeds 0, 1)" in losses
+    assert b"rank correlation" not in losses
 
 
 def test_the_figure_has_lines_of_the_runs_that_are_named(tmp_path: Path) -> None:

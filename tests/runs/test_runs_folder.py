@@ -56,3 +56,9 @@ def test_a_folder_in_which_no_run_was_started_is_free(
 )
 def test_a_shell_takes_the_name_of_a_run_for_a_name(name: str, shown: str) -> None:
     assert runs.RunFolder(runs.RUNS / name).shell_name == shown
+
+
+def test_a_command_that_is_advised_is_one_that_a_shell_takes(tmp_path: Path) -> None:
+    with pytest.raises(EdgeECGError) as caught:
+        runs.trained("my run", tmp_path)
+    assert "edgeecg train --name 'my run' (" in caught.value.todo

@@ -71,6 +71,13 @@ def test_a_sparsity_beside_a_budget_that_all_trials_have_is_refused() -> None:
         space.check(budgeted, Space.model_validate({"sparsity": [0.3, 0.5]}))
 
 
+def test_a_budget_that_all_trials_share_beside_one_of_the_space_is_refused() -> None:
+    budgeted = base().model_copy(update={"budgets": (Budget(kind="energy", share=0.3),)})
+    with pytest.raises(UsageError, match=r"'energy=0\.3' that all trials share would have no"):
+        space.check(budgeted, Space.model_validate({"budget": {"low": 0.3, "high": 0.5}}))
+    space.check(budgeted, Space.model_validate({"method": ["energy", "l1"]}))
+
+
 def test_every_key_of_the_default_is_explained_and_every_corner_can_be_compressed() -> None:
     lines = space.DEFAULT.read_text(encoding="utf-8").splitlines()
     keys = [number for number, line in enumerate(lines) if line and not line.startswith("#")]
