@@ -5,27 +5,19 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench_command import bench
-from simulated_time import SimulatedTime
 
-from edgeecg import meters, plugins, resources
 from edgeecg.benchmark import (
-    energy_measurement,
-    energy_windows,
     layers,
-    meter_choice,
     protocol,
     run_artifacts,
 )
 from edgeecg.benchmark.config import BenchConfig
-from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
-from edgeecg.errors import MeterError, PluginError, UsageError
+from edgeecg.errors import UsageError
 from edgeecg.reporting import captions
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
 from edgeecg.schema import BenchReport
@@ -33,6 +25,7 @@ from edgeecg.schema import BenchReport
 pytestmark = pytest.mark.usefixtures("small_suites")
 
 Exported = Callable[[str], Path]
+CONFIG = BenchConfig(device="x86-64", meter="none")
 
 
 def test_the_report_has_every_key_that_scripts_rely_on(exported: Exported, tmp_path: Path) -> None:
@@ -231,88 +224,13 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_measurement(
     assert not (tmp_path / "runs/toy/bench").exists()
 
 
-class StandIn:
-    """A meter module that opens, or raises an error."""
-
-    def __init__(self, meter: Any) -> None:
-        self.meter = meter
-
-    def open(self) -> Any:
-        if self.meter is None:
-            raise MeterError("It may not be read.", "Because.", "Do this.")
-        return self.meter
-
-
-def meter_entry_points(*names: str) -> Callable[..., list[EntryPoint]]:
-    """Return a function that finds these meters of other packages; their modules do not exist."""
-
-    def find(group: str) -> list[EntryPoint]:
-        found = names if group == "edgeecg.meters" else ()
-        return [EntryPoint(name, f"no_such_package.{name}", group) for name in found]
-
-    return find
-
-
-def config(meter: str | None) -> BenchConfig:
-    return BenchConfig(device="x86-64", meter=meter)
-
-
-def test_a_named_meter_that_fails_is_an_error_and_an_automatic_one_a_reason(
-    exported: Exported, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refusing(name: str) -> StandIn:
-        return StandIn(None)
-
-    monkeypatch.setattr(meters, "get", refusing)
-    path = exported("a")
-    with pytest.raises(MeterError):
-        protocol.measure([path], config("rapl"))
-    (result,) = protocol.measure([path], config(None)).results
-    assert result.energy.tier == "not measured"
-    assert result.energy.reason is not None
-    assert "It may not be read." in result.energy.reason
-
-
-def test_a_working_meter_measures_and_is_closed(
-    exported: Exported, monkeypatch: pytest.MonkeyPatch, time: SimulatedTime
-) -> None:
-    class Steady:
-        name, zones, sample_rate_hz, replayed = "steady", ("board",), 10.0, True
-        closed = 0
-
-        def joules(self) -> float:
-            return time.ns * 1e-9 * 2.0
-
-        def close(self) -> None:
-            self.closed += 1
-
-    meter = Steady()
-
-    def working(name: str) -> StandIn:
-        return StandIn(meter)
-
-    monkeypatch.setattr(meters, "get", working)
-    real = energy_measurement.measure
-
-    def simulated(name: str, plan: WindowPlan) -> MeasuredEnergy:
-        run = energy_windows.in_this_process(lambda: time.pass_by(0.01), time.clock())
-        return real(name, replace(plan, run=run, clock=time.clock()))
-
-    monkeypatch.setattr(energy_measurement, "measure", simulated)
-    (result,) = protocol.measure([exported("a")], config("steady")).results
-    # A meter that shows the same 2 W whether it works or not resolves nothing.
-    assert result.energy.tier == "not resolved"
-    assert result.energy.gross_j == pytest.approx(0.02)
-    assert meter.closed == 2
-
-
 def test_every_step_is_reported_in_order(exported: Exported) -> None:
     seen: list[tuple[str, int, int]] = []
 
     def on_step(what: str, done: int, total: int) -> None:
         seen.append((what, done, total))
 
-    rated = config("none").model_copy(update={"rate_hz": 100.0})
+    rated = CONFIG.model_copy(update={"rate_hz": 100.0})
     protocol.measure([exported("a")], rated, on_step=on_step)
     assert [done for _, done, _ in seen] == list(range(len(seen)))
     assert {total for _, _, total in seen} == {len(seen)}
@@ -323,7 +241,7 @@ def test_the_function_prints_nothing_and_measures_a_file_given_twice_once(
     exported: Exported, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = exported("a")
-    report = protocol.measure([path, path], config("none"), command="a notebook")
+    report = protocol.measure([path, path], CONFIG, command="a notebook")
     assert capfd.readouterr() == ("", "")
     assert [result.artifact.file for result in report.results] == [str(path)]
     assert report.command == "a notebook"
@@ -332,28 +250,6 @@ def test_the_function_prints_nothing_and_measures_a_file_given_twice_once(
 def test_no_file_is_an_error() -> None:
     with pytest.raises(UsageError, match="nothing to measure"):
         protocol.measure([])
-
-
-def test_meters_of_other_packages_are_tried_after_those_of_the_device(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply", "rapl"))
-    profile = resources.load_device("x86-64")
-    assert meter_choice.candidates(profile) == [*profile.meters, "bench_supply"]
-    assert "bench_supply" in meters.names()
-
-
-def test_a_meter_of_another_package_that_cannot_be_imported_is_a_reason(
-    exported: Exported, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply"))
-    path = exported("a")
-    (result,) = protocol.measure([path], config(None)).results
-    assert result.energy.tier == "not measured"
-    assert result.energy.reason is not None
-    assert "The extension 'bench_supply'" in result.energy.reason
-    with pytest.raises(PluginError, match="bench_supply"):
-        protocol.measure([path], config("bench_supply"))
 
 
 def test_a_damaged_file_costs_its_own_row_and_no_other(
