@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from edgeecg.compression.settings import load_named_custom
+from edgeecg.compression.settings import load_named_custom, refuse_other_file
 from edgeecg.data import Dataset
 from edgeecg.models import Architecture, architecture
 from edgeecg.runs import RUNS, RunFolder
@@ -135,6 +135,10 @@ class Processes:
             count: How many.
             base: Names the records.
             on_progress: Called after every step of a trial.
+
+        Raises:
+            UsageError: A custom module has changed since the search was started. That is checked
+                again whenever a process takes the place of one that was killed.
         """
         self._context = multiprocessing.get_context("spawn")
         self._base = base
@@ -142,6 +146,9 @@ class Processes:
         self._workers = [self._started() for _ in range(count)]
 
     def _started(self) -> _Worker:
+        # The process reads the file anew.
+        if self._base.custom is not None:
+            refuse_other_file("search", self._base.custom)
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve, args=(theirs, self._base.to_json()), daemon=True

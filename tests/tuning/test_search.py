@@ -15,11 +15,13 @@ from small_searches import complete, pretend, small_plan
 
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.schema import Front
+from edgeecg.files import sha256
+from edgeecg.schema import CompressionConfig, CustomModule, Front
 from edgeecg.tuning import running
 from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.search import perform
 from edgeecg.tuning.trial import Outcome, Task
+from edgeecg.tuning.workers import Processes
 
 
 @pytest.fixture(autouse=True)
@@ -299,3 +301,12 @@ def test_a_custom_module_is_not_sent_to_a_cluster(
     with pytest.raises(UsageError, match="cannot be searched on a Ray cluster"):
         perform(plan, "edgeecg search")
     assert not (folder / "runs").exists()
+
+
+def test_no_process_reads_a_custom_module_that_has_changed_meanwhile(folder: Path) -> None:
+    net = folder / "net.py"
+    net.write_text("old", encoding="utf-8")
+    origin = CustomModule(file=f"{net}:build", sha256=sha256(net))
+    net.write_text("new", encoding="utf-8")
+    with pytest.raises(UsageError, match="has changed since the search was started"):
+        Processes(1, CompressionConfig(custom=origin), lambda _number, _progress: None)
