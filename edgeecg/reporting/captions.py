@@ -100,8 +100,8 @@ def footnotes(data: DataSummary) -> list[str]:
         notes.extend(data.notes)
     else:
         notes = [
-            f"Class map {data.class_map}. Beats of other classes (F and Q) count in no score; a "
-            "row of them in a table of decisions says what they were taken for."
+            f"Class map {data.class_map}. Beats of other classes (F and Q) count in no score but "
+            "EC57's; a confusion matrix may have rows of them."
         ]
         notes.extend(data.notes or _usual_notes(data))
     if shared := shared_records(data):
