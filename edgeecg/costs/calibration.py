@@ -21,6 +21,7 @@ FIXED, BYTES = "fixed", "bytes"
 """Names of the terms of every inference, and of the bytes of operations that multiply."""
 
 _FEWEST = 6
+_RECURRENT = ("LSTM", "RNN", "GRU")
 _BYTES_OF: dict[DType, int] = {"float32": 4, "float16": 2, "int8": 1}
 
 
@@ -241,7 +242,7 @@ def uncalibrated(layers: Sequence[LayerCost], calibration: Calibration) -> str |
         calibration: The calibration of the device.
     """
     multiplying = [layer for layer in layers if layer.macs]
-    recurrent = sorted({each.op for each in multiplying if "LSTM" in each.op or "RNN" in each.op})
+    recurrent = sorted({each.op for each in multiplying if any(n in each.op for n in _RECURRENT)})
     if recurrent:
         return f"The calibration has no graphs with {', '.join(recurrent)}."
     kinds = {layer.dtype for layer in multiplying} - set(calibration.seconds.per_mac)

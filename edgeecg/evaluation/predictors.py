@@ -24,6 +24,7 @@ from edgeecg.schema import (
     MODEL_SUFFIXES,
     Artifact,
     ClassMapName,
+    DataSummary,
     ModelCard,
     Preprocessing,
     Scores,
@@ -49,6 +50,7 @@ class Predictor:
             training.
         test_scores: Test scores from the time when it was made, or None.
         card: The model card of a PyTorch model, else None.
+        data: The records that it was made from; None for a file outside its run folder.
         predict: Windows ``(n, leads, samples)`` -> logits ``(n, classes)``, float32.
     """
 
@@ -62,6 +64,7 @@ class Predictor:
     min_likelihood: float
     test_scores: Scores | None
     card: ModelCard | None
+    data: DataSummary | None
     predict: LogitsFunction
 
     @property
@@ -163,6 +166,7 @@ def _pytorch(
         min_likelihood=card.training.min_likelihood,
         test_scores=card.test,
         card=card,
+        data=card.data,
         predict=partial(predict, model),
     )
 
@@ -189,8 +193,15 @@ def _file(path: Path, threads: int) -> Predictor:
         min_likelihood=manifest.min_likelihood,
         test_scores=manifest.test,
         card=None,
+        data=_data_of_run(path),
         predict=partial(run_in_batches, session.run, size=1),
     )
+
+
+def _data_of_run(path: Path) -> DataSummary | None:
+    """Return the records that the model of an exported file was made from, as its run says."""
+    card = RunFolder(path.absolute().parent.parent).baseline_card
+    return ModelCard.from_file(card).data if card.is_file() else None
 
 
 def _check_shape(path: Path, session: Session, manifest: Artifact) -> None:

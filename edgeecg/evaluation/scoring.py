@@ -100,9 +100,17 @@ def _with_note(summary: DataSummary, predictor: Predictor, scored: Windows) -> D
     Records are compared by name. Those of another database may only share a name, so that the note
     does not claim more.
     """
-    if predictor.card is None or predictor.task != "beats":
+    if predictor.task != "beats":
         return summary
-    data = predictor.card.data
+    data = predictor.data
+    if data is None:
+        if summary.source != "folder":
+            return summary
+        note = (
+            "Which records the model was made from is not known of a file outside its run folder, "
+            "so nothing says whether some of these are among them."
+        )
+        return summary.model_copy(update={"notes": (*summary.notes, note)})
     shared = sorted({*data.train_records, *data.val_records} & set(scored.record.tolist()))
     if not shared or (data.source == "synthetic") != (summary.source == "synthetic"):
         return summary

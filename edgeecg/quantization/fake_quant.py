@@ -7,6 +7,7 @@ section 3).
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,7 +58,9 @@ class TensorRange(nn.Module):
         if self.measuring:
             if not self.fixed:
                 low, high = torch.aminmax(x.detach())
-                self.low, self.high = min(self.low, float(low)), max(self.high, float(high))
+                # Unlike min and max, these keep what is not a number.
+                self.low = float(np.minimum(self.low, float(low)))
+                self.high = float(np.maximum(self.high, float(high)))
             return x
         if not self.active:
             return x

@@ -182,6 +182,7 @@ def _records_predictor(logits: NDArray[np.float32]) -> Predictor:
         min_likelihood=0.0,
         test_scores=None,
         card=None,
+        data=None,
         predict=answer,
     )
 

@@ -159,6 +159,7 @@ def test_an_estimate_by_hand() -> None:
         ([layer()], "onnxruntime 1.30", 1, "calibrated for litert 2.3.0"),
         ([layer()], "litert 2.3.0", 4, "1 threads"),
         ([layer(op="UNIDIRECTIONAL_SEQUENCE_LSTM")], "litert 2.3.0", 1, "SEQUENCE_LSTM"),
+        ([layer(op="GRU")], "litert 2.3.0", 1, "no graphs with GRU"),
     ],
 )
 def test_a_calibration_that_does_not_apply_estimates_nothing(

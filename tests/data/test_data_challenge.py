@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.loading import load_dataset
 from edgeecg.data.sources import _challenge, _snomed, ptbxl
+from edgeecg.data.windows import cache
 from edgeecg.errors import DataError
 from edgeecg.evaluation.predictors import Predictor
 from edgeecg.evaluation.scoring import score_beside_dense
@@ -215,6 +217,7 @@ def test_a_model_without_thresholds_is_scored(folder: Path, split: Split) -> Non
         min_likelihood=0.0,
         test_scores=None,
         card=None,
+        data=None,
         predict=predict,
     )
     request = DataRequest(source=str(folder), task="records", preprocessing=AS_IS)
@@ -225,3 +228,56 @@ def test_a_model_without_thresholds_is_scored(folder: Path, split: Split) -> Non
     assert scores.macro_f1_at_threshold is None
     # No validation records, so no thresholds: the tables leave them out.
     assert report.tables(scores, summary)
+
+
+@pytest.fixture
+def thirty(tmp_path: Path) -> Path:
+    """Thirty records; each has all classes but NORM, or NORM."""
+    path = tmp_path / "thirty"
+    for n in range(30):
+        write(path, f"r{n:02}", "426783006" if n % 2 else "164865005,55930002,59118001,164873001")
+    return path
+
+
+def trained_on(path: Path) -> dict[str, set[str]]:
+    made = load_dataset(DataRequest(source=str(path), task="records"))
+    assert not any("R peaks" in note for note in made.summary.notes)
+    return {part: set(made.split(part).record.tolist()) for part in ("train", "val", "test")}
+
+
+def test_a_stated_split_is_kept(thirty: Path) -> None:
+    names = [f"r{n:02}" for n in range(30)]
+    stated = {"train": names[:20], "val": names[20:25], "test": names[25:]}
+    (thirty / "split.json").write_text(json.dumps(stated))
+    assert trained_on(thirty) == {part: set(its) for part, its in stated.items()}
+    stated["test"].append("r99")
+    (thirty / "split.json").write_text(json.dumps(stated))
+    with pytest.raises(DataError, match="names what is none of the records with a class: r99"):
+        trained_on(thirty)
+
+
+def test_without_a_stated_split_every_record_has_one(thirty: Path) -> None:
+    drawn = trained_on(thirty)
+    assert {part: len(its) for part, its in drawn.items()} == {"train": 18, "val": 6, "test": 6}
+    assert len(set.union(*drawn.values())) == 30
+
+
+def test_what_is_missing_now_is_reported_whatever_the_cache_holds(folder: Path) -> None:
+    listed = (folder / "RECORDS").read_text()
+    (folder / "RECORDS").write_text(f"{listed}A99\n")
+    assert set(load(folder).summary.left_out) == {"A99"}
+    (folder / "RECORDS").write_text(listed)
+    summary = load(folder, strict=True).summary
+    assert summary.left_out == {}
+    # One of an earlier version of the cache counted them, too.
+    for manifest in cache.folder().rglob("manifest.json"):
+        held = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps({**held, "version": 1, "left_out": {"A99": "missing"}}))
+    assert load(folder).summary == summary
+    write(folder, "B1", None)
+    (folder / "RECORDS").write_text(f"{listed}B1\nA98\n")
+    summary = load(folder).summary
+    assert set(summary.left_out) == {"A98"}
+    assert summary.skipped["record without diagnoses"] == 2
+    with pytest.raises(DataError, match="A98"):
+        load(folder, strict=True)

@@ -296,3 +296,36 @@ def test_a_record_that_has_the_models_lead_needs_no_other_name(tmp_path: Path) -
     called = {"MLII": "II"}
     found = read(tmp_path, "r", ("MLII",), called=called, strict=False, annotated=False)
     np.testing.assert_allclose(found.signal_mv[0], _signal()[:, 0] / 200)
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ("r/2 2 180 3000\nr_1 1000\nr_2 2000\n", "segments have different sampling rates"),
+        ("r/3 2 360 3000\nr_1 1000\nr_2 2000\n", "states 3 segments"),
+        ("r/2 2 360 4000\nr_1 1000\nr_2 2000\n", "with 4000 frames, and lists 2 with 3000"),
+    ],
+)
+def test_segments_that_are_not_those_of_the_header(tmp_path: Path, first: str, said: str) -> None:
+    _write(tmp_path, "r_1", _signal()[:1000])
+    _write(tmp_path, "r_2", _signal()[1000:])
+    (tmp_path / "r.hea").write_text(first)
+    for reads in (_read, lambda folder: describe(folder, "r")):
+        with pytest.raises(DataError, match=said):
+            reads(tmp_path)
+
+
+def test_a_lead_without_samples_in_a_frame_is_refused(tmp_path: Path) -> None:
+    header = _write(tmp_path)
+    header.write_text(header.read_text().replace("r.dat 16 ", "r.dat 16x0 "))
+    for reads in (_read, lambda folder: describe(folder, "r")):
+        with pytest.raises(DataError, match="no samples in a frame"):
+            reads(tmp_path)
+
+
+@pytest.mark.parametrize("rate", ["1e-14", "1e999", "0", "0.0"])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
+    _replace(_write(tmp_path), FIRST, f"r 2 {rate} 3000")
+    for reads in (_read, lambda folder: describe(folder, "r")):
+        with pytest.raises(DataError, match=r"r\.hea"):
+            reads(tmp_path)

@@ -187,3 +187,11 @@ def test_many_bad_records_do_not_flood_the_notes(write_record: WriteRecord) -> N
     left = [note for note in summary.notes if note.startswith("Left out")]
     assert len(left) == 6
     assert left[-1] == "Left out: 3 more records."
+
+
+def test_an_error_about_beats_says_why_they_were_left_out(write_record: WriteRecord) -> None:
+    path = write_record("a", annotated=[5, 1995], symbols=["N", "N"])
+    with pytest.raises(DataError) as caught:
+        _load(path, score_only=True)
+    assert "no beat of class N, S, V. Left out of the records: " in caught.value.why
+    assert "(2)" in caught.value.why

@@ -152,3 +152,15 @@ def test_scores_of_a_file_and_of_its_arithmetic_agree(toy_dataset: Dataset, tmp_
     by_hand = (toy_dataset.test.x[:, 0] @ linear_weights().T).astype(np.float32)
     expected: Scores = score(by_hand, toy_dataset, "test")
     assert found == expected
+
+
+def test_a_file_in_its_run_knows_the_records_that_made_it(
+    model_card: ModelCard, tmp_path: Path
+) -> None:
+    write_model(Path("runs/night/baseline.safetensors"), model_card)
+    folder = Path("runs/night/artifacts")
+    folder.mkdir()
+    write_onnx(folder / "one.onnx")
+    assert load_predictor(str(folder / "one.onnx")).data == model_card.data
+    write_onnx(tmp_path / "alone.onnx")
+    assert load_predictor("alone.onnx").data is None

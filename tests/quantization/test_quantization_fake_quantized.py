@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -186,10 +187,11 @@ def test_a_damaged_calibration_window_is_refused(value: float, why: str) -> None
         prepare(randomized(), INT8, SHAPE).calibrate(x[:0])
 
 
-def test_a_model_that_overflows_names_the_layer() -> None:
+@pytest.mark.parametrize("weight", [1e38, math.nan])
+def test_a_model_that_overflows_names_the_layer(weight: float) -> None:
     model = randomized()
     with torch.no_grad():
-        model.residual.conv1.weight.fill_(1e38)
+        model.residual.conv1.weight.fill_(weight)
     with pytest.raises(EdgeECGError, match=r"'residual\.conv1' is not a finite number"):
         prepared(model)
 

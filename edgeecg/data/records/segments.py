@@ -18,6 +18,7 @@ from edgeecg.data.records.wfdb_input import WfdbInput, damaged, opened
 from edgeecg.errors import DataError
 
 _GAP = "~"
+_OTHER_RATE = "Its segments have different sampling rates."
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def describe(source: WfdbInput, folder: Path, name: str) -> Layout:
     leads: dict[str, None] = {}
     files: list[str] = []
     per_frame, frames = 1, 0
-    for segment, length in _segments(source):
+    for segment, length in _segments(source, folder, name):
         frames += length
         if segment == _GAP:
             continue
@@ -76,6 +77,7 @@ def describe(source: WfdbInput, folder: Path, name: str) -> Layout:
                 _check_header(part, folder, segment_name)
                 leads |= dict.fromkeys(part.header.sig_name)
                 continue
+            _check_rate(source, part, folder, name)
             layout = describe_one(part, folder, segment_name)
         leads |= dict.fromkeys(layout.leads)
         per_frame = max(per_frame, layout.per_frame)
@@ -127,12 +129,13 @@ def read(
     pieces: list[tuple[int, NDArray[np.float64] | None]] = []
     rates: set[int] = set()
     found: dict[str, None] = {}
-    for segment, length in _segments(source):
+    for segment, length in _segments(source, folder, name):
         if segment == _GAP or length == 0:
             pieces.append((length, None))
             continue
         segment_name = _beside(name, segment)
         with opened(folder, segment_name) as part:
+            _check_rate(source, part, folder, name)
             layout = describe_one(part, folder, segment_name)
             if layout.frames != length:
                 raise damaged(
@@ -156,15 +159,34 @@ def read(
         if choice.row(lead, tuple(found)) is None:
             raise choice.missing(lead, tuple(found), folder, name)
     if len(rates) != 1:
-        raise damaged(folder, name, "Its segments have different sampling rates.")
+        raise damaged(folder, name, _OTHER_RATE)
     (per_frame,) = rates
     gap = [np.full((len(choice.names), length * per_frame), np.nan) for length, _ in pieces]
     signal = [gap[i] if piece is None else piece for i, (_, piece) in enumerate(pieces)]
     return np.concatenate(signal, axis=1), per_frame
 
 
-def _segments(source: WfdbInput) -> list[tuple[str, int]]:
+def _check_rate(source: WfdbInput, part: WfdbInput, folder: Path, name: str) -> None:
+    if part.header.fs != source.header.fs:
+        raise damaged(folder, name, _OTHER_RATE)
+
+
+def _segments(source: WfdbInput, folder: Path, name: str) -> list[tuple[str, int]]:
+    """Return name and length of every segment.
+
+    Raises:
+        DataError: The header names fewer or more segments than it states, or they are together
+            longer or shorter than it states.
+    """
     header = source.header
+    total = sum(map(int, header.seg_len))
+    if len(header.seg_name) != header.n_seg or (header.sig_len and header.sig_len != total):
+        raise damaged(
+            folder,
+            name,
+            f"{name}.hea states {header.n_seg} segments with {header.sig_len} frames, and lists "
+            f"{len(header.seg_name)} with {total}.",
+        )
     return [
         (str(n), int(length)) for n, length in zip(header.seg_name, header.seg_len, strict=True)
     ]

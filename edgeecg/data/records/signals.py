@@ -98,6 +98,8 @@ def _signal_file(source: WfdbInput, folder: Path, name: str, file_name: str) -> 
         if not actual:
             raise damaged(folder, name, f"{file_name} is missing or empty.")
         return SignalFile(path, rows, None, longer=False)
+    if any(header.samps_per_frame[row] < 1 for row in rows):
+        raise damaged(folder, name, "A lead has no samples in a frame.")
     frame_bytes = _BYTES_PER_SAMPLE[form] * sum(header.samps_per_frame[row] for row in rows)
     offset = header.byte_offset[rows[0]] or 0
     frames = int((actual - offset) / frame_bytes)

@@ -7,6 +7,7 @@ the fields that matter, next to links to the record's files.
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections.abc import Generator
@@ -124,10 +125,11 @@ def _record_line(line: str) -> str:
         if _RATE.fullmatch(fields[2]) is None:
             raise ValueError("the third field is the sampling rate")
         fs_hz = float(fields[2].partition("/")[0])
-        if fs_hz <= 0:
-            raise ValueError("a sampling rate is above 0")
         # repr has all digits; wfdb does not know the form 2.5e2.
-        kept.append(f"{fs_hz:.12f}".rstrip("0").rstrip("."))
+        rate = f"{fs_hz:.12f}".rstrip("0").rstrip(".")
+        if not math.isfinite(fs_hz) or float(rate) <= 0:
+            raise ValueError("a sampling rate is a number above 0")
+        kept.append(rate)
         # A length of 0 says, as a missing one does, that the length is that of the signal file.
         if len(fields) > 3 and fields[3].isdecimal() and int(fields[3]):
             kept.append(fields[3])

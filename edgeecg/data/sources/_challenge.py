@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgeecg.data.records.listing import is_missing, missing_record, record_names
 from edgeecg.data.records.paths import inside
 from edgeecg.data.sources import _labelled, _snomed, ptbxl
-from edgeecg.data.sources._folder import LICENCE, NAME, draw_split
+from edgeecg.data.sources._folder import LICENCE, NAME, draw_split, stated_split
 from edgeecg.data.sources._labelled_windows import NO_CLASS, LabelledRecords
 from edgeecg.data.sources._ptbxl_index import CLASSES
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
@@ -29,6 +29,7 @@ from edgeecg.schema import Split
 
 _DIAGNOSES = re.compile(rb"^[ \t]*#[ \t]*Dx[ \t]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 _CODE = re.compile(r"\d{6,18}")
+_WITH_CLASS = "records with a class"
 _LOOKED_AT = 20
 _NAMED = 10
 _MAPPING = "SNOMED CT codes were mapped to PTB-XL's superclasses; sinus rhythm alone is NORM."
@@ -165,7 +166,7 @@ def _records(
 
 def _split(path: Path, names: tuple[str, ...], request: DataRequest) -> RecordSplit:
     if not request.score_only:
-        return draw_split(path, names)
+        return stated_split(path, names, _WITH_CLASS) or draw_split(path, names, _WITH_CLASS)
     note = "All records with a class were scored; none of them may have trained the model."
     return RecordSplit((), (), names, (note,))
 

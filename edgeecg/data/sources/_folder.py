@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeecg.data.records.listing import is_missing, missing_record, no_folder, record_names
@@ -40,6 +40,9 @@ _PATIENTS = (
     "Each record was taken for another patient; where one has several, "
     f"keep them together with {SPLIT_FILE}."
 )
+ANNOTATED = "annotated records"
+"""What records are called that beat models can use."""
+
 _SMALLEST_SPLIT = 3
 """Annotated records that it takes to train: one for each split."""
 
@@ -146,12 +149,12 @@ def load(path: Path, request: DataRequest, on_record: OnRecord | None) -> Datase
     if request.task == "records":
         return _labelled(path, request, on_record)
     found = _look(path)
-    stated = _stated_split(path, found.annotated)
+    stated = stated_split(path, found.annotated)
     if stated is not None:
-        return _windows(path, found, stated, request, on_record)
+        return _windows(path, found, _with_peaks(stated), request, on_record)
 
     def draw(names: tuple[str, ...]) -> RecordSplit:
-        return draw_split(path, names)
+        return _with_peaks(draw_split(path, names))
 
     return _windows(path, found, draw(found.annotated), request, on_record, draw)
 
@@ -230,14 +233,29 @@ def _labelled(path: Path, request: DataRequest, on_record: OnRecord | None) -> D
     )
 
 
-def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
+def _with_peaks(split: RecordSplit) -> RecordSplit:
+    return replace(split, notes=(*split.notes, _PEAKS))
+
+
+def stated_split(path: Path, known: tuple[str, ...], what: str = ANNOTATED) -> RecordSplit | None:
+    """Return the split that ``split.json`` states, or None where there is no such file.
+
+    Args:
+        path: The folder.
+        known: The records that can be named.
+        what: What they are called, in the plural.
+
+    Raises:
+        DataError: It names another record, one of them twice, or none for a split.
+        SchemaError: It does not hold three lists of names.
+    """
     stated = path / SPLIT_FILE
     if not stated.is_file():
         return None
     parts = SplitFile.from_file(stated)
     names = parts.train + parts.val + parts.test
     faults = {
-        "names what is no annotated record": sorted(set(names) - set(known)),
+        f"names what is none of the {what}": sorted(set(names) - set(known)),
         "names more than once": sorted({name for name in names if names.count(name) > 1}),
         "has no records for": [
             part for part in ("train", "val", "test") if not getattr(parts, part)
@@ -248,15 +266,20 @@ def _stated_split(path: Path, known: tuple[str, ...]) -> RecordSplit | None:
             raise DataError(
                 f"The split of '{path}' cannot be used.",
                 f"{SPLIT_FILE} {fault}: {', '.join(about[:5])}.",
-                "Name annotated records of the folder, each once, and at least one in each split.",
+                f"Name {what} of the folder, each once, and at least one in each split.",
             )
     left = len(known) - len(names)
-    notes = (f"{left} annotated records are in no split.",) if left else ()
-    return RecordSplit(parts.train, parts.val, parts.test, (*notes, _PEAKS))
+    notes = (f"{left} {what} are in no split.",) if left else ()
+    return RecordSplit(parts.train, parts.val, parts.test, notes)
 
 
-def draw_split(path: Path, known: tuple[str, ...]) -> RecordSplit:
+def draw_split(path: Path, known: tuple[str, ...], what: str = ANNOTATED) -> RecordSplit:
     """Return a split by the hash of the records' names: a fifth tests, as many validate.
+
+    Args:
+        path: The folder.
+        known: The records.
+        what: What they are called, in the plural.
 
     Raises:
         DataError: There are fewer than three records.
@@ -264,13 +287,11 @@ def draw_split(path: Path, known: tuple[str, ...]) -> RecordSplit:
     if len(known) < _SMALLEST_SPLIT:
         raise DataError(
             f"The records in '{path}' cannot train a model.",
-            f"Training, validating and testing need {_SMALLEST_SPLIT} annotated records, "
+            f"Training, validating and testing need {_SMALLEST_SPLIT} {what}, "
             f"and it has {len(known)}.",
-            "Annotate more records, or evaluate a trained model: that needs one.",
+            f"Have more {what}, or evaluate a trained model: that needs one.",
         )
     order = sorted(known, key=lambda name: hashlib.sha256(name.encode()).digest())
     fifth = max(1, round(len(order) / 5))
     test, val, train = order[:fifth], order[fifth : 2 * fifth], order[2 * fifth :]
-    return RecordSplit(
-        tuple(sorted(train)), tuple(sorted(val)), tuple(sorted(test)), (_PATIENTS, _PEAKS)
-    )
+    return RecordSplit(tuple(sorted(train)), tuple(sorted(val)), tuple(sorted(test)), (_PATIENTS,))

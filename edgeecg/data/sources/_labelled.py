@@ -103,7 +103,7 @@ def load(
             strict and one cannot, a split to train on lacks a class, or the cache cannot be
             written to.
     """
-    preparation = _Preparation(records, wanted, request, skipped)
+    preparation = _Preparation(records, wanted, request)
     settled = preparation.settled()
     stored = None
     if settled is not None:
@@ -113,13 +113,26 @@ def load(
         stored = record_cache.load(_windows_key(preparation.key, settled))
     if stored is None:
         raise cache.unwritable(cache.folder(), OSError("what was written is not there"))
-    reasons = left_out.from_store(stored.left_out, records.folder)
-    stored = dataclasses.replace(stored, left_out=reasons)
+    stored = _with_what_is_missing(stored, records, skipped)
     if request.strict:
         left_out.refuse(records.folder, stored.left_out, stored.skipped)
     if records.complete or not request.score_only:
         _refuse_lacking(records, stored)
     return Loaded(settled, stored, _windows_key(preparation.key, settled), records.classes)
+
+
+def _with_what_is_missing(
+    stored: StoredRecords, records: LabelledRecords, skipped: Mapping[str, int]
+) -> StoredRecords:
+    """Add what was left out when the records were looked for: the cache does not depend on it."""
+    reasons = {
+        **records.left_out,
+        **left_out.from_store(stored.left_out, records.folder),
+    }
+    counts = Counter(stored.skipped) + Counter(skipped) + Counter(left_out.counted(reasons))
+    return dataclasses.replace(
+        stored, left_out=dict(sorted(reasons.items())), skipped=dict(sorted(counts.items()))
+    )
 
 
 def _refuse_lacking(records: LabelledRecords, stored: StoredRecords) -> None:
@@ -154,7 +167,6 @@ class _Preparation:
         records: LabelledRecords,
         wanted: Preprocessing,
         request: DataRequest,
-        skipped: dict[str, int],
     ) -> None:
         """Read the headers.
 
@@ -164,8 +176,8 @@ class _Preparation:
         self._records = records
         self._wanted = wanted
         self._reader = WindowReader(records, wanted, request.leads)
-        self._skipped = Counter(skipped)
-        self._left_out = dict(records.left_out)
+        self._skipped = Counter[str]()
+        self._left_out = dict[str, str]()
         state = hashlib.sha256()
         for row, path in enumerate(records.path):
             header = hashlib.sha256(self._reader.headers[row]).hexdigest()
@@ -191,10 +203,10 @@ class _Preparation:
         known = record_cache.constants(self.key)
         return with_constants(self._wanted, known) if known else None
 
-    def any_repaired(self, left_out: Mapping[str, str]) -> bool:
+    def any_repaired(self, unusable: Mapping[str, str]) -> bool:
         """Return whether a record that could not be used can be now; its header may be the same."""
         for row, name in enumerate(self._records.record.tolist()):
-            if name not in left_out:
+            if name not in unusable:
                 continue
             try:
                 self._reader.fault(row)
@@ -241,12 +253,10 @@ class _Preparation:
                     on_record(total - left // 2, total)
 
         unusable = dict(sorted(self._left_out.items()))
-        skipped = {**self._skipped, **left_out.counted(unusable)}
-        found = {reason: n for reason, n in sorted(skipped.items()) if n}
         shape = (len(settled.leads), settled.window)
         key = _windows_key(self.key, settled)
         reasons = left_out.to_store(unusable, self._records.folder)
-        record_cache.store(key, labels, windows, shape, (found, reasons))
+        record_cache.store(key, labels, windows, shape, (dict(self._skipped), reasons))
         return settled
 
     def _survey(self, on_record: OnRecord | None) -> tuple[NDArray[np.int64], tuple[float, float]]:

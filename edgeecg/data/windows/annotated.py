@@ -130,7 +130,7 @@ def _summary(found: RecordSet, request: DataRequest, key: str, stored: Stored) -
     counts = {
         part: np.bincount(stored.parts[part].y, minlength=len(CLASSES)) for part in split.parts
     }
-    lacking = _lacking(found, split, counts)
+    lacking = _lacking(found, split, counts, stored.skipped)
     unusable = {**found.left_out, **stored.left_out}
     skipped = {**found.skipped, **stored.skipped, **left_out.counted(unusable)}
     return DataSummary(
@@ -172,8 +172,17 @@ def _files(found: RecordSet) -> list[Path]:
     return paths
 
 
+def _left_out_there(skipped: Mapping[str, int]) -> str:
+    """Return what was left out of all records, as a sentence; empty where nothing was."""
+    listed = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(skipped.items()) if n)
+    return f" Left out of the records: {listed}." if listed else ""
+
+
 def _lacking(
-    found: RecordSet, split: RecordSplit, counts: Mapping[str, NDArray[np.intp]]
+    found: RecordSet,
+    split: RecordSplit,
+    counts: Mapping[str, NDArray[np.intp]],
+    skipped: Mapping[str, int],
 ) -> tuple[str, ...]:
     """Return a note for each split that lacks a class, or raise where that cannot be."""
     notes: list[str] = []
@@ -183,7 +192,7 @@ def _lacking(
         if used and absent and (found.complete or len(absent) == len(CLASSES)):
             raise DataError(
                 f"The {part} records in '{found.folder}' cannot be used.",
-                f"They hold no beat of class {', '.join(absent)}.",
+                f"They hold no beat of class {', '.join(absent)}.{_left_out_there(skipped)}",
                 "Check that the annotation files are the original ones."
                 if found.complete
                 else "Annotate their beats, or put other records into this split.",

@@ -30,6 +30,8 @@ from edgeecg.schema import Split
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 _MANIFEST = "manifest.json"
+# Version 1 also counted records that were left out before any was read.
+_VERSION = 2
 # What NumPy, zipfile and the checks below raise on what is not a whole cache.
 _DAMAGE = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
@@ -84,15 +86,17 @@ def load(key: str) -> StoredRecords | None:
         key: What they were stored under.
 
     Returns:
-        None when they are not there or not whole. ``x`` is a read-only memory map.
+        None when they are not there, not whole, or of an earlier version. ``x`` is a read-only memory map.
     """
     place = folder(key)
     if not place.is_dir():
         return None
     try:
         manifest = json.loads((place / _MANIFEST).read_text("utf-8"))
+        if manifest.get("version") != _VERSION:
+            return None
         skipped = {str(reason): int(count) for reason, count in manifest["skipped"].items()}
-        left_out = {str(name): str(why) for name, why in manifest.get("left_out", {}).items()}
+        left_out = {str(name): str(why) for name, why in manifest["left_out"].items()}
         parts: dict[Split, Windows] = {
             split: _open(place, split, manifest[split]) for split in SPLITS
         }
@@ -123,7 +127,11 @@ def store(
         DataError: The cache folder cannot be written to; or what ``rows`` raises.
     """
     skipped, left_out = omitted
-    manifest: dict[str, object] = {"skipped": dict(skipped), "left_out": dict(left_out)}
+    manifest: dict[str, object] = {
+        "version": _VERSION,
+        "skipped": dict(skipped),
+        "left_out": dict(left_out),
+    }
     with published(folder(key)) as beside:
         for split, known in labels.items():
             size = (len(known.y), *shape)
