@@ -42,6 +42,10 @@ def _read(folder: Path, name: str = "r", lead: str = "MLII", annotated: bool = F
     return read(folder, name, (lead,), strict=False, annotated=annotated)
 
 
+def _describe(folder: Path) -> object:
+    return describe(folder, "r")
+
+
 def _replace(header: Path, old: str, new: str, encoding: str = "utf-8") -> None:
     text = header.read_text()
     assert old in text
@@ -310,7 +314,7 @@ def test_segments_that_are_not_those_of_the_header(tmp_path: Path, first: str, s
     _write(tmp_path, "r_1", _signal()[:1000])
     _write(tmp_path, "r_2", _signal()[1000:])
     (tmp_path / "r.hea").write_text(first)
-    for reads in (_read, lambda folder: describe(folder, "r")):
+    for reads in (_read, _describe):
         with pytest.raises(DataError, match=said):
             reads(tmp_path)
 
@@ -318,7 +322,7 @@ def test_segments_that_are_not_those_of_the_header(tmp_path: Path, first: str, s
 def test_a_lead_without_samples_in_a_frame_is_refused(tmp_path: Path) -> None:
     header = _write(tmp_path)
     header.write_text(header.read_text().replace("r.dat 16 ", "r.dat 16x0 "))
-    for reads in (_read, lambda folder: describe(folder, "r")):
+    for reads in (_read, _describe):
         with pytest.raises(DataError, match="no samples in a frame"):
             reads(tmp_path)
 
@@ -326,6 +330,6 @@ def test_a_lead_without_samples_in_a_frame_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", ["1e-14", "1e999", "0", "0.0"])
 def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: str) -> None:
     _replace(_write(tmp_path), FIRST, f"r 2 {rate} 3000")
-    for reads in (_read, lambda folder: describe(folder, "r")):
+    for reads in (_read, _describe):
         with pytest.raises(DataError, match=r"r\.hea"):
             reads(tmp_path)

@@ -86,7 +86,8 @@ def load(key: str) -> StoredRecords | None:
         key: What they were stored under.
 
     Returns:
-        None when they are not there, not whole, or of an earlier version. ``x`` is a read-only memory map.
+        None when they are not there, not whole, or of an earlier version. ``x`` is a read-only
+        memory map.
     """
     place = folder(key)
     if not place.is_dir():
