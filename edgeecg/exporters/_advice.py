@@ -10,7 +10,7 @@ from statistics import median
 from edgeecg import resources
 from edgeecg.costs import lstm_runtimes
 from edgeecg.devices import cpu
-from edgeecg.schema import Artifact
+from edgeecg.schema import Artifact, LayerCost
 
 _WITH_VNNI, _WITHOUT_VNNI = "x86-64 with VNNI", "x86-64 without VNNI"
 # The first target that was exported is the one to take. Instructions of an inference in int8,
@@ -50,7 +50,8 @@ def advice(artifacts: Sequence[Artifact]) -> list[Advice]:
     """Return the file to take on each kind of device; a kind without a file is left out.
 
     Int8 is only advised where at least half of the multiplications are in int8, and on x86 not for
-    LSTM layers in int8. On a microcontroller the whole file must be in integers. For the kind of
+    LSTM layers in int8. On a microcontroller all operations must be in integers, but for the
+    conversion of the input and the output. For the kind of
     this machine, times measured here decide where a file is at least 1.3 times as fast as the first
     of the order.
 
@@ -75,8 +76,14 @@ def _suits(artifact: Artifact, device: str) -> bool:
         return True
     if device in (_WITH_VNNI, _WITHOUT_VNNI) and lstm_runtimes.in_int8(artifact.layers):
         return False
-    needed = 1.0 if "Microcontroller" in device else _INT8_SHARE
-    return _int8_share(artifact) >= needed
+    share = _int8_share(artifact)
+    if "Microcontroller" in device:
+        return share >= 1.0 and not any(map(_computes_in_float32, artifact.layers))
+    return share >= _INT8_SHARE
+
+
+def _computes_in_float32(layer: LayerCost) -> bool:
+    return layer.dtype == "float32" and layer.op not in ("QUANTIZE", "DEQUANTIZE")
 
 
 def _fastest_here(

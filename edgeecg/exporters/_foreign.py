@@ -19,7 +19,7 @@ from edgeecg import files
 from edgeecg.benchmark import parity
 from edgeecg.benchmark.file_process import FileProcess
 from edgeecg.costs import number_types, onnx_file, tflite_file
-from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, UsageError
+from edgeecg.errors import ArtifactError, DataError, EdgeECGError, ExportError, UsageError
 from edgeecg.evaluation.batches import run_in_batches
 from edgeecg.exporters import _rejection, _speed, _verify, exporter
 from edgeecg.exporters._foreign_windows import LabelledWindows
@@ -36,6 +36,7 @@ from edgeecg.schema import (
 )
 from edgeecg.statistics.confusion import macro_f1
 
+_REFERENCE = "the float32 file"
 _SIGNATURE, _INPUT, _OUTPUT = "serving_default", "args_0", "output_0"
 
 
@@ -44,10 +45,11 @@ def quantize_file(
 ) -> QuantizedFile:
     """Quantise a float32 file, check it against the original, and write it.
 
-    Half of the windows calibrate, the others are compared.
+    Windows of one half calibrate, those of the other are compared.
 
     Args:
-        path: A ``.onnx`` or ``.tflite`` file with one float32 input.
+        path: A ``.onnx`` or ``.tflite`` file with one float32 input, and one output that has a
+            value for each class.
         windows: Inputs of the file, with their classes if these are known.
         recipe: A quantised target of the file's format; its limits hold with the given file in
             place of PyTorch. Without classes there is no limit of the score.
@@ -59,6 +61,7 @@ def quantize_file(
     Raises:
         UsageError: The recipe is of another format, searched or not quantised.
         ArtifactError: The file is damaged, quantised already, or not of the kind above.
+        DataError: The windows do not fit, or the file's outputs of them are not finite.
         MissedLimitError: The quantised file misses a limit.
         ExportError: The quantiser failed.
         EdgeECGError: The output cannot be written.
@@ -75,12 +78,13 @@ def quantize_file(
         made = Path(folder) / output.name
         files.write_bytes(made, content)
         try:
-            agreement, score = _compared(reference, made, compared, recipe)
+            agreement, score = _compared(path, reference, made, compared, recipe)
             speed = _speed.compare(made, path, compared.x[:1])
             check_speed(output.name, recipe, speed)
         except MissedLimitError as error:
-            _reject(output, recipe, error)
-            raise
+            missed = MissedLimitError(error.what, error.why, _way_on(recipe))
+            _reject(output, recipe, missed)
+            raise missed from None
     files.write_bytes(output, content)
     output.with_name(output.name + _rejection.SUFFIX).unlink(missing_ok=True)
     return QuantizedFile(
@@ -118,26 +122,28 @@ def _read(path: Path) -> Any:
     """Return the file as its exporter would have converted it.
 
     Raises:
-        ArtifactError: It is damaged, quantised, exported by edgeecg, or has several inputs, or its
-            runtime refuses it or crashes on it.
+        ArtifactError: It is damaged, quantised, exported by edgeecg, or has several inputs or
+            outputs, or its runtime refuses it or crashes on it.
     """
     if path.suffix == ".tflite":
         graph, manifest = tflite_file.read(path), tflite_file.metadata(path, MANIFEST_KEY)
         types, inputs = number_types.of_tflite(graph), [each.type for each in graph.inputs]
-        single = inputs == ["FLOAT32"]
+        single, outputs = inputs == ["FLOAT32"], len(graph.outputs)
     else:
         found = onnx_file.read(path)
         # A file must not read others outside of its folder.
         onnx_file.data_files(path, found)
         manifest = onnx_file.metadata(path, MANIFEST_KEY)
         types = number_types.of_onnx(found)
-        single = len(found.inputs) == 1
+        single, outputs = len(found.inputs) == 1, len(found.outputs)
     if manifest is not None:
         why = "edgeecg exported it from a model."
     elif types.weights != "float32":
         why = f"Its weights are {types.weights} already."
     elif not single:
         why = "It does not have exactly one float32 input."
+    elif outputs != 1:
+        why = f"It has {outputs} outputs, and the quantised file is compared by one."
     else:
         # A damaged file may crash the native code of its runtime: first in another process.
         with FileProcess(path) as process:
@@ -204,16 +210,37 @@ def _quantized(
 
 
 def _compared(
-    reference: Any, made: Path, windows: LabelledWindows, recipe: ExportRecipe
+    source: Path, reference: Session, made: Path, windows: LabelledWindows, recipe: ExportRecipe
 ) -> tuple[Parity, ScoreDrop | None]:
-    """Compare the outputs, and the macro-F1 where the classes are known."""
+    """Compare the outputs, and the macro-F1 where the classes are known.
+
+    Raises:
+        ArtifactError: The files have a single output value, which names no class.
+        DataError: The float32 file's outputs are not finite.
+        MissedLimitError: The quantised file misses a limit.
+    """
     expected, found = (
         run_in_batches(partial(_flat_output, session), windows.x, 1)
         for session in (reference, _verify.load(made))
     )
-    _verify.check_finite(made.name, found, recipe)
+    if expected.shape[1] == 1:
+        raise ArtifactError(
+            f"{source} cannot be quantised.",
+            "Its output is a single number, so there are no classes by which the quantised file "
+            "could be compared with it.",
+            "Give a file whose output has a value for each class.",
+        )
+    unusable = np.flatnonzero(~np.isfinite(expected).all(axis=1))
+    if len(unusable):
+        raise DataError(
+            f"The windows do not fit {source}.",
+            f"Its outputs of {len(unusable)} of {len(expected)} compared windows are not finite "
+            "numbers.",
+            "Leave such windows out, or correct the model.",
+        )
+    _verify.check_finite(made.name, found, recipe, _REFERENCE)
     agreement = parity.compare(expected, found)
-    _verify.check_agreement(made.name, agreement, recipe)
+    _verify.check_agreement(made.name, agreement, recipe, _REFERENCE)
     if windows.y is None:
         return agreement, None
     before, after = (_macro_f1(windows.y, each) for each in (expected, found))
@@ -234,6 +261,15 @@ def _macro_f1(y: NDArray[np.int64], outputs: NDArray[np.float32]) -> float:
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (np.searchsorted(classes, y), np.searchsorted(classes, found)), 1)
     return float(macro_f1(matrix))
+
+
+def _way_on(recipe: ExportRecipe) -> str:
+    """Say what to do about a limit that was missed: what is advised for models is no help here."""
+    others = "onnx-fp16" if recipe.format == "onnx" else "tflite-int16x8 or tflite-fp16"
+    return (
+        f"Choose --target {others}, give more windows for the calibration, or name operations to "
+        f"keep in float_ops of a copy of export/{recipe.name}.toml."
+    )
 
 
 def _reject(output: Path, recipe: ExportRecipe, error: MissedLimitError) -> None:

@@ -48,12 +48,23 @@ class LabelledWindows:
     def halves(self, calibration: int) -> tuple[NDArray[np.float32], LabelledWindows]:
         """Return windows to calibrate on, and others to compare outputs on.
 
+        Both are spread over all windows, which are often in the order of classes or patients.
+
         Args:
             calibration: Most windows to calibrate on.
         """
-        rest = slice(1, 2 * _MOST_COMPARED, 2)
+        even, odd = np.arange(0, len(self.x), 2), np.arange(1, len(self.x), 2)
+        rest = _spread(odd, _MOST_COMPARED)
         others = LabelledWindows(self.x[rest], None if self.y is None else self.y[rest])
-        return self.x[::2][:calibration], others
+        return self.x[_spread(even, calibration)], others
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most so many rows, at equal distances."""
+    count = min(most, len(rows))
+    return (
+        rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)] if count else rows[:0]
+    )
 
 
 def load(path: Path) -> LabelledWindows:
@@ -71,13 +82,15 @@ def load(path: Path) -> LabelledWindows:
         raise _unusable(path, "It has no array 'x'.")
     if not np.issubdtype(x.dtype, np.number) or x.ndim < 2 or len(x) < _FEWEST:
         raise _unusable(path, f"x is {x.dtype} of shape {x.shape}: two windows or more are needed.")
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32)
     if not np.isfinite(x).all():
-        raise _unusable(path, "x holds values that are not finite numbers.")
+        raise _unusable(path, "x holds values that are not finite numbers in float32.")
     if y is None:
-        return LabelledWindows(x.astype(np.float32))
+        return LabelledWindows(x)
     if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
         raise _unusable(path, f"y should be a class number for each of the {len(x)} windows.")
-    return LabelledWindows(x.astype(np.float32), y.astype(np.int64))
+    return LabelledWindows(x, y.astype(np.int64))
 
 
 def _unusable(path: Path, why: str) -> DataError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeecg.costs import proxy
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
-from edgeecg.errors import ExportError
+from edgeecg.errors import ArtifactError, ExportError
 from edgeecg.exporters import _rejection, _search
 from edgeecg.exporters._checked_file import ExportJob, as_file, name_of, verify_and_publish
 from edgeecg.exporters._float32 import Conversions, in_float32
@@ -28,7 +28,7 @@ from edgeecg.schema import (
     Rejection,
 )
 
-OnLeftOut = Callable[[ExportError], None]
+OnLeftOut = Callable[[ExportError | ArtifactError], None]
 """Called with the reason when a file is not written."""
 
 
@@ -55,8 +55,9 @@ def export_run(
         progress: Called while the files are made.
         on_left_out: Called when a baseline is left out; None raises the error instead.
         custom: The custom module, where the run is of one.
-        keep_going: Call ``on_left_out`` for every file that is refused, and go on with the next,
-            unless not a single file can be written.
+        keep_going: Call ``on_left_out`` for every file that is refused and every format that the
+            baseline cannot be converted to, and go on with the next, unless not a single file can
+            be written.
         bench: A file of ``edgeecg bench --json`` with the operation times of another device, for
             targets that are searched; None to time files here.
 
@@ -73,22 +74,30 @@ def export_run(
     baseline = sources[0]
     conversions, validation = Conversions(dataset), ValidationScores(dataset)
     dense: dict[Format, Baseline] = {}
-    refused: ExportError | None = None
+    unconvertible: set[Format] = set()
+    refused: ExportError | ArtifactError | None = None
     artifacts: list[Artifact] = []
     for recipe in recipes:
+        if recipe.format in unconvertible:
+            continue
         if recipe.format not in dense:
             progress(f"converting the baseline to {recipe.format}", 0, 1)
-            with as_file(conversions.file(baseline.model, in_float32(recipe)), recipe) as path:
-                costs = proxy.totals(count(path))
-            sha = baseline.card.weights_sha256
-            dense[recipe.format] = Baseline(weights_sha256=sha, costs=costs)
+            try:
+                dense[recipe.format] = _dense(baseline, recipe, conversions)
+            except (ExportError, ArtifactError) as error:
+                if on_left_out is None or not keep_going:
+                    raise
+                unconvertible.add(recipe.format)
+                on_left_out(error)
+                refused = error
+                continue
         job = ExportJob(
             run, recipe, dense[recipe.format], dataset, progress, conversions, validation, bench
         )
         for source in sources:
             try:
                 artifacts.append(_export_model(job, source))
-            except ExportError as error:
+            except (ExportError, ArtifactError) as error:
                 needed = source is sources[-1] or recipe.dtype == "float32"
                 if on_left_out is None or (needed and not keep_going):
                     raise
@@ -97,6 +106,13 @@ def export_run(
     if refused is not None and not artifacts:
         raise refused
     return artifacts
+
+
+def _dense(baseline: SourceModel, recipe: ExportRecipe, conversions: Conversions) -> Baseline:
+    """Return what the baseline costs in a format in float32."""
+    with as_file(conversions.file(baseline.model, in_float32(recipe)), recipe) as path:
+        costs = proxy.totals(count(path))
+    return Baseline(weights_sha256=baseline.card.weights_sha256, costs=costs)
 
 
 def _export_model(job: ExportJob, source: SourceModel) -> Artifact:

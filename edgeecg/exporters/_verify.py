@@ -16,6 +16,9 @@ from edgeecg.exporters._probe import ProbeSet
 from edgeecg.runtimes import Session
 from edgeecg.schema import ExportRecipe, Parity
 
+PYTORCH = "the PyTorch model"
+"""What exported files are compared with."""
+
 _REPORT_EVERY = 500
 
 
@@ -77,18 +80,35 @@ def check(path: Path, name: str, probe: ProbeSet, recipe: ExportRecipe) -> Parit
     return agreement
 
 
-def check_finite(name: str, found: NDArray[np.float32], recipe: ExportRecipe) -> None:
+def check_finite(
+    name: str, found: NDArray[np.float32], recipe: ExportRecipe, reference: str = PYTORCH
+) -> None:
     """Refuse outputs that are not finite.
+
+    Args:
+        name: The file's name, for the error message.
+        found: Its outputs.
+        recipe: The target.
+        reference: What it is compared with, for the error message.
 
     Raises:
         MissedLimitError: Some are not.
     """
     if not np.isfinite(found).all():
-        raise _disagreement(name, recipe, "Some of its outputs are not finite numbers.")
+        why = "Some of its outputs are not finite numbers."
+        raise _disagreement(name, recipe, why, reference)
 
 
-def check_agreement(name: str, agreement: Parity, recipe: ExportRecipe) -> None:
+def check_agreement(
+    name: str, agreement: Parity, recipe: ExportRecipe, reference: str = PYTORCH
+) -> None:
     """Refuse outputs that differ from the reference by more than a recipe allows.
+
+    Args:
+        name: The file's name, for the error message.
+        agreement: How its outputs differ.
+        recipe: Holds the limits.
+        reference: What it is compared with, for the error message.
 
     Raises:
         MissedLimitError: They do.
@@ -102,17 +122,21 @@ def check_agreement(name: str, agreement: Parity, recipe: ExportRecipe) -> None:
             recipe,
             f"A logit differs by {difference:.3g} on {agreement.n} probe windows; "
             f"export/{recipe.name}.toml accepts {recipe.max_abs_diff:g}.",
+            reference,
         )
     if same < recipe.min_label_agreement:
         raise _disagreement(
             name,
             recipe,
-            f"{same:.1%} of {agreement.n} probe windows have PyTorch's label; "
+            f"{same:.1%} of {agreement.n} probe windows have the label of {reference}; "
             f"export/{recipe.name}.toml requires {recipe.min_label_agreement:.1%}.",
+            reference,
         )
 
 
-def _disagreement(name: str, recipe: ExportRecipe, why: str) -> MissedLimitError:
+def _disagreement(
+    name: str, recipe: ExportRecipe, why: str, reference: str = PYTORCH
+) -> MissedLimitError:
     return MissedLimitError(
-        f"'{name}' does not agree with the PyTorch model and was not written.", why, way_on(recipe)
+        f"'{name}' does not agree with {reference} and was not written.", why, way_on(recipe)
     )

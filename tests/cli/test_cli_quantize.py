@@ -17,6 +17,7 @@ from edgeecg import resources, runtimes
 from edgeecg.benchmark import file_process
 from edgeecg.cli import run
 from edgeecg.exporters import exporter, quiet
+from edgeecg.exporters._foreign_windows import LabelledWindows
 from edgeecg.schema import QuantizedFile, Rejection
 
 SHAPE = (2, 32)
@@ -241,7 +242,7 @@ def test_a_file_whose_output_is_a_sequence_is_quantised(
     status = run(["quantize", str(path), "--data", str(data)])
     said = capsys.readouterr()
     # Of 128 outputs, the largest may be another one in int8, which is no crash.
-    assert status == 0 or "have PyTorch's label" in said.err, said.err
+    assert status == 0 or "have the label of the float32 file" in said.err, said.err
 
 
 def test_a_folder_that_does_not_exist_is_named(
@@ -282,3 +283,79 @@ def test_windows_that_are_none_are_explained_without_advice_to_load_pickles(
         said = capsys.readouterr().err
         assert "numpy.savez(FILE, x=windows" in said
         assert "pickle" not in said
+
+
+def onnx_file(path: Path, nodes: list[onnx.NodeProto], outputs: dict[str, list[int]]) -> Path:
+    """Write a file with the input ``x``; the weights ``w`` give three numbers, ``w1`` one."""
+    rng = np.random.default_rng(1)
+    weights = {"w": rng.normal(size=(64, 3)), "w1": rng.normal(size=(64, 1))}
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["x"], ["f"]), *nodes],
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *SHAPE])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
+        [numpy_helper.from_array(v.astype(np.float32), name) for name, v in weights.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def refused(path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["quantize", str(path), "--data", str(data)]) == 1
+    assert not list(path.parent.glob("*-onnx-int8.onnx"))
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_what_has_no_classes_to_compare_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (
+        helper.make_node("MatMul", ["f", w], [y]) for w, y in (("w", "y"), ("w1", "z"))
+    )
+    single = onnx_file(tmp_path / "single.onnx", [second], {"z": [1, 1]})
+    assert "Its output is a single number" in refused(single, data, capsys)
+    both = onnx_file(tmp_path / "both.onnx", [first, second], {"y": [1, 3], "z": [1, 1]})
+    assert "It has 2 outputs" in refused(both, data, capsys)
+
+
+def test_outputs_of_the_float32_file_that_are_not_finite_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = [
+        helper.make_node("Log", ["f"], ["l"]),
+        helper.make_node("MatMul", ["l", "w"], ["y"]),
+    ]
+    path = onnx_file(tmp_path / "log.onnx", nodes, {"y": [1, 3]})
+    x = np.abs(windows()) + 1
+    x[5] = 0
+    np.save(tmp_path / "x.npy", x)
+    assert "outputs of 1 of 32 compared windows" in refused(path, tmp_path / "x.npy", capsys)
+    np.save(tmp_path / "x.npy", np.full((64, *SHAPE), 1e300))
+    assert "not finite numbers in float32" in refused(path, tmp_path / "x.npy", capsys)
+
+
+def test_windows_in_the_order_of_their_classes_calibrate_for_all(tmp_path: Path) -> None:
+    x = np.repeat(np.arange(4, dtype=np.float32), 500)[:, None, None]
+    held = LabelledWindows(x, x[:, 0, 0].astype(np.int64))
+    calibration, compared = held.halves(256)
+    assert np.bincount(calibration[:, 0, 0].astype(int)).tolist() == [64] * 4
+    assert len(compared.x) == 1000
+    assert np.array_equal(compared.x[:, 0, 0], np.asarray(compared.y))
+    assert held.halves(0)[0].shape == (0, 1, 1)
+
+
+def test_a_missed_limit_advises_what_this_command_can_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = helper.make_node("MatMul", ["f", "w"], ["y"])
+    path = onnx_file(tmp_path / "net.onnx", [node], {"y": [1, 3]})
+    x = windows(400)
+    # The ranges come from windows that are much smaller.
+    x[::2] *= 1e-4
+    np.save(tmp_path / "x.npy", x)
+    said = refused(path, tmp_path / "x.npy", capsys)
+    assert "does not agree with the float32 file" in said
+    assert "Choose --target onnx-fp16" in said
+    assert "PyTorch" not in said
+    assert "compress" not in said

@@ -131,6 +131,11 @@ def test_a_file_with_float32_operations_is_not_advised_for_a_microcontroller() -
     )
     integers = [*files, artifact("tflite-int16x8", {"int8": 10})]
     assert advised(integers)["Microcontroller"] == "tflite-int16x8"
+    # An operation without multiplications counts, too; conversions do not.
+    for op, usable in (("SIN", False), ("DEQUANTIZE", True)):
+        layers = (layer("CONV_2D", "int8"), layer(op).model_copy(update={"macs": 0}))
+        file = artifact("tflite-int8-io", {"int8": 10}, layers=layers)
+        assert ("Microcontroller" in advised([file])) == usable
 
 
 def timed(onnx_s: float) -> list[Artifact]:

@@ -345,3 +345,26 @@ def test_a_refused_target_is_reported_and_the_next_is_exported(
     assert ["strict" in error.what for error in refused] == [True]
     with pytest.raises(ExportError, match="strict"):
         _pipeline.export_run(run, [strict], toy_dataset, silent, refused.append, keep_going=True)
+
+
+def test_a_format_that_the_model_cannot_be_converted_to_does_not_end_the_others(
+    run: RunFolder, toy_dataset: Dataset, converted: ExportRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tflite = resources.load_target("tflite")
+    real = Conversions.file
+
+    def converts(self: Conversions, model: nn.Module, recipe: ExportRecipe) -> bytes:
+        if recipe.format == "tflite":
+            raise ExportError("The conversion to 'tflite' failed.", "Because.", "Do this.")
+        return real(self, model, recipe)
+
+    monkeypatch.setattr(Conversions, "file", converts)
+    refused: list[Exception] = []
+    recipes = [tflite, converted, resources.load_target("tflite-fp16")]
+    asked = (run, recipes, toy_dataset, silent, refused.append)
+    found = _pipeline.export_run(*asked, keep_going=True)
+    assert {each.target for each in found} == {"onnx"}
+    # Said once, not for each target and model.
+    assert len(refused) == 1
+    with pytest.raises(ExportError, match="conversion to 'tflite' failed"):
+        _pipeline.export_run(*asked)
