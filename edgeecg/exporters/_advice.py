@@ -51,9 +51,8 @@ def advice(artifacts: Sequence[Artifact]) -> list[Advice]:
 
     Int8 is only advised where at least half of the multiplications are in int8, and on x86 not for
     LSTM layers in int8. On a microcontroller all operations must be in integers, but for the
-    conversion of the input and the output. For the kind of
-    this machine, times measured here decide where a file is at least 1.3 times as fast as the first
-    of the order.
+    conversion of the input and the output. For the kind of this machine, times measured here decide
+    where a file is at least 1.3 times as fast as the first of the order.
 
     Args:
         artifacts: Exported files; of the compressed model where there is one.

@@ -265,7 +265,11 @@ def _macro_f1(y: NDArray[np.int64], outputs: NDArray[np.float32]) -> float:
 
 def _way_on(recipe: ExportRecipe) -> str:
     """Say what to do about a limit that was missed: what is advised for models is no help here."""
+    if recipe.dtype == "float16":
+        return "Keep the float32 file."
     others = "onnx-fp16" if recipe.format == "onnx" else "tflite-int16x8 or tflite-fp16"
+    if recipe.activation_dtype == "int16":
+        others = "tflite-fp16"
     return (
         f"Choose --target {others}, give more windows for the calibration, or name operations to "
         f"keep in float_ops of a copy of export/{recipe.name}.toml."

@@ -61,10 +61,8 @@ class LabelledWindows:
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many rows, at equal distances."""
-    count = min(most, len(rows))
-    return (
-        rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)] if count else rows[:0]
-    )
+    chosen = np.linspace(0, len(rows) - 1, min(most, len(rows)))
+    return rows[chosen.round().astype(np.int64)]
 
 
 def load(path: Path) -> LabelledWindows:
