@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 
@@ -98,22 +97,35 @@ def test_the_shunt_is_told_once(chips: Chips) -> None:
     assert "0.1 ohm" in shunts[0]
 
 
-def test_an_energy_at_changing_power_within_one_percent(chips: Chips) -> None:
-    folder = chips.ina219()
-    edges = [time.perf_counter()]
+class ChangingCurrent:
+    """A clock that only the meter moves, and a current that changes at certain times of it."""
 
-    def change() -> None:
-        for ma in (900, 100, 600):
-            time.sleep(0.5)
-            (folder / "curr1_input").write_text(f"{ma}\n")
-            edges.append(time.perf_counter())
+    def __init__(self, file: Path, changes: list[tuple[float, int]]) -> None:
+        self._file, self._changes = file, list(changes)
+        self._now_s = 0.0
 
-    writer = threading.Thread(target=change)
-    writer.start()
+    def perf_counter(self) -> float:
+        self.sleep(2e-5)
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        self._now_s += seconds
+        while self._changes and self._now_s >= self._changes[0][0]:
+            self._file.write_text(f"{self._changes.pop(0)[1]}\n")
+
+
+def test_an_energy_at_changing_power_within_one_percent(
+    chips: Chips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = [(0.5137, 900), (1.0291, 100), (1.5402, 600)]
+    clock = ChangingCurrent(chips.ina219() / "curr1_input", changes)
+    monkeypatch.setattr(time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
     found = collect(chips.open(), 1.8)
-    writer.join()
-    truth = 5.0 * (0.9 * (edges[2] - edges[1]) + 0.1 * (edges[3] - edges[2]))
-    assert found.joules(edges[1], edges[3]) == pytest.approx(truth, rel=0.01)
+    (first, _), (second, _), (third, _) = changes
+    truth = 5.0 * (0.9 * (second - first) + 0.1 * (third - second))
+    assert found.joules(first, third) == pytest.approx(truth, rel=0.01)
+    assert found.joules(0.1, 0.4) == pytest.approx(5.0 * 0.5 * 0.3, rel=1e-6)
 
 
 @pytest.mark.parametrize(
