@@ -30,6 +30,9 @@ _UNCOUNTABLE = frozenset(
     | {"SVDF", "WHILE"}
 )
 _INTEGER_WEIGHTS = frozenset({"INT8", "UINT8", "INT4"})
+_INTEGER_VALUES = _INTEGER_WEIGHTS | {"INT16"}
+# With activations in INT16 they have 64 bits.
+_BIASES = frozenset({"INT32", "INT64"})
 # Types of shapes, axes and indices; as an operand of a multiplication INT32 is a bias.
 _NOT_WEIGHTS = frozenset({"INT32", "INT64", "UINT32", "BOOL", "STRING"})
 
@@ -158,10 +161,12 @@ def cost(path: Path, index: int, layer: Operator) -> LayerCost:
     # Constants that are computed from constants, when the file is loaded.
     once = bool(layer.outputs) and all(tensor.constant for tensor in layer.outputs)
     constants = [] if once else _constants(layer)
+    shape = layer.inputs[0] if layer.op == "TRANSPOSE_CONV" else None
     kernels = [t for t in constants if t.type not in _NOT_WEIGHTS]
     # A constant vector of a float layer is its bias; zeros in it save no multiplication.
     weights = [t for t in kernels if len(t.shape) > 1] if layer.op in _MACS else []
-    biases = [t for t in constants if t.type == "INT32"] if layer.op in _MACS else []
+    operands = constants if layer.op in _MACS else []
+    biases = [t for t in operands if t.type in _BIASES and t is not shape]
     moving = [t for t in layer.inputs if t is not None and not t.constant]
     return LayerCost(
         name=(layer.outputs[0].name if layer.outputs else "") or f"operation {index}",
@@ -188,8 +193,11 @@ def _constants(layer: Operator) -> list[Tensor]:
 
 
 def _dtype(layer: Operator, weights: list[Tensor]) -> DType:
-    decisive = weights or [t for t in layer.inputs if t is not None] or list(layer.outputs)
-    return "int8" if decisive and decisive[0].type in _INTEGER_WEIGHTS else "float32"
+    if weights:
+        return "int8" if weights[0].type in _INTEGER_WEIGHTS else "float32"
+    values = [t for t in layer.inputs if t is not None and t.type not in _NOT_WEIGHTS]
+    decisive = values or list(layer.outputs)
+    return "int8" if decisive and decisive[0].type in _INTEGER_VALUES else "float32"
 
 
 def _zero(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:

@@ -36,6 +36,8 @@ from edgeecg.schema import (
 )
 from edgeecg.statistics.confusion import macro_f1
 
+_WEIGHTS_ARE_NO_INPUTS = 4
+"""From this IR version of ONNX on, weights need not be among the inputs."""
 _REFERENCE = "the float32 file"
 _SIGNATURE, _INPUT, _OUTPUT = "serving_default", "args_0", "output_0"
 
@@ -188,7 +190,14 @@ def _converted_onnx(path: Path) -> onnx.ModelProto:
         options.log_severity_level = 3
         with quiet():
             onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return onnx.load(simple)
+        model = onnx.load(simple)
+    # Files of IR version 3 list their weights among the inputs, too.
+    weights = {each.name for each in model.graph.initializer}
+    inputs = [each for each in model.graph.input if each.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, _WEIGHTS_ARE_NO_INPUTS)
+    return model
 
 
 def _quantized(

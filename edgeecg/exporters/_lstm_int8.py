@@ -101,12 +101,15 @@ class _Writer:
         """Make one LSTM int8, with the padding before it and the slice after it.
 
         Returns:
-            Whether it was possible: its input has to be an int8 tensor that is dequantised.
+            Whether it was possible: its input has to be an int8 tensor that is dequantised, and a
+            reversal of it in time must not have another reader.
         """
         joined = self._made_by(lstm.inputs[0])
         padded = self._made_by(joined.inputs[0])
         before = self._made_by(padded.inputs[0])
         reversal = before if self._is(before, "REVERSE_V2") else None
+        if reversal is not None and len(self._users(reversal.outputs[0])) > 1:
+            return False
         if reversal is not None:
             before = self._made_by(reversal.inputs[0])
         if not self._is(before, "DEQUANTIZE"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeecg.costs import proxy
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
-from edgeecg.errors import ArtifactError, ExportError
+from edgeecg.errors import ArtifactError, EdgeECGError, ExportError
 from edgeecg.exporters import _rejection, _search
 from edgeecg.exporters._checked_file import ExportJob, as_file, name_of, verify_and_publish
 from edgeecg.exporters._float32 import Conversions, in_float32
@@ -28,7 +28,7 @@ from edgeecg.schema import (
     Rejection,
 )
 
-OnLeftOut = Callable[[ExportError | ArtifactError], None]
+OnLeftOut = Callable[[EdgeECGError], None]
 """Called with the reason when a file is not written."""
 
 
@@ -75,7 +75,7 @@ def export_run(
     conversions, validation = Conversions(dataset), ValidationScores(dataset)
     dense: dict[Format, Baseline] = {}
     unconvertible: set[Format] = set()
-    refused: ExportError | ArtifactError | None = None
+    refused: EdgeECGError | None = None
     artifacts: list[Artifact] = []
     for recipe in recipes:
         if recipe.format in unconvertible:

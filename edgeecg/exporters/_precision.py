@@ -39,6 +39,9 @@ _NEVER = frozenset(
     }
 )
 
+WEIGHTED_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
+"""Layers that can be kept in float32 one by one."""
+
 _Operation = tuple[str, NDArray[np.float32]]
 """The output of an operation, and its weights in ascending order."""
 
@@ -91,7 +94,8 @@ def quantizer_recipe(
         inside = rf"(^|[./]){re.escape(module)}_"
         others = set(qtyping.TFLOperationName) - _NEVER - set(_WEIGHTED)
         kept += [(inside, kind) for kind in sorted(others)]
-    kept += [(rf"^{re.escape(name)}\.", every) for name in recurrent]
+    # Names that the converter gives have the path of a Python file in front, with a slash.
+    kept += [(rf"^{re.escape(name)}\.(?!.*/)", every) for name in recurrent]
     kept += [(scope, every) for scope in float_layers]
     for scope, kind in kept:
         made.add_quantization_config(scope, kind, None, AlgorithmName.NO_QUANTIZE)
@@ -136,7 +140,7 @@ def _scope(model: nn.Module, layer: str, operations: list[_Operation]) -> str:
     are the same on both sides.
     """
     names = dict(model.named_modules())
-    if layer in names and isinstance(names[layer], (nn.Conv1d, nn.Conv2d, nn.Linear)):
+    if layer in names and isinstance(names[layer], WEIGHTED_LAYERS):
         wanted = np.sort(names[layer].get_parameter("weight").detach().numpy(), axis=None)
         for place, (name, weights) in enumerate(operations):
             if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0):

@@ -12,10 +12,12 @@ int8 there stay in float32.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from edgeecg import files
 from edgeecg.costs import tflite_file
@@ -25,7 +27,8 @@ from edgeecg.exporters._float32 import in_float32
 from edgeecg.exporters._float_lstm import OPERATION
 from edgeecg.exporters._limits import MissedLimitError, check_score
 from edgeecg.exporters._native_output import quiet
-from edgeecg.models import layer_costs
+from edgeecg.exporters._precision import WEIGHTED_LAYERS
+from edgeecg.models import SelfAttention, layer_costs
 from edgeecg.schema import ExportRecipe
 
 if TYPE_CHECKING:
@@ -112,28 +115,15 @@ class _Search:
         shape = (source.probe.x.shape[1], source.probe.x.shape[2])
         layers = layer_costs(source.model, shape)
         found = _search_times.read(bench, source.card.weights_sha256, layers)
-        recipe = self._keeping(found.slower)
+        with quiet():
+            recurrent = self._job.conversions.float32(source.model, recipe).recurrent
+        recipe = keeping(recipe, source.model, recurrent, found.slower)
         if found.ratio < 1.0:
             content = self._converted(recipe)
             accepted = self._within_limits(Found(recipe, content, found.ratio, found.ratio))
             if accepted is not None:
                 return accepted
         return self._all_float()
-
-    def _keeping(self, slower: Sequence[str]) -> ExportRecipe:
-        """Return the recipe with these layers in float32; LSTM layers all together."""
-        recipe = self._job.recipe
-        with quiet():
-            converted = self._job.conversions.float32(self._source.model, recipe)
-        recurrent = [name for name in slower if name in converted.recurrent]
-        layers = (*recipe.float_layers, *(name for name in slower if name not in recurrent))
-        operations = (*recipe.float_ops, *((OPERATION,) if recurrent else ()))
-        return recipe.model_copy(
-            update={
-                "float_layers": tuple(dict.fromkeys(layers)),
-                "float_ops": tuple(dict.fromkeys(operations)),
-            }
-        )
 
     def here(self) -> Found:
         """Search by timing files on this machine."""
@@ -250,3 +240,32 @@ def _with_float_layers(
     for count in range(1, min(_MOST_LAYERS, len(more)) + 1):
         layers = (*recipe.float_layers, *more[:count])
         yield recipe.model_copy(update={"float_layers": layers})
+
+
+def keeping(
+    recipe: ExportRecipe, model: nn.Module, recurrent: Collection[str], slower: Sequence[str]
+) -> ExportRecipe:
+    """Return a recipe with more layers in float32.
+
+    LSTM layers are kept all together, and so are the products of attention layers. Layers of other
+    kinds cannot be kept one by one, and stay as they are.
+
+    Args:
+        recipe: The target.
+        model: The model.
+        recurrent: Names of its LSTM layers.
+        slower: Names of layers that are slower in int8.
+    """
+    modules = dict(model.named_modules())
+    weighted = [name for name in slower if isinstance(modules.get(name), WEIGHTED_LAYERS)]
+    operations = list(recipe.float_ops)
+    if any(name in recurrent for name in slower):
+        operations.append(OPERATION)
+    if any(isinstance(modules.get(name), SelfAttention) for name in slower):
+        operations.append("BATCH_MATMUL")
+    return recipe.model_copy(
+        update={
+            "float_layers": tuple(dict.fromkeys((*recipe.float_layers, *weighted))),
+            "float_ops": tuple(dict.fromkeys(operations)),
+        }
+    )

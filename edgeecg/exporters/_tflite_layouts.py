@@ -235,6 +235,9 @@ def _reversal(graph: Graph, node: Node) -> bool:
         return False
     if not last or not all(_reduces(graph, each, reversed_axes) for each, _ in last):
         return False
+    # A reader in another layout has other axes.
+    if any(graph.cost(user.view(place)) for user, place in users):
+        return False
     for user, place in users:
         user.inputs[place] = node.view(0)
     return True

@@ -7,8 +7,10 @@ by the LSTM operation of the runtime afterwards (:func:`restore_lstms`).
 That operation keeps its state from one call to the next, so that a window would depend on the one
 before it. Each sequence therefore starts with a step that clears the state: an additional input is
 1 on this step and 0 on all others, and its weights are so negative that the input, forget and
-output gates are exactly 0, which sets cell and output to 0. The file is correct in any program, at
-the cost of one step and one input.
+output gates are exactly 0, which sets cell and output to 0, at the cost of one step and one input.
+Any program can run the file, with one exception: 0 times NaN is NaN, so that a window with a NaN
+leaves the state NaN until the program resets the variables, as :mod:`edgeecg.runtimes.litert` does
+for every window.
 """
 
 from __future__ import annotations
@@ -35,25 +37,38 @@ _MOST_OLD_CODE = 127
 
 
 class _Placeholder(nn.Module):
-    """Replaces an LSTM layer during the conversion: the same shapes, no recurrence."""
+    """Replaces an LSTM layer during the conversion: the same shapes, no recurrence.
+
+    It has what the code around an LSTM layer may ask it for.
+    """
 
     def __init__(self, name: str, layer: nn.LSTM) -> None:
         super().__init__()
         self.name = name
-        self.hidden, self.both = layer.hidden_size, layer.bidirectional
+        self.input_size, self.hidden_size = layer.input_size, layer.hidden_size
+        self.num_layers, self.proj_size = layer.num_layers, layer.proj_size
+        self.bias, self.batch_first = layer.bias, layer.batch_first
+        self.dropout, self.bidirectional = layer.dropout, layer.bidirectional
 
-    def forward(self, x: Tensor, states: Any = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def flatten_parameters(self) -> None:
+        """Do nothing: there are no parameters."""
+
+    def forward(
+        self,
+        input: Tensor,
+        hx: Any = None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Map ``(batch, steps, inputs)`` to ``(batch, steps, directions * hidden)``.
 
         The final hidden states are the outputs of the last step, of the first one in the backward
         direction. Nothing uses the cell states, which take their place in the result.
         """
         composite: Any = StableHLOCompositeBuilder(name=_COMPOSITE + self.name)
-        width = self.hidden * (2 if self.both else 1)
-        mixed = composite.mark_inputs(x).mean(dim=2, keepdim=True).expand(-1, -1, width)
+        width = self.hidden_size * (2 if self.bidirectional else 1)
+        mixed = composite.mark_inputs(input).mean(dim=2, keepdim=True).expand(-1, -1, width)
         y: Tensor = composite.mark_outputs(mixed)
-        last = y[:, -1, : self.hidden]
-        ends = [last, y[:, 0, self.hidden :]] if self.both else [last]
+        last = y[:, -1, : self.hidden_size]
+        ends = [last, y[:, 0, self.hidden_size :]] if self.bidirectional else [last]
         hidden = torch.stack(ends)
         return y, (hidden, hidden)
 
@@ -159,6 +174,7 @@ class _Writer:
         self._model = model
         self._graph = model.subgraphs[0]
         self._made: list[Any] = []
+        self._names = {tensor.name for tensor in self._graph.tensors}
         self.written: set[str] = set()
 
     def layer(self, name: str, layer: nn.LSTM, composite: Any) -> list[Any]:
@@ -229,10 +245,19 @@ class _Writer:
 
     def _tensor(self, name: str, shape: tuple[int, ...], variable: bool = False) -> int:
         made: Any = schema.TensorT()
-        made.name, made.shape = name.encode(), list(shape)
+        made.name, made.shape = self._unused(name), list(shape)
         made.type, made.isVariable = schema.TensorType.FLOAT32, variable
         self._graph.tensors.append(made)
         return len(self._graph.tensors) - 1
+
+    def _unused(self, name: str) -> bytes:
+        """Return a name that no tensor has: a layer may be called more than once."""
+        number, found = 1, name.encode()
+        while found in self._names:
+            number += 1
+            found = f"{name}.{number}".encode()
+        self._names.add(found)
+        return found
 
     def _constant(self, name: str, values: NDArray[np.generic]) -> int:
         index = self._tensor(name, values.shape)

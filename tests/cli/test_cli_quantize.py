@@ -359,3 +359,23 @@ def test_a_missed_limit_advises_what_this_command_can_do(
     assert "Choose --target onnx-fp16" in said
     assert "PyTorch" not in said
     assert "compress" not in said
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("target", ["onnx-int8", "onnx-fp16"])
+def test_weights_that_are_listed_among_the_inputs_are_no_inputs(
+    first: bool, target: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = helper.make_node("MatMul", ["f", "w"], ["y"])
+    model = onnx.load(onnx_file(tmp_path / "old.onnx", [node], {"y": [1, 3]}))
+    weights = [
+        helper.make_tensor_value_info(each.name, TensorProto.FLOAT, list(each.dims))
+        for each in model.graph.initializer
+    ]
+    inputs = [*weights, *model.graph.input] if first else [*model.graph.input, *weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = 3
+    onnx.save(model, tmp_path / "old.onnx")
+    asked = ["quantize", str(tmp_path / "old.onnx"), "--data", str(data), "--target", target]
+    assert run(asked) == 0, capsys.readouterr().err

@@ -161,3 +161,41 @@ def test_mutated_bytes_never_crash_the_counter(
     except ArtifactError as error:
         printed = error.what
     assert printed.startswith("(") or "model.tflite" in printed
+
+
+@pytest.mark.parametrize(
+    ("op", "tensors", "inputs", "outputs"),
+    [
+        ("RELU", [T((1, 4), "INT16"), T((1, 4), "INT16")], [0], [1]),
+        (
+            "SPLIT",
+            [T((), "INT32", np.array(1, np.int32)), T((1, 4), "INT8"), *[T((1, 2), "INT8")] * 2],
+            [0, 1],
+            [2, 3],
+        ),
+    ],
+)
+def test_an_operation_on_integers_without_weights_counts_as_int8(
+    op: str, tensors: list[T], inputs: list[int], outputs: list[int], tmp_path: Path
+) -> None:
+    (layer,) = counted(tmp_path, tensors, [Op(op, inputs, outputs)])
+    assert layer.dtype == "int8"
+
+
+def test_biases_of_64_bits_are_weights_and_the_shape_of_an_output_is_none(tmp_path: Path) -> None:
+    dense = [
+        T((1, 4), "INT16"),
+        T((2, 4), "INT8", np.ones((2, 4), np.int8)),
+        T((2,), "INT64", np.zeros(2, np.int64)),
+        T((1, 2), "INT16"),
+    ]
+    (layer,) = counted(tmp_path, dense, [Op("FULLY_CONNECTED", [0, 1, 2], [3])])
+    assert layer.weight_bytes == 8 + 2 * 8
+    transposed = [
+        T((4,), "INT32", np.array([1, 1, 8, 1], np.int32)),
+        T((1, 1, 3, 1), values=floats(1, 1, 3, 1)),
+        T((1, 1, 8, 1)),
+        T((1, 1, 8, 1)),
+    ]
+    (layer,) = counted(tmp_path, transposed, [Op("TRANSPOSE_CONV", [0, 1, 2], [3])])
+    assert layer.weight_bytes == 3 * 4

@@ -335,7 +335,7 @@ def test_a_refused_target_is_reported_and_the_next_is_exported(
 ) -> None:
     # No converted file agrees to this degree.
     strict = converted.model_copy(update={"name": "strict", "max_abs_diff": 1e-30})
-    refused: list[ExportError | ArtifactError] = []
+    refused: list[EdgeECGError] = []
     run.model_weights.unlink()
     run.model_card.unlink()
     found = _pipeline.export_run(
@@ -359,7 +359,7 @@ def test_a_format_that_the_model_cannot_be_converted_to_does_not_end_the_others(
         return real(self, model, recipe)
 
     monkeypatch.setattr(Conversions, "file", converts)
-    refused: list[ExportError | ArtifactError] = []
+    refused: list[EdgeECGError] = []
     recipes = [tflite, converted, resources.load_target("tflite-fp16")]
     asked = (run, recipes, toy_dataset, silent, refused.append)
     found = _pipeline.export_run(*asked, keep_going=True)

@@ -16,13 +16,14 @@ from timed_layers import result, timed, written
 from tiny_run import build, silent
 from torch import Tensor, nn
 
-from edgeecg import resources
+from edgeecg import models, resources
 from edgeecg.costs import tflite_file
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
 from edgeecg.errors import ExportError, UsageError
 from edgeecg.exporters import _pipeline, _rejection, _search, _search_times, _speed, _verify
 from edgeecg.exporters._float32 import Conversions
+from edgeecg.exporters._float_lstm import OPERATION
 from edgeecg.exporters._limits import MissedLimitError
 from edgeecg.models import architecture, layer_costs, names
 from edgeecg.runs import RunFolder
@@ -315,3 +316,13 @@ def test_every_model_can_be_searched(name: str, monkeypatch: pytest.MonkeyPatch)
     source: Any = SimpleNamespace(model=narrow(name), probe=SimpleNamespace(x=x))
     found = _search.fastest(job((source, Conversions(dataset)), dataset), source)
     assert 0.3 <= found.ratio < 0.6
+
+
+def test_layers_that_cannot_be_kept_one_by_one_do_not_end_a_search() -> None:
+    recipe = resources.load_target("tflite-mixed")
+    slower = ("blocks.0.attention", "head", "no_module", "rnn")
+    model = models.build("conv_transformer")
+    found = _search.keeping(recipe, model, ("rnn",), slower)
+    assert set(found.float_ops) - set(recipe.float_ops) <= {"BATCH_MATMUL", OPERATION}
+    assert {"BATCH_MATMUL", OPERATION} <= set(found.float_ops)
+    assert found.float_layers == ("head",)

@@ -24,7 +24,7 @@ from edgeecg import models, resources
 from edgeecg.benchmark import instructions
 from edgeecg.compression.dense import packaged
 from edgeecg.devices.emulator.cores import PREFIX
-from edgeecg.errors import ExportError
+from edgeecg.errors import EdgeECGError, ExportError
 from edgeecg.exporters._float32 import Conversions
 from edgeecg.files import write_bytes
 from edgeecg.runs import RUNS, RunFolder
@@ -101,13 +101,13 @@ def _file_rows(run: Run, seed: int, target: str, quick: bool) -> list[dict[str, 
     return [_file_row(folder, role, target, failures) for role in _roles(folder)]
 
 
-def exported(folder: RunFolder, targets: Sequence[str]) -> list[ExportError]:
+def exported(folder: RunFolder, targets: Sequence[str]) -> list[EdgeECGError]:
     """Export the models of a run anew, and return the errors about files that were not written."""
     for target in targets:
         for role in _roles(folder):
             for path in _paths(folder, role, target):
                 path.unlink(missing_ok=True)
-    failures: list[ExportError] = []
+    failures: list[EdgeECGError] = []
     try:
         edgeecg.export(folder.name, targets, keep_going=True, on_left_out=failures.append)
     except ExportError as error:
@@ -132,7 +132,7 @@ def _card(folder: RunFolder, role: Role) -> ModelCard:
 
 
 def _file_row(
-    folder: RunFolder, role: Role, target: str, failures: Sequence[ExportError]
+    folder: RunFolder, role: Role, target: str, failures: Sequence[EdgeECGError]
 ) -> dict[str, Any]:
     """Return what is known of one file, or why there is none."""
     card = _card(folder, role)
@@ -171,7 +171,7 @@ def _file_row(
     }
 
 
-def reason(refused: Path, role: Role, failures: Sequence[ExportError]) -> str:
+def reason(refused: Path, role: Role, failures: Sequence[EdgeECGError]) -> str:
     """Return why a file was not written.
 
     Args:

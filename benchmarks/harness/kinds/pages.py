@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import edgeecg
-from edgeecg.errors import ExportError
+from edgeecg.errors import EdgeECGError
 from edgeecg.files import sha256
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import BenchReport, BenchResult, ModelCard
@@ -87,7 +87,7 @@ def _without_probes(folder: RunFolder) -> Generator[None]:
             probe.with_suffix(".aside").rename(probe)
 
 
-def _say(error: ExportError) -> None:
+def _say(error: EdgeECGError) -> None:
     print(f"  left out: {error.what}", flush=True)
 
 

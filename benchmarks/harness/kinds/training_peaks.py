@@ -89,5 +89,6 @@ def _predictor(model: nn.Module) -> Predictor:
         min_likelihood=0.0,
         test_scores=None,
         card=None,
+        data=None,
         predict=partial(predict, model),
     )
