@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .experiment import EXPERIMENTS, load
+from .experiment import EXPERIMENTS, Experiment, load
 from .figures import pyplot
 from .rare_losses import Point, correlations, lost, nearest, points
 from .results import stored
@@ -39,15 +39,11 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     Returns:
         An SVG file; None where nothing was measured yet.
     """
-    held = stored(load(name, experiments), results, experiments)
-    found = points(held)
+    experiment, found = _measured(results, name, experiments)
     if not found:
         return None
     labels = list(dict.fromkeys(point.label for point in found))
-    drawn_labels = [
-        each for each in held.experiment.settings.get("drawn", labels) if each in labels
-    ]
-    styles = _styles(drawn_labels)
+    styles = _styles([each for each in experiment.settings.get("drawn", labels) if each in labels])
     figure, panels = pyplot().subplots(1, 3, figsize=(12.5, 4.4), layout="constrained")
     best = correlations(found, "recall of S")[0]
     for label in labels:
@@ -61,31 +57,26 @@ def draw(results: Path, name: str = "rare_beats", experiments: Path = EXPERIMENT
     panels[0].set_xlabel(f"lost on DS1: {best.signal}")
     panels[0].set_ylabel("DS2: recall of S lost")
     panels[0].set_title(f"rank correlation {best.rho:.2f}")
-    _losses(panels[1:], found, styles, held.experiment.settings["budgets"])
+    _losses(panels[1:], found, styles, experiment.settings["budgets"])
     return _svg(figure, panels)
 
 
 def draw_losses(
     results: Path, name: str = "methods_over_budgets", experiments: Path = EXPERIMENTS
 ) -> bytes | None:
-    """Draw the losses of all runs over the budgets.
-
-    Args:
-        results: Folder of the results.
-        name: The experiment.
-        experiments: Folder of the experiment files.
-
-    Returns:
-        An SVG file; None where nothing was measured yet.
-    """
-    held = stored(load(name, experiments), results, experiments)
-    found = points(held)
+    """Draw the losses of all runs over the budgets; see :func:`draw`."""
+    experiment, found = _measured(results, name, experiments)
     if not found:
         return None
     figure, panels = pyplot().subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
     styles = _styles(list(dict.fromkeys(point.label for point in found)))
-    _losses(panels, found, styles, held.experiment.settings["budgets"])
+    _losses(panels, found, styles, experiment.settings["budgets"])
     return _svg(figure, panels)
+
+
+def _measured(results: Path, name: str, experiments: Path) -> tuple[Experiment, Sequence[Point]]:
+    experiment = load(name, experiments)
+    return experiment, points(stored(experiment, results, experiments))
 
 
 def _styles(labels: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -73,38 +73,36 @@ def export_run(
     sources = load_sources(run, dataset, custom)
     baseline = sources[0]
     conversions, validation = Conversions(dataset), ValidationScores(dataset)
-    dense: dict[Format, Baseline] = {}
-    unconvertible: set[Format] = set()
-    refused: EdgeECGError | None = None
+    # None: the baseline cannot be converted to the format.
+    dense: dict[Format, Baseline | None] = {}
+    refused: list[EdgeECGError] = []
     artifacts: list[Artifact] = []
+
+    def leave_out(error: EdgeECGError, needed: bool) -> None:
+        if on_left_out is None or (needed and not keep_going):
+            raise error
+        on_left_out(error)
+        refused.append(error)
+
     for recipe in recipes:
-        if recipe.format in unconvertible:
-            continue
         if recipe.format not in dense:
             progress(f"converting the baseline to {recipe.format}", 0, 1)
+            dense[recipe.format] = None
             try:
                 dense[recipe.format] = _dense(baseline, recipe, conversions)
             except (ExportError, ArtifactError) as error:
-                if on_left_out is None or not keep_going:
-                    raise
-                unconvertible.add(recipe.format)
-                on_left_out(error)
-                refused = error
-                continue
-        job = ExportJob(
-            run, recipe, dense[recipe.format], dataset, progress, conversions, validation, bench
-        )
+                leave_out(error, needed=True)
+        costs = dense[recipe.format]
+        if costs is None:
+            continue
+        job = ExportJob(run, recipe, costs, dataset, progress, conversions, validation, bench)
         for source in sources:
             try:
                 artifacts.append(_export_model(job, source))
             except (ExportError, ArtifactError) as error:
-                needed = source is sources[-1] or recipe.dtype == "float32"
-                if on_left_out is None or (needed and not keep_going):
-                    raise
-                on_left_out(error)
-                refused = error
-    if refused is not None and not artifacts:
-        raise refused
+                leave_out(error, source is sources[-1] or recipe.dtype == "float32")
+    if refused and not artifacts:
+        raise refused[-1]
     return artifacts
 
 

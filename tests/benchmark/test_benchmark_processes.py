@@ -77,16 +77,21 @@ def test_a_file_that_crashes_while_it_is_measured_costs_its_own_row_only(
     assert not psutil.Process().children()
 
 
+def replace_python(folder: Path, for_bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes for the file ``bad.onnx`` do something else first."""
+    program = folder / "python"
+    program.write_text(
+        f"""#!/bin/sh\ncase "$*" in *bad.onnx) {for_bad};; esac\nexec {sys.executable} "$@"\n"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
 def test_a_file_whose_process_ends_without_an_answer_costs_its_own_row_only(
     exported: Exported, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     good, bad = exported("good"), exported("bad")
-    program = tmp_path / "python"
-    program.write_text(
-        f"""#!/bin/sh\ncase "$*" in *bad.onnx) exit 3;; esac\nexec {sys.executable} "$@"\n"""
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+    replace_python(tmp_path, "exit 3", monkeypatch)
     report = protocol.measure([bad, good], CONFIG)
     assert [result.artifact.file for result in report.results] == [str(good)]
     (failure,) = report.failed_files
@@ -100,13 +105,7 @@ def test_a_file_whose_runtime_is_not_installed_costs_its_own_row_only(
     missing = tmp_path / "missing"
     missing.mkdir()
     (missing / "onnxruntime.py").write_text("raise ModuleNotFoundError(name='onnxruntime')\n")
-    program = tmp_path / "python"
-    program.write_text(
-        f"""#!/bin/sh\ncase "$*" in *bad.onnx) export PYTHONPATH="{missing}:$PYTHONPATH";; esac\n"""
-        f"""exec {sys.executable} "$@"\n"""
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+    replace_python(tmp_path, f'export PYTHONPATH="{missing}:$PYTHONPATH"', monkeypatch)
     report = protocol.measure([bad, good], CONFIG)
     assert [result.artifact.file for result in report.results] == [str(good)]
     (failure,) = report.failed_files

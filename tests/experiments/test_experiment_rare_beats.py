@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 from harness import rare_figure, rare_losses, rows
-from harness.experiment import Experiment
+from harness.experiment import Experiment, load
 from harness.kinds import rare_beats as kind
-from harness.results import Results
+from harness.results import Results, stored
 from harness.tables import rare
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
@@ -139,6 +139,22 @@ def test_choices_of_channels_are_compared_seed_by_seed_with_the_first() -> None:
     of_two_seeds = rare_losses.points(results())[:4]
     none = rare_losses.lost_more(of_two_seeds[:2], [], "macro-F1")
     assert none is None
+
+
+def test_the_page_names_differences_that_the_rows_have() -> None:
+    root = Path(__file__).parents[2]
+    table = rare.over_budgets(stored(load("methods_over_budgets"), root / "benchmarks/results"))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    found = {(row[0], row[1]): row[-2:] for row in rows if len(row) == 10}
+    assert found["0.08", "taylor"][0] == "-0.071 ± 0.031"
+    assert found["0.04", "taylor"][0] == "+0.071 ± 0.105"
+    assert found["0.04", "l1"][1] == "+0.017 ± 0.016"
+    assert found["0.04", "random"][1] == "+0.018 ± 0.004"
+    page = " ".join((root / "docs/compression.md").read_text(encoding="utf-8").split())
+    assert (
+        "keeps 0.071 ± 0.031 more of the recall of S; at 0.04 it keeps 0.071 ± 0.105 less" in page
+    )
+    assert "lose 0.017 ± 0.016 and 0.018 ± 0.004 more of macro-F1" in page
 
 
 def test_the_figure_is_drawn_of_stored_rows(tmp_path: Path) -> None:
