@@ -19,6 +19,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.quantize import quantize_static
 from onnxruntime.quantization.registry import QDQRegistry
 
+from edgeecg.costs.attribution import module_of
+from edgeecg.costs.count_onnx import MULTIPLYING
 from edgeecg.errors import ExportError, SchemaError
 from edgeecg.schema import ExportRecipe
 
@@ -49,12 +51,12 @@ def quantize(
 
     Args:
         model: A model in float32, whose nodes have the names of their layers.
-        recipe: ``float_ops`` (operation types of ONNX), ``float_modules`` (classes of modules) and
-            ``float_layers`` stay in float32.
+        recipe: ``float_ops`` (operation types of ONNX) and ``float_layers`` stay in float32.
         calibration: Training windows ``(n, leads, samples)``.
 
     Raises:
-        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know.
+        SchemaError: ``recipe.float_ops`` names an operation that the quantiser does not know, or
+            the recipe has ``float_modules``, which only TFLite files know.
         ExportError: A layer that is to stay in float32 was not found.
     """
     with tempfile.TemporaryDirectory(prefix="edgeecg-") as folder:
@@ -81,6 +83,13 @@ def quantize(
 def _types(recipe: ExportRecipe) -> list[str]:
     registry: dict[str, Any] = QDQRegistry
     known = sorted({*registry, *_COMMON})
+    if recipe.float_modules:
+        raise SchemaError(
+            f"The target '{recipe.name}' cannot be exported.",
+            "It has float_modules, and the operations of an ONNX file are kept in float32 by "
+            "their type.",
+            f"Name types of operations in float_ops in export/{recipe.name}.toml instead.",
+        )
     unknown = sorted(set(recipe.float_ops) - set(known))
     if unknown:
         raise SchemaError(
@@ -92,15 +101,19 @@ def _types(recipe: ExportRecipe) -> list[str]:
 
 
 def _excluded(model: onnx.ModelProto, recipe: ExportRecipe) -> list[str]:
-    names = {node.name for node in model.graph.node}
-    missing = [name for name in recipe.float_layers if name not in names]
+    # A layer that is called twice has two nodes.
+    nodes: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type in MULTIPLYING:
+            nodes.setdefault(module_of(node.name), []).append(node.name)
+    missing = [name for name in recipe.float_layers if name not in nodes]
     if missing:
         raise ExportError(
             f"The layer '{missing[0]}' cannot be kept in float32.",
             "The converted file has no operation of this name.",
             "Remove it from the float layers of the run's quantization.json, or compress again.",
         )
-    return list(recipe.float_layers)
+    return [name for layer in recipe.float_layers for name in nodes[layer]]
 
 
 # Operations without a rule of their own, whose inputs and outputs are quantised.

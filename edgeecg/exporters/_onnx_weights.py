@@ -21,34 +21,44 @@ def to_float16(model: onnx.ModelProto) -> None:
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
+    chosen = {
+        name
+        for node in graph.node
+        for name in _weights(node)
+        if name in stored and _is_matrix(stored[name])
+    }
     nodes: list[onnx.NodeProto] = []
     unpacked: dict[str, str] = {}
     for node in graph.node:
-        # A convolution has its weights second, a matrix product may have them first; a recurrent
-        # layer has those of input and state.
-        places = (1, 2) if node.op_type in _RECURRENT else (0, 1)
-        if node.op_type not in MULTIPLYING:
-            places = ()
-        for place in places:
-            name = node.input[place]
-            tensor = stored.get(name)
+        # Any operation may read the weights too, and needs them in float32.
+        for place, name in enumerate(node.input):
+            if name not in chosen:
+                continue
             if name not in unpacked:
-                if tensor is None or not _is_matrix(tensor):
-                    continue
                 unpacked[name] = f"{name}.float32"
                 called = f"{node.name}/Cast" + (f":{place}" if place > 1 else "")
                 cast = helper.make_node(
                     "Cast", [name], [unpacked[name]], called, to=onnx.TensorProto.FLOAT
                 )
                 nodes.append(cast)
-                halves = numpy_helper.to_array(tensor).astype(np.float16)
-                tensor.CopyFrom(numpy_helper.from_array(halves, name))
+                halves = numpy_helper.to_array(stored[name]).astype(np.float16)
+                stored[name].CopyFrom(numpy_helper.from_array(halves, name))
             node.input[place] = unpacked[name]
         nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
     for value in [each for each in graph.value_info if each.name in unpacked]:
         graph.value_info.remove(value)
+
+
+def _weights(node: onnx.NodeProto) -> list[str]:
+    """Return the inputs of an operation that may be weights."""
+    if node.op_type not in MULTIPLYING:
+        return []
+    # A convolution has its weights second, a matrix product may have them first; a recurrent layer
+    # has those of input and state.
+    first = 1 if node.op_type in _RECURRENT else 0
+    return list(node.input[first : first + 2])
 
 
 def _is_matrix(tensor: onnx.TensorProto) -> bool:

@@ -111,7 +111,8 @@ def layer_scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> lis
         layers: Names of convolutions and linear layers of the model.
 
     Returns:
-        A regular expression for the scope of each.
+        A regular expression for the scope of each of their operations; a layer that is called twice
+        has two.
 
     Raises:
         ExportError: No operation has the weights of a layer.
@@ -130,23 +131,26 @@ def layer_scopes(content: bytes, model: nn.Module, layers: Sequence[str]) -> lis
         if buffer is not None and tensor.type == schema.TensorType.FLOAT32:
             name = graph.tensors[operator.outputs[0]].name.decode()
             operations.append((name, np.sort(np.frombuffer(bytes(buffer), np.float32))))
-    return [_scope(model, layer, operations) for layer in layers]
+    return [scope for layer in layers for scope in _scopes(model, layer, operations)]
 
 
-def _scope(model: nn.Module, layer: str, operations: list[_Operation]) -> str:
-    """Return the scope of one layer and remove its operation from the list.
+def _scopes(model: nn.Module, layer: str, operations: Sequence[_Operation]) -> list[str]:
+    """Return the scope of every call of one layer.
 
     The converter reorders the weights of a layer and keeps their values, so that the sorted values
-    are the same on both sides.
+    are the same on both sides. Layers of equal weights cannot be told apart: all of them are found.
     """
     names = dict(model.named_modules())
     if layer in names and isinstance(names[layer], WEIGHTED_LAYERS):
         wanted = np.sort(names[layer].get_parameter("weight").detach().numpy(), axis=None)
-        for place, (name, weights) in enumerate(operations):
-            if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0):
-                del operations[place]
-                # A scope is the name of the output and a separator.
-                return rf"^{re.escape(name)};$"
+        # A scope is the name of the output and a separator.
+        scopes = [
+            rf"^{re.escape(name)};$"
+            for name, weights in operations
+            if weights.shape == wanted.shape and np.allclose(weights, wanted, rtol=1e-5, atol=0)
+        ]
+        if scopes:
+            return scopes
     raise ExportError(
         f"The layer '{layer}' cannot be kept in float32.",
         "The converted file has no operation with its weights.",

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeecg.errors import ExportError
-from edgeecg.models import lstm_states
+from edgeecg.models import LSTMStates, lstm_states
 
 _COMPOSITE = "edgeecg.lstm."
 _CLOSED_GATE = -1e4
@@ -76,17 +76,22 @@ class _Placeholder(nn.Module):
 def replace_lstms(
     model: nn.Module, sample_shape: tuple[int, int]
 ) -> tuple[nn.Module, dict[str, nn.LSTM]]:
-    """Return a copy without LSTM layers, and the layers by their name.
+    """Return a copy without the LSTM layers that are called, and these layers by their name.
 
     Args:
-        model: Not changed; returned itself when it has no LSTM layer.
+        model: Not changed; returned itself when it calls no LSTM layer.
         sample_shape: ``(leads, samples)`` of a window.
 
     Raises:
         ExportError: A layer is stacked, projected, without bias, or not batch-first; it starts from
             other states than zero, or its final cell states are used.
     """
-    layers = {name: part for name, part in model.named_modules() if isinstance(part, nn.LSTM)}
+    called = lstm_states(model, sample_shape)
+    layers = {
+        name: part
+        for name, part in model.named_modules()
+        if isinstance(part, nn.LSTM) and name in called
+    }
     for name, layer in layers.items():
         if layer.num_layers > 1 or layer.proj_size or not layer.bias or not layer.batch_first:
             raise ExportError(
@@ -95,15 +100,15 @@ def replace_lstms(
                 "Build the module from such layers, or choose the target 'onnx'.",
             )
     if layers:
-        _check_states(model, sample_shape)
+        _check_states(called)
         model = copy.deepcopy(model)
     for name, layer in layers.items():
         model.set_submodule(name, _Placeholder(name, layer))
     return model, layers
 
 
-def _check_states(model: nn.Module, sample_shape: tuple[int, int]) -> None:
-    for name, states in lstm_states(model, sample_shape).items():
+def _check_states(called: Mapping[str, LSTMStates]) -> None:
+    for name, states in called.items():
         if not states.zero or states.cell_used:
             why = (
                 "The model uses its final cell states, which the TFLite operation does not return."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from harness.kinds import search as kind
 from harness.provenance import KEYS
 from harness.results import Results
 from harness.runner import Outcome, Plan
-from harness.tables import search as tables
+from harness.tables import fronts, search as tables
 
 from edgeecg.schema import Front
-from edgeecg.schema.search import SearchTrial
+from edgeecg.schema.search import Range, SearchTrial
+from edgeecg.tuning import space as spaces
 
 FRONT = Front(
     name="S",
@@ -38,6 +40,7 @@ def test_a_row_keeps_the_front_with_its_test_scores_and_the_hypervolume() -> Non
     # One rectangle: score 0.5 to 0.9, energy 0.5 to 1.0.
     assert row["hypervolume"] == pytest.approx(0.4 * 0.5)
     assert row["front"] == [{"values": (0.9, 0.5), "test": 0.7}]
+    assert row["completed"] == [{"values": (0.9, 0.5)}, {"values": (0.8, 0.6)}]
     assert (row["trials"], row["complete"], row["pruned"], row["failed"]) == (3, 2, 1, 0)
     assert row["seconds"] == 6.0
 
@@ -122,3 +125,66 @@ def test_the_table_says_which_sampler_found_more_or_that_it_is_not_resolved() ->
     assert "| 0.1200 | -0.0800 | not resolved |" in found
     found = made({"tpe": [0.10, 0.20, 0.30], "random": [0.12, 0.24, 0.33]})
     assert "| -0.0300 ± 0.0248 | worse |" in found
+
+
+def trial(values: tuple[float, float], epochs: int, quantize: str = "none") -> dict[str, Any]:
+    """Return a complete trial of one step, as a row keeps it."""
+    return {"values": values, "steps": 1, "finetune_epochs": epochs, "quantize": quantize}
+
+
+SEARCHED = {
+    "objectives": ["macro_f1", "energy"],
+    "reference": [0.5, 1.0],
+    "completed": [
+        trial((0.72, 0.5), 4),
+        trial((0.70, 0.25), 3),
+        trial((0.71, 0.6), 2),
+        trial((0.74, 0.1), 2, "ptq"),
+    ],
+}
+COMPRESSED = {
+    "config": {"finetune_epochs": 2, "finetune_last_epochs": 20},
+    "steps": [
+        {"val": 0.71, "proxy_executed": 0.55},
+        {"val": 0.69, "proxy_executed": 0.3},
+        {"val": 0.60, "proxy_executed": 0.2},
+    ],
+}
+
+
+def test_steps_and_trials_are_compared_only_at_as_many_epochs() -> None:
+    found = fronts.compared(SEARCHED, COMPRESSED, most_epochs=20)
+    # The trial at 0.5 beats the first step, but after 4 epochs instead of 2. The one at 0.25 beats
+    # the second step, of 2 + 2 epochs. The one at 0.6 has the epochs of the first step, and loses
+    # in energy. The third step was fine-tuned for longer than any trial may be.
+    assert [step.epochs for step in found.steps] == [2, 4]
+    assert found.beaten() == 1
+    assert [model.values for model in found.front()] == [(0.72, 0.5), (0.70, 0.25)]
+    assert found.lost() == 0
+    worse = (fronts.Fitted((0.70, 0.56), epochs=2), fronts.Fitted((0.65, 0.4), epochs=3))
+    assert dataclasses.replace(found, trials=worse).lost() == 1
+    # 0.2 * (1 - 0.25) and the trial's 0.02 more, from 0.5 on.
+    assert found.volume(found.trials) == pytest.approx(0.2 * 0.75 + 0.02 * 0.5)
+    assert found.volume(found.steps) == pytest.approx(0.19 * 0.7 + 0.02 * 0.45)
+
+
+def test_no_trial_of_the_default_space_is_fine_tuned_for_longer_than_the_steps() -> None:
+    space = spaces.read(spaces.DEFAULT)
+    assert isinstance(space.steps, Range)
+    assert isinstance(space.finetune_epochs, Range)
+    most = space.steps.high * space.finetune_epochs.high
+    assert experiment.load("search").settings["most_epochs"] == most
+
+
+def test_the_table_of_fronts_has_a_line_for_every_finished_search(tmp_path: Path) -> None:
+    search = experiment.load("search")
+    cell = experiment.load("gains").run("resnet1d_attn at 0.08").cell
+    provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
+    key = {"model": "resnet1d_attn", "sampler": "tpe", "seed": 1}
+    kept = [{**key, **SEARCHED, **provenance}, {**key, "seed": 2, **SEARCHED, **provenance}]
+    compression = {"what": "model", "cell": cell, "seed": 1, **COMPRESSED, **provenance}
+    rows.append(tmp_path / "gains.jsonl", [compression])
+    found = fronts.fronts(Results(search, kept, tmp_path))
+    line = "| `resnet1d_attn` | TPE | 1 | 2 | 1 | 2 | 0 | 0.1420 | 0.1600 | +0.0180 |"
+    assert line in found.splitlines()
+    assert "| random |" not in found

@@ -57,6 +57,14 @@ class CalledTwice(Net):
         return self.head(self.lstm(torch.relu(first))[0].mean(dim=1))
 
 
+class OneUnused(Net):
+    """Has an LSTM layer that it does not call, of a kind that the operation cannot express."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spare = nn.LSTM(4, 4, num_layers=2)
+
+
 class OwnFlip(Net):
     """Reads an LSTM layer's outputs in both orders, and in another layout."""
 
@@ -93,7 +101,9 @@ def difference(content: bytes, model: nn.Module, folder: Path) -> float:
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
-@pytest.mark.parametrize("kind", [Flattened, ZeroStates, ByName, CalledTwice, OwnFlip, FlipBetween])
+@pytest.mark.parametrize(
+    "kind", [Flattened, ZeroStates, ByName, CalledTwice, OneUnused, OwnFlip, FlipBetween]
+)
 def test_an_lstm_layer_is_used_as_torch_allows(kind: type[Net], tmp_path: Path) -> None:
     model = kind().eval()
     with quiet():

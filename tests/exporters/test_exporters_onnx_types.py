@@ -39,6 +39,32 @@ class Small(nn.Module):
         return self.head(steps.mean(dim=1))
 
 
+class Tied(nn.Module):
+    """A head whose weights are multiplied with the features of another window, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        products = x[:, :1] * self.head.weight
+        return self.head(x[:, 1]) + products.amax(dim=2)
+
+
+class CalledTwice(nn.Module):
+    """One convolution that is called twice, and another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.shared = nn.Conv1d(3, 3, 5, padding=2)
+        self.last = nn.Conv1d(3, 2, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.relu(self.shared(torch.relu(self.shared(x))))).mean(dim=2)
+
+
 def windows(count: int, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(count, *SHAPE)).astype(np.float32)
 
@@ -84,6 +110,20 @@ def test_float16_file_stores_every_matrix_in_half_and_counts_like_float32(
     assert not np.array_equal(outputs(half, x), outputs(plain, x))
 
 
+def test_float16_weights_may_be_read_by_any_other_operation(tmp_path: Path) -> None:
+    with quiet():
+        tied = exporter("onnx").to_float32(Tied().eval(), SHAPE)
+    half, plain = (written(tied, name, tmp_path) for name in ("onnx-fp16", "onnx"))
+    readers = [
+        node.op_type
+        for node in onnx.load(half).graph.node
+        if any(name.endswith(".float32") for name in node.input)
+    ]
+    assert sorted(readers) == ["Gemm", "Mul"]
+    x = windows(4, 1)
+    np.testing.assert_allclose(outputs(half, x), outputs(plain, x), atol=1e-3)
+
+
 def test_int8_file_has_a_scale_for_each_output_channel(converted: object, tmp_path: Path) -> None:
     path = written(converted, "onnx-int8", tmp_path)
     graph = onnx.load(path).graph
@@ -114,6 +154,21 @@ def test_float_layers_and_float_ops_stay_float32(converted: object, tmp_path: Pa
         path.write_bytes(content)
         types = {layer.op: layer.dtype for layer in count(path) if layer.macs}
         assert types == {"Conv": "float32", "LSTM": "float32", "Gemm": "int8"}
+
+
+def test_every_call_of_a_layer_stays_float32(tmp_path: Path) -> None:
+    kept = INT8.model_copy(update={"float_layers": ("shared",)})
+    with quiet():
+        content = exporter("onnx").export(CalledTwice().eval(), kept, windows(4, 0), SHAPE)
+    path = tmp_path / "kept.onnx"
+    path.write_bytes(content)
+    assert [layer.dtype for layer in count(path) if layer.macs] == ["float32", "float32", "int8"]
+
+
+def test_classes_of_modules_are_refused(converted: object) -> None:
+    classes = INT8.model_copy(update={"float_modules": ("Conv1d",)})
+    with quiet(), pytest.raises(SchemaError, match=r"has float_modules.* float_ops in export/onnx"):
+        exporter("onnx").write(converted, classes, windows(4, 0))
 
 
 def test_unknown_layers_and_operations_are_named(converted: object) -> None:

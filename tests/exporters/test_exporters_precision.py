@@ -37,10 +37,23 @@ class Tiny(nn.Module):
         return self.head(features.mean(dim=1))
 
 
-def converted(recipe: ExportRecipe) -> bytes:
+class Twice(nn.Module):
+    """One convolution that is called twice, and another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.shared = nn.Conv1d(2, 2, 5, padding=2)
+        self.last = nn.Conv1d(2, 3, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.relu(self.shared(torch.relu(self.shared(x))))).mean(dim=2)
+
+
+def converted(recipe: ExportRecipe, model: nn.Module | None = None) -> bytes:
     calibration = np.random.default_rng(0).normal(size=(8, 2, 64)).astype(np.float32)
     with quiet():
-        return exporter("tflite").export(Tiny().eval(), recipe, calibration, (2, 64))
+        return exporter("tflite").export((model or Tiny()).eval(), recipe, calibration, (2, 64))
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +107,12 @@ def test_only_the_named_layers_are_float32(partly: bytes) -> None:
     np.testing.assert_allclose(np.sort(kept), np.sort(folded, axis=None), rtol=1e-6)
     int8 = [kind for kind, dtype, _ in operations(partly) if dtype == "INT8"]
     assert int8.count("FULLY_CONNECTED") == 6
+
+
+def test_every_call_of_a_named_layer_is_float32() -> None:
+    content = converted(INT8.model_copy(update={"float_layers": ("shared",)}), Twice())
+    types = [dtype for kind, dtype, _ in operations(content) if kind == "CONV_2D"]
+    assert types == ["FLOAT32", "FLOAT32", "INT8"]
 
 
 def test_a_file_with_float_layers_runs_and_agrees(partly: bytes, tmp_path: Path) -> None:

@@ -102,4 +102,9 @@ def row(found: Front, reference: Sequence[float]) -> dict[str, Any]:
             {"values": by_run[name].values, "test": by_run[name].test, **by_run[name].params}
             for name in found.front
         ],
+        "completed": [
+            {"values": trial.values, **trial.params}
+            for trial in found.trials
+            if trial.state == "complete"
+        ],
     }

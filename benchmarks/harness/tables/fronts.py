@@ -1,0 +1,170 @@
+"""What a search finds, beside the steps of one compression with the settings of ``compress``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgeecg.tuning import objectives
+
+from ..results import Results
+from ..rows import Row
+from ..statistics_of_seeds import plus_minus, spread
+from .provenance import made_by
+from .search import NAMES
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A float32 model by its values on validation, and how long it was fine-tuned.
+
+    Attributes:
+        values: Of the objectives.
+        epochs: Of fine-tuning, all steps together.
+    """
+
+    values: tuple[float, ...]
+    epochs: int
+
+    def beats(self, other: Fitted, kinds: Sequence[objectives.Objective]) -> bool:
+        """Whether this model is better than another one, of no more epochs."""
+        return self.epochs <= other.epochs and objectives.dominates(
+            objectives.losses(self.values, kinds), objectives.losses(other.values, kinds)
+        )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The float32 trials of one search, and the steps of one compression of the same dense model.
+
+    Attributes:
+        trials: Complete trials whose model was not prepared for int8.
+        steps: The model after each step of the compression.
+        kinds: The objectives.
+        reference: Values that count nothing in the hypervolume.
+    """
+
+    trials: tuple[Fitted, ...]
+    steps: tuple[Fitted, ...]
+    kinds: tuple[objectives.Objective, ...]
+    reference: tuple[float, ...]
+
+    def beaten(self) -> int:
+        """Return how many steps a trial of no more epochs beats."""
+        return sum(
+            any(trial.beats(step, self.kinds) for trial in self.trials) for step in self.steps
+        )
+
+    def front(self) -> list[Fitted]:
+        """Return the trials that no other trial dominates."""
+        points = {str(number): trial.values for number, trial in enumerate(self.trials)}
+        return [self.trials[int(name)] for name in objectives.front(points, self.kinds)]
+
+    def lost(self) -> int:
+        """Return how many trials of the front a step of no more epochs beats."""
+        return sum(
+            any(step.beats(trial, self.kinds) for step in self.steps) for trial in self.front()
+        )
+
+    def volume(self, of: Sequence[Fitted]) -> float:
+        """Return the hypervolume of models."""
+        return objectives.hypervolume([each.values for each in of], self.reference, self.kinds)
+
+
+def compared(search: Row, compression: Row, most_epochs: int) -> Compared:
+    """Return what a search found beside what one compression found.
+
+    Args:
+        search: Row of a search for macro-F1 and energy.
+        compression: Row of a compression of the same dense model.
+        most_epochs: Steps that were fine-tuned for longer, all together, are left out.
+    """
+    return Compared(
+        trials=tuple(
+            Fitted(tuple(trial["values"]), trial["steps"] * trial["finetune_epochs"])
+            for trial in search["completed"]
+            if trial["quantize"] == "none"
+        ),
+        steps=tuple(step for step in _steps(compression) if step.epochs <= most_epochs),
+        kinds=objectives.named(search["objectives"]),
+        reference=tuple(search["reference"]),
+    )
+
+
+def _steps(compression: Row) -> tuple[Fitted, ...]:
+    config = compression["config"]
+    each, last = config["finetune_epochs"], config.get("finetune_last_epochs")
+    found: list[Fitted] = []
+    epochs = 0
+    for number, step in enumerate(compression["steps"], start=1):
+        is_last = number == len(compression["steps"])
+        epochs += last if is_last and last is not None else each
+        values = (step["val"], step["proxy_executed"])
+        found.append(Fitted(values, epochs))
+    return tuple(found)
+
+
+def fronts(results: Results) -> str:
+    """Return, for each model and sampler, what the search adds to one compression."""
+    most_epochs: int = results.experiment.settings["most_epochs"]
+    lines: list[str] = []
+    used: list[Row] = []
+    for run in results.experiment.runs:
+        pairs = _pairs(results, run.model or "", run.options["sampler"])
+        if pairs:
+            each = [compared(*pair, most_epochs) for pair in pairs]
+            lines.append(f"| `{run.model}` | {NAMES[run.options['sampler']]} | {_cells(each)} |")
+            used += [row for pair in pairs for row in pair]
+    head = (
+        "| model | trials by | seeds | steps of one compression | beaten by a trial "
+        "| trials of the front | beaten by a step | hypervolume of the steps "
+        "| hypervolume of the trials | difference |"
+    )
+    notes = (
+        "Validation records, macro-F1 and energy, float32: trials that were prepared for int8 are "
+        "left out, since the steps are float32. The compression is that of `compress` with four "
+        "epochs after a step, energy-aware, of the same dense model, published as "
+        f"{_published(results)}; its steps of at most {most_epochs} epochs in all, which is the "
+        "most that a trial may have. Beaten: better in one objective, no worse in the other, with "
+        "no more epochs. Hypervolumes beyond the same point as in the table above; "
+        "mean ± standard deviation over seeds, the difference seed by seed."
+    )
+    return "\n".join(
+        [head, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes, "", made_by(used)]
+    )
+
+
+def _published(results: Results) -> str:
+    found = results.experiment.settings["published"].values()
+    return " and ".join(f"'{label}' of the experiment `{name}`" for name, label in found)
+
+
+def _pairs(results: Results, model: str, sampler: str) -> list[tuple[Row, Row]]:
+    """Return the searches that are finished, each with the compression of its dense model."""
+    name, label = results.experiment.settings["published"][model]
+    others = results.other(name)
+    cell = others.experiment.run(label).cell
+    found: list[tuple[Row, Row]] = []
+    for seed in results.experiment.seeds:
+        search = results.last(model=model, sampler=sampler, seed=seed)
+        compression = others.last(what="model", cell=cell, seed=seed)
+        if search is not None and compression is not None:
+            found.append((search, compression))
+    return found
+
+
+def _cells(each: Sequence[Compared]) -> str:
+    steps = [one.volume(one.steps) for one in each]
+    trials = [one.volume(one.trials) for one in each]
+    difference = [of_trials - of_steps for of_trials, of_steps in zip(trials, steps, strict=True)]
+    cells = [
+        str(len(each)),
+        str(sum(len(one.steps) for one in each)),
+        str(sum(one.beaten() for one in each)),
+        str(sum(len(one.front()) for one in each)),
+        str(sum(one.lost() for one in each)),
+        plus_minus(spread(steps), 4),
+        plus_minus(spread(trials), 4),
+        plus_minus(spread(difference), 4, sign="+"),
+    ]
+    return " | ".join(cells)
