@@ -50,11 +50,20 @@ def pack(files: Sequence[Path], bundle: Path) -> None:
         bundle: The zip file.
 
     Raises:
-        UsageError: The bundle's name does not end in ``.zip``, or two files have one name.
+        UsageError: The bundle's name does not end in ``.zip``, two files have one name, or a file
+            has its data in another folder.
         EdgeECGError: A file does not exist, or the bundle cannot be written.
     """
     check(bundle)
     members = list(dict.fromkeys(member for path in files for member in files_of(path)))
+    for path in files:
+        apart = [each for each in files_of(path) if each.parent.resolve() != path.parent.resolve()]
+        if apart:
+            raise UsageError(
+                f"'{path}' cannot be put into a bundle.",
+                f"It reads '{apart[0]}', which lies in another folder, and a bundle has none.",
+                "Save the model with its data beside it, or in one file.",
+            )
     names = [member.name for member in members]
     if len(set(names)) < len(names):
         raise UsageError(

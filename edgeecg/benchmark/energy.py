@@ -245,7 +245,8 @@ def _idle_halves(
                 "The meter is too slow for windows of this length.",
                 f"{guard:.3g} s before and after each window are needed to attribute its samples, "
                 f"and the idle windows are {idle.ended_s - idle.begun_s:.3g} s long.",
-                f"Measure with longer windows, e.g. --duration {math.ceil(10 * guard)}.",
+                f"Measure with longer windows: 'edgeecg bench --duration {math.ceil(10 * guard)}', "
+                f"or a --suite with idle_window_seconds = {math.ceil(10 * guard)}.",
             )
         yield begun, ended
 

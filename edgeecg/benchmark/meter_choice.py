@@ -46,21 +46,6 @@ def check(name: str | None) -> None:
         meters.open_meter(name).close()
 
 
-def candidates(profile: DeviceProfile) -> list[str]:
-    """Return the meters that are tried when none is named, in this order.
-
-    Args:
-        profile: The device, whose meters come first; meters of other packages follow.
-    """
-    found: list[str] = []
-    for name in profile.meters:
-        if name == "hwmon" and profile.rails:
-            # The channels that are the board; a chip in its supply has others.
-            found.append(f"hwmon::{'+'.join(profile.rails)}")
-        found.append(name)
-    return list(dict.fromkeys([*found, *meters.external_names()]))
-
-
 def chosen(name: str | None, profile: DeviceProfile) -> tuple[str, str]:
     """Return the meter to measure with, and why the others are not used.
 
@@ -75,7 +60,7 @@ def chosen(name: str | None, profile: DeviceProfile) -> tuple[str, str]:
     if name is not None:
         return name, "Switched off with --meter none."
     reasons: list[str] = []
-    for candidate in candidates(profile):
+    for candidate in meters.candidates(profile):
         try:
             with contextlib.closing(meters.open_meter(candidate)):
                 return candidate, ""

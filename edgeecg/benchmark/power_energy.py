@@ -153,6 +153,9 @@ def _stale(t_s: NDArray[np.float64], watts: NDArray[np.float64]) -> list[tuple[f
     lengths = np.diff(np.concatenate([starts, [watts.size]]))
     # The usual length of a run of equal values, where a long run counts once.
     long = lengths > _STALE_FACTOR * np.quantile(lengths, 0.95)
+    # A value that stays in several rests is one that the noise at rest does not change.
+    values, counts = np.unique(watts[starts[long]], return_counts=True)
+    long &= ~np.isin(watts[starts], values[counts > 1])
     begun, ended = t_s[starts[long]], t_s[(starts + lengths - 1)[long]]
     lasting = ended - begun >= _STALE_S
     return list(zip(begun[lasting].tolist(), ended[lasting].tolist(), strict=True))

@@ -198,7 +198,7 @@ def chosen(
 
 def _column(place: int, name: str, units: Sequence[str]) -> Column | None:
     """Return what a column holds by its name and unit, or None for anything else."""
-    plain, parsed = _split(name)
+    plain, parsed = split(name)
     if parsed is None and place < len(units):
         parsed = unit(units[place])
     if parsed is not None:
@@ -210,7 +210,7 @@ def _column(place: int, name: str, units: Sequence[str]) -> Column | None:
     return None
 
 
-def _split(name: str) -> tuple[str, tuple[Kind, float] | None]:
+def split(name: str) -> tuple[str, tuple[Kind, float] | None]:
     """Return a column's name without its unit, in lower case, and the unit."""
     text = name.strip().lstrip("#").strip().translate(_MICRO)
     bracketed = _BRACKETS.match(text)
@@ -298,7 +298,7 @@ def position(name: str, header: Sequence[str]) -> int | None:
     """Return the index of a column by its name, with or without its unit; None if there is none."""
     wanted = name.strip().lower()
     for place, each in enumerate(header):
-        if wanted in (each.strip().lower(), _split(each)[0]):
+        if wanted in (each.strip().lower(), split(each)[0]):
             return place
     return None
 

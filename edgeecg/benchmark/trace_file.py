@@ -126,11 +126,16 @@ class _Reader:
         if best is None:
             raise self._no_header(first[0][1])
         after, header, found = best
+        asked = {trace_columns.position(each, header) for each in self._options.columns.values()}
         marker = trace_columns.position(self._options.marker or "", header)
-        if marker is not None:
-            # A logic level in volts is not the supply.
-            for kind, columns in list(found.items()):
-                found[kind] = [each for each in columns if each.place != marker]
+        # A logic level in volts is not the supply.
+        levels = {
+            place
+            for place, each in enumerate(header)
+            if place == marker or (trace_marker.is_named(each) and place not in asked)
+        }
+        for kind, columns in list(found.items()):
+            found[kind] = [each for each in columns if each.place not in levels]
         chosen = trace_columns.chosen(found, self._options.columns, header, self._path)
         return header, chosen, chain(iter(first[after:]), rows)
 

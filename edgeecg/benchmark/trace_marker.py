@@ -14,7 +14,7 @@ from edgeecg.benchmark import trace_columns
 from edgeecg.benchmark.trace_text import number
 from edgeecg.errors import DataError, UsageError
 
-_NAMES = ("marker", "trigger", "gpio")
+_NAMES = frozenset({"marker", "trigger", "gpio"})
 _BITS = re.compile(r"^D(\d)\s*-\s*D?(\d)$", re.IGNORECASE)
 _BIT = re.compile(r"^D(\d)$", re.IGNORECASE)
 _HIGH = frozenset({"1", "x", "true", "high", "h", "on"})
@@ -44,6 +44,11 @@ class Marker:
         return text[self.bit : self.bit + 1]
 
 
+def is_named(column: str) -> bool:
+    """Return whether a column is called a marker, with or without a unit: ``GPIO (V)``."""
+    return trace_columns.split(column)[0] in _NAMES
+
+
 def candidates(header: Sequence[str], name: str, path: Path) -> list[Marker]:
     """Return the marker of a name, or all that may be meant without one.
 
@@ -61,9 +66,7 @@ def candidates(header: Sequence[str], name: str, path: Path) -> list[Marker]:
         for place_in_text, digit in enumerate(_numbers(each))
     ]
     if not name:
-        named = [
-            Marker(place, None, each) for place, each in enumerate(header) if each.lower() in _NAMES
-        ]
+        named = [Marker(place, None, each) for place, each in enumerate(header) if is_named(each)]
         # A PPK2 may export its inputs together and separately.
         return named or list({each.name: each for each in inputs}.values())
     wanted = [each for each in inputs if each.name.lower() == name.strip().lower()]

@@ -42,6 +42,9 @@ def find(
     starts = [0, *edges.tolist()]
     times = [float(t_s[place]) for place in starts] + [float(t_s[-1])]
     periods = [(times[k], times[k + 1], bool(busy[start])) for k, start in enumerate(starts)]
+    if periods[-1][0] == periods[-1][1]:
+        # An edge at the last sample: nothing follows it.
+        periods.pop()
     remarks: list[str] = []
     for end, word in ((0, "begin"), (-1, "end")):
         if periods and periods[end][2]:
@@ -54,7 +57,7 @@ def find(
         raise DataError(
             f"{path} has no busy window between idle ones.",
             "There is one edge, or the device is busy at both ends of the trace, and the idle "
-            "power before and after a window is needed.",
+            f"power before and after a window is needed.{_left_out(config)}",
             "Record from before the first inference until after the last one.",
         )
     if config.total:
@@ -112,16 +115,23 @@ def _without_short(
     return levels
 
 
+def _left_out(config: TraceConfig) -> str:
+    if config.shortest_s is None:
+        return ""
+    return f" Windows and rests shorter than {config.shortest_s:g} s were not counted (--shortest)."
+
+
 def _no_edge(path: Path, busy: bool, config: TraceConfig) -> DataError:
     if config.threshold is None:
         return DataError(
             f"{path} has no busy window.",
-            f"The marker '{config.marker}' is {'high' if busy else 'low'} all the time.",
+            f"The marker '{config.marker}' is {'high' if busy else 'low'} all the time."
+            f"{_left_out(config)}",
             "Check the wire of the marker, or give --threshold instead.",
         )
     where = "above" if busy else "below"
     return DataError(
         f"{path} has no busy window.",
-        f"The trace is {where} the threshold {config.threshold} all the time.",
+        f"The trace is {where} the threshold {config.threshold} all the time.{_left_out(config)}",
         f"Give a {'higher' if busy else 'lower'} --threshold, between idle and busy.",
     )

@@ -21,7 +21,11 @@ def battery(
     capacity: Annotated[str, typer.Option(metavar="150mAh", help="Charge of the battery.")],
     voltage: Annotated[str, typer.Option(metavar="3.7V", help="Voltage of the battery.")],
     beats: Annotated[
-        str, typer.Option(metavar="75/min", help="Heart rate; every beat is classified.")
+        str,
+        typer.Option(
+            metavar="75/min",
+            help="Heart rate; every beat is classified. For models of whole records: their number.",
+        ),
     ] = "75/min",
     sleep_current: Annotated[
         str | None,

@@ -111,7 +111,9 @@ def report(
     refuse_unwritable(None if outputs.folder_wanted else html, markdown, table, json_path)
     one_named = run is not None or (len(names) < 2 and all(map(results_of.is_run, names)))
     names = names or ([] if run is None else [run])
-    if one_named and not outputs.folder_wanted:
+    # A dense model has no compression to tell of: its files are compared like several results.
+    dense = bool(names) and one_named and runs.exportable(names[0]).dense_only
+    if one_named and not dense and not outputs.folder_wanted:
         _one(names[0] if names else None, added, outputs)
         return
     _refuse_bench(added)

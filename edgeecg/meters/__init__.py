@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from edgeecg import plugins
 from edgeecg.errors import EdgeECGError, MeterError, UnknownNameError, UsageError
-from edgeecg.schema import Value
+from edgeecg.schema import DeviceProfile, Value
 
 if TYPE_CHECKING:
     # Listing the meters must be fast on a small board, where the import of numpy takes seconds.
@@ -167,6 +167,21 @@ def availability() -> list[MeterAvailability]:
         except EdgeECGError as error:
             found.append(MeterAvailability(name=name, available=False, reason=str(error)))
     return found
+
+
+def candidates(profile: DeviceProfile) -> list[str]:
+    """Return the meters that are tried when none is named, in this order.
+
+    Args:
+        profile: The device, whose meters come first; meters of other packages follow.
+    """
+    found: list[str] = []
+    for name in profile.meters:
+        if name == "hwmon" and profile.rails:
+            # The channels that are the board; a chip in its supply has others.
+            found.append(f"hwmon::{'+'.join(profile.rails)}")
+        found.append(name)
+    return list(dict.fromkeys([*found, *external_names()]))
 
 
 def external_names() -> list[str]:

@@ -32,6 +32,11 @@ class Channel:
         """What the channel covers."""
         return self.chip if self.label is None else f"{self.chip}:{self.label}"
 
+    @property
+    def where(self) -> str:
+        """What names it after ``--meter hwmon:``; several chips may have one name."""
+        return f"{self.folder.name}:{self.label or self.number}"
+
     def volts(self) -> float:
         """Return the bus voltage.
 

@@ -113,7 +113,7 @@ class HwmonMeter(PolledMeter):
         if len(self._channels) > 1:
             self.remark(
                 f"The channels {', '.join(self.zones)} are added up. To measure one, give "
-                f"--meter hwmon:{self.zones[0]}."
+                f"--meter hwmon:{self._channels[0].where}."
             )
 
     def _compare(self, watts: float) -> None:
@@ -228,7 +228,7 @@ def _chosen(chip: str, folder: Path, wanted: str) -> list[Channel]:
             raise MeterError(
                 f"The chip '{chip}' has no channel '{word}'.",
                 f"Its channels are: {names}.",
-                f"Name one of these, as in --meter hwmon:{chip}:{every[0].label or 1}.",
+                f"Name one of these, as in --meter hwmon:{every[0].where}.",
             )
         chosen += [each for each in named[:1] if each not in chosen]
     return chosen

@@ -93,15 +93,17 @@ def open(where: str | None = None) -> ReplayMeter:
         )
     path = Path(where)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise MeterError(
             f"The recording '{path}' cannot be read.",
             f"Reading the file failed: {error}.",
             "Name a CSV file with the columns t_s and watts: --meter replay:FILE.csv",
         ) from error
-    t_s, watts = _columns(path, text)
-    return ReplayMeter(path, *_thinned(t_s, watts))
+    t_s, watts = _thinned(*_columns(path, text))
+    if t_s.size < 2:
+        raise _invalid(path, "It is shorter than two milliseconds")
+    return ReplayMeter(path, t_s, watts)
 
 
 def _columns(path: Path, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

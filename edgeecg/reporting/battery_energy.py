@@ -37,10 +37,10 @@ def of(subject: Subject, beats_hz: float) -> WindowEnergy | str:
 
     Args:
         subject: The file.
-        beats_hz: Heartbeats in a second; each is one window.
+        beats_hz: Heartbeats in a second, each of which is one window; or records in a second.
 
     Raises:
-        UsageError: The device cannot run that often.
+        UsageError: The device cannot run that often, or the records would overlap.
     """
     result = subject.result
     if result is None:
@@ -48,6 +48,7 @@ def of(subject: Subject, beats_hz: float) -> WindowEnergy | str:
             return "Instructions were counted on an emulated core, which has no energy."
         return "It has scores and costs, but was not measured on a device."
     _check_rate(subject, result, beats_hz)
+    _check_records(subject, beats_hz)
     batch = _batch(result)
     return (
         _duty_energy(result, beats_hz, batch)
@@ -61,6 +62,26 @@ def _batch(result: BenchResult) -> int:
     """Return the windows of one inference."""
     window_s, p50_s = result.p50_per_window_s, result.latency.p50_s
     return max(1, round(p50_s / window_s)) if window_s else 1
+
+
+def record_s(subject: Subject) -> float | None:
+    """Return how long a record is that a model reads as a whole; None for a model of beats."""
+    manifest = None if subject.result is None else subject.result.artifact.manifest
+    if manifest is None or manifest.task != "records":
+        return None
+    return manifest.preprocessing.window / manifest.preprocessing.fs_hz
+
+
+def _check_records(subject: Subject, rate_hz: float) -> None:
+    seconds = record_s(subject)
+    if seconds is not None and rate_hz * seconds > 1 + _SAME_RATE:
+        most = 60 / seconds
+        raise UsageError(
+            f"'{units.printable(subject.label)}' is not given {60 * rate_hz:g} records a minute.",
+            f"It classifies records of {seconds:g} s, of which at most {most:g} a minute do not "
+            "overlap.",
+            f"Give their number, e.g. --beats {most:g}/min.",
+        )
 
 
 def _check_rate(subject: Subject, result: BenchResult, beats_hz: float) -> None:

@@ -36,7 +36,7 @@ class Load:
     Attributes:
         capacity_ah: Charge of the battery in ampere-hours.
         voltage_v: Its voltage.
-        beats_hz: Heartbeats in a second; each is one window.
+        beats_hz: Heartbeats in a second, each of which is one window; or records in a second.
         sleep_a: Current between two inferences.
         radio_w: Mean power of the radio.
     """
@@ -82,7 +82,8 @@ def battery(
             after it, one of its results.
         capacity: Charge of the battery, e.g. ``"150mAh"``.
         voltage: Its voltage, e.g. ``"3.7V"``.
-        beats: Heart rate, e.g. ``"75/min"``; every beat is classified.
+        beats: Heart rate, e.g. ``"75/min"``; every beat is classified. For a model of whole
+            records: how many it classifies, e.g. ``"6/min"``.
         sleep_current: Current between two inferences, e.g. ``"5uA"``; None for none.
         radio: Mean power of the radio, e.g. ``"2mJ/min"``; None for none.
 
@@ -118,17 +119,24 @@ def lives(files: Sequence[Subject], load: Load, name: str, sleeps: bool) -> Batt
         sleeps: Whether the sleep current is known.
 
     Raises:
-        UsageError: The device cannot run that often.
+        UsageError: The device cannot run any of them that often.
         EdgeECGError: No energy was measured or calibrated.
     """
     known: list[BatteryEstimate] = []
     unknown: list[UnknownEnergy] = []
+    refused: list[UsageError] = []
     for subject in files:
-        found = battery_energy.of(subject, load.beats_hz)
+        try:
+            found = battery_energy.of(subject, load.beats_hz)
+        except UsageError as error:
+            refused.append(error)
+            found = f"{error.what} {error.why}"
         if isinstance(found, str):
             unknown.append(UnknownEnergy(label=subject.label, reason=found, source=subject.source))
         else:
             known.append(_estimate(subject, found, load, sleeps))
+    if refused and not known:
+        raise refused[0]
     if not known:
         raise _no_energy(name, unknown, _left_out(files))
     known.sort(key=lambda each: -each.days)
@@ -190,6 +198,7 @@ def _estimate(subject: Subject, energy: WindowEnergy, load: Load, sleeps: bool) 
         source=subject.source,
         label=subject.label,
         device=subject.result.device.name,
+        window="beat" if battery_energy.record_s(subject) is None else "record",
         inference_j=energy.joules,
         inference_from=energy.source,
         powers_w={"inference": powers[0], "sleep": powers[1], "radio": powers[2]},

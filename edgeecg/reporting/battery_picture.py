@@ -54,7 +54,9 @@ def curve(life: BatteryLife, capacity_ah: float, per_minute: np.ndarray) -> list
 
 def _paint(axes: Axes, life: BatteryLife) -> None:
     here = 60 * life.beats_hz
-    rates = np.linspace(min(_LOWEST, here), max(_HIGHEST, here), 141)
+    # Records come at most as often as the user says.
+    lowest, highest = (_LOWEST, _HIGHEST) if life.window == "beat" else (here / 10, here)
+    rates = np.linspace(min(lowest, here), max(highest, here), 141)
     for factor, colour, dashes in zip(_CAPACITIES, picture_file.COLOURS, _DASHES, strict=True):
         capacity = factor * life.capacity_ah
         label = f"{1e3 * capacity:g} mAh"
@@ -71,12 +73,13 @@ def _paint(axes: Axes, life: BatteryLife) -> None:
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(title=f"capacity at {life.voltage_v:g} V")
-    axes.set_xlabel("heart rate in beats per minute")
+    heart = "heart rate in " if life.window == "beat" else ""
+    axes.set_xlabel(f"{heart}{life.window}s per minute")
     axes.set_ylabel("days of battery")
     axes.set_title(
         units.printable(
             f"{life.label} on {life.device}: {units.joules(life.inference_j)} ({life.tier}) for "
-            "each beat"
+            f"each {life.window}"
         ),
         fontsize=10,
     )

@@ -40,6 +40,7 @@ class BatteryEstimate(Value):
         inference_from: How that energy was found, in words.
         powers_w: Mean power of each part in watts.
         notes: What a reader should know, a sentence each.
+        window: What the model classifies at a time.
     """
 
     days: float
@@ -54,6 +55,7 @@ class BatteryEstimate(Value):
     inference_from: str
     powers_w: dict[Part, float]
     notes: tuple[str, ...] = ()
+    window: Literal["beat", "record"] = "beat"
 
 
 class UnknownEnergy(Value):
@@ -78,7 +80,7 @@ class BatteryLife(BatteryEstimate):
             :class:`BatteryEstimate` has.
         capacity_ah: Charge of the battery in ampere-hours.
         voltage_v: Its voltage.
-        beats_hz: Heartbeats in a second; each is one window.
+        beats_hz: Heartbeats in a second, each of which is one window; or records in a second.
         sleep_a: Current between two inferences.
         radio_w: Mean power of the radio.
         others: The other files, the longest days first.

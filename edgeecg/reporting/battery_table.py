@@ -26,14 +26,14 @@ def table(life: BatteryLife) -> Table:
     return Table(
         title="Days of battery",
         data=f"{1e3 * life.capacity_ah:g} mAh, {life.voltage_v:g} V, "
-        f"{60 * life.beats_hz:g} beats per minute",
+        f"{60 * life.beats_hz:g} {life.window}s per minute",
         head=("file", "days", "energy", "tier", "inference", "sleep", "radio"),
         rows=tuple(rows),
         notes=(
             *notes.lines(),
             *_remarks(known),
             *(f"Range of the days: from the {basis}." for basis in bases),
-            f"Energy: net, of one beat. Sleep: {1e6 * life.sleep_a:g} µA, "
+            f"Energy: net, of one {life.window}. Sleep: {1e6 * life.sleep_a:g} µA, "
             f"{units.watts(life.powers_w['sleep'])}. Radio: {units.watts(life.radio_w)}.",
             f"{life.formula[0].upper()}{life.formula[1:]}, in Ah, V, J, 1/s, A and W.",
             f"Left out: {'; '.join(life.left_out)}.",

@@ -272,7 +272,7 @@ def _bench_document(path: Path) -> BenchReport | InstructionReport:
     if holds_instructions(path):
         return reading.load(path, InstructionReport)
     report = reading.load(path, BenchReport)
-    _created(path, report)
+    created(path, report)
     return report
 
 
@@ -335,10 +335,10 @@ def _measurements(
     found: list[Measurement] = []
     remarks: list[Remark] = []
     for path, report in reports:
-        created = _created(path, report)
+        written = created(path, report)
         for result in report.results:
             if result.artifact.sha256 in known:
-                found.append(Measurement(result, report, path.name, created, place(result)))
+                found.append(Measurement(result, report, path.name, written, place(result)))
             else:
                 remarks.append(
                     Remark(
@@ -365,13 +365,22 @@ def _told_apart(measurement: Measurement, others: Sequence[Measurement]) -> Meas
     return dataclasses.replace(measurement, place=f"{measurement.place}, {cpu}")
 
 
-def _created(path: Path, report: BenchReport) -> datetime:
+def created(path: Path, report: BenchReport) -> datetime:
+    """Return when a report was written.
+
+    Args:
+        path: Its file, for the message.
+        report: The report.
+
+    Raises:
+        SchemaError: It does not say so as an ISO 8601 time.
+    """
     try:
-        created = datetime.fromisoformat(report.created_utc)
+        found = datetime.fromisoformat(report.created_utc)
     except ValueError as error:
         raise SchemaError(
             f"{path} does not hold a valid BenchReport.",
             f"created_utc should be an ISO 8601 time and is {report.created_utc!r}.",
             "Measure again, or correct this key.",
         ) from error
-    return created if created.tzinfo else created.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from edgeecg import runs
@@ -118,15 +119,29 @@ def _of_run(source: str) -> list[Subject]:
 
 
 def _of_dense_run(source: str, folder: RunFolder) -> list[Subject]:
+    """Return the dense model, and the newest measurement of each file in each setup."""
     card = reading.load(folder.baseline_card, ModelCard)
     reading.check_scores(folder.baseline_card, (card.test,), card.classes)
     rows = [_of_card(source, "baseline model", card)]
     paths = [path for path in folder.bench_files() if not holds_instructions(path)]
-    found, damaged = readable(
-        paths, lambda path: subjects.of_bench(source, path, reading.load(path, BenchReport))
-    )
-    rows += [row for measured_rows in found.values() for row in measured_rows]
+    found, damaged = readable(paths, lambda path: _dated(source, path))
+    newest: dict[Hashable, Subject] = {}
+    for _, measured_rows in sorted(found.values(), key=_date, reverse=True):
+        for row in measured_rows:
+            sha256 = None if row.result is None else row.result.artifact.sha256
+            newest.setdefault((sha256, row.setup, row.host), row)
+    rows += newest.values()
     return [dataclasses.replace(row, unreadable=tuple(damaged.values())) for row in rows]
+
+
+def _dated(source: str, path: Path) -> tuple[datetime, list[Subject]]:
+    """Return when a bench report was written, and its results."""
+    report = reading.load(path, BenchReport)
+    return documents.created(path, report), subjects.of_bench(source, path, report)
+
+
+def _date(dated: tuple[datetime, list[Subject]]) -> datetime:
+    return dated[0]
 
 
 def _of_card(source: str, label: str, card: ModelCard) -> Subject:

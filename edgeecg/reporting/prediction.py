@@ -92,8 +92,11 @@ def _reference(result: BenchResult, report: BenchReport) -> BenchResult | None:
         == (result.host, result.device.name, result.latency.threads)
     ]
     if report.baseline is not None:
-        named = Path(report.baseline).absolute()
-        return next((each for each in beside if Path(each.artifact.file).absolute() == named), None)
+        named = Path(report.baseline)
+        found = [each for each in beside if Path(each.artifact.file).absolute() == named.absolute()]
+        # A relative path means the folder of the measurement, and the report may be read elsewhere.
+        found = found or [each for each in beside if Path(each.artifact.file).name == named.name]
+        return found[0] if len(found) == 1 else None
     manifest = result.artifact.manifest
     if manifest is None:
         return None

@@ -180,7 +180,8 @@ def _latency(before: Subject, after: Subject, force: bool) -> QuantityChange | N
     )
     if first is None or second is None:
         return _change(quantity, force, None, None)
-    spread = None if before.report == after.report else _call_spread(first, second)
+    together = before.report == after.report and before.host == after.host
+    spread = None if together else _call_spread(first, second)
     one, other = first.latency, second.latency
 
     def interval() -> _Interval:

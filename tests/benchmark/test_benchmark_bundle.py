@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from bench_command import bench
 from mutated_files import mutated
+from onnx import helper
+from onnx_models import external, graph_model
 
 from edgeecg.benchmark import bundle
 from edgeecg.errors import EdgeECGError, UsageError
@@ -106,3 +108,20 @@ def test_a_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:
         bundle.unpacked([tmp_path / "pi.zip"]),
     ):
         pass
+
+
+def test_a_model_with_its_data_in_another_folder_is_refused(tmp_path: Path) -> None:
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    model = graph_model([node], [1, 4], [1, 300], {"w": np.ones((4, 300), np.float32)})
+    (tmp_path / "data").mkdir()
+    path = external(tmp_path, model)
+    bundle.pack([path], tmp_path / "beside.zip")
+    for tensor in model.graph.initializer:
+        tensor.external_data[0].value = "data/model.onnx.data"
+    path.write_bytes(model.SerializeToString())
+    (tmp_path / "model.onnx.data").rename(tmp_path / "data/model.onnx.data")
+    with pytest.raises(
+        UsageError, match=r"reads '.*data/model\.onnx\.data', which lies in another"
+    ):
+        bundle.pack([path], tmp_path / "apart.zip")
+    assert not (tmp_path / "apart.zip").exists()

@@ -12,7 +12,7 @@ import pytest
 from simulated_time import SimulatedTime
 
 from edgeecg import meters, plugins, resources
-from edgeecg.benchmark import energy_measurement, energy_windows, meter_choice, protocol
+from edgeecg.benchmark import energy_measurement, energy_windows, protocol
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.benchmark.energy_measurement import MeasuredEnergy, WindowPlan
 from edgeecg.errors import MeterError, PluginError
@@ -102,7 +102,7 @@ def test_meters_of_other_packages_are_tried_after_those_of_the_device(
 ) -> None:
     monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply", "rapl"))
     profile = resources.load_device("x86-64")
-    assert meter_choice.candidates(profile) == [*profile.meters, "bench_supply"]
+    assert meters.candidates(profile) == [*profile.meters, "bench_supply"]
     assert "bench_supply" in meters.names()
 
 

@@ -171,3 +171,19 @@ def test_thousands_are_not_taken_for_decimals(tmp_path: Path, rows: str) -> None
     path.write_text("time (ms),current (uA),D0\n" + rows)
     with pytest.raises(DataError, match="ambiguous"):
         energy_of_trace(path, TraceConfig(inferences=1, voltage="3V", marker="D0"))
+
+
+def test_a_trigger_in_volts_is_the_marker_and_not_the_supply(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "Time (s),Current (A),GPIO (V)",
+        lambda t, a, b: f"{t:.5f},{a:.8f},{3.3 if b else 0.02}",
+    )
+    for when in ({"threshold": "4mA"}, {}):
+        config = TraceConfig.model_validate({"inferences": 10, "voltage": "3.3V", **when})
+        assert energy_of_trace(path, config).energy.net_j == pytest.approx(NET_J, rel=2e-3)
+    with pytest.raises(UsageError, match=r"The voltage of .* is unknown"):
+        energy_of_trace(path, TraceConfig(inferences=10, threshold="4mA"))
+    # Unless the user says so.
+    chosen = TraceConfig(inferences=10, threshold="4mA", columns={"voltage": "GPIO"})
+    assert energy_of_trace(path, chosen).file.source == ("Current (A)", "GPIO (V)")

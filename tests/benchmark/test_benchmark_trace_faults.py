@@ -110,3 +110,28 @@ def test_rests_that_are_too_short_for_the_samples_are_an_error(tmp_path: Path) -
     path.write_text("\n".join(lines))
     with pytest.raises(DataError, match="too short"):
         energy_of_trace(path, TraceConfig(inferences=1))
+
+
+def bursts(path: Path, last: str) -> Path:
+    """Write four bursts of a second at 2 W between rests of a second at 1 W."""
+    lines = ["t_s,watts,marker"]
+    for k in range(800):
+        noise = 1e-4 * (k % 7)
+        lines.append(f"{k / 100},{1 + (k // 100) % 2 + noise},{(k // 100) % 2}")
+    path.write_text("\n".join([*lines, last]))
+    return path
+
+
+def test_a_recording_that_ends_with_one_sample_after_a_burst(tmp_path: Path) -> None:
+    path = bursts(tmp_path / "trace.csv", "8,1,0")
+    found = energy_of_trace(path, TraceConfig(inferences=10))
+    # The last burst may have been cut.
+    assert found.energy.windows == 3
+    assert found.energy.net_j == pytest.approx(0.1, rel=0.02)
+
+
+def test_windows_that_were_too_short_are_named_where_none_is_left(tmp_path: Path) -> None:
+    path = bursts(tmp_path / "trace.csv", "8,1,0")
+    config = TraceConfig(inferences=10, shortest_s=2.0)
+    with pytest.raises(DataError, match=r"shorter than 2 s were not counted \(--shortest\)"):
+        energy_of_trace(path, config)

@@ -119,6 +119,23 @@ def test_a_value_that_stays_while_others_change_is_stale() -> None:
         PowerCurve(replace(trace, watts=watts)).joules(30.0, 40.0)
 
 
+def test_a_value_that_stays_in_every_rest_is_not_stale() -> None:
+    # 1 W at rest, exactly, and a noisy 2 W in windows of 2 s; rests of 3 s.
+    t_s = np.arange(0.0, 28.0, 0.01)
+    busy = t_s % 5.0 >= 3.0
+    noise = np.random.default_rng(0).normal(0, 0.01, t_s.size)
+    watts = np.where(busy, 2.0 + noise, 1.0)
+    windows = [
+        EnergyWindow(begun_s=5.0 * k + begun, ended_s=5.0 * k + ended, inferences=inferences)
+        for k in range(5)
+        for begun, ended, inferences in ((0.0, 3.0, 0), (3.0, 5.0, 20))
+    ]
+    windows.append(EnergyWindow(begun_s=25.0, ended_s=27.9, inferences=0))
+    found = from_trace(windows, traced(t_s, watts, 100.0))
+    assert found.invalid == ()
+    assert found.net_j == pytest.approx(0.1, rel=0.02)
+
+
 def test_readings_in_coarse_steps_repeat_without_being_stale() -> None:
     # Steps of 5 mW, and a tenth of that as noise: most readings are equal, a few are a step off.
     quiet = steady(100.0, 0.0005)

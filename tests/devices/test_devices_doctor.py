@@ -10,7 +10,7 @@ import psutil
 import pytest
 from fake_machines import PI4_CORE, PI5_CORE, board, cpu_flags, put
 
-from edgeecg import plugins
+from edgeecg import meters, plugins
 from edgeecg.devices import checks, detection
 from edgeecg.devices.checks import (
     CheckedHost,
@@ -95,7 +95,7 @@ def test_a_check_that_crashes_does_not_hide_the_others(monkeypatch: pytest.Monke
 def test_an_unknown_machine_is_told_how_to_go_on(tmp_path: Path) -> None:
     found = only(device.check(CheckedHost(root=tmp_path, machine="riscv64", system="Linux")))
     assert not found.ok
-    assert "--device PROFILE" in (found.fix or "")
+    assert "--device MY-BOARD.toml" in (found.fix or "")
     assert "(raspberry-pi-4)" in only(device.check(pi(tmp_path))).found
 
 
@@ -335,3 +335,21 @@ def test_the_runtimes_of_this_machine_are_loaded_in_other_processes() -> None:
     assert found["runtime litert"].ok
     assert found["runtime litert"].found.startswith("litert 2.")
     assert found["runtime onnxruntime"].ok
+
+
+def test_the_meters_are_those_that_bench_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def absent(name: str) -> MeterModule:
+        opened.append(name)
+        raise MeterError("No counter.", "It is a virtual machine.", "Buy one.")
+
+    put(tmp_path, "proc/device-tree/model", "NVIDIA Jetson AGX Orin Developer Kit\0")
+    monkeypatch.setattr("edgeecg.meters.open_meter", absent)
+    host = CheckedHost(root=tmp_path, machine="aarch64", system="Linux")
+    energy.check(host)
+    assert host.profile is not None
+    assert opened == meters.candidates(host.profile)
+    assert opened[0] == "hwmon::VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0"

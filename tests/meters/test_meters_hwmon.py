@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from readings import collect
 
-from edgeecg.benchmark import meter_choice
+from edgeecg import meters
 from edgeecg.errors import MeterError
 from edgeecg.meters import _polling, hwmon
 from edgeecg.resources import load_device
@@ -200,7 +200,7 @@ def test_the_rails_of_a_profile_are_added(chips: Chips) -> None:
     named = chips.open(f":{'+'.join(rails)}")
     assert named.zones == tuple(f"ina3221:{rail}" for rail in rails)
     assert chips.open().zones == named.zones
-    assert meter_choice.candidates(load_device("jetson-agx-orin"))[:2] == [
+    assert meters.candidates(load_device("jetson-agx-orin"))[:2] == [
         "hwmon::VDD_GPU_SOC+VDD_CPU_CV+VIN_SYS_5V0",
         "hwmon",
     ]
@@ -328,3 +328,17 @@ def test_reading_costs_little(chips: Chips) -> None:
 def test_the_step_of_the_readings_is_a_milliampere_at_the_bus_voltage(chips: Chips) -> None:
     chips.ina219()
     assert chips.open().resolution_w == pytest.approx(5.0e-3)
+
+
+def test_channels_that_are_named_in_advice_can_be_opened(chips: Chips) -> None:
+    # A Jetson AGX Orin has two chips of one name.
+    chips.ina3221("hwmon3", in1_label="VDD_GPU_SOC", in2_label="VDD_CPU_CV", in3_label="VIN")
+    chips.ina3221("hwmon4", in1_label="A", in2_label="B", in3_label="C")
+    added = chips.open(":VDD_GPU_SOC+VDD_CPU_CV")
+    advice = next(each for each in collect(added, 0.1).remarks if "are added up" in each)
+    where = advice.rpartition("--meter hwmon:")[2].removesuffix(".")
+    assert chips.open(where).zones == ("ina3221:VDD_GPU_SOC",)
+    with pytest.raises(MeterError, match="no channel 'D'") as caught:
+        chips.open("hwmon4:D")
+    where = caught.value.todo.rpartition("--meter hwmon:")[2].removesuffix(".")
+    assert chips.open(where).zones == ("ina3221:A",)

@@ -59,6 +59,7 @@ def test_a_fast_recording_is_thinned_to_means_over_a_millisecond(tmp_path: Path)
         ("t_s,watts\n", "fewer than two"),
         ("t_s,watts\n0,1\n", "fewer than two"),
         ("t_s,watts\n0,1\n1,5,2\n", "Line 3"),
+        ("t_s,watts\n0,1\n0.0001,1\n0.0002,1\n", "shorter than two milliseconds"),
         ("t_s,watts\n0,1\n1\n", "Line 3"),
         ("t_s,watts\n0,1\n1,1 W\n", "Line 3"),
         ("t_s,watts\n0,1\n1,nan\n", "not finite"),
@@ -80,3 +81,9 @@ def test_a_missing_file_and_no_file_are_explained(tmp_path: Path) -> None:
         replay.open(str(tmp_path / "absent.csv"))
     with pytest.raises(MeterError, match=r"replay:FILE\.csv"):
         replay.open()
+
+
+def test_a_recording_of_a_spreadsheet_has_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_text("t_s,watts\n0,1\n1,2\n", encoding="utf-8-sig")
+    assert replay.open(str(path)).sample_rate_hz == 1.0

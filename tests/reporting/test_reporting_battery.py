@@ -18,9 +18,11 @@ from report_scores import records, scores
 import edgeecg
 from edgeecg import cli
 from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.reporting import battery_table, named_results
 from edgeecg.reporting.battery_life import Load
 from edgeecg.reporting.battery_picture import curve
-from edgeecg.schema import CalibratedEstimate, Energy
+from edgeecg.reporting.html import battery_section
+from edgeecg.schema import BenchResult, CalibratedEstimate, Energy
 
 BATTERY: dict[str, Any] = {"capacity": "150mAh", "voltage": "3.7"}
 OPTIONS = ["--capacity", "150mAh", "--voltage", "3.7"]
@@ -286,3 +288,49 @@ def test_without_matplotlib_the_extra_is_named_before_anything_is_written(
     assert not out.exists()
     assert not kept.exists()
     assert cli.run(["battery", path, *OPTIONS]) == 0
+
+
+def of_records(full: Builder, energy: Energy) -> BenchResult:
+    """Return a result of a model that classifies records of 10 s."""
+    manifest = full.manifest(
+        "compressed",
+        task="records",
+        preprocessing=full.manifest("compressed").preprocessing.model_copy(
+            update={"fs_hz": 100.0, "window": 1000, "r_index": None}
+        ),
+    )
+    return full.result(manifest, energy=energy)
+
+
+def test_records_do_not_come_with_every_beat(full: Builder, tmp_path: Path) -> None:
+    path = write(tmp_path / "records.json", of_records(full, joules(1e-3)))
+    with pytest.raises(UsageError, match=r"records of 10 s, of which at most 6 a minute") as caught:
+        edgeecg.battery(path, **BATTERY)
+    assert "--beats 6/min" in caught.value.todo
+    found = edgeecg.battery(path, **BATTERY, beats="6/min")
+    # 1998 J at 0.1 mW.
+    assert found.days == pytest.approx(1998 / 1e-4 / 86400)
+    table = battery_table.table(found)
+    assert "6 records per minute" in table.data
+    assert any("of one record" in note for note in table.notes)
+
+
+def test_the_page_of_a_model_of_records_has_an_example_of_records(
+    full: Builder, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "records.json", of_records(full, joules(1e-3)))
+    found = battery_section.section(named_results.read(path), path, "synthetic")
+    assert "6 records a minute" in found.paragraphs[0]
+    assert "--beats 6/min" in found.paragraphs[0]
+    assert "records a minute" in str(found.figures[0].layout)
+
+
+def test_a_file_that_is_too_slow_does_not_cost_the_others(full: Builder, tmp_path: Path) -> None:
+    fast, slow = (
+        full.result(full.manifest(role), p50_s, energy=joules(1e-3))
+        for role, p50_s in (("compressed", 1e-3), ("baseline", 0.9))
+    )
+    found = edgeecg.battery(write(tmp_path / "two.json", fast, slow), **BATTERY)
+    assert found.days == pytest.approx(18.5)
+    (unknown,) = found.unknown
+    assert "cannot run 1.25 times per second" in unknown.reason

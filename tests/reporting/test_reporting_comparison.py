@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from report_measurements import device, joules, latency
+from report_measurements import bench, device, joules, latency
 from report_run import Builder
 
 from edgeecg.reporting import variants
 from edgeecg.reporting.comparison import compare, headline
 from edgeecg.reporting.documents import read
+from edgeecg.reporting.prediction import predictions
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow
 
 
@@ -163,3 +164,25 @@ def test_the_json_round_trips_and_carries_its_version(full: Builder) -> None:
     comparison = compare(read(full.run))
     assert json.loads(comparison.to_json())["schema"] == "edgeecg.report/1"
     assert Comparison.from_json(comparison.to_json(), "report") == comparison
+
+
+def test_a_named_baseline_is_found_where_the_report_is_read_elsewhere(full: Builder) -> None:
+    # 'edgeecg bench --baseline dense.tflite /models/dense.tflite /models/small.tflite', in /models.
+    results = [
+        full.result(full.manifest(role, file=f"{name}.tflite"), p50_s)
+        for role, name, p50_s in (("baseline", "dense", 2e-3), ("compressed", "small", 1e-3))
+    ]
+    results = [
+        each.model_copy(
+            update={
+                "artifact": each.artifact.model_copy(
+                    update={"file": f"/models/{each.artifact.file}"}
+                )
+            }
+        )
+        for each in results
+    ]
+    report = bench(*results).model_copy(update={"baseline": "dense.tflite"})
+    assert [each.latency_ratio for each in predictions(report)] == [1.0, 0.5]
+    twice = bench(*results, results[0]).model_copy(update={"baseline": "dense.tflite"})
+    assert [each.latency_ratio for each in predictions(twice)] == [None] * 3

@@ -262,6 +262,39 @@ def test_files_of_one_call_are_compared_round_by_round(full: Builder, tmp_path: 
     assert only(edgeecg.compare(*apart), "p50").verdict == "tie"
 
 
+def test_files_of_one_call_on_two_hosts_are_not_compared_round_by_round(
+    full: Builder, tmp_path: Path
+) -> None:
+    results = [
+        full.result(
+            full.manifest(role), host=host, latency=latency(p50_s, samples_s=(p50_s,) * 100)
+        )
+        for role, host, p50_s in (("baseline", "pi@one", 1e-3), ("compressed", "pi@two", 1.02e-3))
+    ]
+    path = write(tmp_path / "fleet.json", *results)
+    change = only(edgeecg.compare(f"{path}#baseline-tflite", f"{path}#compressed-tflite"), "p50")
+    # They were not timed in turn, so that 2 % is within the variation between calls.
+    assert change.verdict == "tie"
+    assert "in turn" not in (change.basis or "")
+
+
+def test_the_newest_measurement_of_a_dense_run_is_compared(
+    full: Builder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(full.run.path.parent.parent)
+    full.run.model_card.unlink()
+    full.forget_measurements()
+    manifest = full.manifest("baseline")
+    full.write_bench(full.result(manifest, 3e-3), name="a", created="2026-03-01T00:00:00+00:00")
+    full.write_bench(full.result(manifest, 1e-3), name="b", created="2026-03-03T00:00:00+00:00")
+    full.write_bench(full.result(manifest, 2e-3), name="c", created="2026-03-02T00:00:00+00:00")
+    newest = write(tmp_path / "newest.json", full.result(manifest, 1e-3))
+    (pair,) = edgeecg.compare("demo", newest).pairs
+    p50 = pair.of("p50")
+    assert p50 is not None
+    assert p50.ratio == pytest.approx(1.0)
+
+
 def test_runs_are_compared_file_by_file_in_equal_setups(
     full: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,8 +15,9 @@ def check(host: CheckedHost) -> list[Finding]:
                 check="device",
                 ok=False,
                 found=f"No device profile matches this '{host.machine}'{board}.",
-                fix="Name the most similar one of 'edgeecg devices': "
-                "edgeecg bench FILE --device PROFILE",
+                fix="Describe it in a file, and name that: edgeecg bench FILE --device "
+                "MY-BOARD.toml (see devices/README.md). A board that is one of 'edgeecg devices', "
+                "and hides its name, may be named by that.",
             )
         ]
     return [Finding(check="device", ok=True, found=f"{host.profile.title} ({host.profile.name}).")]

@@ -9,12 +9,12 @@ from edgeecg.schema import Finding
 
 
 def check(host: CheckedHost) -> list[Finding]:
-    """Open the meters of the profile, in their order, until one works."""
+    """Open the meters that ``edgeecg bench`` tries, in their order, until one works."""
     if host.profile is None:
         return []
     reasons: list[str] = []
     advice: list[str] = []
-    for name in host.profile.meters:
+    for name in meters.candidates(host.profile):
         try:
             meter = meters.open_meter(name)
         except EdgeECGError as error:

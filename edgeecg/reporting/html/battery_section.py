@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
-from edgeecg.errors import EdgeECGError
-from edgeecg.reporting import battery_life, battery_table, units
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.reporting import battery_energy, battery_life, battery_table, units
 from edgeecg.reporting.battery_life import Load
 from edgeecg.reporting.battery_rows import BatteryLife
 from edgeecg.reporting.html.document import Section
@@ -29,16 +30,21 @@ def section(subjects: Sequence[Subject], name: str, data: str) -> Section:
         name: What they are called together, as 'edgeecg battery' takes it.
         data: The data that the figures are about.
     """
-    command = f"edgeecg battery {name} --capacity 150mAh --voltage 3.7 --sleep-current 5uA"
+    files = [each for each in subjects if each.result] or subjects
+    load = _example(files)
+    rate = "" if load == EXAMPLE else f" --beats {60 * load.beats_hz:g}/min"
+    command = f"edgeecg battery {name} --capacity 150mAh --voltage 3.7 --sleep-current 5uA{rate}"
     try:
-        life = battery_life.lives(
-            [each for each in subjects if each.result] or subjects, EXAMPLE, name, sleeps=True
+        life = battery_life.lives(files, load, name, sleeps=True)
+    except UsageError as error:
+        return Section(
+            _TITLE, missing=f"{error.what} {error.why} For another rate add --beats to: {command}"
         )
     except EdgeECGError as error:
         return Section(_TITLE, missing=f"{error.what} {error.why} {error.todo}")
     text = (
-        "An example: 150 mAh at 3.7 V, 75 beats a minute, a sleep current of 5 µA, no radio. For "
-        f"another battery: {command}"
+        f"An example: 150 mAh at 3.7 V, {60 * load.beats_hz:g} {life.window}s a minute, a sleep "
+        f"current of 5 µA, no radio. For another battery: {command}"
     )
     hidden = len(life.others) + 1 - _MOST_FILES
     if hidden > 0:
@@ -47,13 +53,26 @@ def section(subjects: Sequence[Subject], name: str, data: str) -> Section:
     return Section(_TITLE, (battery_table.table(life),), (figure(life, data),), paragraphs=(text,))
 
 
+def _example(files: Sequence[Subject]) -> Load:
+    """Return the example; one record after another, where all files classify whole records."""
+    records = [battery_energy.record_s(each) for each in files]
+    lengths = [seconds for seconds in records if seconds is not None]
+    if not lengths or len(lengths) < len(records):
+        return EXAMPLE
+    return dataclasses.replace(EXAMPLE, beats_hz=1 / max(lengths))
+
+
 def figure(life: BatteryLife, data: str) -> Figure:
-    """Return the days over the heart rate, a line for each of four capacities.
+    """Return the days over the rate, a line for each of four capacities.
 
     Args:
         life: The battery and the file that lasts longest.
         data: The data that the figures are about.
     """
+    if life.window == "beat":
+        title, rates = "heart rate, beats a minute", [float(rate) for rate in _RATES]
+    else:
+        title, rates = "records a minute", [6 * life.beats_hz * tenth for tenth in range(1, 11)]
     lines: dict[str, list[float]] = {}
     for factor in _CAPACITIES:
         capacity = factor * life.capacity_ah
@@ -61,22 +80,22 @@ def figure(life: BatteryLife, data: str) -> Figure:
             Load(capacity, life.voltage_v, rate / 60, life.sleep_a, life.radio_w).days(
                 life.inference_j
             )
-            for rate in _RATES
+            for rate in rates
         ]
     return Figure(
         titled(
             f"Days of battery with {battery_table.name(life, life)} on {life.device}, "
-            f"{units.joules(life.inference_j)} ({life.tier}) for each beat",
+            f"{units.joules(life.inference_j)} ({life.tier}) for each {life.window}",
             data,
         ),
         words(
-            f"{name}: {units.significant(days[0])} days at {_RATES[0]} beats a minute, "
-            f"{units.significant(days[-1])} at {_RATES[-1]}"
+            f"{name}: {units.significant(days[0])} days at {rates[0]:g} {life.window}s a minute, "
+            f"{units.significant(days[-1])} at {rates[-1]:g}"
             for name, days in lines.items()
         ),
         tuple(
             {
-                "type": "scatter", "mode": "lines", "name": label(name), "x": list(_RATES),
+                "type": "scatter", "mode": "lines", "name": label(name), "x": rates,
                 "y": [round(each, 3) for each in days],
                 "line": {"color": SERIES[n], "dash": DASHES[n]},
                 "hovertemplate": "%{x} a minute: %{y:.3g} days<extra>%{fullData.name}</extra>",
@@ -84,7 +103,7 @@ def figure(life: BatteryLife, data: str) -> Figure:
             for n, (name, days) in enumerate(lines.items())
         ),
         {
-            "xaxis": axis("heart rate, beats a minute"),
+            "xaxis": axis(title),
             "yaxis": axis(f"days at {life.voltage_v:g} V", rangemode="tozero"),
         },
     )  # fmt: skip
