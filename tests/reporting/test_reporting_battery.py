@@ -326,10 +326,8 @@ def test_the_page_of_a_model_of_records_has_an_example_of_records(
 
 
 def test_a_file_that_is_too_slow_does_not_cost_the_others(full: Builder, tmp_path: Path) -> None:
-    fast, slow = (
-        full.result(full.manifest(role), p50_s, energy=joules(1e-3))
-        for role, p50_s in (("compressed", 1e-3), ("baseline", 0.9))
-    )
+    fast = full.result(full.manifest("compressed"), 1e-3, energy=joules(1e-3))
+    slow = full.result(full.manifest("baseline"), 0.9, energy=joules(1e-3))
     found = edgeecg.battery(write(tmp_path / "two.json", fast, slow), **BATTERY)
     assert found.days == pytest.approx(18.5)
     (unknown,) = found.unknown

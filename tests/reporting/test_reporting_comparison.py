@@ -169,8 +169,8 @@ def test_the_json_round_trips_and_carries_its_version(full: Builder) -> None:
 def test_a_named_baseline_is_found_where_the_report_is_read_elsewhere(full: Builder) -> None:
     # 'edgeecg bench --baseline dense.tflite /models/dense.tflite /models/small.tflite', in /models.
     results = [
-        full.result(full.manifest(role, file=f"{name}.tflite"), p50_s)
-        for role, name, p50_s in (("baseline", "dense", 2e-3), ("compressed", "small", 1e-3))
+        full.result(full.manifest("baseline", file="dense.tflite"), 2e-3),
+        full.result(full.manifest("compressed", file="small.tflite"), 1e-3),
     ]
     results = [
         each.model_copy(

@@ -265,11 +265,11 @@ def test_files_of_one_call_are_compared_round_by_round(full: Builder, tmp_path: 
 def test_files_of_one_call_on_two_hosts_are_not_compared_round_by_round(
     full: Builder, tmp_path: Path
 ) -> None:
+    one = latency(1e-3, samples_s=(1e-3,) * 100)
+    two = latency(1.02e-3, samples_s=(1.02e-3,) * 100)
     results = [
-        full.result(
-            full.manifest(role), host=host, latency=latency(p50_s, samples_s=(p50_s,) * 100)
-        )
-        for role, host, p50_s in (("baseline", "pi@one", 1e-3), ("compressed", "pi@two", 1.02e-3))
+        full.result(full.manifest("baseline"), host="pi@one", latency=one),
+        full.result(full.manifest("compressed"), host="pi@two", latency=two),
     ]
     path = write(tmp_path / "fleet.json", *results)
     change = only(edgeecg.compare(f"{path}#baseline-tflite", f"{path}#compressed-tflite"), "p50")
