@@ -20,6 +20,7 @@ from edgeecg.schema import (
     ModelCard,
     TrainingConfig,
 )
+from edgeecg.training.compatibility import check_draw
 from edgeecg.training.start import as_trained
 
 FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
@@ -58,7 +59,8 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     """Return the configuration that settings amount to, and the custom module that they name.
 
     Raises:
-        UsageError: Settings contradict each other, or the layer costs are another model's.
+        UsageError: Settings contradict each other or the model, or the layer costs are another
+            model's.
         SchemaError: The report of layer costs is damaged.
     """
     _refuse_two_targets(options)
@@ -78,6 +80,7 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
         recipe = architecture(model, custom).RECIPE
     asked = configured(TrainingConfig, recipe, training)
     found = architecture(asked.model, custom)
+    check_draw(found, asked, training)
     body = {
         **options.values,
         **measured_costs(options, found),
