@@ -128,6 +128,15 @@ class RunFolder:
         return self.compression_log.is_file() and self.model_weights.is_file() and not self.finished
 
     @property
+    def of_search(self) -> bool:
+        """Whether it has the name of a search's trial, NAME-000 and so on, beside that search."""
+        search, _, number = self.name.rpartition("-")
+        is_number = len(number) >= 3 and number.isdecimal()
+        return (
+            is_number and bool(search) and RunFolder(self.path.with_name(search)).search.is_file()
+        )
+
+    @property
     def dense_only(self) -> bool:
         """Whether it holds a finished dense model, and nobody asked for a compressed one."""
         return self.baseline_card.is_file() and not self.config.is_file() and not self.finished
@@ -311,11 +320,19 @@ def newest_untrained(name: str | None = None) -> RunFolder:
 def newest_unfinished(name: str | None = None) -> RunFolder:
     """Return the run with this name, or the unfinished run that was started last.
 
+    Trials of a search have to be named: 'edgeecg search --resume' goes on with them, and going on
+    here scores the test records.
+
     Raises:
         EdgeECGError: There is no such run, or it is finished already.
     """
     started = [RunFolder(path.parent) for path in sorted(RUNS.glob("*/config.json"))]
-    wanted = [run for run in started if name in (None, run.name) and not run.finished]
+    wanted = [
+        run
+        for run in started
+        if not run.finished
+        and (run.name == name if name is not None else not (run.reduced or run.of_search))
+    ]
     if not wanted:
         finished = any(run.name == name for run in started)
         raise EdgeECGError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,29 @@ def test_a_command_that_is_advised_is_one_that_a_shell_takes(tmp_path: Path) -> 
     with pytest.raises(EdgeECGError) as caught:
         runs.trained("my run", tmp_path)
     assert "edgeecg train --name 'my run' (" in caught.value.todo
+
+
+def test_a_resume_without_a_name_leaves_the_trials_of_searches_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def put(*files: str) -> None:
+        for file in files:
+            path = runs.RUNS / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    reduced = ("config.json", "compression.json", "model.safetensors")
+    put("found/search.json", "found-002/config.json")
+    put(*(f"copied-trial/{file}" for file in reduced))
+    with pytest.raises(EdgeECGError, match="nothing to resume"):
+        runs.newest_unfinished()
+    # Other names, and the name of a trial that is given, are runs as before.
+    assert runs.newest_unfinished("found-002").name == "found-002"
+    assert runs.newest_unfinished("copied-trial").name == "copied-trial"
+    put("found-0/config.json")
+    assert runs.newest_unfinished().name == "found-0"
+    put("other-001/config.json")
+    os.utime(runs.RUNS / "other-001" / "config.json", times=(2e9, 2e9))
+    assert runs.newest_unfinished().name == "other-001"
