@@ -40,6 +40,7 @@ from edgeecg.schema import (
         (["--seeds", "3", "--seed", "1"], "'--seed' and '--seeds' contradict each other"),
         (["--seeds", "3", "--resume"], "needs the name of the runs"),
         (["--seeds", "0"], "--seeds"),
+        (["--seeds", "2", "--name", "a/b"], "'a/b-0' cannot be the name of a run"),
         (["--structure", "none", "--sparsity", "0.97"], "0.97 is out of reach"),
         (["--round", "0"], "round_to"),
         (["--schedule", "steep"], "schedule"),
