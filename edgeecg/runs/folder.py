@@ -32,10 +32,14 @@ class RunFolder:
     @property
     def shell_name(self) -> str:
         """What ``--run`` takes, as a shell reads it: the name of a run in ``runs/``, or a path."""
-        in_runs = self.path.parent.absolute() == RUNS.absolute()
         # A name with a dash in front would be an option.
-        alone = in_runs and not self.name.startswith("-")
+        alone = self.in_runs and not self.name.startswith("-")
         return shlex.quote(self.name if alone else str(self.path))
+
+    @property
+    def in_runs(self) -> bool:
+        """Whether it lies in the ``runs/`` of the present folder, where it has a name."""
+        return self.path.parent.absolute() == RUNS.absolute()
 
     @property
     def config(self) -> Path:
@@ -246,18 +250,28 @@ def how_to_finish(run: RunFolder) -> str:
     Args:
         run: The run.
     """
-    name = shlex.quote(run.name)
     if run.search.is_file():
         return f"Name one of its trials, such as {_trial_of(run)}; front.json lists them."
     if run.reduced:
-        return f"Score it: edgeecg export --run {name}"
+        return f"Score it: edgeecg export --run {run.shell_name}"
     if run.dense_only:
-        return f"Compress its dense model: edgeecg compress --start {name}"
+        return f"Compress its dense model: edgeecg compress --start {run.shell_name}"
     if run.config.is_file():
-        return f"Go on with: edgeecg compress --name {name} --resume"
+        return _how_to_resume(run, "compress")
     if run.training.is_file():
-        return f"Go on with: edgeecg train --name {name} --resume"
+        return _how_to_resume(run, "train")
     return "No run was started in this folder: name another one, or remove it."
+
+
+def _how_to_resume(run: RunFolder, verb: str) -> str:
+    """Return how to go on with a run, which is possible by its name in ``runs/`` alone."""
+    command = f"edgeecg {verb} --name {shlex.quote(run.name)} --resume"
+    if run.in_runs:
+        return f"Go on with: {command}"
+    runs = run.path.absolute().parent
+    if runs.name == RUNS.name:
+        return f"Go on with: cd {shlex.quote(str(runs.parent))} && {command}"
+    return f"Move it to '{RUNS / run.name}' and go on with: {command}"
 
 
 def _trial_of(search: RunFolder) -> str:
@@ -266,7 +280,8 @@ def _trial_of(search: RunFolder) -> str:
 
     front = search.path / "front.json"
     first = Front.from_file(front).front[:1] if front.is_file() else ()
-    return shlex.quote(first[0] if first else f"{search.name}-000")
+    trial = first[0] if first else f"{search.name}-000"
+    return RunFolder(search.path.with_name(trial)).shell_name
 
 
 def exportable(name: str, runs: Path = RUNS) -> RunFolder:

@@ -11,6 +11,13 @@ from edgeecg import runs
 from edgeecg.errors import EdgeECGError, UsageError
 
 
+def made(run: Path, *files: str) -> None:
+    """Make a run folder with empty files of these names."""
+    run.mkdir(parents=True)
+    for name in files:
+        (run / name).touch()
+
+
 @pytest.mark.parametrize(
     ("files", "what", "todo"),
     [
@@ -25,16 +32,42 @@ from edgeecg.errors import EdgeECGError, UsageError
     ],
 )
 def test_a_run_without_a_compressed_model_is_called_what_it_is(
-    files: list[str], what: str, todo: str, tmp_path: Path
+    files: list[str], what: str, todo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "R").mkdir()
-    for name in files:
-        (tmp_path / "R" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "runs" / "R", *files)
     with pytest.raises(EdgeECGError) as raised:
-        runs.named("R", tmp_path)
+        runs.named("R")
     assert what in raised.value.what
     assert todo in raised.value.todo
     assert ("is not finished" in raised.value.what) == (what == "is not finished")
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "todo"),
+    [
+        ("runs", ["config.json"], "cd {0} && edgeecg compress --name 'my run' --resume"),
+        ("runs", ["training.json"], "cd {0} && edgeecg train --name 'my run' --resume"),
+        ("kept", ["config.json"], "Move it to 'runs/my run' and go on with: edgeecg compress "),
+        ("runs", ["baseline.json"], "edgeecg compress --start '{0}/runs/my run'"),
+        (
+            "runs",
+            ["config.json", "compression.json", "model.safetensors"],
+            "edgeecg export --run '{0}/runs/my run'",
+        ),
+        ("runs", ["search.json"], "such as '{0}/runs/my run-000'"),
+    ],
+)
+def test_the_commands_for_a_run_named_by_its_path_find_it(
+    folder: str, files: list[str], todo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, here = tmp_path / "other", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    made(other / folder / "my run", *files)
+    with pytest.raises(EdgeECGError) as raised:
+        runs.named(str(other / folder / "my run"))
+    assert todo.format(other) in raised.value.todo
 
 
 def test_a_folder_in_which_no_run_was_started_is_free(
