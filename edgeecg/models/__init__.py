@@ -128,6 +128,9 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
     """
     if custom is not None and custom.RECIPE.model == name:
         return custom
+    # A file or folder of this name does not hide the model.
+    if name in names():
+        return cast(Architecture, plugins.load(__name__, name))
     path = Path(name)
     if path.suffix == ".py":
         raise UsageError(
@@ -153,9 +156,7 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
             "Give path/to/model.py:function, to 'compress' and 'search' as the model, to 'export', "
             "'evaluate' and 'classify' with --custom.",
         )
-    if name not in names():
-        raise UnknownNameError("model", name, names())
-    return cast(Architecture, plugins.load(__name__, name))
+    raise UnknownNameError("model", name, names())
 
 
 def is_builtin(of: Architecture) -> bool:
