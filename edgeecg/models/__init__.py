@@ -7,6 +7,7 @@ without running any code from a file.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,7 @@ __all__ = [
     "architecture",
     "build",
     "catalogue",
+    "classifying",
     "count_layers",
     "is_builtin",
     "layer_costs",
@@ -157,6 +159,19 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
             "'evaluate' and 'classify' with --custom.",
         )
     raise UnknownNameError("model", name, names())
+
+
+def classifying(task: Task) -> list[str]:
+    """Return the names of the models for a task, in alphabetical order.
+
+    Models of other packages that cannot be imported are skipped.
+    """
+    found: list[str] = []
+    for name in names():
+        with contextlib.suppress(PluginError):
+            if task == architecture(name).TASK:
+                found.append(name)
+    return found
 
 
 def is_builtin(of: Architecture) -> bool:
