@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edgeecg.costs import measured
 from edgeecg.errors import UsageError
@@ -133,7 +133,7 @@ def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCost
 
     Raises:
         UsageError: They are not those of this model's dense float32 file.
-        SchemaError: The report is damaged.
+        SchemaError: The report is damaged, or what was given is not layer costs.
     """
     if "costs" not in options:
         return {}
@@ -141,7 +141,7 @@ def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCost
     if not isinstance(given, Mapping):
         return {"costs": measured.read(Path(str(given)), of.RECIPE.model, dense)}
     # A configuration file holds the costs themselves.
-    found = MeasuredCosts.model_validate(given)
+    found = MeasuredCosts.from_document(cast("object", given), options.called("costs"))
     measured.check(found, of.RECIPE.model, dense)
     return {"costs": found}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from edgeecg.files import check_writable
 from edgeecg.schema import MODEL_SUFFIXES
 
 RUNS = Path("runs")
+
+_LONGEST_NAME = 255
+"""Bytes, on the usual file systems of Linux, macOS and Windows."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,8 @@ def _misnamed(name: str) -> str | None:
         return "In a command line, a name with a dash in front is taken for an option."
     if not name.isprintable():
         return "It holds a line break or another character that cannot be printed."
+    if (length := len(os.fsencode(name))) > _LONGEST_NAME:
+        return f"It has {length} bytes, and the name of a folder at most {_LONGEST_NAME}."
     return None
 
 
