@@ -19,7 +19,7 @@ from edgeecg.models import Architecture, layer_costs
 from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled
-from edgeecg.schema import BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
+from edgeecg.schema import Budget, BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
 from edgeecg.training.cards import weight_bytes
 
 _STEP_KEEPS = 0.72
@@ -180,18 +180,33 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
     for budget in config.budgets:
         share = least[budget.kind] / goal.dense[budget.kind]
         if share > goal.shares[budget.kind]:
-            # Rounded up: what is named can be asked for.
-            reachable = (
-                f"{budget.kind}={math.ceil(share * 1000) / 1000:g}"
-                if budget.size_bytes is None
-                else f"size={math.ceil(least['size'] / 100) / 10:g}kB"
-            )
-            raise UsageError(
-                f"The budget '{budget}' is out of reach.",
-                f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
-                f"{' (predicted)' if budget.kind == 'latency' else ''}.",
-                f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
-            )
+            raise _out_of_reach(budget, config, least, goal)
+
+
+def _out_of_reach(
+    budget: Budget, config: CompressionConfig, least: Mapping[BudgetKind, float], goal: Goal
+) -> UsageError:
+    """Return the error of a budget below what is left when everything is cut that may be cut."""
+    share = least[budget.kind] / goal.dense[budget.kind]
+    # Rounded up: what is named can be asked for.
+    thousandths, kilobytes = math.ceil(share * 1000), math.ceil(least["size"] / 100) / 10
+    if budget.size_bytes is None:
+        nothing, reachable = thousandths >= 1000, f"{budget.kind}={thousandths / 1000:g}"
+    else:
+        nothing, reachable = 1000 * kilobytes >= goal.dense["size"], f"size={kilobytes:g}kB"
+    if nothing:
+        return UsageError(
+            f"The budget '{budget}' is out of reach.",
+            f"With '--round {config.round_to}' nothing of this model can be removed, or too little "
+            "to be named.",
+            "Give a smaller --round." if config.round_to > 1 else "Compress another model.",
+        )
+    return UsageError(
+        f"The budget '{budget}' is out of reach.",
+        f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
+        f"{' (predicted)' if budget.kind == 'latency' else ''}.",
+        f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
+    )
 
 
 def prune_to_budget(

@@ -225,3 +225,19 @@ def test_a_model_of_whole_records_takes_no_balanced_draw(
     assert "'--epoch-windows' cannot be 64 for the model" in said
     assert not Path("runs").exists()
     assert run([verb, model, "--epoch-windows", "none", "--print-config"]) == 0
+
+
+@pytest.mark.parametrize("budget", ["macs=0.5", "size=1kB"])
+def test_a_budget_that_a_round_makes_impossible_is_not_answered_by_another(
+    budget: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OF_RECORDS)
+    assert run(["compress", "net.py:build", "--budget", budget, "--round", "64"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "With '--round 64' nothing of this model can be removed" in said
+    assert "Give a smaller --round." in said
+    assert "--budget" not in said
