@@ -20,6 +20,7 @@ from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled
 from edgeecg.schema import Budget, BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
+from edgeecg.schema.options import option_of
 from edgeecg.training.cards import weight_bytes
 
 _STEP_KEEPS = 0.72
@@ -124,21 +125,38 @@ def idle_settings(config: CompressionConfig) -> tuple[str, ...]:
     Args:
         config: What is asked for.
     """
-    options = {"alpha": "--alpha", "energy_term": "--energy-term"}
     fields = CompressionConfig.model_fields
-    idle = [
-        f"{option} has no effect beside a budget: what is removed is ranked by its importance per "
-        "cost saved."
-        for name, option in options.items()
-        if config.budgets and getattr(config, name) != fields[name].default
-    ]
-    of_each_class = config.method == "taylor" and config.class_importance == "largest"
-    if of_each_class and config.class_weight != "none":
-        idle.append(
-            "--class-weight has no effect on the importance with --class-importance largest: "
-            "each class counts as much as any other there."
+    return tuple(
+        f"{option_of(fields[name])} has no effect {why}"
+        for name, why in _without_effect(config)
+        if getattr(config, name) != fields[name].default
+    )
+
+
+def _without_effect(config: CompressionConfig) -> Iterator[tuple[str, str]]:
+    """Yield each setting that has no effect beside the others, and where and why it has none."""
+    energy = ("alpha", "energy_term")
+    if config.method in ("l1", "random"):
+        yield from (
+            (name, f"with --method {config.method}: its score has no energy term.")
+            for name in energy
         )
-    return tuple(idle)
+    elif config.budgets:
+        why = "beside a budget: what is removed is ranked by its importance per cost saved."
+        yield from ((name, why) for name in energy)
+    if config.method == "taylor" and config.class_importance == "largest":
+        yield (
+            "class_weight",
+            "on the importance with --class-importance largest: each class counts as much as any "
+            "other there.",
+        )
+    if config.structure == "none":
+        yield "round_to", "with --structure none: every layer keeps its width."
+    if not config.distill:
+        why = "with --no-distill: nothing is learned from the dense model."
+        yield from ((name, why) for name in ("distill_alpha", "distill_features"))
+    if config.finetune_fidelity is None:
+        yield "finetune_most", "without --finetune-fidelity: every step has its own epochs alone."
 
 
 def check_costs(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> None:

@@ -87,7 +87,9 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
         "training": asked.model_dump(mode="json"),
     }
     defaults = _defaults(found, options.values)
-    return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
+    config = configured(CompressionConfig, defaults, Options(body, options.origins))
+    _refuse_two_dense_models(config, options)
+    return config, custom
 
 
 def changed_defaults(
@@ -206,5 +208,15 @@ def _refuse_two_targets(options: Options) -> None:
         raise UsageError(
             f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
             "A budget says how far the model is compressed, and the steps follow from that.",
+            "Give one of them.",
+        )
+
+
+def _refuse_two_dense_models(config: CompressionConfig, options: Options) -> None:
+    """Refuse to train the dense model anew where it is that of a run."""
+    if config.start is not None and config.retrain:
+        raise UsageError(
+            f"{options.called('start')} and {options.called('retrain')} contradict each other.",
+            "The dense model is that of the run, or is trained from the beginning.",
             "Give one of them.",
         )

@@ -326,3 +326,11 @@ def test_it_is_said_when_a_dense_model_is_trained_first(
     assert run(["compress", "--resume", "--name", "trained"]) == 130
     assert run(["compress", "--start", "trained", "--name", "started"]) == 130
     assert said not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("work")
+def test_the_model_of_a_run_is_not_trained_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*SHORT, "--retrain", "--name", "anew"]) == 2
+    said = "'--start' and '--retrain' contradict each other"
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not Path("runs/anew").exists()
