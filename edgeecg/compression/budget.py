@@ -120,7 +120,7 @@ def check_structure(config: CompressionConfig) -> None:
 
 
 def idle_settings(config: CompressionConfig) -> tuple[str, ...]:
-    """Return a warning for each setting that was changed and has no effect beside the others.
+    """Return warnings for settings of options that were changed and have no effect beside others.
 
     Args:
         config: What is asked for.
