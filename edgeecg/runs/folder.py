@@ -172,6 +172,12 @@ def new_run(name: str | None, model: str) -> RunFolder:
     """
     if name is not None and (why := _misnamed(name)):
         raise UsageError(f"{name!r} cannot be the name of a run.", why, "Choose another --name.")
+    if name is not None and (length := len(os.fsencode(name))) > _LONGEST_NAME:
+        raise EdgeECGError(
+            f"The folder of the run {name!r} cannot be made.",
+            f"File name too long: it has {length} bytes, and may have {_LONGEST_NAME}.",
+            "Choose another --name.",
+        )
     run = RunFolder(RUNS / (name or f"{model}-{datetime.now():%Y%m%d-%H%M%S}"))
     # A process that was killed before it wrote its settings leaves hidden files alone.
     if run.path.is_file() or any(run.path.glob("[!.]*")):
@@ -192,8 +198,6 @@ def _misnamed(name: str) -> str | None:
         return "In a command line, a name with a dash in front is taken for an option."
     if not name.isprintable():
         return "It holds a line break or another character that cannot be printed."
-    if (length := len(os.fsencode(name))) > _LONGEST_NAME:
-        return f"It has {length} bytes, and the name of a folder at most {_LONGEST_NAME}."
     return None
 
 
