@@ -135,11 +135,31 @@ def check_writable(path: Path) -> None:
     if _is_special(path):
         return
     try:
-        folder = next(each for each in _target(path).absolute().parents if each.exists())
+        target = _target(path).absolute()
+        refuse_dangling(target)
+        folder = next(each for each in target.parents if each.exists())
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def refuse_dangling(path: Path) -> None:
+    """Refuse a path through a symbolic link to nothing, in whose place no folder can be made.
+
+    Args:
+        path: A file or folder that is to be made.
+
+    Raises:
+        EdgeECGError: It is such a link, or one of the folders that it is in.
+    """
+    for each in (path, *path.parents):
+        if each.is_symlink() and not each.exists():
+            raise EdgeECGError(
+                f"{path} could not be written.",
+                f"'{each}' is a symbolic link to '{each.readlink()}', which is not there.",
+                "Make that folder or mount its disk, or remove the link; then run it again.",
+            )
 
 
 def read_bytes(path: Path, shown: str, kind: type[EdgeECGError], todo: str) -> bytes:

@@ -177,6 +177,10 @@ def test_nothing_is_timed_on_an_emulated_core(tmp_path: Path) -> None:
         ({"guards": "S>=0.5"}, "'S>=0.5'"),
         ({"start": 3}, "no trained model in a run '3'"),
         ({"costs": 3}, "layer costs '3' cannot be read"),
+        ({"costs": {"x": 1}}, "'costs' does not hold a valid MeasuredCosts.*x: Extra inputs"),
+        ({"name": 300 * "x"}, "it has 300 bytes, and may have 255"),
+        # Two bytes each.
+        ({"name": 128 * "é"}, "it has 256 bytes"),
         ({"finetune_rate": "fast"}, "finetune_rate.*valid number.*given: fast"),
     ],
 )

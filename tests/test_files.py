@@ -168,6 +168,14 @@ def test_links_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
         assert (tmp_path / name).is_symlink()
 
 
+def test_a_folder_behind_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").symlink_to("unmounted/runs")
+    with pytest.raises(EdgeECGError, match=r"runs' is a symbolic link to 'unmounted/runs', which"):
+        check_writable(tmp_path / "runs" / "mine" / "config.json")
+    (tmp_path / "unmounted" / "runs").mkdir(parents=True)
+    check_writable(tmp_path / "runs" / "mine" / "config.json")
+
+
 def test_standard_output_that_is_a_file_is_written_in_order(tmp_path: Path) -> None:
     link, out = tmp_path / "stdout", tmp_path / "out.txt"
     # What /dev/stdout is; a test must not touch the one of the machine.

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from edgeecg import meters, models, plugins, resources, runtimes
+from edgeecg.benchmark import calibration
+from edgeecg.benchmark.config import CalibrationConfig
 from edgeecg.cli import run
 from edgeecg.data import sources
+from edgeecg.data.sources import _synthetic_beats
 from edgeecg.errors import PluginError, UnknownNameError
 
 Install = Callable[[dict[str, str], dict[str, dict[str, str]]], None]
@@ -214,3 +217,25 @@ def test_a_meter_whose_opening_fails_is_listed_with_the_reason(install: Install)
     install({"odd.py": "def open():\n    return 1 / 0\n"}, {"edgeecg.meters": {"odd": "odd"}})
     reasons = {each.name: each.reason or "" for each in meters.availability()}
     assert "raised ZeroDivisionError: division by zero" in reasons["odd"]
+
+
+def test_a_broken_model_or_runtime_stops_no_command_that_does_not_need_it(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = {
+        "edgeecg.models": {"fine_net": "extra_d.broken"},
+        "edgeecg.runtimes": {"fine_run": "extra_d.broken"},
+    }
+    install({"extra_d/broken.py": "import a_package_that_is_not_there\n"}, groups)
+    records = tmp_path / "records"
+    records.mkdir()
+    _synthetic_beats.generate(records, seed=5, names=("a",), duration_s=60)
+    assert run(["data", "info", str(records)]) == 0
+    assert "Models: bilstm, cnn1d" in " ".join(capsys.readouterr().out.split())
+    # The runtime is found before the device is looked for.
+    with pytest.raises(UnknownNameError, match="device named 'nowhere'"):
+        calibration.measure(CalibrationConfig(runtime="litert", device="nowhere"))
+    with pytest.raises(UnknownNameError, match="litert"):
+        calibration.measure(CalibrationConfig(runtime="tensors"))
+    with pytest.raises(PluginError, match="'fine_run'"):
+        calibration.measure(CalibrationConfig(runtime="fine_run"))

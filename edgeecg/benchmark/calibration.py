@@ -23,7 +23,7 @@ from edgeecg.costs import calibration, proxy
 from edgeecg.costs.calibration import Measured
 from edgeecg.costs.counting import count
 from edgeecg.devices import detection, profile_file
-from edgeecg.errors import UnknownNameError
+from edgeecg.errors import PluginError, UnknownNameError
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs.options import configured, keyword_options
 from edgeecg.runtimes import Runtime, get, names
@@ -159,10 +159,19 @@ def measure(
 
 
 def _named(name: str) -> CalibratedRuntime:
-    calibrated = [each for each in names() if hasattr(get(each), "ladder")]
-    if name not in calibrated:
-        raise UnknownNameError("runtime that can be calibrated", name, calibrated)
-    return cast(CalibratedRuntime, get(name))
+    if name in names() and hasattr(found := get(name), "ladder"):
+        return cast(CalibratedRuntime, found)
+    raise UnknownNameError("runtime that can be calibrated", name, _calibrated())
+
+
+def _calibrated() -> list[str]:
+    """Return the runtimes that have graphs; those that cannot be imported are skipped."""
+    calibrated: list[str] = []
+    for name in names():
+        with contextlib.suppress(PluginError):
+            if hasattr(get(name), "ladder"):
+                calibrated.append(name)
+    return calibrated
 
 
 def _time(watch: Stopwatch, suite: Suite) -> None:

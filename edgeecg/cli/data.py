@@ -303,13 +303,12 @@ def _fitting(found: Inventory) -> str:
     if found.name in sources.names():
         return ""
     try:
-        from edgeecg.models import architecture, names
+        from edgeecg.models import classifying
     except ModuleNotFoundError:
         # Looking at records does not need torch, and the models do.
         return ""
     held = {lead.upper() for lead in found.leads}
-    of_records = [name for name in names() if architecture(name).TASK == "records"]
-    of_beats = [name for name in names() if architecture(name).TASK == "beats"]
+    of_records, of_beats = classifying("records"), classifying("beats")
     beats = f"{', '.join(of_beats)} (beats)"
     if "MLII" not in held:
         lead = next((lead for lead in found.leads if lead.upper() == "II"), None)

@@ -19,7 +19,8 @@ from edgeecg.models import Architecture, layer_costs
 from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled
-from edgeecg.schema import BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
+from edgeecg.schema import Budget, BudgetKind, CompressionConfig, MeasuredCosts, ProxyCoefficients
+from edgeecg.schema.options import option_of
 from edgeecg.training.cards import weight_bytes
 
 _STEP_KEEPS = 0.72
@@ -119,26 +120,43 @@ def check_structure(config: CompressionConfig) -> None:
 
 
 def idle_settings(config: CompressionConfig) -> tuple[str, ...]:
-    """Return a warning for each setting that was changed and has no effect beside the others.
+    """Return warnings for settings of options that were changed and have no effect beside others.
 
     Args:
         config: What is asked for.
     """
-    options = {"alpha": "--alpha", "energy_term": "--energy-term"}
     fields = CompressionConfig.model_fields
-    idle = [
-        f"{option} has no effect beside a budget: what is removed is ranked by its importance per "
-        "cost saved."
-        for name, option in options.items()
-        if config.budgets and getattr(config, name) != fields[name].default
-    ]
-    of_each_class = config.method == "taylor" and config.class_importance == "largest"
-    if of_each_class and config.class_weight != "none":
-        idle.append(
-            "--class-weight has no effect on the importance with --class-importance largest: "
-            "each class counts as much as any other there."
+    return tuple(
+        f"{option_of(fields[name])} has no effect {why}"
+        for name, why in _without_effect(config)
+        if getattr(config, name) != fields[name].default
+    )
+
+
+def _without_effect(config: CompressionConfig) -> Iterator[tuple[str, str]]:
+    """Yield each setting that has no effect beside the others, and where and why it has none."""
+    energy = ("alpha", "energy_term")
+    if config.method in ("l1", "random"):
+        yield from (
+            (name, f"with --method {config.method}: its score has no energy term.")
+            for name in energy
         )
-    return tuple(idle)
+    elif config.budgets:
+        why = "beside a budget: what is removed is ranked by its importance per cost saved."
+        yield from ((name, why) for name in energy)
+    if config.method == "taylor" and config.class_importance == "largest":
+        yield (
+            "class_weight",
+            "on the importance with --class-importance largest: each class counts as much as any "
+            "other there.",
+        )
+    if config.structure == "none":
+        yield "round_to", "with --structure none: every layer keeps its width."
+    if not config.distill:
+        why = "with --no-distill: nothing is learned from the dense model."
+        yield from ((name, why) for name in ("distill_alpha", "distill_features"))
+    if config.finetune_fidelity is None:
+        yield "finetune_most", "without --finetune-fidelity: every step has its own epochs alone."
 
 
 def check_costs(dense: nn.Module, architecture: Architecture, config: CompressionConfig) -> None:
@@ -180,18 +198,33 @@ def check_reachable(dense: nn.Module, config: CompressionConfig, goal: Goal) -> 
     for budget in config.budgets:
         share = least[budget.kind] / goal.dense[budget.kind]
         if share > goal.shares[budget.kind]:
-            # Rounded up: what is named can be asked for.
-            reachable = (
-                f"{budget.kind}={math.ceil(share * 1000) / 1000:g}"
-                if budget.size_bytes is None
-                else f"size={math.ceil(least['size'] / 100) / 10:g}kB"
-            )
-            raise UsageError(
-                f"The budget '{budget}' is out of reach.",
-                f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
-                f"{' (predicted)' if budget.kind == 'latency' else ''}.",
-                f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
-            )
+            raise _out_of_reach(budget, config, least, goal)
+
+
+def _out_of_reach(
+    budget: Budget, config: CompressionConfig, least: Mapping[BudgetKind, float], goal: Goal
+) -> UsageError:
+    """Return the error of a budget below what is left when everything is cut that may be cut."""
+    share = least[budget.kind] / goal.dense[budget.kind]
+    # Rounded up: what is named can be asked for.
+    thousandths, kilobytes = math.ceil(share * 1000), math.ceil(least["size"] / 100) / 10
+    if budget.size_bytes is None:
+        nothing, reachable = thousandths >= 1000, f"{budget.kind}={thousandths / 1000:g}"
+    else:
+        nothing, reachable = 1000 * kilobytes >= goal.dense["size"], f"size={kilobytes:g}kB"
+    if nothing:
+        return UsageError(
+            f"The budget '{budget}' is out of reach.",
+            f"With '--round {config.round_to}' nothing of this model can be removed, or too little "
+            "to be named.",
+            "Give a smaller --round." if config.round_to > 1 else "Compress another model.",
+        )
+    return UsageError(
+        f"The budget '{budget}' is out of reach.",
+        f"With everything cut that may be cut, {_in_words(budget.kind, share)} are left"
+        f"{' (predicted)' if budget.kind == 'latency' else ''}.",
+        f"The smallest reachable is --budget {reachable}; a smaller --round may help.",
+    )
 
 
 def prune_to_budget(

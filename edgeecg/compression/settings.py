@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edgeecg.costs import measured
 from edgeecg.errors import UsageError
@@ -20,6 +20,7 @@ from edgeecg.schema import (
     ModelCard,
     TrainingConfig,
 )
+from edgeecg.training.compatibility import check_draw
 from edgeecg.training.start import as_trained
 
 FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
@@ -58,7 +59,8 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
     """Return the configuration that settings amount to, and the custom module that they name.
 
     Raises:
-        UsageError: Settings contradict each other, or the layer costs are another model's.
+        UsageError: Settings contradict each other or the model, or the layer costs are another
+            model's.
         SchemaError: The report of layer costs is damaged.
     """
     _refuse_two_targets(options)
@@ -78,13 +80,16 @@ def configuration(options: Options) -> tuple[CompressionConfig, Architecture | N
         recipe = architecture(model, custom).RECIPE
     asked = configured(TrainingConfig, recipe, training)
     found = architecture(asked.model, custom)
+    check_draw(found, asked, training)
     body = {
         **options.values,
         **measured_costs(options, found),
         "training": asked.model_dump(mode="json"),
     }
     defaults = _defaults(found, options.values)
-    return configured(CompressionConfig, defaults, Options(body, options.origins)), custom
+    config = configured(CompressionConfig, defaults, Options(body, options.origins))
+    _refuse_two_dense_models(config, options)
+    return config, custom
 
 
 def changed_defaults(
@@ -130,7 +135,7 @@ def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCost
 
     Raises:
         UsageError: They are not those of this model's dense float32 file.
-        SchemaError: The report is damaged.
+        SchemaError: The report is damaged, or what was given is not layer costs.
     """
     if "costs" not in options:
         return {}
@@ -138,7 +143,7 @@ def measured_costs(options: Options, of: Architecture) -> dict[str, MeasuredCost
     if not isinstance(given, Mapping):
         return {"costs": measured.read(Path(str(given)), of.RECIPE.model, dense)}
     # A configuration file holds the costs themselves.
-    found = MeasuredCosts.model_validate(given)
+    found = MeasuredCosts.from_document(cast("object", given), options.called("costs"))
     measured.check(found, of.RECIPE.model, dense)
     return {"costs": found}
 
@@ -203,5 +208,15 @@ def _refuse_two_targets(options: Options) -> None:
         raise UsageError(
             f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
             "A budget says how far the model is compressed, and the steps follow from that.",
+            "Give one of them.",
+        )
+
+
+def _refuse_two_dense_models(config: CompressionConfig, options: Options) -> None:
+    """Refuse to train the dense model anew where it is that of a run."""
+    if config.start is not None and config.retrain:
+        raise UsageError(
+            f"{options.called('start')} and {options.called('retrain')} contradict each other.",
+            "The dense model is that of the run, or is trained from the beginning.",
             "Give one of them.",
         )

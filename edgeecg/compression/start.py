@@ -166,11 +166,11 @@ def several_seeds(
         name: The part of the names before the number, or None.
         seeds: Number of runs.
         options: The settings that were given.
-        resume: Resume the runs that exist; start those that do not.
+        resume: Resume the runs that exist; start those that do not with the same settings.
         on_custom: Called before the Python file of a custom module is run.
 
     Raises:
-        UsageError: Settings contradict each other, or a name is taken.
+        UsageError: Settings contradict each other, or a name is taken or cannot be a folder's.
         EdgeECGError: There is nothing to resume.
     """
     training = options.table("training")
@@ -187,20 +187,40 @@ def several_seeds(
             "Give --name NAME for the runs NAME-0, NAME-1, and so on.",
         )
     stem = name or new_run(None, settings.model_name(options)).name
-    plans: list[RunPlan] = []
-    for seed in range(seeds):
-        folder = RunFolder(RUNS / f"{stem}-{seed}")
-        if resume and folder.config.is_file():
-            plans.append(_resumed(folder, options, on_custom))
-        elif resume and plans:
-            first = plans[0]
-            again = first.config.training.model_copy(update={"seed": seed})
-            config = first.config.model_copy(update={"training": again})
-            plans.append(RunPlan(folder, config, first.custom))
-        else:
-            seeded = Options({"training": {"seed": seed}}).over(options)
-            plans.append(started(folder.name, seeded))
-    return plans
+    names = [f"{stem}-{seed}" for seed in range(seeds)]
+    if resume:
+        return _resumed_seeds(names, options, on_custom)
+    return [
+        started(each, Options({"training": {"seed": seed}}).over(options))
+        for seed, each in enumerate(names)
+    ]
+
+
+def _resumed_seeds(
+    names: Sequence[str], options: Options, on_custom: CustomCallback | None
+) -> list[RunPlan]:
+    """Return the runs of these names, those that were not started with the settings of another.
+
+    Raises:
+        UsageError: Settings differ, or a name is taken by something else.
+        EdgeECGError: There is nothing to resume.
+    """
+    folders = [RunFolder(RUNS / name) for name in names]
+    plans = {run.name: _resumed(run, options, on_custom) for run in folders if run.config.is_file()}
+    if not plans:
+        raise EdgeECGError(
+            "There is nothing to resume.",
+            f"None of the runs {', '.join(names)} in '{RUNS}/' was started by 'edgeecg compress'.",
+            "Correct --name, or leave --resume out to start these runs.",
+        )
+    first = next(iter(plans.values()))
+
+    def planned(seed: int, name: str) -> RunPlan:
+        training = first.config.training.model_copy(update={"seed": seed})
+        config = first.config.model_copy(update={"training": training})
+        return RunPlan(new_run(name, training.model), config, first.custom)
+
+    return [plans.get(name) or planned(seed, name) for seed, name in enumerate(names)]
 
 
 def perform(

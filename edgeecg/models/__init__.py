@@ -7,6 +7,7 @@ without running any code from a file.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,6 +47,7 @@ __all__ = [
     "architecture",
     "build",
     "catalogue",
+    "classifying",
     "count_layers",
     "is_builtin",
     "layer_costs",
@@ -128,6 +130,9 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
     """
     if custom is not None and custom.RECIPE.model == name:
         return custom
+    # A file or folder of this name does not hide the model.
+    if name in names():
+        return cast(Architecture, plugins.load(__name__, name))
     path = Path(name)
     if path.suffix == ".py":
         raise UsageError(
@@ -153,9 +158,20 @@ def architecture(name: str, custom: Architecture | None = None) -> Architecture:
             "Give path/to/model.py:function, to 'compress' and 'search' as the model, to 'export', "
             "'evaluate' and 'classify' with --custom.",
         )
-    if name not in names():
-        raise UnknownNameError("model", name, names())
-    return cast(Architecture, plugins.load(__name__, name))
+    raise UnknownNameError("model", name, names())
+
+
+def classifying(task: Task) -> list[str]:
+    """Return the names of the models for a task, in alphabetical order.
+
+    Models of other packages that cannot be imported are skipped.
+    """
+    found: list[str] = []
+    for name in names():
+        with contextlib.suppress(PluginError):
+            if task == architecture(name).TASK:
+                found.append(name)
+    return found
 
 
 def is_builtin(of: Architecture) -> bool:

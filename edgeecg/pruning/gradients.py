@@ -29,7 +29,8 @@ def taylor_importance(dataset: Dataset, config: CompressionConfig) -> WeightImpo
 
     Args:
         dataset: The data set of the run.
-        config: ``method``, ``class_weight``, ``class_importance`` and the training's seed.
+        config: ``method``, ``class_weight``, ``class_importance``, and the training's
+            ``epoch_windows`` and seed.
 
     Returns:
         The function; None for the other methods, which use the magnitude of the weights.
@@ -38,11 +39,11 @@ def taylor_importance(dataset: Dataset, config: CompressionConfig) -> WeightImpo
         return None
     if config.class_importance == "largest":
         return _by_class(dataset)
-    windows = dataset.train
-    balanced = windows.y.ndim == 1
-    rng = np.random.default_rng(config.training.seed)
-    drawn = draw(windows, _WINDOWS if balanced else None, rng)[:_WINDOWS]
-    weight = class_weights(config.class_weight, dataset, config.training.epoch_windows)
+    training = config.training
+    rng = np.random.default_rng(training.seed)
+    count = None if training.epoch_windows is None else _WINDOWS
+    drawn = draw(dataset.train, count, rng)[:_WINDOWS]
+    weight = class_weights(config.class_weight, dataset, training.epoch_windows)
     return taylor(lambda model: _losses(model, dataset, drawn, weight))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from edgeecg.files import check_writable
 from edgeecg.schema import MODEL_SUFFIXES
 
 RUNS = Path("runs")
+
+_LONGEST_NAME = 255
+"""Bytes, on the usual file systems of Linux, macOS and Windows."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,14 @@ class RunFolder:
     @property
     def shell_name(self) -> str:
         """What ``--run`` takes, as a shell reads it: the name of a run in ``runs/``, or a path."""
-        in_runs = self.path.parent.absolute() == RUNS.absolute()
         # A name with a dash in front would be an option.
-        alone = in_runs and not self.name.startswith("-")
+        alone = self.in_runs and not self.name.startswith("-")
         return shlex.quote(self.name if alone else str(self.path))
+
+    @property
+    def in_runs(self) -> bool:
+        """Whether it lies in the ``runs/`` of the present folder, where it has a name."""
+        return self.path.parent.absolute() == RUNS.absolute()
 
     @property
     def config(self) -> Path:
@@ -128,6 +136,15 @@ class RunFolder:
         return self.compression_log.is_file() and self.model_weights.is_file() and not self.finished
 
     @property
+    def of_search(self) -> bool:
+        """Whether it has the name of a search's trial, NAME-000 and so on, beside that search."""
+        search, _, number = self.name.rpartition("-")
+        is_number = len(number) >= 3 and number.isdecimal()
+        return (
+            is_number and bool(search) and RunFolder(self.path.with_name(search)).search.is_file()
+        )
+
+    @property
     def dense_only(self) -> bool:
         """Whether it holds a finished dense model, and nobody asked for a compressed one."""
         return self.baseline_card.is_file() and not self.config.is_file() and not self.finished
@@ -155,6 +172,12 @@ def new_run(name: str | None, model: str) -> RunFolder:
     """
     if name is not None and (why := _misnamed(name)):
         raise UsageError(f"{name!r} cannot be the name of a run.", why, "Choose another --name.")
+    if name is not None and (length := len(os.fsencode(name))) > _LONGEST_NAME:
+        raise EdgeECGError(
+            f"The folder of the run {name!r} cannot be made.",
+            f"File name too long: it has {length} bytes, and may have {_LONGEST_NAME}.",
+            "Choose another --name.",
+        )
     run = RunFolder(RUNS / (name or f"{model}-{datetime.now():%Y%m%d-%H%M%S}"))
     # A process that was killed before it wrote its settings leaves hidden files alone.
     if run.path.is_file() or any(run.path.glob("[!.]*")):
@@ -237,18 +260,28 @@ def how_to_finish(run: RunFolder) -> str:
     Args:
         run: The run.
     """
-    name = shlex.quote(run.name)
     if run.search.is_file():
         return f"Name one of its trials, such as {_trial_of(run)}; front.json lists them."
     if run.reduced:
-        return f"Score it: edgeecg export --run {name}"
+        return f"Score it: edgeecg export --run {run.shell_name}"
     if run.dense_only:
-        return f"Compress its dense model: edgeecg compress --start {name}"
+        return f"Compress its dense model: edgeecg compress --start {run.shell_name}"
     if run.config.is_file():
-        return f"Go on with: edgeecg compress --name {name} --resume"
+        return _how_to_resume(run, "compress")
     if run.training.is_file():
-        return f"Go on with: edgeecg train --name {name} --resume"
+        return _how_to_resume(run, "train")
     return "No run was started in this folder: name another one, or remove it."
+
+
+def _how_to_resume(run: RunFolder, verb: str) -> str:
+    """Return how to go on with a run, which is possible by its name in ``runs/`` alone."""
+    command = f"edgeecg {verb} --name {shlex.quote(run.name)} --resume"
+    if run.in_runs:
+        return f"Go on with: {command}"
+    runs = run.path.absolute().parent
+    if runs.name == RUNS.name:
+        return f"Go on with: cd {shlex.quote(str(runs.parent))} && {command}"
+    return f"Move it to '{RUNS / run.name}' and go on with: {command}"
 
 
 def _trial_of(search: RunFolder) -> str:
@@ -257,7 +290,8 @@ def _trial_of(search: RunFolder) -> str:
 
     front = search.path / "front.json"
     first = Front.from_file(front).front[:1] if front.is_file() else ()
-    return shlex.quote(first[0] if first else f"{search.name}-000")
+    trial = first[0] if first else f"{search.name}-000"
+    return RunFolder(search.path.with_name(trial)).shell_name
 
 
 def exportable(name: str, runs: Path = RUNS) -> RunFolder:
@@ -311,11 +345,18 @@ def newest_untrained(name: str | None = None) -> RunFolder:
 def newest_unfinished(name: str | None = None) -> RunFolder:
     """Return the run with this name, or the unfinished run that was started last.
 
+    Trials of a search have to be named: 'edgeecg search --resume' goes on with them, and going on
+    here scores the test records.
+
     Raises:
         EdgeECGError: There is no such run, or it is finished already.
     """
     started = [RunFolder(path.parent) for path in sorted(RUNS.glob("*/config.json"))]
-    wanted = [run for run in started if name in (None, run.name) and not run.finished]
+    wanted = [
+        run
+        for run in started
+        if not run.finished and (run.name == name if name is not None else not run.of_search)
+    ]
     if not wanted:
         finished = any(run.name == name for run in started)
         raise EdgeECGError(

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from typing import TextIO
 
 from edgeecg.errors import EdgeECGError
+from edgeecg.files import refuse_dangling
 from edgeecg.runs.folder import RunFolder
 
 
@@ -16,7 +17,7 @@ def locked(run: RunFolder) -> Generator[None]:
     """Hold the run folder's lock; the operating system releases it when the process ends.
 
     Raises:
-        EdgeECGError: Another process holds it.
+        EdgeECGError: Another process holds it, or the folder is behind a link to nothing.
     """
     if os.name != "posix":
         yield
@@ -49,8 +50,10 @@ def _taken(run: RunFolder) -> TextIO:
             run.path.mkdir(parents=True, exist_ok=True)
             file = run.lock.open("a+", encoding="utf-8")
         except FileNotFoundError:
+            refuse_dangling(run.lock)
             continue
         except FileExistsError:
+            refuse_dangling(run.path)
             # The folder was there, and was removed before pathlib looked whether it is one.
             if run.path.is_file():
                 raise

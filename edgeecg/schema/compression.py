@@ -311,7 +311,9 @@ class CompressionConfig(Value):
         found = dict(body)
         term, custom = found.pop("reading", None), found.pop("own", None)
         if term is not None:
-            found.setdefault("energy_term", EARLIER_ENERGY_TERMS.get(term, term))
+            # A file may hold anything here; what is no text is refused like any other value.
+            now = EARLIER_ENERGY_TERMS.get(term, term) if isinstance(term, str) else term
+            found.setdefault("energy_term", now)
         if custom is not None:
             found.setdefault("custom", custom)
         return found

@@ -1,4 +1,4 @@
-"""Whether a model was made for the windows and classes of a data set."""
+"""Whether a model was made for the windows and classes of a data set, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from edgeecg.errors import UsageError
 from edgeecg.models import Architecture
+from edgeecg.runs.options import Options
+from edgeecg.schema import TrainingConfig
 
 
 def check_fits(of: Architecture, classes: Sequence[str], window_shape: tuple[int, ...]) -> None:
@@ -35,4 +37,24 @@ def check_fits(of: Architecture, classes: Sequence[str], window_shape: tuple[int
             f"{tuple(classes)}; number, names and order must be the same.",
             f"Let it give {len(classes)} logits and set CLASSES = {tuple(classes)}, or choose "
             "other records.",
+        )
+
+
+def check_draw(of: Architecture, config: TrainingConfig, options: Options) -> None:
+    """Check that the windows of an epoch can be drawn as a configuration says.
+
+    Args:
+        of: The architecture that the configuration is for.
+        config: The configuration.
+        options: The training settings that were given, for the message.
+
+    Raises:
+        UsageError: A balanced draw is asked for, and the model classifies whole records.
+    """
+    if of.TASK == "records" and config.epoch_windows is not None:
+        raise UsageError(
+            f"{options.called('epoch_windows')} cannot be {config.epoch_windows} for the model "
+            f"'{config.model}'.",
+            "A draw is balanced over the one class of each window, and a record may have several.",
+            f"Leave {options.called('epoch_windows')} out: an epoch has every record once.",
         )

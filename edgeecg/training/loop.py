@@ -172,17 +172,17 @@ class Trainer:
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         torch.manual_seed(int(rng.integers(2**31)))  # dropout uses torch's global generator
         order = draw(self.data.windows, config.epoch_windows, rng)
-        batches = math.ceil(len(order) / config.batch_size)
+        batches = _batches(order, config.batch_size)
         self.model.train()
         for part in stage.frozen:
             part.eval()
         total = 0.0
-        for number in range(batches):
-            chosen = order[number * config.batch_size : (number + 1) * config.batch_size]
-            self._set_rate(stage, (epoch + (number + 1) / batches) / stage.epochs)
+        for number, chosen in enumerate(batches, start=1):
+            self._set_rate(stage, (epoch + number / len(batches)) / stage.epochs)
             x, target = _mixed(*_batch(self.data, chosen, generator), config.mixup, rng, generator)
             total += self._update(x, target, stage, epoch) * len(chosen)
-            self.progress(f"{stage.name}, epoch {epoch + 1}/{stage.epochs}", number + 1, batches)
+            what = f"{stage.name}, epoch {epoch + 1}/{stage.epochs}"
+            self.progress(what, number, len(batches))
         return total / len(order)
 
     def _set_rate(self, stage: Stage, done: float) -> None:
@@ -211,6 +211,18 @@ class Trainer:
         if stage.after_update is not None:
             stage.after_update()
         return value
+
+
+def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Return the windows of each batch of an epoch.
+
+    One window that is left over joins the batch before it: a batch norm over features has no
+    deviation of a single window.
+    """
+    starts = list(range(0, len(order), size))
+    if size > 1 and len(starts) > 1 and len(order) - starts[-1] == 1:
+        starts.pop()
+    return np.split(order, starts[1:])
 
 
 def _batch(

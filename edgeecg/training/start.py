@@ -27,7 +27,7 @@ from edgeecg.runs.options import (
 from edgeecg.schema import ModelCard, TrainingConfig
 from edgeecg.training import baseline, device
 from edgeecg.training.cards import make_card, save_model
-from edgeecg.training.compatibility import check_fits
+from edgeecg.training.compatibility import check_draw, check_fits
 
 DataCallback = Callable[[Dataset], None]
 """Called once with the data set, when the records are loaded."""
@@ -99,7 +99,8 @@ def configuration(options: Options) -> TrainingConfig:
     """Return the configuration that settings amount to: the model's recipe, with these in it.
 
     Raises:
-        UsageError: A setting has a value that it cannot have, or the model is a custom module.
+        UsageError: A setting has a value that it cannot have, also together with the model; or the
+            model is a custom module.
     """
     model = str(options.values.get("model", TrainingConfig().model))
     if ":" in model:
@@ -108,7 +109,10 @@ def configuration(options: Options) -> TrainingConfig:
             "A custom module is trained when it is compressed.",
             f"Run: edgeecg compress {shlex.quote(model)} (its dense model is kept, too).",
         )
-    return configured(TrainingConfig, architecture(model).RECIPE, options)
+    of = architecture(model)
+    config = configured(TrainingConfig, of.RECIPE, options)
+    check_draw(of, config, options)
+    return config
 
 
 def resumed(name: str | None, options: Options) -> tuple[RunFolder, TrainingConfig]:

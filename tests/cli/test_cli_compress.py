@@ -40,6 +40,7 @@ from edgeecg.schema import (
         (["--seeds", "3", "--seed", "1"], "'--seed' and '--seeds' contradict each other"),
         (["--seeds", "3", "--resume"], "needs the name of the runs"),
         (["--seeds", "0"], "--seeds"),
+        (["--seeds", "2", "--name", "a/b"], "'a/b-0' cannot be the name of a run"),
         (["--structure", "none", "--sparsity", "0.97"], "0.97 is out of reach"),
         (["--round", "0"], "round_to"),
         (["--schedule", "steep"], "schedule"),
@@ -193,3 +194,50 @@ def test_a_file_that_is_no_model_is_told_what_can_be_done_with_it(
     assert why in said
     assert todo in said
     assert "--custom" not in said
+
+
+OF_RECORDS = """
+from torch import nn
+
+TASK, INPUT_SHAPE, CLASSES = "records", (12, 1000), ("NORM", "MI")
+
+def build():
+    stem = nn.Conv1d(12, 8, 9)
+    return nn.Sequential(stem, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("verb", "model"),
+    [("train", "conv_transformer"), ("compress", "conv_transformer"), ("compress", "net.py:build")],
+)
+def test_a_model_of_whole_records_takes_no_balanced_draw(
+    verb: str,
+    model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OF_RECORDS)
+    assert run([verb, model, "--epoch-windows", "64", "--name", "drawn"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'--epoch-windows' cannot be 64 for the model" in said
+    assert not Path("runs").exists()
+    assert run([verb, model, "--epoch-windows", "none", "--print-config"]) == 0
+
+
+@pytest.mark.parametrize("budget", ["macs=0.5", "size=1kB"])
+def test_a_budget_that_a_round_makes_impossible_is_not_answered_by_another(
+    budget: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(OF_RECORDS)
+    assert run(["compress", "net.py:build", "--budget", budget, "--round", "64"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "With '--round 64' nothing of this model can be removed" in said
+    assert "Give a smaller --round." in said
+    assert "--budget" not in said

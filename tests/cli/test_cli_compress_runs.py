@@ -15,11 +15,13 @@ from timed_layers import dense_layers, result, timed, written
 
 import edgeecg
 from edgeecg.cli import run
+from edgeecg.compression.start import several_seeds
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.models import build, load, load_custom
 from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
+from edgeecg.runs.options import Options
 from edgeecg.schema import (
     CompressionConfig,
     CustomModule,
@@ -88,6 +90,32 @@ def test_seeds_run_side_by_side_and_their_scores_are_summed_up(
     assert Path("runs/x-0/model.json").stat().st_mtime_ns == kept
     again = ModelCard.from_json(Path("runs/x-1/model.json").read_bytes(), "card")
     assert again.weights_sha256 == cards[1].weights_sha256
+
+
+@pytest.mark.usefixtures("work")
+def test_seeds_are_resumed_where_a_compression_was_started_and_nowhere_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    resume = ("compress", "--resume", "--seeds", "2", "--name")
+    assert run([*resume, "typo"]) == 1
+    assert "None of the runs typo-0, typo-1 in 'runs/'" in capsys.readouterr().err
+    config = CompressionConfig(training=TrainingConfig(model="cnn1d", data="synthetic"))
+    for name in ("q-0", "q-1"):
+        Path("runs", name).mkdir()
+    Path("runs/q-0/config.json").write_text(config.to_json())
+    # The folder of the second seed belongs to 'edgeecg train'.
+    Path("runs/q-1/training.json").write_text(config.training.to_json())
+    assert run([*resume, "q"]) == 2
+    assert "There is a run named 'q-1' already" in capsys.readouterr().err
+    # The first seed is gone: it gets the settings of the second.
+    Path("runs/q-0/config.json").unlink()
+    second = config.model_copy(
+        update={"steps": 2, "training": config.training.model_copy(update={"seed": 1})}
+    )
+    Path("runs/q-1/config.json").write_text(second.to_json())
+    plans = several_seeds("q", 2, Options(), resume=True)
+    assert [plan.config.training.seed for plan in plans] == [0, 1]
+    assert [plan.config.steps for plan in plans] == [2, 2]
 
 
 def interrupt_first_step(patch: pytest.MonkeyPatch) -> None:
@@ -298,3 +326,11 @@ def test_it_is_said_when_a_dense_model_is_trained_first(
     assert run(["compress", "--resume", "--name", "trained"]) == 130
     assert run(["compress", "--start", "trained", "--name", "started"]) == 130
     assert said not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("work")
+def test_the_model_of_a_run_is_not_trained_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*SHORT, "--retrain", "--name", "anew"]) == 2
+    said = "'--start' and '--retrain' contradict each other"
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not Path("runs/anew").exists()

@@ -166,6 +166,28 @@ def test_class_weights_that_the_importance_of_each_class_leaves_without_effect_a
     assert not idle_settings(config.model_copy(update={"class_importance": "together"}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({"distill": False, "distill_alpha": 0.5}, ["--distill-alpha"]),
+        ({"distill": False, "distill_features": 1.0}, ["--distill-features"]),
+        ({"finetune_most": 9}, ["--finetune-most"]),
+        ({"finetune_most": 9, "finetune_fidelity": 0.9}, []),
+        ({"structure": "none", "round_to": 8}, ["--round"]),
+        ({"method": "l1", "alpha": 0.1}, ["--alpha"]),
+        (
+            {"method": "l1", "energy_term": "protect-costly", "budgets": ["macs=0.5"]},
+            ["--energy-term"],
+        ),
+        ({"alpha": 0.1, "distill_alpha": 0.5, "distill_features": 1.0, "round_to": 8}, []),
+        ({"distill": False, "structure": "none", "method": "l1"}, []),
+    ],
+)
+def test_settings_that_have_no_effect_are_said(changes: dict[str, Any], options: list[str]) -> None:
+    said = idle_settings(CompressionConfig.model_validate(changes))
+    assert [text.partition(" has no effect ")[0] for text in said] == options
+
+
 def test_layers_keep_a_balance_on_the_way_down() -> None:
     # The seed's schedule bounds each layer: no layer is emptied while others stay whole.
     dense = build("cnn1d")

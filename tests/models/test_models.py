@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from edgeecg.errors import ArtifactError, UnknownNameError
+from edgeecg.errors import ArtifactError, UnknownNameError, UsageError
 from edgeecg.models import (
     SelfAttention,
     architecture,
@@ -181,3 +181,14 @@ def test_damaged_weights_are_explained(tmp_path: Path, model_card: object) -> No
     save_file({"dense.weight": torch.zeros(2, 2)}, path)
     with pytest.raises(ArtifactError, match="could not be loaded"):
         load(path, model_card)
+
+
+def test_a_file_of_the_name_of_a_model_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cnn1d").touch()
+    assert architecture("cnn1d").RECIPE.model == "cnn1d"
+    Path("mine").touch()
+    with pytest.raises(UsageError, match="It is a file with weights"):
+        architecture("mine")

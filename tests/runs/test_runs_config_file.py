@@ -103,6 +103,7 @@ def test_any_configuration_comes_back_as_it_was(
         ("# a\n\n[training]\nepochs = 'many'\n", "line 4, 'training.epochs'"),
         ("[training.augmentation]\nshift = -1\n", "line 2, 'training.augmentation.shift'"),
         ("steps = 0\n", "line 1, 'steps'"),
+        ("reading = ['x']\n", "'energy_term'"),
         ("structure = 'rows'\n", "'channels', 'blocks' or 'none'"),
     ],
 )

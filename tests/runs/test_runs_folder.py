@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edgeecg import runs
 from edgeecg.errors import EdgeECGError, UsageError
+
+
+def made(run: Path, *files: str) -> None:
+    """Make a run folder with empty files of these names."""
+    run.mkdir(parents=True)
+    for name in files:
+        (run / name).touch()
 
 
 @pytest.mark.parametrize(
@@ -24,16 +32,42 @@ from edgeecg.errors import EdgeECGError, UsageError
     ],
 )
 def test_a_run_without_a_compressed_model_is_called_what_it_is(
-    files: list[str], what: str, todo: str, tmp_path: Path
+    files: list[str], what: str, todo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "R").mkdir()
-    for name in files:
-        (tmp_path / "R" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "runs" / "R", *files)
     with pytest.raises(EdgeECGError) as raised:
-        runs.named("R", tmp_path)
+        runs.named("R")
     assert what in raised.value.what
     assert todo in raised.value.todo
     assert ("is not finished" in raised.value.what) == (what == "is not finished")
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "todo"),
+    [
+        ("runs", ["config.json"], "cd {0} && edgeecg compress --name 'my run' --resume"),
+        ("runs", ["training.json"], "cd {0} && edgeecg train --name 'my run' --resume"),
+        ("kept", ["config.json"], "Move it to 'runs/my run' and go on with: edgeecg compress "),
+        ("runs", ["baseline.json"], "edgeecg compress --start '{0}/runs/my run'"),
+        (
+            "runs",
+            ["config.json", "compression.json", "model.safetensors"],
+            "edgeecg export --run '{0}/runs/my run'",
+        ),
+        ("runs", ["search.json"], "such as '{0}/runs/my run-000'"),
+    ],
+)
+def test_the_commands_for_a_run_named_by_its_path_find_it(
+    folder: str, files: list[str], todo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, here = tmp_path / "other", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    made(other / folder / "my run", *files)
+    with pytest.raises(EdgeECGError) as raised:
+        runs.named(str(other / folder / "my run"))
+    assert todo.format(other) in raised.value.todo
 
 
 def test_a_folder_in_which_no_run_was_started_is_free(
@@ -62,3 +96,30 @@ def test_a_command_that_is_advised_is_one_that_a_shell_takes(tmp_path: Path) -> 
     with pytest.raises(EdgeECGError) as caught:
         runs.trained("my run", tmp_path)
     assert "edgeecg train --name 'my run' (" in caught.value.todo
+
+
+def test_a_resume_without_a_name_leaves_the_trials_of_searches_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def put(*files: str) -> None:
+        for file in files:
+            path = runs.RUNS / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    reduced = ("config.json", "compression.json", "model.safetensors")
+    put("found/search.json", "found-002/config.json")
+    put(*(f"found-003/{file}" for file in reduced))
+    with pytest.raises(EdgeECGError, match="nothing to resume"):
+        runs.newest_unfinished()
+    # Other names, and the name of a trial that is given, are runs as before.
+    assert runs.newest_unfinished("found-002").name == "found-002"
+    assert runs.newest_unfinished("found-003").name == "found-003"
+    # One that was killed while its test records were scored.
+    put(*(f"found-0/{file}" for file in reduced))
+    assert runs.newest_unfinished().name == "found-0"
+    put("other-001/config.json")
+    os.utime(runs.RUNS / "other-001" / "config.json", times=(2e9, 2e9))
+    assert runs.newest_unfinished().name == "other-001"

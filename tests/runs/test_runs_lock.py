@@ -51,3 +51,14 @@ def test_of_many_at_a_time_one_holds_the_lock(tmp_path: Path) -> None:
     assert not faults
     assert most
     assert max(most) == 1
+
+
+@pytest.mark.parametrize("link", ["runs", "runs/mine", "runs/mine/.lock"])
+def test_a_link_to_nothing_is_refused_and_not_waited_for(link: str, tmp_path: Path) -> None:
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to("unmounted/folder")
+    with (
+        pytest.raises(EdgeECGError, match="is a symbolic link to 'unmounted/folder'"),
+        locked(RunFolder(tmp_path / "runs" / "mine")),
+    ):
+        pass

@@ -245,6 +245,22 @@ def test_a_loss_that_is_not_finite_stops_training(
         epoch(build("cnn1d"), replace(toy_dataset, train=broken), config)
 
 
+@pytest.mark.parametrize(
+    ("size", "batches"),
+    [(299, [300]), (298, [298, 2]), (150, [150, 150]), (23, [*[23] * 12, 24])],
+)
+def test_a_window_that_is_left_over_is_no_batch_of_its_own(
+    size: int, batches: list[int], toy_dataset: Dataset, config: TrainingConfig
+) -> None:
+    seen: list[int] = []
+    # A batch norm over features takes no batch of one window.
+    model = nn.Sequential(nn.Flatten(), nn.Linear(256, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    every_window = {"epoch_windows": None, "batch_size": size}
+    epoch(model, toy_dataset, config.model_copy(update=every_window))
+    assert seen == batches
+
+
 def test_records_of_several_classes_are_learned(records_dataset: Dataset, tmp_path: Path) -> None:
     config = TrainingConfig(
         model="resnet1d_se_attn",
