@@ -54,6 +54,9 @@ def _settings(row: Row) -> dict[str, str]:
             text = _text(value)
             if key not in _INPUTS and text not in found.setdefault(key, []):
                 found[key].append(text)
+    if found.get("finetune_fidelity", ["None"]) == ["None"]:
+        # The limit of a search for the number of epochs, which is not made.
+        found.pop("finetune_most", None)
     return {key: " or ".join(values) for key, values in found.items()}
 
 
