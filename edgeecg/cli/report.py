@@ -111,13 +111,22 @@ def report(
     refuse_unwritable(None if outputs.folder_wanted else html, markdown, table, json_path)
     one_named = run is not None or (len(names) < 2 and all(map(results_of.is_run, names)))
     names = names or ([] if run is None else [run])
-    # A dense model has no compression to tell of: its files are compared like several results.
-    dense = bool(names) and one_named and runs.exportable(names[0]).dense_only
-    if one_named and not dense and not outputs.folder_wanted:
+    if one_named and not outputs.folder_wanted and not _is_measured_dense(names[:1]):
         _one(names[0] if names else None, added, outputs)
         return
     _refuse_bench(added)
     _many(names or [str(runs.newest().path)], outputs)
+
+
+def _is_measured_dense(names: Sequence[str]) -> bool:
+    """Whether the run that is named holds a dense model, without a compression to tell of.
+
+    Its measured files are compared like several results.
+    """
+    from edgeecg import runs
+
+    folders = [runs.exportable(name) for name in names]
+    return any(folder.dense_only and folder.bench_files() for folder in folders)
 
 
 def _check(names: Sequence[str], run: str | None, outputs: _Outputs) -> None:
