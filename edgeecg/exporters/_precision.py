@@ -138,7 +138,7 @@ def _scopes(model: nn.Module, layer: str, operations: Sequence[_Operation]) -> l
     """Return the scope of every call of one layer.
 
     The converter reorders the weights of a layer and keeps their values, so that the sorted values
-    are the same on both sides. Layers of equal weights cannot be told apart: all of them are found.
+    are the same in the model and in the file. Layers with equal weights are all found.
     """
     names = dict(model.named_modules())
     if layer in names and isinstance(names[layer], WEIGHTED_LAYERS):

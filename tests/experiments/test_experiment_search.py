@@ -158,11 +158,11 @@ def test_steps_and_trials_are_compared_only_at_as_many_epochs() -> None:
     # the second step, of 2 + 2 epochs. The one at 0.6 has the epochs of the first step, and loses
     # in energy. The third step was fine-tuned for longer than any trial may be.
     assert [step.epochs for step in found.steps] == [2, 4]
-    assert found.beaten() == 1
+    assert found.beaten_steps() == 1
     assert [model.values for model in found.front()] == [(0.72, 0.5), (0.70, 0.25)]
-    assert found.lost() == 0
+    assert found.beaten_trials() == 0
     worse = (fronts.Fitted((0.70, 0.56), epochs=2), fronts.Fitted((0.65, 0.4), epochs=3))
-    assert dataclasses.replace(found, trials=worse).lost() == 1
+    assert dataclasses.replace(found, trials=worse).beaten_trials() == 1
     # 0.2 * (1 - 0.25) and the trial's 0.02 more, from 0.5 on.
     assert found.volume(found.trials) == pytest.approx(0.2 * 0.75 + 0.02 * 0.5)
     assert found.volume(found.steps) == pytest.approx(0.19 * 0.7 + 0.02 * 0.45)

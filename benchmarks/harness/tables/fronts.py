@@ -49,7 +49,7 @@ class Compared:
     kinds: tuple[objectives.Objective, ...]
     reference: tuple[float, ...]
 
-    def beaten(self) -> int:
+    def beaten_steps(self) -> int:
         """Return how many steps a trial of no more epochs beats."""
         return sum(
             any(trial.beats(step, self.kinds) for trial in self.trials) for step in self.steps
@@ -60,7 +60,7 @@ class Compared:
         points = {str(number): trial.values for number, trial in enumerate(self.trials)}
         return [self.trials[int(name)] for name in objectives.front(points, self.kinds)]
 
-    def lost(self) -> int:
+    def beaten_trials(self) -> int:
         """Return how many trials of the front a step of no more epochs beats."""
         return sum(
             any(step.beats(trial, self.kinds) for step in self.steps) for trial in self.front()
@@ -160,9 +160,9 @@ def _cells(each: Sequence[Compared]) -> str:
     cells = [
         str(len(each)),
         str(sum(len(one.steps) for one in each)),
-        str(sum(one.beaten() for one in each)),
+        str(sum(one.beaten_steps() for one in each)),
         str(sum(len(one.front()) for one in each)),
-        str(sum(one.lost() for one in each)),
+        str(sum(one.beaten_trials() for one in each)),
         plus_minus(spread(steps), 4),
         plus_minus(spread(trials), 4),
         plus_minus(spread(difference), 4, sign="+"),
