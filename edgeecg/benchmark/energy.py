@@ -144,6 +144,29 @@ def evaluate(
     return Energy.model_validate(found)
 
 
+def check_idle_windows(seconds: float, guard_s: float) -> None:
+    """Refuse idle windows of which hardly more than the guards would be left.
+
+    Args:
+        seconds: Length of an idle window.
+        guard_s: Time at each of its ends that belongs to the window beside it.
+
+    Raises:
+        MeterError: The meter is too slow for windows of this length.
+    """
+    # Half a window counts for the busy window beside it. Less than this would be a sample or two.
+    if seconds / 2 - guard_s >= guard_s / 2:
+        return
+    longer = math.ceil(10 * guard_s)
+    raise MeterError(
+        "The meter is too slow for windows of this length.",
+        f"{guard_s:.3g} s before and after each window are needed to attribute its samples, "
+        f"and the idle windows are {seconds:.3g} s long.",
+        f"Measure with longer windows: 'edgeecg bench --duration {longer}', or a --suite with "
+        f"idle_window_seconds = {longer}.",
+    )
+
+
 def _shared(facts: MeterFacts) -> dict[str, object]:
     return {
         "meter": facts.name,
@@ -238,17 +261,8 @@ def _idle_halves(
         idle = windows[beside]
         begun, ended = idle.begun_s + guard, idle.ended_s - guard
         middle = (idle.begun_s + idle.ended_s) / 2
-        begun, ended = (begun, middle) if first_half else (middle, ended)
-        # Less than this would be a sample or two.
-        if ended - begun < guard / 2:
-            raise MeterError(
-                "The meter is too slow for windows of this length.",
-                f"{guard:.3g} s before and after each window are needed to attribute its samples, "
-                f"and the idle windows are {idle.ended_s - idle.begun_s:.3g} s long.",
-                f"Measure with longer windows: 'edgeecg bench --duration {math.ceil(10 * guard)}', "
-                f"or a --suite with idle_window_seconds = {math.ceil(10 * guard)}.",
-            )
-        yield begun, ended
+        check_idle_windows(idle.ended_s - idle.begun_s, guard)
+        yield (begun, middle) if first_half else (middle, ended)
 
 
 def _idle(windows: Sequence[EnergyWindow], curve: EnergyCurve) -> tuple[float, float]:

@@ -128,6 +128,9 @@ def _counted(meter: EnergyCounter, plan: WindowPlan) -> MeasuredEnergy:
 
 
 def _recorded(recorder: Recorder, plan: WindowPlan) -> MeasuredEnergy:
+    # Before the first window, not after the last one.
+    guard_s = power_energy.guard_of(recorder.sample_rate_hz)
+    energy.check_idle_windows(plan.suite.idle_window_seconds, guard_s)
     run = _Windows(plan, WindowRunner(plan.run, plan.clock), recorder.latest_watts)
 
     def evaluated() -> Energy:

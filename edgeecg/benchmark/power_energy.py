@@ -20,8 +20,20 @@ _GAP_PERIODS, _GAP_S = 5.0, 0.1
 # The meter's samples around an edge belong to both sides of it: this many periods are attributed to
 # the inferences, and at least the time in which a processor goes back to its idle clock.
 _GUARD_PERIODS, _GUARD_S = 2.0, 0.05
-# A value that comes this many times longer than usual, and for this time, is a stale one.
+# A value that comes this many times longer than usual, and for this time, is a stale one, ...
 _STALE_FACTOR, _STALE_S = 20.0, 1.0
+# ... unless such values come again and fill this share of the samples: the device rests at them.
+_REST_SHARE = 0.25
+
+
+def guard_of(sample_rate_hz: float, settle_s: float = _GUARD_S) -> float:
+    """Return the seconds before and after a busy window that are attributed to its inferences.
+
+    Args:
+        sample_rate_hz: Of the meter.
+        settle_s: Time in which the device is at its idle power again.
+    """
+    return max(_GUARD_PERIODS / sample_rate_hz, settle_s)
 
 
 class PowerCurve:
@@ -41,7 +53,7 @@ class PowerCurve:
             settle_s: Time in which the device is at its idle power again.
         """
         period = 1.0 / trace.sample_rate_hz
-        self.guard_s = max(_GUARD_PERIODS * period, settle_s, 2 * guard_s)
+        self.guard_s = max(guard_of(trace.sample_rate_hz, settle_s), 2 * guard_s)
         self._longest_gap = max(_GAP_PERIODS * period, _GAP_S)
         self._t, self._watts = trace.t_s, trace.watts
         steps = np.diff(self._t)
@@ -153,9 +165,12 @@ def _stale(t_s: NDArray[np.float64], watts: NDArray[np.float64]) -> list[tuple[f
     lengths = np.diff(np.concatenate([starts, [watts.size]]))
     # The usual length of a run of equal values, where a long run counts once.
     long = lengths > _STALE_FACTOR * np.quantile(lengths, 0.95)
-    # A value that stays in several rests is one that the noise at rest does not change.
+    # A value that stays in several rests is one that the noise at rest does not change. A meter
+    # that stops twice at one value, such as 0 W, does so for a small part of the time.
     values, counts = np.unique(watts[starts[long]], return_counts=True)
-    long &= ~np.isin(watts[starts], values[counts > 1])
+    again = long & np.isin(watts[starts], values[counts > 1])
+    if lengths[again].sum() >= _REST_SHARE * watts.size:
+        long &= ~again
     begun, ended = t_s[starts[long]], t_s[(starts + lengths - 1)[long]]
     lasting = ended - begun >= _STALE_S
     return list(zip(begun[lasting].tolist(), ended[lasting].tolist(), strict=True))

@@ -104,6 +104,11 @@ class Recorder:
         self._reader = threading.Thread(target=self._follow, daemon=True)
         self._reader.start()
 
+    @property
+    def sample_rate_hz(self) -> float:
+        """Nominal rate of the samples."""
+        return self._state.facts["sample_rate_hz"]
+
     def latest_watts(self) -> float | None:
         """Return the power of the last sample, or None before the first."""
         latest = self._latest()
@@ -124,7 +129,7 @@ class Recorder:
         Args:
             time_s: The time, in seconds of ``time.perf_counter()``.
         """
-        period = 1.0 / self._state.facts["sample_rate_hz"]
+        period = 1.0 / self.sample_rate_hz
         patience = time.perf_counter() + _MARGIN_PERIODS * period + _MARGIN_S
         wanted = time_s + _MARGIN_PERIODS * period
         while time.perf_counter() < patience and self._state.error is None:
@@ -141,7 +146,7 @@ class Recorder:
         return PowerTrace(
             meter=state.facts["name"],
             zones=tuple(state.facts["zones"]),
-            sample_rate_hz=state.facts["sample_rate_hz"],
+            sample_rate_hz=self.sample_rate_hz,
             replayed=state.facts["replayed"],
             t_s=pairs["t_s"].astype(np.float64),
             watts=pairs["watts"].astype(np.float64),

@@ -80,7 +80,7 @@ def evaluate(
 
     emit_json(json_path, json.dumps(found.to_document(), indent=1) + "\n")
     _show(found, console)
-    console.print(f"Next: {_next(found.predictor, model)}", markup=False, soft_wrap=True)
+    console.print(f"Next: {_next(found.predictor, model, custom)}", markup=False, soft_wrap=True)
 
 
 def _show(found: Evaluation, console: Console) -> None:
@@ -95,14 +95,17 @@ def _show(found: Evaluation, console: Console) -> None:
         print_table(table, console)
 
 
-def _next(predictor: Predictor, named: str) -> str:
+def _next(predictor: Predictor, named: str, custom: str | None) -> str:
     from edgeecg.cli._console import command
 
     if predictor.kind == "file":
         return command("bench", named)
     is_weights = Path(named).suffix == ".safetensors"
     if predictor.card is not None and predictor.card.role == "compressed":
-        return command("export", *(() if is_weights else ("--run", named)), "--target", "tflite")
+        run = () if is_weights else ("--run", named)
+        return command(
+            "export", *run, "--target", "tflite", *(("--custom", custom) if custom else ())
+        )
     if named == predictor.model or is_weights:
-        return command("compress", predictor.model)
-    return command("compress", "--start", named)
+        return command("compress", custom or predictor.model)
+    return command("compress", *((custom,) if custom else ()), "--start", named)

@@ -15,7 +15,7 @@ from torch import nn
 
 from edgeecg.costs import measured, proxy
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.models import Architecture, layer_costs
+from edgeecg.models import Architecture, layer_costs, parameters
 from edgeecg.pruning.channels import prune_channels
 from edgeecg.pruning.importance import WeightImportance
 from edgeecg.pruning.schedule import scheduled
@@ -26,6 +26,8 @@ from edgeecg.training.cards import weight_bytes
 _STEP_KEEPS = 0.72
 _MOST_STEPS = 10
 _EVERYTHING = 0.999
+# Whole channels come in larger parts than weights; less than this is not worth a warning.
+_MISSED = 0.01
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,32 @@ def check_structure(config: CompressionConfig) -> None:
             "Single zeros are multiplied and stored like any number: no budget gets nearer.",
             "Leave '--structure none' out, or give '--sparsity' in place of the budget.",
         )
+
+
+def missed_sparsity(
+    dense: nn.Module, architecture: Architecture, config: CompressionConfig
+) -> tuple[str, ...]:
+    """Return a warning where the channels that may be removed hold too few of the weights.
+
+    Args:
+        dense: A model of the dense widths; its weights do not matter, and it is not changed.
+        architecture: Its architecture.
+        config: Sparsity, structure, schedule and rounding.
+    """
+    if config.budgets or config.structure == "none":
+        return ()
+    smallest = copy.deepcopy(dense).cpu()
+    # When everything is removed, the order does not matter.
+    everything = config.model_copy(update={"method": "l1"})
+    prune_channels(smallest, dense, architecture, scheduled(everything), 1.0, lambda _: False)
+    most = 1 - parameters(smallest) / parameters(dense)
+    if most > config.sparsity - _MISSED:
+        return ()
+    return (
+        f"The sparsity {config.sparsity:g} is out of reach: with --structure {config.structure} "
+        f"and --round {config.round_to} at most {most:.3f} of the parameters are removed. "
+        "A --budget may remove more of a layer.",
+    )
 
 
 def idle_settings(config: CompressionConfig) -> tuple[str, ...]:

@@ -16,9 +16,13 @@ from edgeecg.files import write_bytes, write_text
 from edgeecg.models import architecture, load, shipped
 from edgeecg.runs import RUNS, RunFolder, trained
 from edgeecg.runs.journal import Journal
-from edgeecg.schema import CompressionConfig, ModelCard
+from edgeecg.schema import CompressionConfig, ModelCard, TrainingConfig
+from edgeecg.schema.options import option_of
 from edgeecg.training.baseline import train
 from edgeecg.training.cards import make_card, save_model
+
+_DENSE_ONLY = ("epochs", "learning_rate")
+"""Settings of training that fine-tuning has its own of."""
 
 
 def dense_model(job: Job, journal: Journal) -> tuple[nn.Module, ModelCard]:
@@ -72,6 +76,34 @@ def is_trained_first(config: CompressionConfig, dataset: Dataset, run: RunFolder
         EdgeECGError: The run that it should start from has none.
     """
     return not run.baseline_card.is_file() and _ready(config, dataset) is None
+
+
+def idle_training(config: CompressionConfig, card: ModelCard) -> tuple[str, ...]:
+    """Return warnings for settings of the dense model's training that came after it.
+
+    Args:
+        config: What is asked for.
+        card: The dense model.
+    """
+    fields = TrainingConfig.model_fields
+    trained = "the dense model is trained already"
+    return tuple(
+        f"{option_of(fields[name])} {getattr(config.training, name):g} has no effect: {trained}, "
+        f"with {getattr(card.training, name):g}. --retrain trains a new one."
+        for name in _DENSE_ONLY
+        if getattr(config.training, name) != getattr(card.training, name)
+    )
+
+
+def as_performed(config: CompressionConfig, card: ModelCard) -> TrainingConfig:
+    """Return how a compressed model was trained: what fine-tuning leaves out is the dense model's.
+
+    Args:
+        config: What was asked for.
+        card: The dense model.
+    """
+    dense = {name: getattr(card.training, name) for name in _DENSE_ONLY}
+    return config.training.model_copy(update=dense)
 
 
 def packaged(model: str) -> RunFolder:

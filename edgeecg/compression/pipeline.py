@@ -15,7 +15,7 @@ from torch import nn
 
 from edgeecg.compression import budget, guards, run_state
 from edgeecg.compression.budget import Goal
-from edgeecg.compression.dense import dense_model
+from edgeecg.compression.dense import as_performed, dense_model, idle_training
 from edgeecg.compression.fidelity import Probe, with_test_scores
 from edgeecg.compression.fine_tuning import check_most_epochs, dropout_of, training_of
 from edgeecg.compression.guarded_int8 import make_guarded
@@ -36,6 +36,7 @@ from edgeecg.schema import (
     CompressionConfig,
     CompressionLog,
     CompressionStep,
+    ModelCard,
     QuantizationLog,
     Rollback,
 )
@@ -122,12 +123,14 @@ def compress(job: Job) -> CompressionLog:
     else:
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
-    guards.check_dense(job.guards, card.val, f"edgeecg compress --start {job.run.shell_name}")
-    _keep_rate(job, journal)
+    guards.check_dense(job.guards, card.val, _start_again(job))
+    _keep_changes(job, journal)
     probes = _probes(job, dense)
     state = run_state.resumed(job) or RunState(copied(job.architecture, dense))
     state.warnings = (
+        *idle_training(job.config, card),
         *budget.idle_settings(job.config),
+        *budget.missed_sparsity(dense, job.architecture, job.config),
         *guards.few_beats(job.guards, card.val, probes[0].measured(dense)),
     )
     for known in sorted((*state.steps, *state.rollbacks), key=lambda event: event.attempt):
@@ -141,11 +144,18 @@ def compress(job: Job) -> CompressionLog:
     return _finish(job, dense, state, int8, journal)
 
 
-def _keep_rate(job: Job, journal: Journal) -> None:
-    """Write the configuration of a run that goes on with another rate of fine-tuning."""
-    before = CompressionConfig.from_file(job.run.config).finetune_rate
-    if before != job.config.finetune_rate:
-        journal.write("finetune_rate", was=before, now=job.config.finetune_rate)
+def _start_again(job: Job) -> str:
+    """Return the command that starts a new run from the dense model of a run."""
+    custom = [] if job.config.custom is None else [shlex.quote(job.config.custom.file)]
+    return " ".join(["edgeecg compress", *custom, "--start", job.run.shell_name])
+
+
+def _keep_changes(job: Job, journal: Journal) -> None:
+    """Write the configuration of a run that goes on with another rate, or a module elsewhere."""
+    before = CompressionConfig.from_file(job.run.config)
+    if before.finetune_rate != job.config.finetune_rate:
+        journal.write("finetune_rate", was=before.finetune_rate, now=job.config.finetune_rate)
+    if before != job.config:
         write_text(job.run.config, job.config.to_json())
 
 
@@ -299,7 +309,8 @@ def _write_card(
     epochs = sum(len(step.train_loss) for step in log.steps)
     if int8 is not None and int8.kept == "qat":
         epochs += job.config.finetune_epochs
-    card = make_card(model, "compressed", job.config.training, job.dataset, epochs, run, job.custom)
+    training = as_performed(job.config, ModelCard.from_file(run.baseline_card))
+    card = make_card(model, "compressed", training, job.dataset, epochs, run, job.custom)
     log = with_test_scores(log, job, dense, model, card)
     write_text(run.compression_log, log.to_json())
     save_model(model, card, run.model_weights, run.model_card)

@@ -167,6 +167,23 @@ def refuse_other_file(what: str, custom: CustomModule) -> None:
         )
 
 
+def moved_module(config: CompressionConfig, custom: CustomArchitecture | None) -> dict[str, object]:
+    """Return the custom module of a run at the place where it lies now, as a field to be changed.
+
+    Args:
+        config: What the run was started with.
+        custom: The module that is given now; where it is another one, nothing is returned.
+    """
+    before = config.custom
+    if before is None or custom is None or custom.origin == before:
+        return {}
+    function = before.file.rpartition(":")[2]
+    same = custom.origin.sha256 == before.sha256
+    if not same or custom.origin.file.rpartition(":")[2] != function:
+        return {}
+    return {"custom": custom.origin.model_dump(mode="json")}
+
+
 def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:
     """Load the custom module that a configuration names; None where it names none."""
     return None if config.custom is None else load_custom(config.custom.file)

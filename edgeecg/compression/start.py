@@ -301,9 +301,12 @@ def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None)
     kept = {key: value for key, value in options.values.items() if key != "costs"}
     rate = {"finetune_rate": kept.pop("finetune_rate", config.finetune_rate)}
     kept.pop("training", None)
+    moved = settings.moved_module(config, custom)
+    if moved:
+        kept.pop("custom", None)
     refuse_changes(run.name, config.training, options.table("training"))
     refuse_changes(run.name, config, Options(kept, options.origins))
-    changed = configured(CompressionConfig, config, Options(rate, options.origins))
+    changed = configured(CompressionConfig, config, Options({**rate, **moved}, options.origins))
     if changed == config or run.finished:
         return RunPlan(run, config, custom)
     return RunPlan(run, changed, custom, replaced=config)

@@ -136,6 +136,17 @@ def test_a_value_that_stays_in_every_rest_is_not_stale() -> None:
     assert found.net_j == pytest.approx(0.1, rel=0.02)
 
 
+def test_a_meter_that_stops_twice_at_one_value_is_stale() -> None:
+    trace = steady(100.0, 0.01)
+    watts = trace.watts.copy()
+    for begun in (31.0, 51.0):
+        watts[(trace.t_s > begun) & (trace.t_s < begun + 3.0)] = 0.0
+    curve = PowerCurve(replace(trace, watts=watts))
+    for begun in (30.0, 50.0):
+        with pytest.raises(InvalidWindowError, match="repeated one value"):
+            curve.joules(begun, begun + 10.0)
+
+
 def test_readings_in_coarse_steps_repeat_without_being_stale() -> None:
     # Steps of 5 mW, and a tenth of that as noise: most readings are equal, a few are a step off.
     quiet = steady(100.0, 0.0005)

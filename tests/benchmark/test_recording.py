@@ -211,3 +211,17 @@ def test_a_measurement_with_a_recorded_meter(busy: Path, suite: Suite) -> None:
     net_w = (found.energy.net_j or 0.0) * found.energy.inferences / 3
     assert net_w == pytest.approx(1.0, rel=0.1)
     assert any(re.fullmatch(r"energy, window 2 of 3, \d(\.\d+)? W", text) for text in said)
+
+
+def test_a_meter_that_is_too_slow_for_the_windows_is_refused_before_the_first_one(
+    suite: Suite,
+) -> None:
+    # At 200 samples a second the guard is 50 ms; idle windows of three times that are the least.
+    short = suite.model_copy(update={"idle_window_seconds": 0.14})
+    clock = Clock()
+    said: list[str] = []
+    run = energy_windows.in_this_process(lambda: None, clock)
+    plan = WindowPlan(run, short, clock, on_window=said.append)
+    with pytest.raises(MeterError, match="too slow for windows of this length"):
+        energy_measurement.measure("clamp", plan)
+    assert said == []

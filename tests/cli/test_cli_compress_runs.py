@@ -279,6 +279,36 @@ def test_a_custom_module_is_compressed_resumed_and_only_run_when_named(
         load(Path("runs/z/model.safetensors"), card)
 
 
+def test_a_run_goes_on_with_its_custom_module_at_another_place(
+    toy_dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edgeecg.training.start.load_dataset", partial(given, toy_dataset))
+    monkeypatch.setattr("edgeecg.evaluation.scoring.load_dataset", partial(given, toy_dataset))
+    Path("net.py").write_text(OWN)
+    options = ["--epochs", "1", "--epoch-windows", "64", "--finetune-epochs", "1", "--name", "z"]
+    with monkeypatch.context() as patch:
+        interrupt_first_step(patch)
+        assert run(["compress", "net.py:build", "--budget", "macs=0.5", *options]) == 130
+    Path("moved").mkdir()
+    Path("net.py").rename("moved/net.py")
+    Path("moved/other.py").write_text(OWN + "# Another file.\n")
+    assert run(["compress", "moved/other.py:build", "--resume"]) == 2
+    assert run(["compress", "moved/net.py:build", "--resume"]) == 0
+    config = CompressionConfig.from_file(Path("runs/z/config.json"))
+    assert config.custom is not None
+    assert config.custom.file == f"{tmp_path / 'moved/net.py'}:build"
+    capsys.readouterr()
+    assert run(["evaluate", "z", "--custom", "moved/net.py:build"]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith(
+        "Next: edgeecg export --run z --target tflite --custom moved/net.py:build\n"
+    )
+
+
 def test_a_changed_custom_module_is_not_run_when_its_run_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

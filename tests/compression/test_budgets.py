@@ -15,13 +15,16 @@ from edgeecg.compression.budget import (
     costs_by_kind,
     goal,
     idle_settings,
+    missed_sparsity,
     prune_to_budget,
 )
 from edgeecg.compression.pipeline import compress, planned
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.files import sha256
-from edgeecg.models import architecture, build, layer_costs
+from edgeecg.models import architecture, build, layer_costs, parameters
+from edgeecg.pruning.channels import prune_channels
+from edgeecg.pruning.schedule import scheduled
 from edgeecg.runs import RunFolder
 from edgeecg.schema import Budget, CompressionConfig, TrainingConfig
 
@@ -186,6 +189,34 @@ def test_class_weights_that_the_importance_of_each_class_leaves_without_effect_a
 def test_settings_that_have_no_effect_are_said(changes: dict[str, Any], options: list[str]) -> None:
     said = idle_settings(CompressionConfig.model_validate(changes))
     assert [text.partition(" has no effect ")[0] for text in said] == options
+
+
+@pytest.mark.parametrize(
+    ("changes", "missed"),
+    [
+        ({"sparsity": 0.75, "round_to": 64}, True),
+        ({"sparsity": 0.99}, True),
+        ({"sparsity": 0.75}, False),
+        ({"sparsity": 0.75, "round_to": 64, "budgets": ["macs=0.5"]}, False),
+        ({"sparsity": 0.75, "round_to": 64, "structure": "none"}, False),
+    ],
+)
+def test_a_sparsity_that_whole_channels_do_not_reach_is_said(
+    changes: dict[str, Any], missed: bool
+) -> None:
+    config = CompressionConfig.model_validate(changes)
+    said = missed_sparsity(build("cnn1d"), CNN, config)
+    assert len(said) == missed
+    assert all(f"The sparsity {config.sparsity:g} is out of reach" in text for text in said)
+
+
+def test_the_largest_sparsity_that_is_named_is_what_a_compression_reaches() -> None:
+    dense = build("cnn1d")
+    config = CompressionConfig(sparsity=0.75, round_to=64)
+    (said,) = missed_sparsity(dense, CNN, config)
+    pruned = copy.deepcopy(dense)
+    prune_channels(pruned, dense, CNN, scheduled(config), 1.0)
+    assert f"at most {1 - parameters(pruned) / parameters(dense):.3f} of" in said
 
 
 def test_layers_keep_a_balance_on_the_way_down() -> None:

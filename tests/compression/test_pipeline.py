@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file
-from small_runs import KilledError, fill_disk_at, kill_at
+from small_runs import KilledError, dense_run, fill_disk_at, kill_at, small_run
 
 from edgeecg.compression.pipeline import Job, compress
 from edgeecg.data import Dataset
@@ -151,3 +151,20 @@ def test_other_records_are_refused_on_resume(job: Job, moment: str) -> None:
     summary = job.dataset.summary.model_copy(update={"content_sha256": "1" * 64})
     with pytest.raises(EdgeECGError, match="with these records"):
         compress(replace(job, dataset=replace(job.dataset, summary=summary)))
+
+
+def test_training_that_the_dense_model_did_not_have_is_said_and_left_out_of_the_card(
+    toy_dataset: Dataset, tmp_path: Path
+) -> None:
+    job = small_run(toy_dataset, dense_run(toy_dataset, tmp_path / "dense"), tmp_path / "run")
+    training = job.config.training.model_copy(update={"epochs": 3, "learning_rate": 0.5})
+    asked = replace(job, config=job.config.model_copy(update={"training": training}))
+    epochs, rate = compress(asked).warnings
+    assert epochs.startswith(
+        "--epochs 3 has no effect: the dense model is trained already, with 8."
+    )
+    assert rate.startswith("--learning-rate 0.5 has no effect")
+    made = card(asked.run.model_card).training
+    dense = card(asked.run.baseline_card).training
+    assert (made.epochs, made.learning_rate) == (dense.epochs, dense.learning_rate)
+    assert made.batch_size == 64
