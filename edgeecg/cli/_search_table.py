@@ -115,6 +115,8 @@ def show(console: Console, front: Front) -> None:
         console: Where to.
         front: What was found.
     """
+    for warning in front.warnings:
+        console.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
     console.print(front_table(front))
     states = [trial.state for trial in front.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -140,6 +142,10 @@ def show_estimate(console: Console, front: Front, plan: Plan) -> None:
     from edgeecg.tuning.running import bytes_per_trial, seconds_left
 
     trials, workers = plan.config.trials, plan.config.workers or 1
+    # How many a cluster performs at a time is not known here.
+    at_a_time = f"with {workers} at a time"
+    if plan.config.ray is not None and plan.config.workers is None:
+        at_a_time = "of one processor"
     seconds = seconds_left(front, trials, workers)
     if seconds is None:
         console.print("No trial has ended, from which the others could be estimated.")
@@ -147,7 +153,7 @@ def show_estimate(console: Console, front: Front, plan: Plan) -> None:
     size = bytes_per_trial(front, plan.folder.parent)
     console.print(
         f"From {len(front.trials)} trials: {trials - len(front.trials)} more take about "
-        f"{_clock(seconds)} with {workers} at a time, and {trials} run folders "
+        f"{_clock(seconds)} {at_a_time}, and {trials} run folders "
         f"{trials * size / 1e6:,.1f} MB.",
         soft_wrap=True,
     )

@@ -124,7 +124,7 @@ def check_structure(config: CompressionConfig) -> None:
 def missed_sparsity(
     dense: nn.Module, architecture: Architecture, config: CompressionConfig
 ) -> tuple[str, ...]:
-    """Return a warning where the channels that may be removed hold too few of the weights.
+    """Return a warning where the channels that a sparsity may remove hold too few of the weights.
 
     Args:
         dense: A model of the dense widths; its weights do not matter, and it is not changed.
@@ -141,9 +141,9 @@ def missed_sparsity(
     if most > config.sparsity - _MISSED:
         return ()
     return (
-        f"The sparsity {config.sparsity:g} is out of reach: with --structure {config.structure} "
-        f"and --round {config.round_to} at most {most:.3f} of the parameters are removed. "
-        "A --budget may remove more of a layer.",
+        f"The sparsity {config.sparsity:g} is missed: with --round {config.round_to} what each "
+        f"layer may lose of it comes to {most:.3f} of the parameters. A smaller --round, a higher "
+        "--sparsity or a --budget removes more.",
     )
 
 

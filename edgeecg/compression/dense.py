@@ -87,9 +87,10 @@ def idle_training(config: CompressionConfig, card: ModelCard) -> tuple[str, ...]
     """
     fields = TrainingConfig.model_fields
     trained = "the dense model is trained already"
+    todo = "--retrain trains a new one." if config.start is None else "'edgeecg train' trains one."
     return tuple(
         f"{option_of(fields[name])} {getattr(config.training, name):g} has no effect: {trained}, "
-        f"with {getattr(card.training, name):g}. --retrain trains a new one."
+        f"with {getattr(card.training, name):g}. {todo}"
         for name in _DENSE_ONLY
         if getattr(config.training, name) != getattr(card.training, name)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,3 +56,12 @@ class Job:
     def model(self) -> str:
         """Name of the architecture."""
         return self.config.training.model
+
+    def from_its_dense_model(self, verb: str) -> str:
+        """Return the command line that starts from the dense model of this run once more.
+
+        Args:
+            verb: ``"compress"`` or ``"search"``.
+        """
+        custom = [] if self.config.custom is None else [shlex.quote(self.config.custom.file)]
+        return " ".join(["edgeecg", verb, *custom, "--start", self.run.shell_name])

@@ -123,7 +123,7 @@ def compress(job: Job) -> CompressionLog:
     else:
         journal.write("start", config=job.config.model_dump(mode="json"), command=job.command)
     dense, card = dense_model(job, journal)
-    guards.check_dense(job.guards, card.val, _start_again(job))
+    guards.check_dense(job.guards, card.val, job.from_its_dense_model("compress"))
     _keep_changes(job, journal)
     probes = _probes(job, dense)
     state = run_state.resumed(job) or RunState(copied(job.architecture, dense))
@@ -142,12 +142,6 @@ def compress(job: Job) -> CompressionLog:
     if job.config.quantize != "none":
         int8 = _prepare_int8(job, dense, state, probes, journal)
     return _finish(job, dense, state, int8, journal)
-
-
-def _start_again(job: Job) -> str:
-    """Return the command that starts a new run from the dense model of a run."""
-    custom = [] if job.config.custom is None else [shlex.quote(job.config.custom.file)]
-    return " ".join(["edgeecg compress", *custom, "--start", job.run.shell_name])
 
 
 def _keep_changes(job: Job, journal: Journal) -> None:

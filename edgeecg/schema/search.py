@@ -270,6 +270,7 @@ class Front(Value):
         trials: In the order in which they were proposed.
         front: Runs of the complete trials that are not dominated.
         finished: Whether all trials have ended and the front has its test scores.
+        warnings: Settings that had no effect.
     """
 
     version: ClassVar[str] = "edgeecg.front/1"
@@ -281,3 +282,4 @@ class Front(Value):
     trials: tuple[SearchTrial, ...]
     front: tuple[str, ...]
     finished: bool = False
+    warnings: tuple[str, ...] = ()

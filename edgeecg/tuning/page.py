@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from edgeecg.schema.search import Front, Objective, SearchTrial, formatted
+from edgeecg.schema.search import SCORES, Front, Objective, SearchTrial, formatted
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 360, 60
 
@@ -99,9 +99,12 @@ def _picture(front: Front, best: Sequence[SearchTrial]) -> str:
         f'text-anchor="end">{value:.3g}</text>'
         for value in {min(up), max(up)}
     )
+    up_name, across_name = (
+        f"{name} (validation)" if name in SCORES else name for name in front.objectives[:2]
+    )
     names = (
-        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{front.objectives[1]}'
-        f'</text><text x="5" y="15">{front.objectives[0]} (validation)</text>'
+        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{across_name}'
+        f'</text><text x="5" y="15">{up_name}</text>'
     )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -205,8 +206,11 @@ def _refuse_other_trials(
 def _refuse_taken(name: str) -> None:
     """Refuse a name whose trials would go into folders that exist."""
     taken = sorted(path.name for path in RUNS.glob(f"{name}-*"))
+    # Trials have three digits or more; NAME-0 is a run of 'edgeecg compress --seeds'.
     ours = [
-        found for found in taken if found == f"{name}-dense" or found[len(name) + 1 :].isdigit()
+        found
+        for found in taken
+        if found == f"{name}-dense" or re.fullmatch(r"\d{3,}", found[len(name) + 1 :])
     ]
     if ours:
         raise UsageError(

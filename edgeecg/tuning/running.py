@@ -23,7 +23,7 @@ from edgeecg.schema.search import Front, SearchTrial, TrialState as State
 from edgeecg.tuning import objectives as measured, page, space
 from edgeecg.tuning.plan import Plan
 from edgeecg.tuning.study import Study, reason_of, seconds_of
-from edgeecg.tuning.trial import Outcome, Task, as_arguments
+from edgeecg.tuning.trial import Outcome, Task
 from edgeecg.tuning.workers import Workers
 
 _POLL_S = 0.5
@@ -56,7 +56,11 @@ OnStatus = Callable[[SearchStatus], None]
 
 
 class RunningSearch:
-    """A running search."""
+    """A running search.
+
+    Attributes:
+        warnings: What the front says beside its trials.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class RunningSearch:
             on_status: Called whenever something has changed.
             check_interrupt: Raises KeyboardInterrupt if Ctrl-C was pressed.
         """
+        self.warnings: tuple[str, ...] = ()
         self._plan = plan
         self._study = study
         self._command = command
@@ -139,7 +144,7 @@ class RunningSearch:
         except EdgeECGError as error:
             self._study.fail(number, f"{error.what} {error.why}", 0.0)
             return None
-        command = f"{as_arguments(config, chosen)}  # trial {number} of {plan.name}"
+        command = f"{self._command}  # trial {number} of {plan.name}"
         prepare(run, plan.dense, config)
         finished = tuple(
             tuple(each.values)
@@ -203,6 +208,7 @@ class RunningSearch:
             trials=tuple(trials),
             front=tuple(measured.front(points, plan.config.objectives)),
             finished=finished,
+            warnings=self.warnings,
         )
 
     def _described(self, trial: FrozenTrial) -> SearchTrial:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeecg.compression import guards
-from edgeecg.compression.dense import dense_model
+from edgeecg.compression.dense import dense_model, idle_training
 from edgeecg.compression.job import Job
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.interrupts import interruptible
@@ -129,7 +129,7 @@ def perform(
 
             # The dense model may take hours to train.
             check_address(config.ray)
-        _prepare_dense_model(job)
+        running.warnings = _prepare_dense_model(job)
         if running.left(limit):
             workers = _workers(plan, running.on_progress)
             try:
@@ -139,18 +139,22 @@ def perform(
                 raise stopped(plan.name, f"The system said: {error.strerror or error}.") from error
             finally:
                 workers.close()
-        return running.ended(finished=not dry_run and not running.left(limit))
+        return running.ended(finished=not running.left(config.trials))
 
 
-def _prepare_dense_model(job: Job) -> None:
+def _prepare_dense_model(job: Job) -> tuple[str, ...]:
     """Prepare the dense model that all trials start from; refuse guards that it breaks itself.
+
+    Returns:
+        A warning for each setting of its training that comes too late.
 
     Raises:
         EdgeECGError: It breaks one, which no trial could mend; or it belongs to other records, or
             its training diverged.
     """
     _, card = dense_model(job, Journal(job.run.events))
-    guards.check_dense(job.guards, card.val, f"edgeecg search --start {job.run.shell_name}")
+    guards.check_dense(job.guards, card.val, job.from_its_dense_model("search"))
+    return idle_training(job.config, card)
 
 
 def _opened(plan: Plan) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -144,13 +145,26 @@ def check(base: CompressionConfig, space: Space, custom: Architecture | None = N
             "Leave out the budget of [base], or give a space without 'budget' (--space FILE, or "
             "[space] of the configuration file).",
         )
+    for name in ("sparsity", "steps"):
+        value, default = getattr(base, name), CompressionConfig.model_fields[name].default
+        if space.budget is not None and getattr(space, name) is None and value != default:
+            raise UsageError(
+                f"'{name} = {value:g}' that all trials share would have no effect.",
+                "Every trial draws a budget from the space, from which it follows.",
+                f"Leave '{name}' out of [base]"
+                + (", or move it to the space." if name == "steps" else "."),
+            )
     of = architecture(base.training.model, custom)
     lowest = {name: _values(each)[0] for name, each in dimensions(space)}
     # The coarsest rounding leaves the most.
     lowest["round_to"] = max(_values(space.round_to, base.round_to))
+    highest = {name: _highest(_values(each)) for name, each in dimensions(space)}
     for structure in _values(space.structure, base.structure):
         for quantize in _values(space.quantize, base.quantize):
             chosen = {**lowest, "structure": structure, "quantize": quantize}
+            configured(
+                base, space, {**highest, "structure": structure, "quantize": quantize}, custom
+            )
             config = configured(base, space, chosen, custom)
             dense = build(of)
             goal = budget.goal(dense, of, config)
@@ -168,6 +182,12 @@ def _values(dimension: Dimension | BudgetRange | None, default: Any = None) -> t
     return dimension if isinstance(dimension, tuple) else (dimension,)
 
 
+def _highest(values: tuple[Any, ...]) -> Any:
+    """Return the largest of some numbers; of other values, the last one."""
+    numbers = all(isinstance(value, (int, float)) for value in values)
+    return max(values) if numbers else values[-1]
+
+
 def _check_values(which: str, space: Space) -> None:
     """Refuse values that the setting cannot have.
 
@@ -177,14 +197,8 @@ def _check_values(which: str, space: Space) -> None:
     for name, dimension in dimensions(space):
         if name == "budget":
             continue
-        whole = CompressionConfig.model_fields[name].annotation is int
-        if isinstance(dimension, Range) and whole and not dimension.whole:
-            raise UsageError(
-                f"The range of '{name}' in the space {which} does not fit.",
-                "The setting is a whole number.",
-                f"Write {name} = {{ low = {dimension.low:g}, high = {dimension.high:g}, "
-                "whole = true }.",
-            )
+        if isinstance(dimension, Range):
+            _check_range(which, name, dimension)
         for value in _values(dimension):
             try:
                 CompressionConfig.model_validate({name: value})
@@ -194,6 +208,22 @@ def _check_values(which: str, space: Space) -> None:
                     f"{error.errors()[0]['msg']}.",
                     _TODO,
                 ) from error
+
+
+def _check_range(which: str, name: str, found: Range) -> None:
+    """Refuse a range of a setting that is no number, or of broken numbers for a whole one."""
+    kind = CompressionConfig.model_fields[name].annotation
+    if kind is float or (kind is int and found.whole):
+        return
+    if kind is int:
+        why = "The setting is a whole number."
+        low, high = math.ceil(found.low), max(math.ceil(found.low), math.floor(found.high))
+        todo = f"Write {name} = {{ low = {low}, high = {high}, whole = true }}."
+    else:
+        example = "[true, false]" if kind is bool else '["...", "..."]'
+        why = "The setting is no number."
+        todo = f"List the values to choose from: {name} = {example}."
+    raise UsageError(f"The range of '{name}' in the space {which} does not fit.", why, todo)
 
 
 def _refused(which: str, document: Mapping[str, Any], error: ValidationError) -> UsageError:

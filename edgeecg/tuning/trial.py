@@ -7,7 +7,7 @@ import errno
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from edgeecg.compression import pipeline
 from edgeecg.compression.job import Job
@@ -207,16 +207,3 @@ def _locked_soon(run: RunFolder) -> Generator[None]:
                     raise
                 time.sleep(0.1)
         yield
-
-
-def as_arguments(config: CompressionConfig, chosen: dict[str, Any]) -> str:
-    """Return what a trial does as a call of the API, for the journal of its run.
-
-    Args:
-        config: Of the trial.
-        chosen: What the search chose.
-    """
-    shown = {"model": config.training.model, **chosen}
-    if "budget" in shown:
-        shown["budget"] = [str(each) for each in config.budgets]
-    return f"edgeecg.compress({', '.join(f'{key}={value!r}' for key, value in shown.items())})"

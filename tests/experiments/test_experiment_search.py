@@ -16,6 +16,7 @@ from harness.results import Results
 from harness.runner import Outcome, Plan
 from harness.tables import fronts, search as tables
 
+from edgeecg.runs import RunFolder
 from edgeecg.schema import Front
 from edgeecg.schema.search import Range, SearchTrial
 from edgeecg.tuning import space as spaces
@@ -33,14 +34,18 @@ FRONT = Front(
     front=("S-000",),
     finished=True,
 )
+EPOCHS = {"S-000": 4, "S-001": 3}
 
 
 def test_a_row_keeps_the_front_with_its_test_scores_and_the_hypervolume() -> None:
-    row = kind.row(FRONT, (0.5, 1.0))
+    row = kind.row(FRONT, (0.5, 1.0), EPOCHS)
     # One rectangle: score 0.5 to 0.9, energy 0.5 to 1.0.
     assert row["hypervolume"] == pytest.approx(0.4 * 0.5)
     assert row["front"] == [{"values": (0.9, 0.5), "test": 0.7}]
-    assert row["completed"] == [{"values": (0.9, 0.5)}, {"values": (0.8, 0.6)}]
+    assert row["completed"] == [
+        {"values": (0.9, 0.5), "epochs": 4},
+        {"values": (0.8, 0.6), "epochs": 3},
+    ]
     assert (row["trials"], row["complete"], row["pruned"], row["failed"]) == (3, 2, 1, 0)
     assert row["seconds"] == 6.0
 
@@ -80,8 +85,12 @@ def test_a_search_whose_time_is_over_is_left_for_the_next_call(
         minutes.append(options["minutes"])
         return next(ended)
 
+    def epochs(run: RunFolder) -> int:
+        return EPOCHS[run.name]
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(kind, "search", search)
+    monkeypatch.setattr(kind, "fine_tuning_epochs", epochs)
     for name in ("search-cnn1d-tpe-0", "search-cnn1d-random-0"):
         folder = Path("runs") / name
         folder.mkdir(parents=True)
@@ -102,7 +111,7 @@ def made(volumes: dict[str, list[float]]) -> str:
     kept = [
         {
             **{"model": "cnn1d", "sampler": sampler, "seed": seed, "hypervolume": value},
-            **kind.row(FRONT, (0.5, 1.0)),
+            **kind.row(FRONT, (0.5, 1.0), EPOCHS),
             **{"hypervolume": value, **provenance},
         }
         for sampler, values in volumes.items()
@@ -128,8 +137,9 @@ def test_the_table_says_which_sampler_found_more_or_that_it_is_not_resolved() ->
 
 
 def trial(values: tuple[float, float], epochs: int, quantize: str = "none") -> dict[str, Any]:
-    """Return a complete trial of one step, as a row keeps it."""
-    return {"values": values, "steps": 1, "finetune_epochs": epochs, "quantize": quantize}
+    """Return a complete trial, as a row keeps it; its settings would have given more epochs."""
+    settings = {"steps": 5, "finetune_epochs": 4, "quantize": quantize}
+    return {"values": values, "epochs": epochs, **settings}
 
 
 SEARCHED = {
@@ -140,6 +150,7 @@ SEARCHED = {
         trial((0.70, 0.25), 3),
         trial((0.71, 0.6), 2),
         trial((0.74, 0.1), 2, "ptq"),
+        trial((0.75, 0.2), 21),
     ],
 }
 COMPRESSED = {

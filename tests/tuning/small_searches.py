@@ -79,7 +79,10 @@ def pretend(patch: pytest.MonkeyPatch, outcome: Callable[[Task], Outcome]) -> Pr
     """Replace the workers, and leave the dense model and the test scores out."""
     workers = PretendedWorkers(outcome)
 
-    def no_model(*_: object) -> None: ...
+    def no_model(*_: object) -> tuple[str, ...]:
+        return ()
+
+    def no_files(*_: object) -> None: ...
 
     def no_score(*_: object) -> float:
         return 0.5
@@ -89,7 +92,7 @@ def pretend(patch: pytest.MonkeyPatch, outcome: Callable[[Task], Outcome]) -> Pr
 
     patch.setattr(searching, "_workers", given)
     patch.setattr(searching, "_prepare_dense_model", no_model)
-    patch.setattr(running, "prepare", no_model)
+    patch.setattr(running, "prepare", no_files)
     patch.setattr(running.RunningSearch, "scored", no_score)
     return workers
 

@@ -17,7 +17,7 @@ from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import sha256
 from edgeecg.schema import CompressionConfig, CustomModule, Front
-from edgeecg.tuning import running
+from edgeecg.tuning import page, running
 from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.search import perform
 from edgeecg.tuning.trial import Outcome, Task
@@ -46,8 +46,7 @@ def test_the_result_has_the_shape_that_scripts_rely_on(
     assert all(len(each["values"]) == 2 for each in document["trials"])
     assert document["front"] == list(front.front)
     assert set(document["front"]) <= {each["run"] for each in document["trials"]}
-    page = (folder / "runs/S/front.html").read_text(encoding="utf-8")
-    assert "S-003" in page
+    assert "S-003" in (folder / "runs/S/front.html").read_text(encoding="utf-8")
 
 
 def test_only_the_front_has_test_scores(
@@ -251,6 +250,15 @@ def test_a_dry_run_does_two_trials_and_estimates_the_others(
     assert running.bytes_per_trial(front, folder / "runs") == 2000
 
 
+def test_a_dry_run_of_a_finished_search_keeps_its_test_scores(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    finished = run(folder, toy_dataset, 3)
+    assert finished.finished
+    assert run(folder, toy_dataset, 3, dry_run=True) == finished
+
+
 def test_another_search_that_got_the_same_name_is_refused_and_changes_nothing(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,11 +281,22 @@ def test_the_page_of_a_search_that_is_not_finished_claims_no_test_scores(
     folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, complete)
-    page = folder / "runs/S/front.html"
+    written = folder / "runs/S/front.html"
     run(folder, toy_dataset, dry_run=True)
-    assert "test records were scored" not in page.read_text(encoding="utf-8")
+    assert "test records were scored" not in written.read_text(encoding="utf-8")
     run(folder, toy_dataset)
-    assert "test records were scored once" in page.read_text(encoding="utf-8")
+    assert "test records were scored once" in written.read_text(encoding="utf-8")
+
+
+def test_the_axes_of_the_page_say_which_value_is_of_the_validation_records(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    front = run(folder, toy_dataset, 2)
+    turned = front.model_copy(update={"objectives": tuple(reversed(front.objectives))})
+    assert ">macro_f1 (validation)</text>" in page.render(front)
+    assert ">energy</text>" in page.render(turned)
+    assert ">macro_f1 (validation)</text>" in page.render(turned)
 
 
 def test_the_status_is_reported_as_it_changes(

@@ -19,7 +19,7 @@ from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
 from edgeecg.models import build
 from edgeecg.runs import RunFolder
-from edgeecg.schema import Front, TrainingConfig
+from edgeecg.schema import Front, ModelCard, TrainingConfig
 from edgeecg.schema.search import SearchTrial
 from edgeecg.training.cards import make_card, save_model
 from edgeecg.tuning import search as searching
@@ -124,6 +124,14 @@ def test_a_name_whose_trials_exist_is_refused() -> None:
     Path("runs/S-000").mkdir(parents=True)
     with pytest.raises(UsageError, match="folders that exist: S-000"):
         edgeecg.search("cnn1d", name="S", space="space.toml")
+
+
+def test_runs_of_several_seeds_do_not_take_the_name_of_a_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch, complete)
+    Path("runs/S-0").mkdir(parents=True)
+    edgeecg.search("cnn1d", name="S", space="space.toml", trials=1)
 
 
 def test_a_search_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,6 +278,30 @@ def test_a_custom_module_may_be_named_again_and_a_changed_one_is_not_run(
     assert run(["search", "cnn1d", "--resume", "S"]) == 2
 
 
+def write_dense_run(dataset: Dataset) -> ModelCard:
+    """Write an untrained dense model as the run named 'dense'; return its card."""
+    dense = RunFolder(Path("runs/dense"))
+    training = TrainingConfig(model="cnn1d", data="synthetic")
+    model = build("cnn1d").eval()
+    card = make_card(model, "baseline", training, dataset, 1)
+    save_model(model, card, dense.baseline_weights, dense.baseline_card)
+    return card
+
+
+def test_training_that_the_dense_model_did_not_have_is_said(
+    toy_dataset: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = searching._prepare_dense_model  # pyright: ignore[reportPrivateUsage]
+    pretend(monkeypatch, complete)
+    monkeypatch.setattr(searching, "_prepare_dense_model", prepare)
+    write_dense_run(toy_dataset)
+    asked = ["search", "--start", "dense", "--space", "space.toml", "--name", "S", "--trials", "1"]
+    assert run([*asked, "--epochs", "3"]) == 0
+    said = "Warning: --epochs 3 has no effect: the dense model is trained already, with 8."
+    assert said in capsys.readouterr().out
+    assert Front.from_file(Path("runs/S/front.json")).warnings
+
+
 def test_a_guard_that_the_dense_model_breaks_is_refused_before_any_trial(
     toy_dataset: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,11 +309,7 @@ def test_a_guard_that_the_dense_model_breaks_is_refused_before_any_trial(
         raise AssertionError("trials were started")
 
     monkeypatch.setattr("edgeecg.tuning.search._workers", started)
-    dense = RunFolder(Path("runs/dense"))
-    training = TrainingConfig(model="cnn1d", data="synthetic")
-    model = build("cnn1d").eval()
-    card = make_card(model, "baseline", training, toy_dataset, 1)
-    save_model(model, card, dense.baseline_weights, dense.baseline_card)
+    card = write_dense_run(toy_dataset)
     asked = ["search", "--start", "dense", "--space", "space.toml", "--name", "S"]
     assert run([*asked, "--guard", "macro_f1>=0.99"]) == 1
     said = " ".join(capsys.readouterr().err.split())

@@ -31,6 +31,9 @@ def base(model: str = "cnn1d") -> CompressionConfig:
         ("alpha = { low = 0.0, high = 1.0, lg = true }", "'lg'"),
         ("alpha = { low = 0.0, high = 2.0 }", "less than or equal to 1"),
         ("steps = { low = 1, high = 5 }", "The setting is a whole number"),
+        ("steps = { low = 0.5, high = 3 }", "steps = { low = 1, high = 3, whole = true }"),
+        ("distill = { low = 0, high = 1 }", "distill = [true, false]"),
+        ("method = { low = 0, high = 1 }", "The setting is no number"),
         ('method = ["energy", "l3"]', "cannot be 'l3'"),
         ("method =", "not valid TOML"),
     ],
@@ -55,6 +58,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"budget": {"low": 0.01, "high": 0.5}}, "The smallest reachable is --budget energy="),
         ({"budget": {"low": 0.3, "high": 0.5}, "structure": ["none"]}, "contradict each other"),
         ({"budget": {"kind": "latency", "low": 0.3, "high": 0.5}}, "needs the seconds"),
+        ({"sparsity": [0.99, 0.5], "structure": "none"}, "sparsity 0.99 is out of reach"),
     ],
 )
 def test_a_space_that_cannot_be_compressed_is_refused_before_any_trial(
@@ -63,6 +67,22 @@ def test_a_space_that_cannot_be_compressed_is_refused_before_any_trial(
     with pytest.raises(UsageError) as raised:
         space.check(base(), Space.model_validate(document))
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 7), ("sparsity", 0.5)])
+def test_what_follows_from_a_budget_of_the_space_is_refused_for_all_trials(
+    name: str, value: float
+) -> None:
+    shared = base().model_copy(update={name: value})
+    drawn = Space.model_validate({"budget": {"low": 0.3, "high": 0.5}})
+    with pytest.raises(UsageError, match=f"'{name} = {value:g}' that all trials share"):
+        space.check(shared, drawn)
+
+
+def test_steps_that_all_trials_share_may_be_drawn_instead() -> None:
+    shared = base().model_copy(update={"steps": 7})
+    drawn = {"budget": {"low": 0.3, "high": 0.5}, "steps": [1, 2]}
+    space.check(shared, Space.model_validate(drawn))
 
 
 def test_a_sparsity_beside_a_budget_that_all_trials_have_is_refused() -> None:

@@ -8,13 +8,13 @@ of the validation values, beyond a reference point which every useful model beat
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from edgeecg.models import architecture
-from edgeecg.runs import RUNS
-from edgeecg.schema import Front
+from edgeecg.runs import RUNS, RunFolder
+from edgeecg.schema import CompressionLog, Front
 from edgeecg.tuning import objectives
 from edgeecg.tuning.search import search
 
@@ -35,7 +35,13 @@ def tasks(experiment: Experiment, context: Context) -> Iterable[Task]:
 
 
 def _rows(run: Run, seed: int, settings: dict[str, Any], context: Context) -> list[dict[str, Any]]:
-    return [row(searched(run, seed, settings, context), settings["reference"])]
+    found = searched(run, seed, settings, context)
+    epochs = {
+        trial.run: fine_tuning_epochs(RunFolder(RUNS / trial.run))
+        for trial in found.trials
+        if trial.state == "complete"
+    }
+    return [row(found, settings["reference"], epochs)]
 
 
 def searched(run: Run, seed: int, settings: dict[str, Any], context: Context) -> Front:
@@ -78,12 +84,22 @@ def _minutes_left(context: Context) -> float | None:
     return max(1e-5, (context.until_s - time.monotonic()) / 60)
 
 
-def row(found: Front, reference: Sequence[float]) -> dict[str, Any]:
+def fine_tuning_epochs(run: RunFolder) -> int:
+    """Return for how many epochs the steps of a run were fine-tuned; undone steps do not count.
+
+    A guard may undo steps and add smaller ones, so that this does not follow from the settings.
+    """
+    log = CompressionLog.from_file(run.compression_log)
+    return sum(len(step.train_loss) for step in log.steps)
+
+
+def row(found: Front, reference: Sequence[float], epochs: Mapping[str, int]) -> dict[str, Any]:
     """Return what is kept of a search.
 
     Args:
         found: The finished search.
         reference: Macro-F1 and energy that count nothing.
+        epochs: Of fine-tuning, by the run of each complete trial.
     """
     values = [trial.values for trial in found.trials if trial.values is not None]
     by_run = {trial.run: trial for trial in found.trials}
@@ -103,7 +119,7 @@ def row(found: Front, reference: Sequence[float]) -> dict[str, Any]:
             for name in found.front
         ],
         "completed": [
-            {"values": trial.values, **trial.params}
+            {"values": trial.values, "epochs": epochs[trial.run], **trial.params}
             for trial in found.trials
             if trial.state == "complete"
         ],

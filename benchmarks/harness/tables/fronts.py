@@ -38,7 +38,7 @@ class Compared:
     """The float32 trials of one search, and the steps of one compression of the same dense model.
 
     Attributes:
-        trials: Complete trials whose model was not prepared for int8.
+        trials: Complete trials whose model was not prepared for int8, of no more epochs.
         steps: The model after each step of the compression.
         kinds: The objectives.
         reference: Values that count nothing in the hypervolume.
@@ -77,13 +77,14 @@ def compared(search: Row, compression: Row, most_epochs: int) -> Compared:
     Args:
         search: Row of a search for macro-F1 and energy.
         compression: Row of a compression of the same dense model.
-        most_epochs: Steps that were fine-tuned for longer, all together, are left out.
+        most_epochs: Trials, and steps with those before them, that were fine-tuned for longer are
+            left out.
     """
     return Compared(
         trials=tuple(
-            Fitted(tuple(trial["values"]), trial["steps"] * trial["finetune_epochs"])
+            Fitted(tuple(trial["values"]), trial["epochs"])
             for trial in search["completed"]
-            if trial["quantize"] == "none"
+            if trial["quantize"] == "none" and trial["epochs"] <= most_epochs
         ),
         steps=tuple(step for step in _steps(compression) if step.epochs <= most_epochs),
         kinds=objectives.named(search["objectives"]),
@@ -124,10 +125,12 @@ def fronts(results: Results) -> str:
         "Validation records, macro-F1 and energy, float32: trials that were prepared for int8 are "
         "left out, since the steps are float32. The compression is that of `compress` with four "
         "epochs after a step, energy-aware, of the same dense model, published as "
-        f"{_published(results)}; its steps of at most {most_epochs} epochs in all, which is the "
-        "most that a trial may have. Beaten: better in one objective, no worse in the other, with "
-        "no more epochs. Hypervolumes beyond the same point as in the table above; "
-        "mean ± standard deviation over seeds, the difference seed by seed."
+        f"{_published(results)}. Steps and trials have at most {most_epochs} epochs of fine-tuning "
+        "in all; those of steps that a guard has undone do not count. The trials are under the "
+        "guard that `search` proposes (S:fidelity>=0.8), the compression is not. Beaten: better in "
+        "one objective, no worse in the other, with no more epochs. Hypervolumes beyond the same "
+        "point as in the table above; mean ± standard deviation over seeds, the difference seed "
+        "by seed."
     )
     return "\n".join(
         [head, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes, "", made_by(used)]
