@@ -167,21 +167,21 @@ def refuse_other_file(what: str, custom: CustomModule) -> None:
         )
 
 
-def moved_module(config: CompressionConfig, custom: CustomArchitecture | None) -> dict[str, object]:
-    """Return the custom module of a run at the place where it lies now, as a field to be changed.
+def with_moved_module(
+    config: CompressionConfig, custom: CustomArchitecture | None
+) -> CompressionConfig:
+    """Return a configuration that names its custom module at the place where it lies now.
 
     Args:
-        config: What the run was started with.
-        custom: The module that is given now; where it is another one, nothing is returned.
+        config: What a run or a search was started with.
+        custom: The module that is given now; where it is another one, nothing is changed.
     """
-    before = config.custom
-    if before is None or custom is None or custom.origin == before:
-        return {}
-    function = before.file.rpartition(":")[2]
-    same = custom.origin.sha256 == before.sha256
-    if not same or custom.origin.file.rpartition(":")[2] != function:
-        return {}
-    return {"custom": custom.origin.model_dump(mode="json")}
+    before, now = config.custom, None if custom is None else custom.origin
+    if before is None or now is None:
+        return config
+    if (now.sha256, now.function) != (before.sha256, before.function):
+        return config
+    return config.model_copy(update={"custom": now})
 
 
 def load_named_custom(config: CompressionConfig) -> CustomArchitecture | None:

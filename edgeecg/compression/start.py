@@ -290,26 +290,24 @@ def score_reduced(run: RunFolder, command: str) -> None:
 
 
 def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> RunPlan:
-    config = CompressionConfig.from_file(run.config)
+    held = CompressionConfig.from_file(run.config)
     options, custom = settings.with_custom(options)
-    if config.custom is not None and custom is None:
-        settings.refuse_other_file("run", config.custom)
+    if held.custom is not None and custom is None:
+        settings.refuse_other_file("run", held.custom)
         if on_custom is not None:
-            on_custom(config.custom)
-        custom = settings.load_named_custom(config)
+            on_custom(held.custom)
+        custom = settings.load_named_custom(held)
+    config = settings.with_moved_module(held, custom)
     _refuse_other_costs(run, config, options, architecture(config.training.model, custom))
     kept = {key: value for key, value in options.values.items() if key != "costs"}
     rate = {"finetune_rate": kept.pop("finetune_rate", config.finetune_rate)}
     kept.pop("training", None)
-    moved = settings.moved_module(config, custom)
-    if moved:
-        kept.pop("custom", None)
     refuse_changes(run.name, config.training, options.table("training"))
     refuse_changes(run.name, config, Options(kept, options.origins))
-    changed = configured(CompressionConfig, config, Options({**rate, **moved}, options.origins))
-    if changed == config or run.finished:
-        return RunPlan(run, config, custom)
-    return RunPlan(run, changed, custom, replaced=config)
+    changed = configured(CompressionConfig, config, Options(rate, options.origins))
+    if changed == held or run.finished:
+        return RunPlan(run, held, custom)
+    return RunPlan(run, changed, custom, replaced=held)
 
 
 def _refuse_other_costs(

@@ -33,6 +33,11 @@ class CustomModule(Value):
     file: str
     sha256: Sha256
 
+    @property
+    def function(self) -> str:
+        """Name of the function."""
+        return self.file.rpartition(":")[2]
+
 
 EARLIER_ENERGY_TERMS = {"target": "prefer-costly", "protect": "protect-costly"}
 """Values of ``energy_term`` by those of ``reading``, its name in earlier versions."""

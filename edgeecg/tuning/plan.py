@@ -150,6 +150,7 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
     if held.base.custom is not None and custom is None:
         settings.refuse_other_file("search", held.base.custom)
         custom = settings.load_named_custom(held.base)
+    held = held.model_copy(update={"base": settings.with_moved_module(held.base, custom)})
     _refuse_other_trials(name, held.base, asked, custom)
     own = _own(options)
     changed = configured(SearchConfig, held, Options(own, options.origins))

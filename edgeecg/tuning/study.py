@@ -242,10 +242,10 @@ def refuse_other(name: str, held: SearchConfig | None, now: SearchConfig) -> Non
     Raises:
         UsageError: They differ; names what.
     """
-    before = {} if held is None else held.model_dump(mode="json")
+    before = {} if held is None else _compared(held)
     differing = [
         key
-        for key, value in now.model_dump(mode="json").items()
+        for key, value in _compared(now).items()
         if key not in _MAY_CHANGE and before.get(key, _MISSING) != value
     ]
     if not differing:
@@ -257,6 +257,15 @@ def refuse_other(name: str, held: SearchConfig | None, now: SearchConfig) -> Non
         f"It was started with {listed}.",
         "Choose another --name; or go on with it as it was started, by --resume NAME alone.",
     )
+
+
+def _compared(config: SearchConfig) -> dict[str, Any]:
+    """Return what decides the outcome of a search: a custom module may lie elsewhere by now."""
+    base = config.base
+    if base.custom is not None:
+        custom = base.custom.model_copy(update={"file": base.custom.function})
+        base = base.model_copy(update={"custom": custom})
+    return config.model_copy(update={"base": base}).model_dump(mode="json")
 
 
 def _storage(url: str | None, folder: Path) -> BaseStorage:

@@ -278,6 +278,21 @@ def test_a_custom_module_may_be_named_again_and_a_changed_one_is_not_run(
     assert run(["search", "cnn1d", "--resume", "S"]) == 2
 
 
+def test_a_search_goes_on_with_its_custom_module_at_another_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(monkeypatch, complete)
+    Path("net.py").write_text(NET, encoding="utf-8")
+    asked = ["--space", "space.toml", "--trials", "3"]
+    assert run(["search", "net.py:build", *asked, "--name", "S", "--dry-run"]) == 0
+    Path("moved").mkdir()
+    Path("net.py").rename("moved/net.py")
+    assert run(["search", "--resume", "S"]) == 2
+    assert run(["search", "moved/net.py:build", "--resume", "S"]) == 0
+    assert run(["search", "--resume", "S"]) == 0
+    assert len(Front.from_file(Path("runs/S/front.json")).trials) == 3
+
+
 def write_dense_run(dataset: Dataset) -> ModelCard:
     """Write an untrained dense model as the run named 'dense'; return its card."""
     dense = RunFolder(Path("runs/dense"))
