@@ -131,7 +131,8 @@ def test_runs_of_several_seeds_do_not_take_the_name_of_a_search(
 ) -> None:
     pretend(monkeypatch, complete)
     Path("runs/S-0").mkdir(parents=True)
-    edgeecg.search("cnn1d", name="S", space="space.toml", trials=1)
+    found = edgeecg.search("cnn1d", name="S", space="space.toml", trials=1)
+    assert [trial.run for trial in found.trials] == ["S-000"]
 
 
 def test_a_search_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"budget": {"low": 0.01, "high": 0.5}}, "The smallest reachable is --budget energy="),
         ({"budget": {"low": 0.3, "high": 0.5}, "structure": ["none"]}, "contradict each other"),
         ({"budget": {"kind": "latency", "low": 0.3, "high": 0.5}}, "needs the seconds"),
-        ({"sparsity": [0.99, 0.5], "structure": "none"}, "sparsity 0.99 is out of reach"),
+        ({"sparsity": [0.5, 0.99], "structure": "none"}, "sparsity 0.99 is out of reach"),
     ],
 )
 def test_a_space_that_cannot_be_compressed_is_refused_before_any_trial(
