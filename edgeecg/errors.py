@@ -74,11 +74,12 @@ class UnknownNameError(UsageError):
             known: Every name that would have worked.
         """
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        spelled = {known.casefold(): known for known in names}
+        near = difflib.get_close_matches(name.casefold(), spelled, n=1)
         # A kind of several words, such as "model, run or file", has no plain plural.
         plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
         kinds = "ones" if " " in kind else plural
-        hint = f"Did you mean '{near[0]}'?" if near else "Choose one of these."
+        hint = f"Did you mean '{spelled[near[0]]}'?" if near else "Choose one of these."
         super().__init__(
             f"There is no {kind} named '{name}'.",
             f"The known {kinds} are: {', '.join(names) or 'none'}.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from edgeecg import arguments
 from edgeecg.costs import measured
 from edgeecg.errors import UsageError
 from edgeecg.files import sha256
@@ -35,19 +36,33 @@ FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
 Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
 """
 
+_LISTS = {"budgets": "budget={'energy': 0.2}", "guards": "guards=['S:recall>=0.5']"}
+"""Settings that are lists of texts, each with an example."""
+
 
 def sorted_options(values: Mapping[str, Any]) -> Options:
     """Return settings of a compression and of its training by the table that they belong to.
 
+    Args:
+        values: The settings; ``budgets`` as a mapping, too, and a single guard as a text.
+
     Raises:
         UnknownNameError: There is no setting of this name.
+        UsageError: Budgets or guards are neither texts nor a mapping.
     """
+    values = {key: _as_list(key, value) for key, value in values.items()}
     outer = set(CompressionConfig.model_fields)
     inner = {key: value for key, value in values.items() if key not in outer}
     known = {**TrainingConfig.model_fields, **CompressionConfig.model_fields}
     training = keyword_options(inner, known)
     own = keyword_options({key: values[key] for key in values if key in outer}, known)
     return nested(own, training)
+
+
+def _as_list(key: str, value: object) -> object:
+    if value is None or key not in _LISTS:
+        return value
+    return arguments.conditions(key, value, _LISTS[key])
 
 
 def nested(own: Options, training: Options) -> Options:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from edgeecg.compression import pipeline, settings
 from edgeecg.compression.job import Job, StepCallback
@@ -88,32 +88,13 @@ def compress(
         DataError: The records are missing or damaged.
         EdgeECGError: Training diverged, or the disk is full; the last checkpoint is intact.
     """
-    given = {"budgets": _texts("budget", budget), "guards": _texts("guards", guards)}
-    asked = settings.sorted_options({"model": model, **given, **options})
+    given = {"model": model, "budgets": budget, "guards": guards, **options}
+    asked = settings.sorted_options(given)
     if config is not None:
         asked = asked.over(read_options(Path(config), CompressionConfig))
     plan = resumed(name, asked) if resume else started(name, asked)
     arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
     return perform(plan, f"edgeecg.compress({arguments})", on_step, Listeners(on_progress, on_data))
-
-
-def _texts(name: str, given: object) -> list[object]:
-    """Return budgets or guards as texts.
-
-    Raises:
-        UsageError: They are neither texts nor a mapping.
-    """
-    if isinstance(given, str):
-        return [given]
-    if isinstance(given, Mapping):
-        return [f"{kind}={value}" for kind, value in cast("Mapping[str, object]", given).items()]
-    if isinstance(given, Iterable):
-        return list(cast("Iterable[object]", given))
-    raise UsageError(
-        f"'{name}' cannot be {given!r}.",
-        f"Texts are expected, and a {type(given).__name__} came.",
-        "Give, for example, budget={'energy': 0.2} or guards=['S:recall>=0.5'].",
-    )
 
 
 def started(name: str | None, options: Options) -> RunPlan:

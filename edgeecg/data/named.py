@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from edgeecg import arguments
 from edgeecg.data import loading
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.schema import ClassMapName, Preprocessing, Task
@@ -38,15 +39,19 @@ def load_dataset(
         Training, validation and test windows, and what they were made from.
 
     Raises:
-        UnknownNameError: There is no such database and no such folder.
+        UnknownNameError: There is no such database and no such folder; or no such task or class
+            map.
+        UsageError: ``leads`` is no mapping.
         DataError: Records are missing or damaged, or do not fit the task.
     """
+    arguments.choice("task", task, Task)
+    arguments.choice("class map", class_map, ClassMapName)
     request = DataRequest(
         source=None if source is None else str(source),
         task=task,
         preprocessing=preprocessing,
         class_map=class_map,
-        leads=leads or {},
+        leads=arguments.lead_names(leads),
         min_likelihood=min_likelihood,
         strict=strict,
     )

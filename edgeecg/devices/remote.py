@@ -160,6 +160,7 @@ def _wheels(folder: Path | None) -> list[Path]:
             f"There are no wheels in '{folder}'.",
             "Files NAME.whl were expected there, as 'pip download' writes them.",
             "Download them for the host: pip download --only-binary :all: --platform PLATFORM "
-            "--python-version VERSION -d FOLDER PACKAGES",
+            "--python-version VERSION -d FOLDER PACKAGES (--platform once for every tag, such as "
+            "manylinux_2_28_aarch64 and manylinux_2_27_aarch64)",
         )
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeecg import arguments
 from edgeecg.data import DataRequest, sources, unlabelled
 from edgeecg.errors import DataError
 from edgeecg.evaluation import scoring
@@ -99,10 +100,17 @@ def evaluate(
         on_progress: Called after each record that is read and each batch that is classified.
 
     Raises:
-        UnknownNameError: There is no such model, run or file, or no such database.
+        UnknownNameError: There is no such model, run or file, or no such database, split or class
+            map.
+        UsageError: ``threads`` is less than 1, or ``leads`` is no mapping.
         ArtifactError: A file is missing, damaged, or not what its card says.
         DataError: The records are missing, damaged, or have other classes than the model.
     """
+    arguments.choice("split", split, Split)
+    if class_map is not None:
+        arguments.choice("class map", class_map, ClassMapName)
+    arguments.at_least_one("threads", threads)
+    names = arguments.lead_names(leads)
     (on_progress or ignore)("loading the model", 0, 1)
     of = None if custom is None else load_custom(custom)
     predictor = load_predictor(model, of, threads)
@@ -111,7 +119,7 @@ def evaluate(
         task=predictor.task,
         preprocessing=predictor.preprocessing,
         class_map=class_map or predictor.class_map,
-        leads=leads or {},
+        leads=names,
         min_likelihood=predictor.min_likelihood if min_likelihood is None else min_likelihood,
         strict=strict,
     )
@@ -145,9 +153,12 @@ def classify(
 
     Raises:
         UnknownNameError: There is no such model, run or file, or no such folder.
+        UsageError: ``threads`` is less than 1, or ``leads`` is no mapping.
         DataError: No record could be classified: the error of the first. Or ``strict``, and one
             could not.
     """
+    arguments.at_least_one("threads", threads)
+    renamed = arguments.lead_names(leads)
     report = on_progress or ignore
     report("loading the model", 0, 1)
     path = sources.find(str(data)).folder()
@@ -157,7 +168,7 @@ def classify(
     errors: dict[str, DataError] = {}
     for done, name in enumerate(names, start=1):
         try:
-            record = unlabelled.load(path, name, predictor.preprocessing, leads or {})
+            record = unlabelled.load(path, name, predictor.preprocessing, renamed)
             with limited_threads(threads):
                 records.append(classify_record(predictor, record))
         except DataError as error:

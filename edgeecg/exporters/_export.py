@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeecg import resources, runs
+from edgeecg import arguments, resources, runs
 from edgeecg.compression import start
 from edgeecg.compression.dense import packaged
 from edgeecg.errors import UsageError
@@ -21,7 +21,7 @@ from edgeecg.training.start import DataCallback, Listeners, as_trained, load_rec
 
 def export(
     run: str | None = None,
-    targets: Sequence[str] = ("tflite",),
+    targets: Sequence[str] | str = ("tflite",),
     *,
     model: str | None = None,
     custom: str | None = None,
@@ -60,7 +60,9 @@ def export(
         ExportError: A conversion failed, or a file does not agree with PyTorch.
         DataError: The records of the run are missing.
     """
-    recipes = [resources.load_target(name) for name in dict.fromkeys(targets)]
+    arguments.at_least_one("threads", threads)
+    names = arguments.listed("targets", targets, "targets=['tflite', 'onnx']")
+    recipes = [resources.load_target(name) for name in dict.fromkeys(names)]
     folder = run_to_export(run, model)
     described = folder.model_card if folder.finished else folder.baseline_card
     card = ModelCard.from_file(described)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeecg import arguments
 from edgeecg.errors import UsageError
 from edgeecg.reporting import fail_if as conditions_of, named_results, quantities
 from edgeecg.reporting.difference_rows import ComparedPair, Differences
@@ -18,7 +19,7 @@ def compare(
     before: str | Path,
     after: str | Path,
     *others: str | Path,
-    fail_if: Sequence[str] = (),
+    fail_if: Sequence[str] | str = (),
     fail_on_ties: bool = False,
     force: bool = False,
 ) -> Differences:
@@ -45,7 +46,8 @@ def compare(
         SchemaError: A document is damaged or is something else.
         EdgeECGError: There is no such run or file, or it cannot be read.
     """
-    conditions = [conditions_of.parse(text) for text in fail_if]
+    texts = arguments.listed("fail_if", fail_if, "fail_if=['p50 > 1.05x']")
+    conditions = [conditions_of.parse(text) for text in texts]
     names = [str(each) for each in (before, after, *others)]
     read = [named_results.read(name) for name in names]
     pairs = [

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from edgeecg import runs
+from edgeecg import arguments, runs
 from edgeecg.errors import MissingDependencyError
 from edgeecg.files import write_text
 from edgeecg.reporting import comparison, documents
@@ -18,7 +18,7 @@ from edgeecg.runs import RunFolder
 def report(
     run: str | None = None,
     *,
-    bench: Sequence[str | Path] = (),
+    bench: Sequence[str | Path] | str | Path = (),
     html: str | Path | None = None,
 ) -> Comparison:
     """Compare the baseline and the compressed model of a run, and write the HTML page.
@@ -36,7 +36,8 @@ def report(
         MissingDependencyError: The packages that draw the page are not installed.
     """
     folder = runs.newest() if run is None else runs.named(run)
-    found = documents.read(folder, [Path(path) for path in bench])
+    files = arguments.listed("bench", bench, "bench=['pi.json']")
+    found = documents.read(folder, [Path(path) for path in files])
     compared = comparison.compare(found)
     write_page(folder, found, compared, folder.report if html is None else Path(html))
     return compared

@@ -270,7 +270,10 @@ def how_to_finish(run: RunFolder) -> str:
         return _how_to_resume(run, "compress")
     if run.training.is_file():
         return _how_to_resume(run, "train")
-    return "No run was started in this folder: name another one, or remove it."
+    parent = RunFolder(run.path.absolute().parent)
+    if parent.finished or parent.baseline_card.is_file() or parent.config.is_file():
+        return f"It lies in the folder of a run: name {parent.shell_name}."
+    return "No run was started in this folder: name another one."
 
 
 def _how_to_resume(run: RunFolder, verb: str) -> str:

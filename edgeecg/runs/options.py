@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from numbers import Integral, Real
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -71,14 +72,19 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that are neither None nor an empty list."""
-    return {key: value for key, value in values.items() if value is not None and value != []}
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and not (isinstance(value, list) and not value)
+    }
 
 
 def keyword_options(values: Mapping[str, Any], known: Mapping[str, FieldInfo]) -> Options:
     """Return the settings that a program gave as keyword arguments.
 
     Args:
-        values: None switches off a number that may be None; another setting keeps its default.
+        values: None switches off a number that may be None, and is ``"none"`` where a setting has
+            that choice; another setting keeps its default.
         known: The fields of all settings.
 
     Raises:
@@ -88,8 +94,20 @@ def keyword_options(values: Mapping[str, Any], known: Mapping[str, FieldInfo]) -
         if key not in known:
             raise UnknownNameError("setting", key, known)
     off = {key: None for key, value in values.items() if value is None and can_be_none(known[key])}
-    kept = {**given(values), **off}
+    chosen = {key: _plain(value, known[key]) for key, value in values.items()}
+    kept = {**given(chosen), **off}
     return Options(kept, {key: f"'{key}'" for key in kept})
+
+
+def _plain(value: object, field: FieldInfo) -> object:
+    """Return a number of NumPy as one of Python, and None as the choice ``"none"``."""
+    if value is None and NONE in get_args(field.annotation):
+        return NONE
+    if isinstance(value, Integral):
+        return value if isinstance(value, int) else int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return value
 
 
 def configured(kind: type[_Config], defaults: Value, options: Options) -> _Config:

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from edgeecg import arguments
 from edgeecg.compression import guards
 from edgeecg.compression.dense import dense_model, idle_training
 from edgeecg.compression.job import Job
@@ -33,7 +34,7 @@ FIRST = 2
 def search(
     model: str | None = None,
     *,
-    objectives: Sequence[str] = (),
+    objectives: Sequence[str] | str = (),
     trials: int | None = None,
     name: str | None = None,
     resume: str | None = None,
@@ -75,7 +76,8 @@ def search(
         EdgeECGError: No cluster answers, or a node does not fit; or the disk is full. What has
             ended is kept.
     """
-    given = {"model": model, "objectives": list(objectives), "trials": trials, **options}
+    goals = arguments.listed("objectives", objectives, "objectives=['macro_f1', 'energy']")
+    given = {"model": model, "objectives": goals, "trials": trials, **options}
     asked = plans.sorted_options(given)
     command = f"edgeecg.search({', '.join(f'{k}={v!r}' for k, v in asked.values.items())})"
     if config is not None:

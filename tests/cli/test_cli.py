@@ -341,7 +341,7 @@ def test_a_custom_module_is_trained_by_compress(capsys: pytest.CaptureFixture[st
     [
         ("config.json", "edgeecg compress --name 'my run' --resume"),
         ("training.json", "edgeecg train --name 'my run' --resume"),
-        ("notes.txt", "name another one, or remove it"),
+        ("notes.txt", "No run was started in this folder: name another one."),
     ],
 )
 @pytest.mark.parametrize(
@@ -360,6 +360,10 @@ def test_a_run_without_a_model_says_how_to_get_one(
     (Path("runs/my run") / file).write_text("{}")
     assert run(command) == 1
     assert advice in capsys.readouterr().err
+    Path("runs/my run/artifacts").mkdir()
+    assert run([*command[:-1], "runs/my run/artifacts"]) == 1
+    of_the_run = file == "config.json"
+    assert ("in the folder of a run: name 'my run'." in capsys.readouterr().err) == of_the_run
 
 
 @pytest.mark.parametrize("command", ["train", "compress"])

@@ -18,6 +18,7 @@ from harness.provenance import KEYS, NOT_RECORDED
 from harness.results import Results, stored
 from harness.tables import compression, markdown, options, sentences
 
+from edgeecg.cli import run
 from edgeecg.errors import EdgeECGError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +162,17 @@ def test_options_that_differ_stand_in_each_row() -> None:
     assert columns["cnn1d"] == "channels, steps=6, energy=0.15"
     assert columns["resnet1d_attn, int8"] == "channels, steps=6, energy=0.12, quantize=qat"
     assert columns["conv_transformer, a tenth"] == "blocks, steps=7, energy=0.09"
+
+
+def test_options_of_a_run_are_those_of_the_command() -> None:
+    options_of_runs = [
+        run.options for name in ("pages", "export_table") for run in experiment.load(name).runs
+    ]
+    for given in options_of_runs:
+        line = options.on_the_command_line(given)
+        assert run(["compress", "cnn1d", *line.split(), "--help"]) == 0
+    shown = options.on_the_command_line({"budgets": ["energy=0.2"], "finetune_epochs": 2})
+    assert shown == "--budget energy=0.2 --finetune-epochs 2"
 
 
 def test_the_class_that_is_lost_most_easily_stands_in_each_row() -> None:

@@ -10,6 +10,7 @@ from edgeecg import resources
 from ..results import Results
 from ..rows import Row, same_machine
 from .instructions import CORES, ROLES
+from .options import on_the_command_line
 from .provenance import known, made_by
 
 _Counts = dict[tuple[str, str, str], dict[str, Any]]
@@ -75,7 +76,8 @@ def in_short(results: Results) -> str:
         [
             *lines,
             "",
-            f"Compressed models ({_budgets(results, files)}): {_TIME if times else ''}what the "
+            f"Compressed models ({_budgets(results, files)}; all with "
+            f"`{_fine_tuning(results)}`): {_TIME if times else ''}what the "
             "score on the test records lost against PyTorch (negative: gained). "
             f"{_processor(results)}",
         ]
@@ -247,8 +249,8 @@ def _emulator(results: Results) -> str:
 
 
 def _budget(results: Results, label: str) -> str:
-    run = results.experiment.run(label)
-    return " ".join(f"`--budget {each}`" for each in run.options.get("budgets", ()))
+    budgets = results.experiment.run(label).options.get("budgets", ())
+    return f"`{on_the_command_line({'budgets': list(budgets)})}`"
 
 
 def _budgets(results: Results, files: Sequence[Row]) -> str:
@@ -261,11 +263,7 @@ def _budgets(results: Results, files: Sequence[Row]) -> str:
 def _fine_tuning(results: Results) -> str:
     """Return the options of compression that all models share."""
     options = next((r.options for r in results.experiment.runs if r.options.get("budgets")), {})
-    return " ".join(
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in options.items()
-        if name != "budgets"
-    )
+    return on_the_command_line({key: options[key] for key in options if key != "budgets"})
 
 
 def _processor(results: Results) -> str:

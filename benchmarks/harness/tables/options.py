@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..rows import Row
@@ -27,6 +27,19 @@ def differing(rows: Sequence[Row], without: Collection[str] = ()) -> list[str]:
         if key not in without and len({each.get(key) for each in settings}) > 1
     ]
     return [_joined({key: each[key] for key in keys if key in each}) for each in settings]
+
+
+def on_the_command_line(options: Mapping[str, Any]) -> str:
+    """Return options of a run as ``edgeecg compress`` takes them.
+
+    Args:
+        options: Those of an experiment's run, e.g. ``{"budgets": ["energy=0.2"]}``.
+    """
+    found: list[str] = []
+    for name, value in options.items():
+        option = "--budget" if name == "budgets" else f"--{name.replace('_', '-')}"
+        found += [f"{option} {each}" for each in (value if isinstance(value, list) else [value])]
+    return " ".join(found)
 
 
 def _joined(chosen: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..results import Results
+from .options import on_the_command_line
 from .provenance import made_by
 
 _DATA = {"mitdb": "MIT-BIH", "ptbxl": "PTB-XL"}
@@ -33,7 +34,14 @@ def table(results: Results) -> str:
     notes = "Score: macro-F1 of beats, macro AUROC of records; of one seed. "
     busy = any(row["warnings"] for row in rows)
     notes += "The measurement has a warning, which the page shows. " if busy else ""
+    notes += f"Compressed with {'; '.join(_options(results, row) for row in rows)}. "
     return "\n".join([*lines, "", f"{notes}{made_by(rows)}"])
+
+
+def _options(results: Results, row: dict[str, Any]) -> str:
+    """Return the options that the compressed model of a page was made with."""
+    run = next(run for run in results.experiment.runs if run.model == row["model"])
+    return f"`{on_the_command_line(run.options)}` (`{row['model']}`)"
 
 
 def _dense(files: list[dict[str, Any]], suffix: str) -> dict[str, Any]:
