@@ -130,7 +130,7 @@ def _export(
         from edgeecg import exporters
         from edgeecg.cli._records import describe
 
-        folder = exporters.run_to_export(request.run, request.model)
+        folder = exporters.run_to_export(request.run, request.model, request.custom)
         missing: list[EdgeECGError] = []
         artifacts = exporters.export(
             request.run,

@@ -255,19 +255,22 @@ def _refuse_another_start(plan: RunPlan) -> None:
         )
 
 
-def score_reduced(run: RunFolder, command: str) -> None:
+def score_reduced(run: RunFolder, command: str, custom: str | None = None) -> None:
     """Add the test scores and the card to a run of a search, which has left them out.
 
     Args:
         run: A run whose compression is over; others are left as they are.
         command: For the journal.
+        custom: Where the file of its custom module lies now, ``"path/to/model.py:build"``; None for
+            where it was.
 
     Raises:
         DataError: The records are missing.
         EdgeECGError: They are others than those of the run.
     """
     if run.reduced:
-        perform(_resumed(run, Options(), None), command)
+        model = {} if custom is None else {"model": custom}
+        perform(_resumed(run, Options(model).under("training"), None), command)
 
 
 def _resumed(run: RunFolder, options: Options, on_custom: CustomCallback | None) -> RunPlan:

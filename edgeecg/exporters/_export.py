@@ -63,7 +63,7 @@ def export(
     arguments.at_least_one("threads", threads)
     names = arguments.listed("targets", targets, "targets=['tflite', 'onnx']")
     recipes = [resources.load_target(name) for name in dict.fromkeys(names)]
-    folder = run_to_export(run, model)
+    folder = run_to_export(run, model, custom)
     described = folder.model_card if folder.finished else folder.baseline_card
     card = ModelCard.from_file(described)
     module = None if custom is None else load_custom(custom)
@@ -77,10 +77,15 @@ def export(
         )
 
 
-def run_to_export(run: str | None, model: str | None) -> RunFolder:
+def run_to_export(run: str | None, model: str | None, custom: str | None = None) -> RunFolder:
     """Return the folder of the models that are to be exported.
 
     A run of a search that has no test scores yet gets them.
+
+    Args:
+        run: Name or path of a run; None for the newest.
+        model: Name of a model that comes with the package, instead of a run.
+        custom: Where the file of the run's custom module lies, if it has one.
 
     Raises:
         UsageError: Both are named.
@@ -89,8 +94,10 @@ def run_to_export(run: str | None, model: str | None) -> RunFolder:
     if model is None:
         if run is None:
             return runs.newest()
+        command = ["edgeecg", "export", "--run", run]
+        command += [] if custom is None else ["--custom", custom]
         for path in (runs.RUNS / run, Path(run)):
-            start.score_reduced(RunFolder(path), shlex.join(["edgeecg", "export", "--run", run]))
+            start.score_reduced(RunFolder(path), shlex.join(command), custom)
         return runs.exportable(run)
     if run is not None:
         raise UsageError(

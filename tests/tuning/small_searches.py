@@ -27,6 +27,29 @@ finetune_rate = { low = 0.0005, high = 0.002, log = true }
 quantize = ["none", "ptq"]
 """
 
+NET = """
+from torch import nn
+from torch.nn import functional as F
+
+SAMPLES = 256
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(1, 16, 9, stride=4)
+        self.second = nn.Conv1d(16, 32, 5, stride=2)
+        self.head = nn.Linear(32, 3)
+
+    def forward(self, x):
+        return self.head(F.relu(self.second(F.relu(self.first(x)))).mean(dim=2))
+
+
+def build():
+    return Net()
+"""
+"""A module as a user might write it, with a function that builds it."""
+
 
 def small_space(folder: Path) -> Space:
     path = folder / "space.toml"

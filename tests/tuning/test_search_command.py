@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from small_searches import SPACE, complete, give, pretend
+from small_searches import NET, SPACE, complete, give, pretend
 
 import edgeecg
 from edgeecg.cli import run
@@ -235,29 +235,6 @@ def test_the_function_takes_settings_and_names_one_that_does_not_exist(
 def test_the_default_space_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["search", "--print-space"]) == 0
     assert "budget = {" in capsys.readouterr().out
-
-
-NET = """
-from torch import nn
-from torch.nn import functional as F
-
-SAMPLES = 256
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv1d(1, 16, 9, stride=4)
-        self.second = nn.Conv1d(16, 32, 5, stride=2)
-        self.head = nn.Linear(32, 3)
-
-    def forward(self, x):
-        return self.head(F.relu(self.second(F.relu(self.first(x)))).mean(dim=2))
-
-
-def build():
-    return Net()
-"""
 
 
 def test_a_custom_module_may_be_named_again_and_a_changed_one_is_not_run(

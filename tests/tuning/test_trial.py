@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from small_searches import give, small_plan
+from small_searches import NET, give, small_plan
 
+import edgeecg
 from edgeecg.compression import pipeline, start
 from edgeecg.compression.job import Job
 from edgeecg.data import Dataset
+from edgeecg.errors import UsageError
 from edgeecg.evaluation import inference
+from edgeecg.exporters import run_to_export
 from edgeecg.files import sha256
 from edgeecg.models import build
 from edgeecg.runs import RunFolder
@@ -84,6 +88,31 @@ def test_a_trial_becomes_the_run_that_compress_would_have_made(
     scored = CompressionLog.from_json(run.compression_log.read_bytes(), "log")
     assert [step.val for step in scored.steps] == [step.val for step in log.steps]
     assert scored.resumed == ("edgeecg export --run S-000",)
+
+
+def test_a_trial_of_a_module_that_lies_elsewhere_now_is_scored(
+    toy_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    give(monkeypatch, toy_dataset)
+    net = Path("net.py")
+    net.write_text(NET, encoding="utf-8")
+    options: dict[str, Any] = {
+        "epochs": 1,
+        "epoch_windows": 64,
+        "batch_size": 64,
+        "finetune_epochs": 1,
+    }
+    space = {"budget": {"low": 0.5, "high": 0.6}}
+    edgeecg.search(f"{net}:build", name="S", dry_run=True, space=space, data="synthetic", **options)
+    Path("moved").mkdir()
+    net.rename("moved/net.py")
+    with pytest.raises(UsageError, match=r"net\.py"):
+        run_to_export("S-000", None)
+    run = run_to_export("S-000", None, "moved/net.py:build")
+    assert run.finished
+    log = CompressionLog.from_json(run.compression_log.read_bytes(), "log")
+    assert log.resumed == ("edgeecg export --run S-000 --custom moved/net.py:build",)
 
 
 def test_a_trial_that_a_finished_one_beats_is_pruned_and_can_be_resumed(
