@@ -20,7 +20,7 @@ from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
 from edgeecg.schema import CompressionConfig, ModelCard
 from edgeecg.schema.search import Front, SearchTrial, TrialState as State
-from edgeecg.tuning import objectives as measured, page, space
+from edgeecg.tuning import page, pareto, space
 from edgeecg.tuning.plan import Plan
 from edgeecg.tuning.study import Study, reason_of, seconds_of
 from edgeecg.tuning.trial import Outcome, Task
@@ -206,7 +206,7 @@ class RunningSearch:
             data=plan.dataset.summary.source,
             objectives=plan.config.objectives,
             trials=tuple(trials),
-            front=tuple(measured.front(points, plan.config.objectives)),
+            front=tuple(pareto.front(points, plan.config.objectives)),
             finished=finished,
             warnings=self.warnings,
         )

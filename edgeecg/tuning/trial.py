@@ -24,7 +24,7 @@ from edgeecg.schema import (
     Rollback,
 )
 from edgeecg.schema.search import SCORES, Objective, formatted
-from edgeecg.tuning import objectives as measured
+from edgeecg.tuning import objectives as measured, pareto
 
 MARGIN = 0.02
 """A trial is pruned when a finished one has a score higher by this and costs no more."""
@@ -170,9 +170,9 @@ def _prune_if_dominated(task: Task, step: CompressionStep) -> None:
         else:
             share = now[each] / whole.get(each, 1.0)
             expected.append(whole.get(each, 1.0) * share ** (1 / step.progress))
-    likely = measured.losses(expected, task.objectives)
+    likely = pareto.losses(expected, task.objectives)
     for values in task.finished:
-        if measured.dominates(measured.losses(values, task.objectives), likely):
+        if pareto.dominates(pareto.losses(values, task.objectives), likely):
             named = zip(task.objectives, expected, strict=True)
             shown = ", ".join(f"{name} {formatted(name, value)}" for name, value in named)
             raise _PrunedError(

@@ -173,6 +173,9 @@ def test_options_of_a_run_are_those_of_the_command() -> None:
         assert run(["compress", "cnn1d", *line.split(), "--help"]) == 0
     shown = options.on_the_command_line({"budgets": ["energy=0.2"], "finetune_epochs": 2})
     assert shown == "--budget energy=0.2 --finetune-epochs 2"
+    assert options.on_the_command_line({"distill": False, "retrain": True}) == (
+        "--no-distill --retrain"
+    )
 
 
 def test_the_class_that_is_lost_most_easily_stands_in_each_row() -> None:

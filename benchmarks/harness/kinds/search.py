@@ -15,7 +15,7 @@ from typing import Any
 from edgeecg.models import architecture
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import CompressionLog, Front
-from edgeecg.tuning import objectives
+from edgeecg.tuning import pareto
 from edgeecg.tuning.search import search
 
 from ..dense_models import toy_training, trained
@@ -112,7 +112,7 @@ def row(found: Front, reference: Sequence[float], epochs: Mapping[str, int]) -> 
         "pruned": states.count("pruned"),
         "failed": states.count("failed"),
         "reference": list(reference),
-        "hypervolume": objectives.hypervolume(values, reference, found.objectives),
+        "hypervolume": pareto.hypervolume(values, reference, found.objectives),
         "seconds": sum(trial.seconds for trial in found.trials),
         "front": [
             {"values": by_run[name].values, "test": by_run[name].test, **by_run[name].params}

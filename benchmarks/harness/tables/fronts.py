@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgeecg.tuning import objectives
+from edgeecg.schema.search import Objective
+from edgeecg.tuning import pareto
 
 from ..results import Results
 from ..rows import Row
@@ -26,10 +27,10 @@ class Fitted:
     values: tuple[float, ...]
     epochs: int
 
-    def beats(self, other: Fitted, kinds: Sequence[objectives.Objective]) -> bool:
+    def beats(self, other: Fitted, kinds: Sequence[Objective]) -> bool:
         """Whether this model is better than another one, of no more epochs."""
-        return self.epochs <= other.epochs and objectives.dominates(
-            objectives.losses(self.values, kinds), objectives.losses(other.values, kinds)
+        return self.epochs <= other.epochs and pareto.dominates(
+            pareto.losses(self.values, kinds), pareto.losses(other.values, kinds)
         )
 
 
@@ -46,7 +47,7 @@ class Compared:
 
     trials: tuple[Fitted, ...]
     steps: tuple[Fitted, ...]
-    kinds: tuple[objectives.Objective, ...]
+    kinds: tuple[Objective, ...]
     reference: tuple[float, ...]
 
     def beaten_steps(self) -> int:
@@ -58,7 +59,7 @@ class Compared:
     def front(self) -> list[Fitted]:
         """Return the trials that no other trial dominates."""
         points = {str(number): trial.values for number, trial in enumerate(self.trials)}
-        return [self.trials[int(name)] for name in objectives.front(points, self.kinds)]
+        return [self.trials[int(name)] for name in pareto.front(points, self.kinds)]
 
     def beaten_trials(self) -> int:
         """Return how many trials of the front a step of no more epochs beats."""
@@ -68,7 +69,7 @@ class Compared:
 
     def volume(self, of: Sequence[Fitted]) -> float:
         """Return the hypervolume of models."""
-        return objectives.hypervolume([each.values for each in of], self.reference, self.kinds)
+        return pareto.hypervolume([each.values for each in of], self.reference, self.kinds)
 
 
 def compared(search: Row, compression: Row, most_epochs: int) -> Compared:
@@ -87,7 +88,7 @@ def compared(search: Row, compression: Row, most_epochs: int) -> Compared:
             if trial["quantize"] == "none" and trial["epochs"] <= most_epochs
         ),
         steps=tuple(step for step in _steps(compression) if step.epochs <= most_epochs),
-        kinds=objectives.named(search["objectives"]),
+        kinds=tuple(search["objectives"]),
         reference=tuple(search["reference"]),
     )
 

@@ -38,6 +38,9 @@ def on_the_command_line(options: Mapping[str, Any]) -> str:
     found: list[str] = []
     for name, value in options.items():
         option = "--budget" if name == "budgets" else f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            found.append(option if value else option.replace("--", "--no-", 1))
+            continue
         found += [f"{option} {each}" for each in (value if isinstance(value, list) else [value])]
     return " ".join(found)
 

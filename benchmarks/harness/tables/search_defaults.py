@@ -6,7 +6,7 @@ from ..aggregate import Variant, variants
 from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus, spread
-from .options import on_the_command_line
+from .options import LEGEND, differing
 from .provenance import made_by
 from .search import paired
 
@@ -23,19 +23,21 @@ def table(results: Results) -> str:
     defaults: dict[str | None, Variant] = {}
     for each in done:
         defaults.setdefault(each.run.model, each)
-    lines = [_line(each, defaults[each.run.model]) for each in done]
-    options = [f"{each.label}: `{on_the_command_line(each.run.options)}`" for each in done]
+    options = differing([{"variant": each} for each in done])
+    lines = [
+        _line(each, defaults[each.run.model], own) for each, own in zip(done, options, strict=True)
+    ]
     notes = (
         "Same dense models, same budget, float32. Validation: macro-F1, mean ± standard deviation "
         "over seeds. The difference is seed by seed, with the 95 % interval of Student's t; better "
         "or worse: it leaves 0 out. Epochs: of fine-tuning, all steps together. A setting becomes "
-        f"the default if it is better for all four beat models. {'; '.join(options)}."
+        f"the default if it is better for all four beat models. {LEGEND}"
     )
     return "\n".join(
         [
             "| setting | seeds | epochs | validation | minus the defaults | than the defaults "
-            "| DS2 | fidelity |",
-            "|---|--:|--:|--:|--:|---|--:|--:|",
+            "| DS2 | fidelity | options |",
+            "|---|--:|--:|--:|--:|---|--:|--:|---|",
             *lines,
             "",
             notes,
@@ -45,7 +47,7 @@ def table(results: Results) -> str:
     )
 
 
-def _line(each: Variant, defaults: Variant) -> str:
+def _line(each: Variant, defaults: Variant, options: str) -> str:
     cells = [
         each.label,
         str(len(each.seeds)),
@@ -55,6 +57,7 @@ def _line(each: Variant, defaults: Variant) -> str:
         "-",
         plus_minus(spread([row["test"]["macro_f1"] for row in each.seeds])),
         plus_minus(spread([row["fidelity"]["overall"]["fidelity"] for row in each.seeds])),
+        options,
     ]
     difference = None
     if each is not defaults:
