@@ -154,11 +154,10 @@ SEARCHED = {
     ],
 }
 COMPRESSED = {
-    "config": {"finetune_epochs": 2, "finetune_last_epochs": 20},
     "steps": [
-        {"val": 0.71, "proxy_executed": 0.55},
-        {"val": 0.69, "proxy_executed": 0.3},
-        {"val": 0.60, "proxy_executed": 0.2},
+        {"val": 0.71, "proxy_executed": 0.55, "train_loss": [0.1] * 2},
+        {"val": 0.69, "proxy_executed": 0.3, "train_loss": [0.1] * 2},
+        {"val": 0.60, "proxy_executed": 0.2, "train_loss": [0.1] * 20},
     ],
 }
 

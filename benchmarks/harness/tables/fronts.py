@@ -94,13 +94,10 @@ def compared(search: Row, compression: Row, most_epochs: int) -> Compared:
 
 
 def _steps(compression: Row) -> tuple[Fitted, ...]:
-    config = compression["config"]
-    each, last = config["finetune_epochs"], config.get("finetune_last_epochs")
     found: list[Fitted] = []
     epochs = 0
-    for number, step in enumerate(compression["steps"], start=1):
-        is_last = number == len(compression["steps"])
-        epochs += last if is_last and last is not None else each
+    for step in compression["steps"]:
+        epochs += len(step["train_loss"])
         values = (step["val"], step["proxy_executed"])
         found.append(Fitted(values, epochs))
     return tuple(found)
