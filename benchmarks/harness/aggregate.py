@@ -117,6 +117,7 @@ def final_row(table: str, each: Variant) -> Row:
         "score_mean": statistics.mean(scores),
         "score_std": spread(scores)["std"],
         "baseline_mean": statistics.mean(held["baseline"]["test"][score] for held in seeds),
+        "baseline_std": spread([held["baseline"]["test"][score] for held in seeds])["std"],
         "lost": spread(
             [h["baseline"]["test"][score] - s for h, s in zip(seeds, scores, strict=True)]
         ),
@@ -238,7 +239,8 @@ def _rarest(seeds: Sequence[Row], target: str | None) -> dict[str, Any]:
 
 
 def _proxy(held: Row, step: Row, key: str, target: str | None) -> float:
-    files = None if target is None else _files(held, target)
+    """Return a proxy as counted in the exported file; in PyTorch where none was exported."""
+    files = _files(held, target)
     if files is None:
         return step[key]
     dense, small = (CostTotals.from_document(each["costs"], "cell") for each in files)

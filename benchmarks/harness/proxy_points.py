@@ -11,6 +11,7 @@ from edgeecg.schema import CostTotals, ProxyCoefficients
 
 from .experiment import load
 from .results import Results, stored
+from .rows import Row
 
 STRUCTURED = "structured"
 """The experiment that leads to the others."""
@@ -37,6 +38,17 @@ def of_results(structured: Results) -> list[Point]:
         *_instructions(structured.other("instructions")),
         *unstructured(structured),
     ]
+
+
+def timed_rows(structured: Results) -> list[Row]:
+    """Return the rows whose times the points are made of.
+
+    Args:
+        structured: As for :func:`of_results`.
+    """
+    latency = [row for row in structured.rows if row["what"] == "latency"]
+    others = ("whole_path", "instructions", "unstructured_times")
+    return [*latency, *(row for name in others for row in structured.other(name).rows)]
 
 
 def _structured(results: Results) -> list[Point]:

@@ -54,7 +54,7 @@ def test_times_of_unstructured_files_join_the_proxy_figure(tmp_path: Path) -> No
     before = proxy_points.points(tmp_path)
     row = {
         "model": "cnn1d", "dtype": "float32", "ratio": 0.99, "proxy_executed": 1.0,
-        "proxy_ideal": 0.21,
+        "proxy_ideal": 0.21, "versions": {}, "dirty": False,
     }  # fmt: skip
     (tmp_path / "unstructured_times.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     added = proxy_points.points(tmp_path)[len(before) :]

@@ -195,6 +195,6 @@ def test_the_table_of_fronts_has_a_line_for_every_finished_search(tmp_path: Path
     compression = {"what": "model", "cell": cell, "seed": 1, **COMPRESSED, **provenance}
     rows.append(tmp_path / "gains.jsonl", [compression])
     found = fronts.fronts(Results(search, kept, tmp_path))
-    line = "| `resnet1d_attn` | TPE | 1 | 2 | 1 | 2 | 0 | 0.1420 | 0.1600 | +0.0180 |"
+    line = "| `resnet1d_attn` | TPE | 1 | 3 | 2 | 1 | 2 | 0 | 0.1420 | 0.1600 | +0.0180 |"
     assert line in found.splitlines()
     assert "| random |" not in found

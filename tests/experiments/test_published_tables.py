@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from harness import experiment, figures, render, rows, summary
 from harness.aggregate import table_rows, variants
 from harness.provenance import KEYS, NOT_RECORDED
 from harness.results import Results, stored
-from harness.tables import compression, markdown, options, sentences
+from harness.tables import compression, gains, markdown, options, sentences
 
 from edgeecg.cli import run
 from edgeecg.errors import EdgeECGError
@@ -178,6 +179,35 @@ def test_options_of_a_run_are_those_of_the_command() -> None:
     )
 
 
+def test_the_proxy_of_a_row_is_that_of_its_files() -> None:
+    row = next(row for row in table_rows("structured", of("structured")) if row["label"] == "cnn1d")
+    shares: list[float] = []
+    for seed in row["variant"].seeds:
+        # Horowitz, ISSCC 2014: 4.6 pJ for a float32 MAC; 100 and 20 pJ for 8 bytes of memory.
+        picojoules = {
+            file["role"]: 4.6 * file["costs"]["macs"]["float32"]
+            + 12.5 * file["costs"]["weight_bytes"]
+            + 2.5 * file["costs"]["activation_bytes"]
+            for file in seed["files"]
+        }
+        shares.append(picojoules["compressed"] / picojoules["baseline"])
+    assert row["proxy_executed"] == pytest.approx(sum(shares) / len(shares), rel=1e-6)
+    in_pytorch = [seed["steps"][-1]["proxy_executed"] for seed in row["variant"].seeds]
+    assert max(in_pytorch) < 0.15 < row["proxy_executed"]
+
+
+def test_a_legend_names_the_fine_tuning_of_earlier_versions() -> None:
+    said = "Beat models: fine-tuned as in earlier versions, `--distill-alpha 0.9"
+    assert said in compression.table_iv(of("table_iv"))
+    assert "as in earlier versions" not in gains.models(of("gains"))
+
+
+def test_dense_models_have_a_deviation_where_there_are_several() -> None:
+    rows = {row["label"]: row for row in table_rows("structured", of("structured"))}
+    assert re.fullmatch(r"0\.\d{3} ± 0\.\d{3}", markdown.dense(rows["cnn1d"]))
+    assert re.fullmatch(r"0\.\d{3}", markdown.dense(rows["conv_transformer"]))
+
+
 def test_the_class_that_is_lost_most_easily_stands_in_each_row() -> None:
     """Recall of S of single seeds, and AUROC of the records' classes, are those of the rows."""
     found = {row["label"]: row for row in table_rows("structured", of("structured"))}
@@ -213,8 +243,8 @@ def test_a_run_that_tables_share_is_counted_once() -> None:
         "variant": type("Variant", (), {"seeds": [seed]}),
     }
     other = shared | {"cell": "b", "seconds": 1200.0, "pruning_seconds": 60.0}
-    said = sentences.time_taken([shared, shared | {"step": 2}, shared, other])
-    assert "The 6 runs" in said
+    said = sentences.time_taken([shared, shared | {"step": 2}, shared, other], ["'A'", "'B'"])
+    assert "The 6 runs of 'A', 'B' took" in said
     assert "1.5 hours" in said
     assert "at most 5.0%" in said
 

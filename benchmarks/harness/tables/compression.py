@@ -7,7 +7,7 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus
 from . import sentences
-from .markdown import NAMES, lost, rarest, score, table, without_232
+from .markdown import NAMES, dense, lost, rarest, score, table, without_232
 from .options import differing
 
 REFERENCE_IV = {
@@ -39,7 +39,7 @@ def table_iv(results: Results) -> str:
     lines = [
         f"| `{row['model']}` | {row['parameters_before'] / 1000:.1f} k "
         f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['sparsity']:.1%} "
-        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
+        f"| {NAMES[row['score']]} {dense(row)} | {score(row)} | {lost(row)} "
         f"| {rarest(row)} | {options} | {REFERENCE_IV[row['model']]} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
@@ -94,14 +94,14 @@ def table_vi(results: Results) -> str:
 
 
 def _dense(rows: list[Row], name: str) -> str:
-    return f"The dense model's {name} is {rows[0]['baseline_mean']:.3f}." if rows else ""
+    return f"The dense model's {name} is {dense(rows[0])}." if rows else ""
 
 
 def table_viii(results: Results) -> str:
     """Return the ablation."""
     rows = table_rows("table_viii", results)
     lines = [
-        f"| {row['label']} | {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} "
+        f"| {row['label']} | {NAMES[row['score']]} {dense(row)} | {score(row)} "
         f"| {lost(row)} | {rarest(row)} | {row['proxy_ideal']:.3f} × "
         f"| {row['proxy_executed']:.3f} × | {options} | {REFERENCE_VIII.get(row['label'], '-')} |"
         for row, options in zip(rows, differing(rows), strict=True)
@@ -114,7 +114,8 @@ def table_viii(results: Results) -> str:
         "Single weights unless channels or blocks are named. The reference study's proxy counts "
         "zeros as free, as our ideal one does. int8: score of the exported file. Single weights of "
         "`conv_transformer`: the reference study's two rows only. Differences within a deviation "
-        f"are not resolved: L1 with distillation is as good as energy-aware with it. {RARE_CLASS}"
+        "are not resolved, such as that of L1 and energy-aware, both with distillation. "
+        f"{RARE_CLASS}"
     )
     return table(head, lines, notes, rows, results)
 
@@ -129,14 +130,14 @@ def methods(results: Results) -> str:
     for model, options in zip(models, shared, strict=True):
         three = [found[model, way] for way in sentences.METHODS]
         lines.append(
-            f"| `{model}` | {NAMES[three[0]['score']]} {three[0]['baseline_mean']:.3f} "
+            f"| `{model}` | {NAMES[three[0]['score']]} {dense(three[0])} "
             + "".join(f"| {score(r)} at {r['proxy_executed']:.3f} " for r in three)
             + f"| {options} |"
         )
     head = "model | dense | energy-aware | L1 | random | options"
     notes = (
-        "Score at executed proxy; the three of a line have the same options. "
-        f"{sentences.which_method_wins(rows)} Differences within a deviation are not resolved."
+        "Score at executed proxy, under one budget; the three of a line have the same options. "
+        f"{sentences.which_method_wins(rows)}"
     )
     return table(head, lines, notes, rows, results)
 
@@ -146,7 +147,7 @@ def torch_pruning_compared(results: Results) -> str:
     rows = table_rows("torch_pruning_compared", results)
     lines = [
         f"| {row['label']} | {row['macs_ratio']:.3f} × "
-        f"| {row['parameters_nonzero'] / 1000:.1f} k | {row['baseline_mean']:.3f} "
+        f"| {row['parameters_nonzero'] / 1000:.1f} k | {dense(row)} "
         f"| {score(row)} | {', '.join(f'{each:.3f}' for each in row['scores'])} | {lost(row)} "
         f"| {rarest(row)} |"
         for row in rows
@@ -167,7 +168,7 @@ def structured(results: Results) -> str:
     rows = sentences.with_float32_files(table_rows("structured", results))
     lines = [
         f"| {sentences.size_and_time(row)} "
-        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
+        f"| {NAMES[row['score']]} {dense(row)} | {score(row)} | {lost(row)} "
         f"| {without_232(row)} | {rarest(row)} | {options} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
@@ -181,8 +182,9 @@ def structured(results: Results) -> str:
         "one bench call) are relative to the dense float32 file; ± is over the seeds, and the raw "
         "p50 are the smallest and the largest of the seeds. int8: trained for it "
         "(`--quantize qat`); the two rows of a run are its two files, with the score of each. "
-        f"{sentences.int8_time(rows)} Lost: negative is a gain; without 232: what macro-F1 on all "
-        f"other records of DS2 lost. {RARE_CLASS}{sentences.flops_of_resnet(rows)}"
+        f"{sentences.PROXY_OF_FILES}{sentences.int8_time(rows)} Lost: negative is a gain; without "
+        f"232: what macro-F1 on all other records of DS2 lost. {RARE_CLASS}"
+        f"{sentences.flops_of_resnet(rows)}"
     )
     return table(head, lines, notes, rows, results, timed=True)
 
@@ -190,4 +192,5 @@ def structured(results: Results) -> str:
 def time_taken(*all_results: Results) -> str:
     """Return how long the runs of all tables took; runs that tables share count once."""
     made = [row for each in all_results for row in table_rows(each.experiment.name, each)]
-    return sentences.time_taken(made)
+    titles = [f"'{each.experiment.title}'" for each in all_results]
+    return sentences.time_taken(made, titles)

@@ -310,4 +310,13 @@ def _provenance(results: Results, files: Sequence[Row]) -> str:
         counted = results.last(what="instructions", run=run.label) is not None
         missing += [] if counted else [f"{run.label} (instructions)"]
     left = f" Still to be measured: {', '.join(missing)}." if missing else ""
-    return made_by(results.newest("what", "run", "seed", "target", "role"), cpu=True) + left
+    made = made_by(results.newest("what", "run", "seed", "target", "role"), cpu=True)
+    return f"{made}{_uncommitted(files)}{left}"
+
+
+def _uncommitted(files: Sequence[Row]) -> str:
+    """Name the models that were compressed by code that was not committed, or return nothing."""
+    models = dict.fromkeys(f"`{row['run']}`" for row in files if row["made_by"].endswith("+"))
+    if not models:
+        return ""
+    return f" Compressed by a revision with uncommitted changes: {', '.join(models)}."

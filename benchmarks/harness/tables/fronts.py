@@ -115,7 +115,8 @@ def fronts(results: Results) -> str:
             lines.append(f"| `{run.model}` | {NAMES[run.options['sampler']]} | {_cells(each)} |")
             used += [row for pair in pairs for row in pair]
     head = (
-        "| model | trials by | seeds | steps of one compression | beaten by a trial "
+        "| model | trials by | seeds | float32 trials | steps of one compression "
+        "| beaten by a trial "
         "| trials of the front | beaten by a step | hypervolume of the steps "
         "| hypervolume of the trials | difference |"
     )
@@ -131,7 +132,15 @@ def fronts(results: Results) -> str:
         "by seed."
     )
     return "\n".join(
-        [head, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes, "", made_by(used)]
+        [
+            head,
+            "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+            *lines,
+            "",
+            notes,
+            "",
+            made_by(used, cpu=True),
+        ]
     )
 
 
@@ -160,6 +169,7 @@ def _cells(each: Sequence[Compared]) -> str:
     difference = [of_trials - of_steps for of_trials, of_steps in zip(trials, steps, strict=True)]
     cells = [
         str(len(each)),
+        str(sum(len(one.trials) for one in each)),
         str(sum(len(one.steps) for one in each)),
         str(sum(one.beaten_steps() for one in each)),
         str(sum(len(one.front()) for one in each)),

@@ -10,9 +10,14 @@ from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import Spread, plus_minus, spread
 from . import sentences
-from .markdown import NAMES, lost, rarest, score, table, without_232
+from .markdown import NAMES, dense, lost, rarest, score, table, without_232
 from .options import differing
 
+_OTHER_DENSE_MODELS = (
+    "The dense models of beats were trained for these tables: other ones than those of [Five "
+    "models on MIT-BIH](#five-models-on-mit-bih). The guard that `compress` proposes for beats "
+    "today was off."
+)
 _FIDELITY = (
     "Fidelity: the share of test windows to which the dense model gives a class, and the "
     "compressed model too."
@@ -24,17 +29,19 @@ def models(results: Results) -> str:
     rows = table_rows(results.experiment.name, results)
     lines = [
         f"| {sentences.size_and_time(row)} "
-        f"| {NAMES[row['score']]} {row['baseline_mean']:.3f} | {score(row)} | {lost(row)} "
+        f"| {NAMES[row['score']]} {dense(row)} | {score(row)} | {lost(row)} "
         f"| {without_232(row)} | {options} |"
         for row, options in zip(rows, differing(rows), strict=True)
     ]
     head = f"{sentences.SIZE_AND_TIME} | dense | compressed | lost | lost without 232 | options"
+    blocks = any(row["structure"] == "blocks" for row in rows)
     notes = (
-        "Whole channels, LSTM units, heads and (PTB-XL) blocks removed under a budget, "
-        "energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, all files of a run in "
+        f"Whole channels, LSTM units, heads{' and (PTB-XL) blocks' if blocks else ''} removed under "
+        "a budget, energy-aware, distilled. File and p50 (LiteRT, one thread, batch 1, all files of a run in "
         "one bench call) are relative to the dense float32 file; the raw p50 are the smallest and "
         "the largest of the seeds. Lost: negative is a gain; without 232: what macro-F1 on all "
-        f"other records of DS2 lost. {sentences.processors(rows)}"
+        f"other records of DS2 lost. {sentences.PROXY_OF_FILES}"
+        f"{_OTHER_DENSE_MODELS} {sentences.processors(rows)}"
     ).strip()
     return table(head, lines, notes, rows, results, timed=True)
 
@@ -49,7 +56,7 @@ def short(results: Results, compared: Results) -> str:
     rows = table_rows(results.experiment.name, results)
     lines = [
         f"| {_code(row)} | {row['macs_ratio']:.2f} × | {row['bytes_ratio']:.2f} × "
-        f"| {sentences.latency(row, digits=2)} | {NAMES[row['score']]} {row['baseline_mean']:.3f} "
+        f"| {sentences.latency(row)} | {NAMES[row['score']]} {dense(row)} "
         f"| {score(row)} | {rarest(row)} | {_fidelity(row, row['rarest']['class'])} |"
         for row in rows
         if row["latency_ratio"] is not None

@@ -19,6 +19,9 @@ NAMES = {
     "cortex-a72_ratio": "instructions on the A72",
     "cortex-a76_ratio": "instructions on the A76",
 }
+_AS_MANY = 0.01
+"""Counts of one file differ by less; files that differ by more are other ones."""
+
 ROLES = {"baseline": "dense", "compressed": "compressed"}
 
 
@@ -28,7 +31,33 @@ def table(results: Results) -> str:
     for model in dict.fromkeys(row["model"] for row in rows):
         same_machine([row for row in rows if row["model"] == model], f"A ratio of '{model}'")
     rows.sort(key=lambda row: (row["model"], row["role"], row["dtype"]))
-    return "\n\n".join([_files(rows), _correlations(rows), _remarks(rows)])
+    remarks = f"{_remarks(rows)}{_changed_since(results, rows)}"
+    return "\n\n".join([_files(rows), _correlations(rows), remarks])
+
+
+def _changed_since(results: Results, rows: Sequence[Row]) -> str:
+    """Name the dense files that the table of all targets counts otherwise, or return nothing."""
+    newer = {
+        row["run"]: row["files"]
+        for row in results.other("export_table").newest("what", "run")
+        if row["what"] == "instructions"
+    }
+    core = CORES[-1]
+    changed: list[str] = []
+    for row in rows:
+        target = "tflite" if row["dtype"] == "float32" else "tflite-int8"
+        file = newer.get(row["model"], {}).get(f"{row['role']}-{target}")
+        before = row.get(f"{core}_instructions")
+        if row["role"] != "baseline" or file is None or before is None:
+            continue
+        if abs(file[core] / before - 1) > _AS_MANY:
+            changed.append(f"`{row['model']}`, {row['dtype']}")
+    if not changed:
+        return ""
+    return (
+        f" Dense files that the exporter writes otherwise by now: {'; '.join(changed)}; newer "
+        "counts are in [Every model in every export target](#every-model-in-every-export-target)."
+    )
 
 
 def correlation(rows: Sequence[Row], one: str, other: str) -> float | None:
@@ -91,7 +120,6 @@ def _remarks(rows: Sequence[Row]) -> str:
     twice = f"{100 * max(differences):.3f} %" if differences else "an unknown share"
     budget = next(row["budget"] for row in rows if row["budget"])
     features = sorted({feature for row in rows for feature in row["cpu_features"]})
-    load = max(row["load"] for row in rows)
     emulator = (
         f"{first['emulator']} with a clock that counts instructions, {first['kernel']}"
         if differences
@@ -104,7 +132,7 @@ def _remarks(rows: Sequence[Row]) -> str:
         f"at most {twice}. Rank correlation: Spearman's, over the relative values of "
         "all files but the dense float32 ones; the compressed float32 files all have about the "
         "proxy of the budget, so small differences decide their ranks. x86: median latency, the "
-        f"four files of a model in one `bench` call, one thread, load average up to {load:.1f}.\n\n"
+        "four files of a model in one `bench` call, one thread; the load was not recorded.\n\n"
         f"{emulator}, {first['runtime']}. Machine: {first['machine']}, {first['cpu']} "
         f"({', '.join(features)}). Revision "
         f"{', '.join(known(rows, 'git_revision'))}. {packages(rows)}."

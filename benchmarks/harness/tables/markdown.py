@@ -11,12 +11,26 @@ from ..statistics_of_seeds import plus_minus
 from .options import LEGEND
 from .provenance import known, packages
 
+EARLIER_FINE_TUNING = (
+    "--distill-alpha 0.9 --finetune-windows training --finetune-norm batch --finetune-epochs 2"
+)
+"""Options that bring the fine-tuning of beat models in earlier versions back."""
+
 NAMES = {"macro_f1": "macro-F1", "macro_auroc": "AUROC"}
 
 
 def score(row: Row) -> str:
     """Return the score of a row, mean ± deviation."""
     return plus_minus({"mean": row["score_mean"], "std": row["score_std"]})
+
+
+def dense(row: Row) -> str:
+    """Return the score of the dense models, mean ± deviation; one model has no deviation."""
+    one = all(
+        seed["baseline"] == row["variant"].seeds[0]["baseline"] for seed in row["variant"].seeds
+    )
+    std = None if one else row["baseline_std"]
+    return plus_minus({"mean": row["baseline_mean"], "std": std})
 
 
 def lost(row: Row) -> str:
@@ -71,6 +85,7 @@ def table(
         *([LEGEND] if "| options |" in f"| {head} |" else []),
         f"Seeds {seeds}, mean ± standard deviation.",
         f"× is relative to the dense model. {_starts(rows)}",
+        *_earlier_fine_tuning(rows),
         *([f"Still to be run: {', '.join(left)}."] if left else []),
     ]
     return "\n".join(
@@ -94,6 +109,19 @@ def _starts(rows: Sequence[Row]) -> str:
         "MIT-BIH: DS2, inter-patient; each seed starts from its own dense model. PTB-XL: fold 10 "
         "of a part of 2,980 records; all seeds start from the package's weights."
     )
+
+
+def _earlier_fine_tuning(rows: Sequence[Row]) -> list[str]:
+    """Say that beat models were fine-tuned as in earlier versions, where some were."""
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for row in rows:
+        config = row["variant"].seeds[0]["config"]
+        if row["score"] == "macro_f1" and config["distill"]:
+            found[config.get("finetune_windows", "training") == "training"].append(row["label"])
+    if not found[True]:
+        return []
+    who = "Beat models" if not found[False] else ", ".join(found[True])
+    return [f"{who}: fine-tuned as in earlier versions, `{EARLIER_FINE_TUNING}`."]
 
 
 def made_of(rows: Sequence[Row], timed: bool) -> str:

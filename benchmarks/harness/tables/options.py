@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from edgeecg.schema.compression import EARLIER_ENERGY_TERMS
+
 from ..rows import Row
 
 LEGEND = "Options: all that differ between rows; training settings are each model's recipe."
@@ -77,6 +79,8 @@ def _settings(row: Row) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return EARLIER_ENERGY_TERMS.get(value, value)
     if isinstance(value, list):
         return " ".join(_text(each) for each in value) or "none"
     if isinstance(value, dict):  # A budget.

@@ -8,6 +8,7 @@ from edgeecg.reporting import proxy_agreement, units
 
 from .. import proxy_points
 from ..results import Results
+from .provenance import made_by
 
 _UNTIMED = (
     "Unstructured files were not timed: they have the size and the operations of the dense file, "
@@ -50,6 +51,8 @@ def table(structured: Results) -> str:
             "a multiplication as 15 times cheaper than a float32 one, and a processor does at most "
             f"about four times as many at once. {_slower(slower)}Energy was not measured: the "
             "machines have no counter.",
+            "",
+            made_by(proxy_points.timed_rows(structured), cpu=True),
         ]
     )
 

@@ -2,56 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-from scipy import stats
+from collections.abc import Sequence
 
 from ..results import Results
 from ..rows import Row
-from ..statistics_of_seeds import plus_minus, spread
+from ..statistics_of_seeds import paired, plus_minus, spread
 from .provenance import made_by
 
 NAMES = {"tpe": "TPE", "nsga2": "NSGA-II", "random": "random"}
-_CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Hypervolume of a sampler minus that of random trials, over seeds that both have.
-
-    Attributes:
-        mean: Of the differences.
-        half_width: Of its 95 % interval, by Student's t; None for fewer than two seeds.
-    """
-
-    mean: float
-    half_width: float | None
-
-    @property
-    def verdict(self) -> str:
-        """Which of the two found more, or that the seeds do not decide it."""
-        if self.half_width is None or abs(self.mean) <= self.half_width:
-            return "not resolved"
-        return "better" if self.mean > 0 else "worse"
-
-
-def paired(ours: Mapping[int, float], others: Mapping[int, float]) -> Difference | None:
-    """Return the difference over the seeds that both have; None where they have none in common.
-
-    Args:
-        ours: Value of each seed.
-        others: Value of each seed.
-    """
-    found = [ours[seed] - others[seed] for seed in ours if seed in others]
-    if not found:
-        return None
-    if len(found) == 1:
-        return Difference(found[0], None)
-    t = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(found) - 1))
-    return Difference(statistics.mean(found), t * statistics.stdev(found) / math.sqrt(len(found)))
 
 
 def samplers(results: Results) -> str:
@@ -82,13 +40,13 @@ def samplers(results: Results) -> str:
     return "\n".join(
         [
             "| model | trials by | seeds | trials: complete, pruned, failed | hypervolume "
-            "| minus random | than random | DS2 | hours |",
+            "| minus random (95 % interval) | than random | DS2 | hours |",
             "|---|---|--:|--:|--:|--:|---|--:|--:|",
             *lines,
             "",
             " ".join(notes),
             "",
-            made_by(rows),
+            made_by(rows, cpu=True),
         ]
     )
 

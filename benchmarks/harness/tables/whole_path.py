@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..results import Results
 from ..statistics_of_seeds import plus_minus, spread
+from .markdown import EARLIER_FINE_TUNING
 from .provenance import made_by
 
 NAMES = {
@@ -52,6 +53,8 @@ def _legend(results: Results) -> list[str]:
     drops = [seed["files"][0]["macro_f1"] - seed["files"][1]["macro_f1"] for seed in seeds]
     low, high = seeds[0]["files"][0]["macro_f1_ci95"]
     energy = seeds[0]["files"][0]["energy"]
+    loads = sorted(seed["load"] for seed in seeds)
+    config = seeds[0]["config"]
     float32, int8 = (
         spread([seed["files"][place]["latency_ratio"] for seed in seeds])["mean"]
         for place in (1, 2)
@@ -62,7 +65,9 @@ def _legend(results: Results) -> list[str]:
         f"{', '.join(str(seed['seed']) for seed in seeds)}, mean ± standard deviation; scores of "
         "the exported files on DS2. Records 201 (validation) and 202 (test) are one patient; F and "
         "Q beats are left out; R peaks come from the annotations. × is relative to the baseline's "
-        "file. Latency: LiteRT, one thread, batch 1, all files in one `bench` call. "
+        f"file. Compressed: `--sparsity {config['sparsity']} --steps {config['steps']} "
+        f"{EARLIER_FINE_TUNING}`. Latency: LiteRT, one thread, batch 1, all files in one `bench` "
+        f"call, load average {loads[0]:.1f} to {loads[-1]:.1f}. "
         f"The proxy is no measure of the time of int8: it is {proxy:.3f}, and {int8:.3f} was "
         f"measured, {int8 / float32:.2f} times the float32 file of the same run. Macro-F1 "
         "lost by compression (negative: gained), float32 beside float32: "
@@ -71,5 +76,5 @@ def _legend(results: Results) -> list[str]:
         "",
         f"Energy: {energy['tier']}. {energy['reason'] or ''}".rstrip(),
         "",
-        made_by(seeds),
+        made_by(seeds, cpu=True),
     ]
