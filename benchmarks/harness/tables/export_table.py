@@ -316,7 +316,9 @@ def _provenance(results: Results, files: Sequence[Row]) -> str:
 
 def _uncommitted(files: Sequence[Row]) -> str:
     """Name the models that were compressed by code that was not committed, or return nothing."""
-    models = dict.fromkeys(f"`{row['run']}`" for row in files if row["made_by"].endswith("+"))
+    models = dict.fromkeys(
+        f"`{row['run']}`" for row in files if str(row.get("made_by")).endswith("+")
+    )
     if not models:
         return ""
     return f" Compressed by a revision with uncommitted changes: {', '.join(models)}."
