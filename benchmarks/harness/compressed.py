@@ -31,20 +31,14 @@ from edgeecg.schema import (
 from edgeecg.statistics.confusion import macro_f1, without_record
 from edgeecg.training.start import load_records
 
+from . import earlier
 from .dense_models import toy_training, trained
 from .experiment import Run
 
-EARLIER_FINE_TUNING: dict[str, Any] = {
-    "distill_alpha": 0.9,
-    "finetune_windows": "training",
-    "finetune_norm": "batch",
-    "finetune_epochs": 2,
-    "finetune_last_epochs": None,
-}
 EARLIER_DEFAULTS: dict[str, Any] = {
     "class_weight": "none",
     "default_guards": False,
-    **EARLIER_FINE_TUNING,
+    **earlier.FINE_TUNING,
 }
 """The stored rows were computed so, whatever the defaults are now; a run's own options override."""
 

@@ -17,7 +17,8 @@ from harness import experiment, figures, render, rows, summary
 from harness.aggregate import table_rows, variants
 from harness.provenance import KEYS, NOT_RECORDED
 from harness.results import Results, stored
-from harness.tables import compression, gains, markdown, options, sentences
+from harness.tables import compression, gains, instructions, markdown, options, sentences
+from scipy import stats
 
 from edgeecg.cli import run
 from edgeecg.errors import EdgeECGError
@@ -200,6 +201,40 @@ def test_a_legend_names_the_fine_tuning_of_earlier_versions() -> None:
     said = "Beat models: fine-tuned as in earlier versions, `--distill-alpha 0.9"
     assert said in compression.table_iv(of("table_iv"))
     assert "as in earlier versions" not in gains.models(of("gains"))
+
+
+def test_differences_between_methods_are_resolved_by_a_paired_t_test() -> None:
+    rows_of_methods = table_rows("methods", of("methods"))
+    scores = {(row["model"], row["method"]): row["scores"] for row in rows_of_methods}
+    resolved = {
+        f"{name} for `{model}`"
+        for model in {model for model, _ in scores}
+        for way, name in (("l1", "L1"), ("random", "random"))
+        if stats.ttest_rel(scores[model, "energy"], scores[model, way]).pvalue < 0.05
+    }
+    said = sentences.which_method_wins(rows_of_methods).partition("Seed by seed, ")[2]
+    assert said.startswith(f"{len(resolved)} of the 12 differences")
+    assert set(re.findall(r"(?:L1|random) for `\w+`", said)) == resolved
+
+
+def test_files_that_are_counted_otherwise_by_now_are_named(tmp_path: Path) -> None:
+    counts = [
+        {"model": model, "role": "baseline", "dtype": "int8", "cortex-a76_instructions": 1000}
+        for model in ("bilstm", "cnn1d")
+    ]
+    newer = [
+        {
+            "what": "instructions",
+            "run": row["model"],
+            "files": {"baseline-tflite-int8": {"cortex-a76": 1000 + more}},
+        }
+        for row, more in zip(counts, (20, 5), strict=True)
+    ]
+    rows.append(tmp_path / "export_table.jsonl", newer)
+    results = Results(experiment.load("instructions"), counts, tmp_path)
+    said = instructions._changed_since(results, counts)  # pyright: ignore[reportPrivateUsage]
+    assert "`bilstm`, int8" in said
+    assert "cnn1d" not in said
 
 
 def test_dense_models_have_a_deviation_where_there_are_several() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import earlier
 from ..aggregate import missing
 from ..results import Results
 from ..rows import Row
 from ..statistics_of_seeds import plus_minus
-from .options import LEGEND
+from .options import LEGEND, on_the_command_line
 from .provenance import known, packages
 
-EARLIER_FINE_TUNING = (
-    "--distill-alpha 0.9 --finetune-windows training --finetune-norm batch --finetune-epochs 2"
+EARLIER_FINE_TUNING = on_the_command_line(
+    {name: value for name, value in earlier.FINE_TUNING.items() if value is not None}
 )
 """Options that bring the fine-tuning of beat models in earlier versions back."""
 
