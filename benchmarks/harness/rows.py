@@ -75,6 +75,18 @@ def matching(rows: Iterable[Row], key: Mapping[str, Any]) -> list[Row]:
     return [row for row in rows if all(row.get(name) == value for name, value in key.items())]
 
 
+def same_processor(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two rows were measured on one kind of processor.
+
+    Dense models of one seed are equal there; on another kind they differ.
+
+    Args:
+        row: With ``cpu`` and ``cpu_features``.
+        other: The same.
+    """
+    return all(row[field] == other[field] for field in ("cpu", "cpu_features"))
+
+
 def same_machine(rows: Sequence[Mapping[str, Any]], what: str) -> None:
     """Check that times which are divided by each other are from one machine.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +106,22 @@ def test_a_search_whose_time_is_over_is_left_for_the_next_call(
     assert rows.read(tmp_path / "search.jsonl")[0]["trials"] == 3
 
 
+def search_row(
+    sampler: str, seed: int, volume: float, features: Sequence[str] = ("avx2",)
+) -> dict[str, Any]:
+    """Return the row of a search of ``cnn1d``, on a processor with these extensions."""
+    provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
+    return {
+        **{"model": "cnn1d", "sampler": sampler, "seed": seed},
+        **kind.row(FRONT, (0.5, 1.0), EPOCHS),
+        **{"hypervolume": volume, **provenance, "cpu_features": list(features)},
+    }
+
+
 def made(volumes: dict[str, list[float]]) -> str:
     """Return the table of these hypervolumes of ``cnn1d``, by sampler, a value for each seed."""
-    provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
     kept = [
-        {
-            **{"model": "cnn1d", "sampler": sampler, "seed": seed, "hypervolume": value},
-            **kind.row(FRONT, (0.5, 1.0), EPOCHS),
-            **{"hypervolume": value, **provenance},
-        }
+        search_row(sampler, seed, value)
         for sampler, values in volumes.items()
         for seed, value in enumerate(values)
     ]
@@ -134,6 +142,16 @@ def test_the_table_says_which_sampler_found_more_or_that_it_is_not_resolved() ->
     assert "| 0.1200 | -0.0800 | not resolved |" in found
     found = made({"tpe": [0.10, 0.20, 0.30], "random": [0.12, 0.24, 0.33]})
     assert "| -0.0300 ± 0.0248 | worse |" in found
+
+
+def test_searches_of_other_dense_models_are_not_paired() -> None:
+    kept = [search_row("tpe", 0, 0.12, ["avx2"]), search_row("random", 0, 0.20, ["avx512f"])]
+    found = tables.samplers(Results(experiment.load("search"), kept, Path()))
+    assert "| TPE | 1 | 2, 1, 0 | 0.1200 | - | - |" in found
+    assert "Machine: x, x with and without AVX-512." in found
+    kept.append(search_row("random", 0, 0.21, ["avx2"]))
+    found = tables.samplers(Results(experiment.load("search"), kept, Path()))
+    assert "| 0.1200 | -0.0900 | not resolved |" in found
 
 
 def trial(values: tuple[float, float], epochs: int, quantize: str = "none") -> dict[str, Any]:
@@ -198,3 +216,24 @@ def test_the_table_of_fronts_has_a_line_for_every_finished_search(tmp_path: Path
     line = "| `resnet1d_attn` | TPE | 1 | 3 | 2 | 1 | 2 | 0 | 0.1420 | 0.1600 | +0.0180 |"
     assert line in found.splitlines()
     assert "| random |" not in found
+    # No compression of the second seed is stored.
+    assert "Without resnet1d_attn, TPE (seed 2): no compression of the same dense model" in found
+
+
+def test_a_front_is_compared_with_a_compression_of_the_same_kind_of_processor(
+    tmp_path: Path,
+) -> None:
+    cell = experiment.load("gains").run("resnet1d_attn at 0.08").cell
+    provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
+    compression = {"what": "model", "cell": cell, "seed": 1, **COMPRESSED, **provenance}
+    rows.append(tmp_path / "gains.jsonl", [compression | {"cpu_features": ["avx512f"]}])
+    key = {"model": "resnet1d_attn", "sampler": "tpe", "seed": 1}
+    older = {**key, **SEARCHED, **provenance, "cpu_features": ["avx512f"]}
+    newer = {**older, "cpu_features": ["avx2"], "completed": SEARCHED["completed"][:1]}
+    search = experiment.load("search")
+    found = fronts.fronts(Results(search, [older, newer], tmp_path))
+    assert "| `resnet1d_attn` | TPE | 1 | 3 | 2 |" in found
+    assert "Without" not in found
+    found = fronts.fronts(Results(search, [newer], tmp_path))
+    assert "| `resnet1d_attn` |" not in found
+    assert "Without resnet1d_attn, TPE (seed 1)" in found

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edgeecg.schema.search import Objective
 from edgeecg.tuning import pareto
 
+from ..experiment import Run
 from ..results import Results
-from ..rows import Row
+from ..rows import Row, matching, same_processor
 from ..statistics_of_seeds import plus_minus, spread
 from .provenance import made_by
 from .search import NAMES
@@ -108,8 +111,15 @@ def fronts(results: Results) -> str:
     most_epochs: int = results.experiment.settings["most_epochs"]
     lines: list[str] = []
     used: list[Row] = []
+    left_out: list[str] = []
     for run in results.experiment.runs:
-        pairs = _pairs(results, run.model or "", run.options["sampler"])
+        pairs = _pairs(results, run)
+        compared_seeds = [search["seed"] for search, _ in pairs]
+        left_out += [
+            f"{run.label} (seed {row['seed']})"
+            for row in matching(results.newest("model", "sampler", "seed"), _key(run))
+            if row["seed"] not in compared_seeds
+        ]
         if pairs:
             each = [compared(*pair, most_epochs) for pair in pairs]
             lines.append(f"| `{run.model}` | {NAMES[run.options['sampler']]} | {_cells(each)} |")
@@ -120,28 +130,43 @@ def fronts(results: Results) -> str:
         "| trials of the front | beaten by a step | hypervolume of the steps "
         "| hypervolume of the trials | difference |"
     )
-    notes = (
-        "Validation records, macro-F1 and energy, float32: trials that were prepared for int8 are "
-        "left out, since the steps are float32. The compression is that of `compress` with four "
-        "epochs after a step, energy-aware, of the same dense model, published as "
-        f"{_published(results)}. Steps and trials have at most {most_epochs} epochs of fine-tuning "
-        "in all; those of steps that a guard has undone do not count. The trials are under the "
-        "guard that `search` proposes (S:fidelity>=0.8), the compression is not. Beaten: better in "
-        "one objective, no worse in the other, with no more epochs. Hypervolumes beyond the same "
-        "point as in the table above; mean ± standard deviation over seeds, the difference seed "
-        "by seed."
-    )
     return "\n".join(
         [
             head,
             "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *lines,
             "",
-            notes,
+            _notes(results, left_out),
             "",
             made_by(used, cpu=True),
         ]
     )
+
+
+def _notes(results: Results, left_out: Sequence[str]) -> str:
+    """Return the legend.
+
+    Args:
+        results: Of the searches.
+        left_out: Finished searches that are in no line.
+    """
+    notes = (
+        "Validation records, macro-F1 and energy, float32: trials that were prepared for int8 are "
+        "left out, since the steps are float32. The compression is that of `compress` with four "
+        "epochs after a step, energy-aware, of the same dense model, published as "
+        f"{_published(results)}. Steps and trials have at most "
+        f"{results.experiment.settings['most_epochs']} epochs of fine-tuning in all; "
+        "those of steps that a guard has undone do not count. The trials are under the guard that "
+        "`search` proposes (S:fidelity>=0.8), the compression is not. Beaten: better in one "
+        "objective, no worse in the other, with no more epochs. Hypervolumes beyond the same point "
+        "as in the table above; mean ± standard deviation over seeds, the difference seed by seed."
+    )
+    if left_out:
+        notes += (
+            f" Without {', '.join(left_out)}: no compression of the same dense model was published "
+            "(dense models of one seed differ between kinds of processors)."
+        )
+    return notes
 
 
 def _published(results: Results) -> str:
@@ -149,18 +174,29 @@ def _published(results: Results) -> str:
     return " and ".join(f"'{label}' of the experiment `{name}`" for name, label in found)
 
 
-def _pairs(results: Results, model: str, sampler: str) -> list[tuple[Row, Row]]:
-    """Return the searches that are finished, each with the compression of its dense model."""
-    name, label = results.experiment.settings["published"][model]
+def _pairs(results: Results, run: Run) -> list[tuple[Row, Row]]:
+    """Return the searches that are finished, each with the compression of its dense model.
+
+    A search on another kind of processor than the compression started from another dense model, and
+    is left out.
+    """
+    name, label = results.experiment.settings["published"][run.model]
     others = results.other(name)
-    cell = others.experiment.run(label).cell
+    key = {"what": "model", "cell": others.experiment.run(label).cell}
     found: list[tuple[Row, Row]] = []
     for seed in results.experiment.seeds:
-        search = results.last(model=model, sampler=sampler, seed=seed)
-        compression = others.last(what="model", cell=cell, seed=seed)
-        if search is not None and compression is not None:
-            found.append((search, compression))
+        newest_first = itertools.product(
+            reversed(matching(results.rows, _key(run) | {"seed": seed})),
+            reversed(matching(others.rows, key | {"seed": seed})),
+        )
+        pair = next((pair for pair in newest_first if same_processor(*pair)), None)
+        if pair is not None:
+            found.append(pair)
     return found
+
+
+def _key(run: Run) -> dict[str, Any]:
+    return {"model": run.model, "sampler": run.options["sampler"]}
 
 
 def _cells(each: Sequence[Compared]) -> str:

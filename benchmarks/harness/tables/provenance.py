@@ -23,9 +23,19 @@ def made_by(rows: Sequence[Mapping[str, Any]], cpu: bool = False) -> str:
     """
     machine = "; ".join(known(rows, "machine"))
     if cpu and known(rows, "cpu"):
-        machine += f", {'; '.join(known(rows, 'cpu'))}"
+        machine += f", {processors(rows)}"
     revisions = ", ".join(known(rows, "git_revision"))
     return f"Machine: {machine}. Revision {revisions}. {packages(rows)}.{uncommitted(rows)}"
+
+
+def processors(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the names of the processors; virtual machines give one name to several kinds."""
+    named: list[str] = []
+    for name in known(rows, "cpu"):
+        features = [row["cpu_features"] for row in rows if row["cpu"] == name]
+        wide = {"avx512f" in each for each in features if isinstance(each, list)}
+        named.append(f"{name} with and without AVX-512" if len(wide) > 1 else name)
+    return "; ".join(named)
 
 
 def uncommitted(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..results import Results
-from ..rows import Row
-from ..statistics_of_seeds import paired, plus_minus, spread
+from ..rows import Row, same_processor
+from ..statistics_of_seeds import Difference, paired, plus_minus, spread
 from .provenance import made_by
 
 NAMES = {"tpe": "TPE", "nsga2": "NSGA-II", "random": "random"}
@@ -32,9 +32,10 @@ def samplers(results: Results) -> str:
     notes = [
         f"Hypervolume of the trials' values on validation records beyond macro-F1 {reference[0]:g} "
         f"and energy {reference[1]:g} of the dense model; larger is better. Mean ± standard "
-        "deviation over seeds. The difference is of trials of the same dense model; better or "
-        "worse: its 95 % interval (Student's t over seeds) leaves 0 out. DS2: macro-F1 there of "
-        "the run with the highest macro-F1 on validation.",
+        "deviation over seeds. The difference is over the seeds of which both searches had the "
+        "same dense model (measured on one kind of processor); better or worse: its 95 % interval "
+        "(Student's t over seeds) leaves 0 out. DS2: macro-F1 there of the run with the highest "
+        "macro-F1 on validation.",
         *([f"Still to be run: {', '.join(left)}."] if left else []),
     ]
     return "\n".join(
@@ -57,7 +58,7 @@ def _line(model: str, sampler: str, rows: Sequence[Row], random: Sequence[Row]) 
     # The front begins with the best score on validation.
     best = [row["front"][0]["test"] for row in rows if row["front"]]
     hours = sum(row["seconds"] for row in rows) / 3600
-    difference = None if sampler == "random" else paired(_volumes(rows), _volumes(random))
+    difference = None if sampler == "random" else _difference(rows, random)
     if difference is None:
         minus = verdict = "-"
     else:
@@ -70,5 +71,15 @@ def _line(model: str, sampler: str, rows: Sequence[Row], random: Sequence[Row]) 
     )
 
 
-def _volumes(rows: Sequence[Row]) -> dict[int, float]:
-    return {row["seed"]: row["hypervolume"] for row in rows}
+def _difference(rows: Sequence[Row], random: Sequence[Row]) -> Difference | None:
+    """Return the difference over the seeds whose two searches had the same dense model."""
+    others = {row["seed"]: row for row in random}
+    same = [
+        (row, others[row["seed"]])
+        for row in rows
+        if row["seed"] in others and same_processor(row, others[row["seed"]])
+    ]
+    return paired(
+        {row["seed"]: row["hypervolume"] for row, _ in same},
+        {row["seed"]: row["hypervolume"] for _, row in same},
+    )
