@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _UNCOUNTABLE = frozenset({"If", "Loop", "Scan", "Einsum", "Attention", "DFT"})
 _RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 _SHAPE_TYPES = frozenset({"int32", "int64", "bool", "uint64"})
+# Element types of which ONNX packs several into a byte, and their bits.
+_PACKED_BITS = {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}
 # Integer operations, and the place of the weights' zero point among their inputs.
 _ZERO_POINTS = {"QLinearConv": 5, "QLinearMatMul": 5, "ConvInteger": 3, "MatMulInteger": 3}
 
@@ -66,20 +68,20 @@ class Facts:
 
     Attributes:
         shapes: Shape of every tensor.
-        item_bytes: Bytes per element of every tensor.
+        item_bytes: Bytes per element of every tensor; 0.5 for four bits.
         constants: Values of the constants.
         dequantised: For the output of every DequantizeLinear: the constant that it dequantises and
             its zero point; None if it dequantises an activation.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
-    item_bytes: Mapping[str, int]
+    item_bytes: Mapping[str, float]
     constants: Mapping[str, _Array]
     dequantised: Mapping[str, tuple[_Array, _Array] | None]
 
     def nbytes(self, name: str) -> int:
         """Return the size of a tensor in bytes."""
-        return math.prod(self.shapes[name]) * self.item_bytes[name]
+        return math.ceil(math.prod(self.shapes[name]) * self.item_bytes[name])
 
 
 def count(path: Path, shapes: Shapes | None = None) -> tuple[LayerCost, ...]:
@@ -150,12 +152,21 @@ def _facts(graph: onnx.GraphProto) -> Facts:
     constants = _onnx_shapes.constants(graph)
     constants |= unpacked_halves(graph.node, constants)
     shapes = {**_onnx_shapes.known_shapes(graph), **{n: v.shape for n, v in constants.items()}}
-    item_bytes = {name: values.itemsize for name, values in constants.items()}
+    item_bytes = {name: _item_bytes(values.dtype) for name, values in constants.items()}
     for value in [*graph.input, *graph.value_info, *graph.output]:
         kind = value.type.tensor_type.elem_type
         if kind and value.name not in item_bytes:
-            item_bytes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(kind).itemsize
+            item_bytes[value.name] = _item_bytes(onnx.helper.tensor_dtype_to_np_dtype(kind))
     return Facts(shapes, item_bytes, constants, dequantised(graph.node, constants))
+
+
+def _item_bytes(dtype: np.dtype[np.generic]) -> float:
+    """Return the bytes that ONNX stores for an element; in memory, NumPy gives four bits a byte."""
+    return _PACKED_BITS.get(dtype.name, 8 * dtype.itemsize) / 8
+
+
+def _stored_bytes(values: _Array) -> int:
+    return math.ceil(values.size * _item_bytes(values.dtype))
 
 
 def dequantised(
@@ -237,7 +248,7 @@ def cost(path: Path, index: int, node: Node, facts: Facts) -> LayerCost:
         dtype=_dtype(node, moving, weights, facts),
         macs=_MACS[node.op_type](node, facts) if multiplies else 0,
         nonzero_fraction=nonzero_fraction(weights),
-        weight_bytes=sum(v.nbytes for v, _ in kernels) + sum(v.nbytes for v in biases),
+        weight_bytes=sum(map(_stored_bytes, [*(v for v, _ in kernels), *biases])),
         activation_bytes=sum(facts.nbytes(name) for name in touched),
     )
 

@@ -217,3 +217,24 @@ def test_another_suffix_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert formats() == ["onnx", "tflite"]
     with pytest.raises(UsageError, match=r"\.onnx, \.tflite"):
         count(tmp_path / "model.h5")
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.INT4, onnx.TensorProto.UINT4])
+def test_weights_of_four_bits_have_the_bytes_that_the_file_stores(
+    tmp_path: Path, kind: int
+) -> None:
+    held = helper.make_tensor("w", kind, (3, 5), [0, 1, 2, 3, 4] * 3)
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s"], ["w_f"]),
+        helper.make_node("MatMul", ["x", "w_f"], ["y"], name="product"),
+    ]
+    made = graph_model(nodes, [2, 3], [2, 5], {"s": np.array(0.1, np.float32)})
+    made.graph.initializer.append(held)
+    del made.opset_import[:]
+    made.opset_import.append(helper.make_opsetid("", 21))
+    *_, product = counted(tmp_path, made.SerializeToString())
+    # 15 numbers of four bits; as the reference implementation packs them.
+    packed = numpy_helper.from_array(numpy_helper.to_array(held)).raw_data
+    assert product.weight_bytes == len(packed) == 8
+    assert product.nonzero_fraction == pytest.approx(12 / 15)
+    assert product.macs == 2 * 3 * 5
