@@ -58,7 +58,7 @@ def compress(
     """
     from edgeecg.cli._console import emit_json, output
     from edgeecg.compression import settings, start
-    from edgeecg.runs.config_file import read_options, written
+    from edgeecg.runs.config_file import written
 
     training, compression = options
     if reading is not None:
@@ -68,7 +68,7 @@ def compress(
         given_options(TrainingConfig, {"model": model, **training}),
     )
     if config_path is not None:
-        asked = asked.over(read_options(config_path, CompressionConfig))
+        asked = settings.over_file(asked, config_path)
     if print_config:
         config, _ = settings.configuration(asked)
         idle = ("sparsity", "steps") if config.budgets else ()

@@ -13,6 +13,7 @@ from edgeecg.files import sha256
 from edgeecg.models import Architecture, architecture, build, layer_costs, load_custom
 from edgeecg.models._custom import CustomArchitecture
 from edgeecg.runs import trained
+from edgeecg.runs.config_file import read_options
 from edgeecg.runs.options import Options, configured, keyword_options
 from edgeecg.schema import (
     CompressionConfig,
@@ -68,6 +69,28 @@ def _as_list(key: str, value: object) -> object:
 def nested(own: Options, training: Options) -> Options:
     """Return the settings of a compression, with those of its training as a table in them."""
     return training.under("training").over(own)
+
+
+def over_file(options: Options, path: Path) -> Options:
+    """Return settings with those of a file below them.
+
+    A budget replaces the sparsity and the number of steps of the file, and a sparsity its budgets:
+    they contradict each other.
+
+    Args:
+        options: The settings that were given.
+        path: TOML file with settings of a compression.
+
+    Raises:
+        UsageError: The file cannot be read, or has a key or a value that cannot be.
+    """
+    file = read_options(path, CompressionConfig)
+    replaced: tuple[str, ...] = ()
+    if options.values.get("budgets"):
+        replaced = ("sparsity", "steps")
+    elif "sparsity" in options:
+        replaced = ("budgets",)
+    return options.over(file.without(replaced))
 
 
 def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:

@@ -14,7 +14,6 @@ from edgeecg.interrupts import interruptible
 from edgeecg.models import Architecture, architecture
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RUNS, RunFolder, new_run, newest_unfinished
-from edgeecg.runs.config_file import read_options
 from edgeecg.runs.lock import locked
 from edgeecg.runs.options import Options, configured, refuse_changes
 from edgeecg.schema import (
@@ -91,7 +90,7 @@ def compress(
     given = {"model": model, "budgets": budget, "guards": guards, **options}
     asked = settings.sorted_options(given)
     if config is not None:
-        asked = asked.over(read_options(Path(config), CompressionConfig))
+        asked = settings.over_file(asked, Path(config))
     plan = resumed(name, asked) if resume else started(name, asked)
     arguments = ", ".join(f"{key}={value!r}" for key, value in asked.values.items())
     return perform(plan, f"edgeecg.compress({arguments})", on_step, Listeners(on_progress, on_data))

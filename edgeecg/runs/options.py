@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, TypeVar, cast, get_args
@@ -52,6 +52,12 @@ class Options:
     def over(self, others: Options) -> Options:
         """Return both, these in the place of the others where both give a setting."""
         return Options(merged(others.values, self.values), {**others.origins, **self.origins})
+
+    def without(self, keys: Collection[str]) -> Options:
+        """Return these without some settings of the outermost table."""
+        kept = {key: value for key, value in self.values.items() if key not in keys}
+        origins = {key: said for key, said in self.origins.items() if key not in keys}
+        return Options(kept, origins)
 
     def called(self, key: str) -> str:
         """Return how a message names a setting."""

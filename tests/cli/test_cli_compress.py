@@ -24,6 +24,34 @@ from edgeecg.schema import (
 
 
 @pytest.mark.parametrize(
+    ("in_file", "options", "budgets", "sparsity"),
+    [
+        # Without a budget the file has the sparsity and the steps at their defaults.
+        ([], ["--budget", "energy=0.2"], ["energy=0.2"], None),
+        (["--sparsity", "0.4", "--steps", "3"], ["--budget", "macs=0.3"], ["macs=0.3"], None),
+        (["--budget", "energy=0.2"], ["--sparsity", "0.4"], None, 0.4),
+        (["--budget", "energy=0.2"], ["--budget", "macs=0.3"], ["macs=0.3"], None),
+        (["--budget", "energy=0.2"], ["--epochs", "3"], ["energy=0.2"], None),
+    ],
+)
+def test_a_budget_or_a_sparsity_replaces_what_the_file_says_of_either(
+    in_file: list[str],
+    options: list[str],
+    budgets: list[str] | None,
+    sparsity: float | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["compress", "cnn1d", *in_file, "--print-config"]) == 0
+    Path("run.toml").write_text(capsys.readouterr().out)
+    assert run(["compress", "cnn1d", "--config", "run.toml", *options, "--print-config"]) == 0
+    made = tomllib.loads(capsys.readouterr().out)
+    assert (made.get("budgets") or None, made.get("sparsity")) == (budgets, sparsity)
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--budget", "energy=0.2", "--sparsity", "0.5"], "'--budget' and '--sparsity' contradict"),
