@@ -23,7 +23,7 @@ EXTRA = "search"
     SearchConfig,
     CompressionConfig,
     TrainingConfig,
-    only={CompressionConfig: ("guards", "costs", "start", "retrain")},
+    only={CompressionConfig: ("guards", "default_guards", "costs", "start", "retrain")},
 )
 def search(
     options: list[dict[str, Any]],

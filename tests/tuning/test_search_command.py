@@ -144,6 +144,7 @@ def test_the_settings_are_printed_read_again_and_overridden(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["--space", "space.toml", "--epochs", "3", "--guard", "S:recall>=0.5", "--seed", "4"]
+    asked += ["--no-default-guards"]
     assert run(["search", "cnn1d", *asked, "--trials", "7", "--print-config"]) == 0
     printed = capsys.readouterr().out
     document = tomllib.loads(printed)
@@ -151,6 +152,7 @@ def test_the_settings_are_printed_read_again_and_overridden(
     assert document["space"]["method"] == ["energy", "l1"]
     assert document["space"]["budget"]["high"] == 0.7
     assert document["base"]["guards"] == ["S:recall>=0.5"]
+    assert document["base"]["default_guards"] is False
     assert (document["base"]["training"]["model"], document["base"]["training"]["epochs"]) == (
         *("cnn1d", 3),
     )
