@@ -32,7 +32,7 @@ def processors(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the names of the processors; virtual machines give one name to several kinds."""
     named: list[str] = []
     for name in known(rows, "cpu"):
-        features = [row["cpu_features"] for row in rows if row["cpu"] == name]
+        features = [row.get("cpu_features") for row in rows if row.get("cpu") == name]
         wide = {"avx512f" in each for each in features if isinstance(each, list)}
         named.append(f"{name} with and without AVX-512" if len(wide) > 1 else name)
     return "; ".join(named)
