@@ -214,9 +214,12 @@ def test_500_variants_are_written_and_opened_quickly(browser: Browser, measured:
     written_s = time.perf_counter() - began
     assert written_s < 20 * max(busy, slowdown())
     assert (measured / "many.html").stat().st_size < 5_000_000
+    # A slow machine takes seconds for every page: the page of one run tells how many.
+    plain = opened(browser, measured / "run.html")
+    plain.page.context.close()
     busy = slowdown()
     found = opened(browser, measured / "many.html")
-    assert found.ready_s < 3 * max(busy, slowdown())
+    assert found.ready_s < max(3 * max(busy, slowdown()), 2 * plain.ready_s)
     assert drawn(found.page)[1] > 0
     page = found.page
     assert page.locator("#listing-1 tbody tr").count() == 510
