@@ -132,9 +132,8 @@ def test_a_contradiction_names_keys_file_and_lines(
     said = " ".join(capsys.readouterr().err.split())
     assert "'budgets' (run.toml, line 3) and 'sparsity' (run.toml, line 1) contradict" in said
     Path("run.toml").write_text("steps = 3\nbudgets = ['energy=0.2']\n")
-    assert (
-        run(["compress", "--config", "run.toml", "--sparsity", "0.5", "--budget", "macs=0.3"]) == 2
-    )
+    both = ["--sparsity", "0.5", "--budget", "macs=0.3"]
+    assert run(["compress", "--config", "run.toml", *both]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "'--budget' and '--sparsity' contradict each other" in said
     assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]

@@ -214,12 +214,14 @@ def test_500_variants_are_written_and_opened_quickly(browser: Browser, measured:
     written_s = time.perf_counter() - began
     assert written_s < 20 * max(busy, slowdown())
     assert (measured / "many.html").stat().st_size < 5_000_000
-    # A slow machine takes seconds for every page: the page of one run tells how many.
+    # A slow machine takes seconds for every page. The page of one run tells how many; 6 s are too
+    # many anywhere.
     plain = opened(browser, measured / "run.html")
     plain.page.context.close()
+    limit_s = min(max(3.0, 2 * plain.ready_s), 6.0)
     busy = slowdown()
     found = opened(browser, measured / "many.html")
-    assert found.ready_s < max(3 * max(busy, slowdown()), 2 * plain.ready_s)
+    assert found.ready_s < limit_s * max(busy, slowdown())
     assert drawn(found.page)[1] > 0
     page = found.page
     assert page.locator("#listing-1 tbody tr").count() == 510
