@@ -18,7 +18,10 @@ from edgeecg.schema import Value
 from edgeecg.schema.options import can_be_none, option_of
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML file with settings; options override it.")
+    Path | None,
+    typer.Option(
+        "--config", help="File with settings, e.g. of --print-config; options override it."
+    ),
 ]
 """The option of commands with a configuration class that names a file."""
 

@@ -67,12 +67,14 @@ def compress(
         given_options(CompressionConfig, compression),
         given_options(TrainingConfig, {"model": model, **training}),
     )
+    if seeds is not None:
+        settings.refuse_one_seed(asked)
     if config_path is not None:
         asked = settings.over_file(asked, config_path)
     if print_config:
         config, _ = settings.configuration(asked)
-        idle = ("sparsity", "steps") if config.budgets else ()
-        sys.stdout.write(written(config, "Settings of 'edgeecg compress --config FILE'", idle))
+        title = "Settings of 'edgeecg compress --config FILE'"
+        sys.stdout.write(written(config, title, settings.decided_by_budget(asked)))
         return
     console = output(json_path)
     if seeds is None:

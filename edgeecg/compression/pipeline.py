@@ -46,15 +46,19 @@ from edgeecg.training.cards import costs, load_weights, make_card, save_model, s
 __all__ = ["Job", "check_budgets", "compress", "planned"]
 
 
-def planned(config: CompressionConfig, custom: Architecture | None = None) -> CompressionConfig:
+def planned(
+    config: CompressionConfig, custom: Architecture | None = None, steps: int | None = None
+) -> CompressionConfig:
     """Check that the settings fit together, and choose the number of steps.
 
     Args:
         config: What is asked for.
         custom: The custom module, where the configuration is of one.
+        steps: Number of steps that is asked for beside budgets, or None.
 
     Returns:
-        The same configuration; with budgets, the number of steps follows from them.
+        The same configuration; with budgets, the number of steps follows from them, unless one is
+        asked for.
 
     Raises:
         UsageError: Settings contradict each other, a guard names an unknown class, or single
@@ -66,7 +70,9 @@ def planned(config: CompressionConfig, custom: Architecture | None = None) -> Co
     goal = _checked(config, of)
     if config.structure == "none":
         masks.check_sparsity(build(of), scheduled(config), of.INPUT_SHAPE)
-    return config if goal is None else config.model_copy(update={"steps": goal.steps})
+    if goal is None:
+        return config
+    return config.model_copy(update={"steps": goal.steps if steps is None else steps})
 
 
 def check_budgets(config: CompressionConfig, custom: Architecture | None = None) -> None:

@@ -37,6 +37,9 @@ FINE_TUNING_OF_BEATS: Mapping[str, Any] = {
 Chosen on DS1 by the fidelity to the dense model (``benchmarks/experiments/rare_beats.toml``).
 """
 
+_BY_BUDGET = ("sparsity", "steps")
+"""Settings that follow from a budget; the number of steps may be given beside it all the same."""
+
 _LISTS = {"budgets": "budget={'energy': 0.2}", "guards": "guards=['S:recall>=0.5']"}
 """Settings that are lists of texts, each with an example."""
 
@@ -74,23 +77,37 @@ def nested(own: Options, training: Options) -> Options:
 def over_file(options: Options, path: Path) -> Options:
     """Return settings with those of a file below them.
 
-    A budget replaces the sparsity and the number of steps of the file, and a sparsity its budgets:
-    they contradict each other.
+    A budget replaces the sparsity of the file and its number of steps, which may not suit it, and
+    a sparsity its budgets.
 
     Args:
         options: The settings that were given.
-        path: TOML file with settings of a compression.
+        path: TOML file with settings of a compression, or the ``config.json`` of a run.
 
     Raises:
         UsageError: The file cannot be read, or has a key or a value that cannot be.
     """
     file = read_options(path, CompressionConfig)
+    if path.suffix == ".json" and file.values.get("budgets"):
+        # A run keeps all settings; this one has no effect beside its budget.
+        file = file.without(("sparsity",))
     replaced: tuple[str, ...] = ()
     if options.values.get("budgets"):
-        replaced = ("sparsity", "steps")
+        replaced = _BY_BUDGET
     elif "sparsity" in options:
         replaced = ("budgets",)
     return options.over(file.without(replaced))
+
+
+def decided_by_budget(options: Options) -> tuple[str, ...]:
+    """Return the settings that follow from a budget that was given, and were not given beside it.
+
+    Args:
+        options: The settings that were given.
+    """
+    if not options.values.get("budgets"):
+        return ()
+    return tuple(key for key in _BY_BUDGET if key not in options)
 
 
 def configuration(options: Options) -> tuple[CompressionConfig, Architecture | None]:
@@ -255,14 +272,30 @@ def model_name(options: Options) -> str:
 
 
 def _refuse_two_targets(options: Options) -> None:
-    """Refuse a sparsity or a number of steps beside a budget."""
-    if not options.values.get("budgets"):
-        return
-    both = [key for key in ("sparsity", "steps") if key in options]
-    if both:
+    """Refuse a sparsity beside a budget."""
+    if options.values.get("budgets") and "sparsity" in options:
         raise UsageError(
-            f"{options.called('budgets')} and {options.called(both[0])} contradict each other.",
-            "A budget says how far the model is compressed, and the steps follow from that.",
+            f"{options.called('budgets')} and {options.called('sparsity')} contradict each other.",
+            "Both say how far the model is compressed.",
+            "Give one of them.",
+        )
+
+
+def refuse_one_seed(options: Options) -> None:
+    """Refuse a seed beside a number of seeds.
+
+    Args:
+        options: What was given on the command line, without a file: the number of seeds replaces
+            the seed of that.
+
+    Raises:
+        UsageError: A seed was given.
+    """
+    training = options.table("training")
+    if "seed" in training:
+        raise UsageError(
+            f"{training.called('seed')} and '--seeds' contradict each other.",
+            "'--seeds 3' runs the seeds 0, 1 and 2.",
             "Give one of them.",
         )
 

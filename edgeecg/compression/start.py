@@ -69,7 +69,8 @@ def compress(
         guards: Validation scores that must hold: ``["S:recall>=0.5"]``, or one text.
         name: Name of the folder under ``runs/``; None for the model's name and the time.
         resume: Go on with the named, or the newest, unfinished run.
-        config: TOML file with settings; keyword arguments override it.
+        config: TOML file with settings, or the ``config.json`` of another run; keyword
+            arguments override it.
         on_step: Called after every step, kept or rolled back.
         on_progress: Called after every batch.
         on_data: Called with the data set, once it is loaded.
@@ -110,7 +111,7 @@ def started(name: str | None, options: Options) -> RunPlan:
     """
     config, custom = settings.configuration(options)
     run = new_run(name, config.training.model)
-    planned = pipeline.planned(config, custom)
+    planned = pipeline.planned(config, custom, config.steps if "steps" in options else None)
     pipeline.check_budgets(planned, custom)
     return RunPlan(run, planned, custom)
 
@@ -145,7 +146,7 @@ def several_seeds(
     Args:
         name: The part of the names before the number, or None.
         seeds: Number of runs.
-        options: The settings that were given.
+        options: The settings that were given; their seed is replaced.
         resume: Resume the runs that exist; start those that do not with the same settings.
         on_custom: Called before the Python file of a custom module is run.
 
@@ -153,13 +154,6 @@ def several_seeds(
         UsageError: Settings contradict each other, or a name is taken or cannot be a folder's.
         EdgeECGError: There is nothing to resume.
     """
-    training = options.table("training")
-    if "seed" in training:
-        raise UsageError(
-            f"{training.called('seed')} and '--seeds' contradict each other.",
-            "'--seeds 3' runs the seeds 0, 1 and 2.",
-            "Give one of them.",
-        )
     if resume and name is None:
         raise UsageError(
             "'--seeds' with '--resume' needs the name of the runs.",

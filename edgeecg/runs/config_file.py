@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -12,8 +13,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from edgeecg.errors import UsageError
-from edgeecg.files import read_toml
+from edgeecg.errors import SchemaError, UsageError
+from edgeecg.files import read_bytes, read_toml
 from edgeecg.runs.options import Options
 from edgeecg.schema import Value
 from edgeecg.schema.options import NONE, can_be_none
@@ -26,13 +27,17 @@ def read_options(path: Path, kind: type[Value]) -> Options:
     """Read the settings that a file gives.
 
     Args:
-        path: A TOML file with settings of ``kind``; tables are nested configurations.
+        path: A TOML file with settings of ``kind``; tables are nested configurations. Or, with the
+            suffix ``.json``, the document that a run folder keeps of them.
         kind: The configuration class.
 
     Raises:
         UsageError: The file cannot be read or is not TOML; or a key is unknown or has a value of
-            the wrong type or out of range: names the key, the file and the line.
+            the wrong type or out of range: names the key, the file and the line. Or the JSON file
+            is not the document of these settings.
     """
+    if path.suffix == ".json" and kind.version:
+        return _kept(path, kind)
     document = read_toml(path, f"The configuration file '{path}'", UsageError)
     text = path.read_text(encoding="utf-8")
     try:
@@ -45,6 +50,23 @@ def read_options(path: Path, kind: type[Value]) -> Options:
         for name in _dotted(document)
     }
     return Options(document, origins)
+
+
+def _kept(path: Path, kind: type[Value]) -> Options:
+    """Read the settings that a run folder keeps of what was asked for.
+
+    Raises:
+        UsageError: The file cannot be read, or is not the document of these settings.
+    """
+    shown = f"The configuration file '{path}'"
+    content = read_bytes(path, shown, UsageError, "Check its name, and that you may read it.")
+    try:
+        config = kind.from_json(content, shown)
+    except SchemaError as error:
+        raise UsageError(error.what, error.why, error.todo) from error
+    # As TOML it says "none" where a number is switched off, and omits what is not set.
+    document = tomllib.loads(written(config, path.name))
+    return Options(document, {name: f"'{name}' ({path.name})" for name in _dotted(document)})
 
 
 def written(config: Value, title: str, commented: Collection[str] = ()) -> str:
@@ -109,9 +131,14 @@ def _toml(value: object) -> str:
         return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, Value) and type(value).__str__ is Value.__str__:
-        return _toml(value.model_dump(mode="json", exclude_none=True))
-    if isinstance(value, (Value, Path, str)):
+    if isinstance(value, Value):
+        text = value.as_text()
+        return (
+            _toml(value.model_dump(mode="json", exclude_none=True))
+            if text is None
+            else _quoted(text)
+        )
+    if isinstance(value, (Path, str)):
         return _quoted(str(value))
     return json.dumps(value)
 

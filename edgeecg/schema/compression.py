@@ -120,8 +120,8 @@ class CompressionConfig(Value):
     steps: Annotated[
         int,
         setting(
-            "Without a budget: number of prune-and-fine-tune steps; with one, the number follows "
-            "from it.",
+            "Number of prune-and-fine-tune steps; beside a budget, where it is left out, as many "
+            "as keep about 72 % of the cost each.",
             option="--steps",
             ge=1,
             le=100,

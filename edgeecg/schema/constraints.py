@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
@@ -20,8 +21,9 @@ WORST_RECORD = "worst_record"
 """In a guard, in the place of a class: the record on which the fidelity is lowest."""
 
 _UNIT_BYTES = {"B": 1, "kB": 1000, "MB": 1_000_000}
-_BUDGET = re.compile(r"(?P<kind>\w+)=(?P<number>\d+(?:\.\d+)?|\.\d+)(?P<unit>[A-Za-z]*)")
-_GUARD = re.compile(r"(?:(?P<class_name>[^:]+):)?(?P<metric>\w+)>=(?P<number>\d+(?:\.\d+)?|\.\d+)")
+_NUMBER = r"(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)"
+_BUDGET = re.compile(rf"(?P<kind>\w+)={_NUMBER}(?P<unit>[A-Za-z]*)")
+_GUARD = re.compile(rf"(?:(?P<class_name>[^:]+):)?(?P<metric>\w+)>={_NUMBER}")
 _HEADLINES = ("macro_f1", "macro_auroc")
 _OF_CLASS = ("recall", "precision", "f1", "auroc", "fidelity")
 
@@ -83,6 +85,8 @@ class Budget(Value):
         if unit:
             if number * _UNIT_BYTES[unit] < 1:
                 raise _unclear_budget(text, "Less than one byte holds no weight.")
+            if not math.isfinite(number * _UNIT_BYTES[unit]):
+                raise _unclear_budget(text, "The number is too large.")
             return cls(kind="size", size_bytes=round(number * _UNIT_BYTES[unit]))
         if not 0 < number < 1:
             why = "Without a unit it is a share of the dense model, above 0 and below 1."
@@ -94,6 +98,11 @@ class Budget(Value):
         if self.size_bytes is None:
             return f"{self.kind}={self.share:g}"
         return f"{self.kind}={self.size_bytes}B"
+
+    def as_text(self) -> str | None:
+        """Return the text of the command line, unless its six digits are another number."""
+        text = str(self)
+        return text if self.parse(text) == self else None
 
 
 class BudgetCheck(Value):
@@ -172,6 +181,11 @@ class Guard(Value):
         """Write it as on the command line."""
         of = "" if self.class_name is None else f"{self.class_name}:"
         return f"{of}{self.metric}>={self.at_least:g}"
+
+    def as_text(self) -> str | None:
+        """Return the text of the command line, unless its six digits are another number."""
+        text = str(self)
+        return text if self.parse(text) == self else None
 
     def value(self, scores: Scores, fidelity: Fidelity | None = None) -> float | None:
         """Return the guarded score, or None where these scores do not have it.

@@ -52,6 +52,14 @@ class Value(BaseModel):
         """
         return dict(body)
 
+    def as_text(self) -> str | None:
+        """Return the text that means exactly this value in a configuration file.
+
+        Returns:
+            None where a table of its fields does.
+        """
+        return None
+
     def to_document(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, headed by ``schema`` where there is a version."""
         body = self.model_dump(mode="json")

@@ -62,7 +62,8 @@ def train(
         model: Name of the architecture; with ``resume``, that of the run.
         name: Name of the folder under ``runs/``; None for the model's name and the time.
         resume: Go on with the named, or the newest, unfinished run.
-        config: TOML file with settings; keyword arguments override it.
+        config: TOML file with settings, or the ``training.json`` of another run; keyword
+            arguments override it.
         on_progress: Called after every batch.
         on_data: Called with the data set, once it is loaded.
         **options: Fields of :class:`edgeecg.schema.TrainingConfig`, e.g. ``data="synthetic"``,

@@ -55,7 +55,8 @@ def search(
         name: Name of the search: its folder is ``runs/NAME``, those of its trials are
             ``runs/NAME-000`` and so on.
         resume: Go on with the search of this name; the other arguments may be left out.
-        config: TOML file with settings; keyword arguments override it.
+        config: TOML file with settings, or the ``search.json`` of another search; keyword
+            arguments override it.
         dry_run: Stop after two trials, from which the others can be estimated.
         on_status: Called whenever something has changed.
         on_progress: Called while records are read and the dense model is trained.

@@ -108,9 +108,8 @@ def configured(
         changes["budgets"] = (share,)
     defaults = settings.changed_defaults(base, chosen, architecture(base.training.model, of))
     body = {**base.model_dump(), **defaults, **changes}
-    planned = pipeline.planned(CompressionConfig.model_validate(body), of)
-    steps = {"steps": int(chosen["steps"])} if "steps" in chosen else {}
-    return planned.model_copy(update=steps)
+    steps = int(chosen["steps"]) if "steps" in chosen else None
+    return pipeline.planned(CompressionConfig.model_validate(body), of, steps)
 
 
 def check(base: CompressionConfig, space: Space, custom: Architecture | None = None) -> None:

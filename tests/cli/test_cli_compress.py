@@ -12,6 +12,7 @@ from timed_layers import costs
 
 from edgeecg.cli import run
 from edgeecg.cli._compression_table import StepTable, show
+from edgeecg.compression.start import RunPlan
 from edgeecg.models import shipped
 from edgeecg.schema import (
     CompressionConfig,
@@ -55,7 +56,6 @@ def test_a_budget_or_a_sparsity_replaces_what_the_file_says_of_either(
     ("options", "said"),
     [
         (["--budget", "energy=0.2", "--sparsity", "0.5"], "'--budget' and '--sparsity' contradict"),
-        (["--budget", "energy=0.2", "--steps", "3"], "'--budget' and '--steps' contradict"),
         (["--budget", "energy=0.2", "--structure", "none"], "contradict each other"),
         (["--budget", "joules=0.2"], "there are: energy, macs, size, latency"),
         (["--budget", "latency=0.3"], "needs the seconds of the model's layers"),
@@ -85,6 +85,35 @@ def test_what_contradicts_itself_is_refused_and_nothing_written(
     assert run(["compress", "cnn1d", *options]) == 2
     assert said in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("options", "steps"), [([], 5), (["--steps", "3"], 3)])
+def test_the_number_of_steps_follows_from_a_budget_unless_it_is_given(
+    options: list[str],
+    steps: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["cnn1d", "--budget", "energy=0.2", *options]
+    assert run(["compress", *given, "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    Path("run.toml").write_text(printed)
+    assert tomllib.loads(printed).get("steps") == (steps if options else None)
+    plans: list[RunPlan] = []
+
+    def perform(plan: RunPlan, *_: object) -> None:
+        plans.append(plan)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeecg.compression.start.perform", perform)
+    assert run(["compress", *given]) == 130
+    assert run(["compress", "--config", "run.toml"]) == 130
+    Path("config.json").write_text(plans[0].config.to_json())
+    assert run(["compress", "--config", "config.json"]) == 130
+    assert [plan.config.steps for plan in plans] == [steps] * 3
+    assert plans[0].config == plans[1].config == plans[2].config
 
 
 def test_a_budget_out_of_reach_is_refused_before_the_records_are_read(

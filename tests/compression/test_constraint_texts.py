@@ -28,6 +28,8 @@ BEATS = Scores(
         ("size=1.5MB", "size", None, 1_500_000),
         ("size=512B", "size", None, 512),
         ("size=0.1", "size", 0.1, None),
+        ("energy=2e-1", "energy", 0.2, None),
+        ("size=4E4B", "size", None, 40_000),
     ],
 )
 def test_a_budget_is_read(text: str, kind: str, share: float | None, size: int | None) -> None:
@@ -52,6 +54,8 @@ def test_a_budget_is_read(text: str, kind: str, share: float | None, size: int |
         ("size=40", "Without a unit it is a share"),
         ("size=40KiB", "'KiB' is not its unit, which is one of B, kB, MB"),
         ("size=0.1B", "Less than one byte"),
+        ("size=1e306MB", "The number is too large"),
+        ("energy=1e", "'e' is not its unit"),
     ],
 )
 def test_a_budget_that_is_none_says_why(text: str, why: str) -> None:
@@ -71,7 +75,7 @@ def test_a_budget_is_a_share_or_bytes_and_bytes_are_a_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("S:recall>=0.5", 0.4), ("S:f1>=.4", 0.44), ("macro_f1>=0.6", 0.7)]
+    ("text", "value"), [("S:recall>=0.5", 0.4), ("S:f1>=4e-1", 0.44), ("macro_f1>=0.6", 0.7)]
 )
 def test_a_guard_is_read_and_looks_at_its_score(text: str, value: float) -> None:
     guard = Guard.parse(text)

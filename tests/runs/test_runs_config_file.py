@@ -11,10 +11,11 @@ from hypothesis import given, strategies as st
 
 from edgeecg.benchmark.config import BenchConfig
 from edgeecg.cli import run
+from edgeecg.compression.start import several_seeds
 from edgeecg.errors import UsageError
 from edgeecg.runs.config_file import read_options, written
 from edgeecg.runs.options import Options, configured, keyword_options
-from edgeecg.schema import CompressionConfig, TrainingConfig, Value
+from edgeecg.schema import Budget, CompressionConfig, TrainingConfig, Value
 
 
 def read(path: Path, text: str) -> Options:
@@ -76,24 +77,33 @@ def test_an_optional_number_is_switched_off_by_none(
 @given(
     alpha=st.floats(0, 1),
     budget=st.floats(0.01, 0.99),
+    bound=st.floats(0, 1),
     leads=st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=3),
     data=st.none() | st.text(),
 )
 def test_any_configuration_comes_back_as_it_was(
     alpha: float,
     budget: float,
+    bound: float,
     leads: dict[str, str],
     data: str | None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     training = TrainingConfig(leads=leads, data=data)
     config = CompressionConfig.model_validate(
-        {"alpha": alpha, "budgets": [f"energy={budget:.4f}"], "training": training}
+        {
+            "alpha": alpha,
+            "budgets": [{"kind": "energy", "share": budget}],
+            "guards": [{"class_name": "S", "metric": "recall", "at_least": bound}],
+            "training": training,
+        }
     )
-    path = tmp_path_factory.mktemp("config") / "run.toml"
-    path.write_text(written(config, "Settings"), encoding="utf-8")
-    asked = read_options(path, CompressionConfig)
-    assert configured(CompressionConfig, CompressionConfig(), asked) == config
+    folder = tmp_path_factory.mktemp("config")
+    for name, text in (("run.toml", written(config, "Settings")), ("a.json", config.to_json())):
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
+        asked = read_options(path, CompressionConfig)
+        assert configured(CompressionConfig, CompressionConfig(), asked) == config
 
 
 @pytest.mark.parametrize(
@@ -189,3 +199,76 @@ def test_layer_costs_are_printed_and_read_again(
     assert capsys.readouterr().out == printed
     assert run(["compress", "bilstm", "--config", "run.toml", "--print-config"]) == 2
     assert "They are the costs of 'cnn1d'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_settings_that_a_run_keeps_are_those_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exact = {"kind": "energy", "share": 0.2733053879959227}
+    training = TrainingConfig(model="cnn1d", seed=3)
+    kept = CompressionConfig(
+        budgets=(Budget.model_validate(exact),), steps=3, finetune_epochs=1, training=training
+    )
+    Path("config.json").write_text(kept.to_json())
+    assert run(["compress", "--config", "config.json", "--seed", "4", "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    found = tomllib.loads(printed)
+    assert found["budgets"] == [exact]
+    assert (found["finetune_epochs"], found["finetune_last_epochs"]) == (1, "none")
+    assert (found["training"]["model"], found["training"]["seed"]) == ("cnn1d", 4)
+    # The sparsity would contradict the budget.
+    assert (found["steps"], "sparsity" in found) == (3, False)
+    Path("run.toml").write_text(printed)
+    assert run(["compress", "--config", "run.toml", "--print-config"]) == 0
+    assert capsys.readouterr().out == printed
+    assert run(["compress", "--config", "config.json", "--sparsity", "0.5", "--print-config"]) == 0
+    found = tomllib.loads(capsys.readouterr().out)
+    assert (found["sparsity"], found["budgets"]) == (0.5, [])
+
+    Path("training.json").write_text(training.to_json())
+    assert run(["train", "--config", "training.json", "--epochs", "2", "--print-config"]) == 0
+    found = tomllib.loads(capsys.readouterr().out)
+    assert (found["model"], found["seed"], found["epochs"]) == ("cnn1d", 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("training.json", TrainingConfig().to_json(), "should be 'edgeecg.config/2'"),
+        ("config.json", "{", "It is not valid JSON"),
+        ("config.json", '{"schema": "edgeecg.config/2", "steps": 0}', "steps: Input should be"),
+        ("none.json", None, "No such file"),
+    ],
+)
+def test_a_json_file_that_does_not_hold_the_settings_is_refused(
+    name: str,
+    text: str | None,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path(name).write_text(text)
+    assert run(["compress", "--config", name]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert f"'{name}'" in error
+    assert said in error
+    assert [path.name for path in tmp_path.iterdir()] == ([] if text is None else [name])
+
+
+def test_seeds_replace_the_seed_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Options({"training": {"model": "cnn1d", "seed": 7}})
+    plans = several_seeds("s", 2, file, resume=False)
+    assert [plan.config.training.seed for plan in plans] == [0, 1]
+    Path("run.toml").write_text("[training]\nmodel = 'cnn1d'\nseed = 7\n")
+    # The seed is not what is refused.
+    assert run(["compress", "--config", "run.toml", "--seeds", "2", "--name", "a/b"]) == 2
+    assert "'a/b-0' cannot be the name of a run" in capsys.readouterr().err
+    assert run(["compress", "--config", "run.toml", "--seeds", "2", "--seed", "1"]) == 2
+    assert "'--seed' and '--seeds' contradict each other" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from small_searches import NET, give, small_plan
 
 import edgeecg
-from edgeecg.compression import pipeline, start
+from edgeecg.compression import pipeline, settings, start
 from edgeecg.compression.job import Job
 from edgeecg.data import Dataset
 from edgeecg.errors import UsageError
@@ -19,6 +19,7 @@ from edgeecg.exporters import run_to_export
 from edgeecg.files import sha256
 from edgeecg.models import build
 from edgeecg.runs import RunFolder
+from edgeecg.runs.options import Options
 from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
 from edgeecg.training import cards
 from edgeecg.training.cards import make_card, save_model
@@ -88,6 +89,9 @@ def test_a_trial_becomes_the_run_that_compress_would_have_made(
     scored = CompressionLog.from_json(run.compression_log.read_bytes(), "log")
     assert [step.val for step in scored.steps] == [step.val for step in log.steps]
     assert scored.resumed == ("edgeecg export --run S-000",)
+    # Its settings, steps that a budget alone would not have, make the same run again.
+    asked = settings.over_file(Options(), run.config)
+    assert start.started("again", asked).config == what.config
 
 
 def test_a_trial_of_a_module_that_lies_elsewhere_now_is_scored(
