@@ -19,19 +19,14 @@ from edgeecg.files import write_bytes, write_text
 from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
 from edgeecg.schema import CompressionConfig, ModelCard
-from edgeecg.schema.search import Front, SearchTrial, TrialState as State
+from edgeecg.schema.search import Front, SearchTrial
 from edgeecg.tuning import page, pareto, space
 from edgeecg.tuning.plan import Plan
-from edgeecg.tuning.study import Study, reason_of, seconds_of
+from edgeecg.tuning.study import Study, reason_of, seconds_of, state_of
 from edgeecg.tuning.trial import Outcome, Task
 from edgeecg.tuning.workers import Workers
 
 _POLL_S = 0.5
-_STATES: dict[TrialState, State] = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
 
 
 @dataclass
@@ -216,7 +211,7 @@ class RunningSearch:
         return SearchTrial(
             run=self._plan.run(trial.number).name,
             values=tuple(trial.values) if complete else None,
-            state=_STATES[trial.state],
+            state=state_of(trial),
             params=self._study.chosen(trial.number),
             reason=reason_of(trial),
             seconds=seconds_of(trial),

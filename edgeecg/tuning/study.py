@@ -25,13 +25,22 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
 from edgeecg.errors import EdgeECGError, UsageError
-from edgeecg.schema.search import SCORES, BudgetRange, Dimension, Range, Sampler, SearchConfig
+from edgeecg.schema.search import (
+    SCORES,
+    BudgetRange,
+    Dimension,
+    Range,
+    Sampler,
+    SearchConfig,
+    TrialState as State,
+)
 from edgeecg.tuning import space
 
 STARTUP = 10
 """Trials that are drawn at random before the sampler learns from them."""
 
 _CONFIG = "edgeecg"
+_FAILED = "failed"
 _REASON = "reason"
 _MAY_CHANGE = ("trials", "retries")
 _SECONDS = "seconds"
@@ -193,7 +202,9 @@ class Study:
 
     def fail(self, number: int, reason: str, seconds: float) -> None:
         """Keep that a trial failed."""
-        self._close(number, seconds, reason, TrialState.FAIL)
+        # TPE does not see trials in Optuna's state FAIL, and would propose their settings most:
+        # of these it has the fewest. It counts pruned trials among the worst.
+        self._close(number, seconds, reason, TrialState.PRUNED, failed=True)
 
     def _close(
         self,
@@ -202,12 +213,26 @@ class Study:
         reason: str | None,
         state: TrialState,
         values: Sequence[float] | None = None,
+        failed: bool = False,
     ) -> None:
         storage, found = self._study._storage, self.trials[number]  # pyright: ignore[reportPrivateUsage]
-        storage.set_trial_user_attr(found._trial_id, _SECONDS, seconds)  # pyright: ignore[reportPrivateUsage]
-        if reason is not None:
-            storage.set_trial_user_attr(found._trial_id, _REASON, reason)  # pyright: ignore[reportPrivateUsage]
+        kept = {_SECONDS: seconds, _REASON: reason, _FAILED: failed}
+        for key, value in kept.items():
+            storage.set_trial_user_attr(found._trial_id, key, value)  # pyright: ignore[reportPrivateUsage]
         self._study.tell(number, values, state=state)
+
+
+def state_of(trial: FrozenTrial) -> State:
+    """Return how a trial has ended.
+
+    Args:
+        trial: One that has ended.
+    """
+    if trial.state == TrialState.COMPLETE:
+        return "complete"
+    # Searches of earlier versions hold Optuna's state FAIL.
+    failed = trial.state == TrialState.FAIL or trial.user_attrs.get(_FAILED, False)
+    return "failed" if failed else "pruned"
 
 
 def reason_of(trial: FrozenTrial) -> str | None:

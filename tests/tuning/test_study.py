@@ -96,6 +96,32 @@ def test_an_ended_trial_keeps_its_reason_and_its_time(tmp_path: Path) -> None:
     assert not study.unfinished()
 
 
+def failures(sampler: Sampler, seed: int, folder: Path) -> int:
+    """Return how many trials fail after the random ones where those with a high rate do."""
+    config = small_config(folder, sampler=sampler).model_copy(update={"seed": seed})
+    study = Study("S", folder, config)
+    while len(study.trials) < studies.STARTUP + 20:
+        number = study.propose().number
+        params = study.trials[number].params
+        if params["finetune_rate"] > 0.001:
+            study.fail(number, "The loss is not finite.", 1.0)
+        else:
+            study.complete(number, (params["budget"] ** 0.5, params["budget"]), 1.0)
+    ends = [studies.state_of(trial) for trial in study.trials]
+    assert set(ends) == {"complete", "failed"}
+    return ends[studies.STARTUP :].count("failed")
+
+
+def test_settings_that_fail_are_avoided(tmp_path: Path) -> None:
+    seeds = range(5)
+    tpe, random = (
+        sum(failures(sampler, seed, tmp_path / f"{sampler}{seed}") for seed in seeds)
+        for sampler in ("tpe", "random")
+    )
+    assert 35 <= random <= 65  # half of the range of the rate, on its logarithmic scale
+    assert tpe < random / 2
+
+
 def other_space(config: SearchConfig) -> SearchConfig:
     other = config.space.model_copy(update={"alpha": Range(low=0.4, high=0.5)})
     return config.model_copy(update={"space": other})
