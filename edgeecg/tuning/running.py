@@ -270,17 +270,17 @@ def prepare(run: RunFolder, dense: RunFolder, config: CompressionConfig) -> None
 
 
 def seconds_left(front: Front, trials: int, workers: int) -> float | None:
-    """Return how long the trials that have not ended will take; None before one has ended.
+    """Return how long the trials that have not ended will take; None before one has not failed.
 
     Args:
         front: What has ended.
         trials: How many there will be.
         workers: How many are performed at a time.
     """
-    timed = [trial for trial in front.trials if trial.state != "failed"]
-    if not timed:
+    if all(trial.state == "failed" for trial in front.trials):
         return None
-    mean = sum(trial.seconds for trial in timed) / len(timed)
+    # A trial that breaks a guard again and again fails after a long time.
+    mean = sum(trial.seconds for trial in front.trials) / len(front.trials)
     return mean * max(0, trials - len(front.trials)) / workers
 
 

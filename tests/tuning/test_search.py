@@ -244,6 +244,10 @@ def test_a_dry_run_does_two_trials_and_estimates_the_others(
     # Each took a second: four more take four, or two at a time two.
     assert running.seconds_left(front, 6, 1) == 4
     assert running.seconds_left(front, 6, 2) == 2
+    failed = front.trials[0].model_copy(update={"state": "failed", "seconds": 3.0})
+    slow = front.model_copy(update={"trials": (failed, front.trials[1])})
+    assert running.seconds_left(slow, 6, 1) == 8
+    assert running.seconds_left(front.model_copy(update={"trials": (failed,)}), 6, 1) is None
     for number, size in ((0, 1000), (1, 3000)):
         (folder / f"runs/S-00{number}").mkdir()
         (folder / f"runs/S-00{number}/model.safetensors").write_bytes(bytes(size))

@@ -99,7 +99,7 @@ def test_an_ended_trial_keeps_its_reason_and_its_time(tmp_path: Path) -> None:
 def failures(sampler: Sampler, seed: int, folder: Path) -> int:
     """Return how many trials fail after the random ones where those with a high rate do."""
     config = small_config(folder, sampler=sampler).model_copy(update={"seed": seed})
-    study = Study("S", folder, config)
+    study = Study("S", folder / f"{sampler}{seed}", config)
     while len(study.trials) < studies.STARTUP + 20:
         number = study.propose().number
         params = study.trials[number].params
@@ -113,10 +113,9 @@ def failures(sampler: Sampler, seed: int, folder: Path) -> int:
 
 
 def test_settings_that_fail_are_avoided(tmp_path: Path) -> None:
-    seeds = range(5)
+    samplers: tuple[Sampler, ...] = ("tpe", "random")
     tpe, random = (
-        sum(failures(sampler, seed, tmp_path / f"{sampler}{seed}") for seed in seeds)
-        for sampler in ("tpe", "random")
+        sum(failures(sampler, seed, tmp_path) for seed in range(5)) for sampler in samplers
     )
     assert 35 <= random <= 65  # half of the range of the rate, on its logarithmic scale
     assert tpe < random / 2
