@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 from small_searches import small_config
 
 from edgeecg.errors import EdgeECGError, UsageError
@@ -94,6 +95,10 @@ def test_an_ended_trial_keeps_its_reason_and_its_time(tmp_path: Path) -> None:
     assert studies.reason_of(trial) == "The loss is not finite."
     assert studies.seconds_of(trial) == 2.5
     assert not study.unfinished()
+    study.prune(study.propose().number, "A finished trial is better.", 1.5)
+    # As earlier versions kept a failed trial.
+    study._study.tell(study.propose().number, state=TrialState.FAIL)  # pyright: ignore[reportPrivateUsage]
+    assert [studies.state_of(each) for each in study.trials] == ["failed", "pruned", "failed"]
 
 
 def failures(sampler: Sampler, seed: int, folder: Path) -> int:
