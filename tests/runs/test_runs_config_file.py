@@ -15,7 +15,8 @@ from edgeecg.compression.start import several_seeds
 from edgeecg.errors import UsageError
 from edgeecg.runs.config_file import read_options, written
 from edgeecg.runs.options import Options, configured, keyword_options
-from edgeecg.schema import Budget, CompressionConfig, TrainingConfig, Value
+from edgeecg.schema import Budget, CompressionConfig, SearchConfig, TrainingConfig, Value
+from edgeecg.tuning import plan
 
 
 def read(path: Path, text: str) -> Options:
@@ -230,6 +231,12 @@ def test_the_settings_that_a_run_keeps_are_those_of_another(
     assert run(["train", "--config", "training.json", "--epochs", "2", "--print-config"]) == 0
     found = tomllib.loads(capsys.readouterr().out)
     assert (found["model"], found["seed"], found["epochs"]) == ("cnn1d", 3, 2)
+
+    base = {"training": {"model": "cnn1d", "data": "synthetic", "seed": 3}}
+    search, _ = plan.configuration(Options({"trials": 7, "base": base}))
+    Path("search.json").write_text(search.to_json())
+    again, _ = plan.configuration(read_options(Path("search.json"), SearchConfig))
+    assert again == search
 
 
 @pytest.mark.parametrize(
