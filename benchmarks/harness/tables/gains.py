@@ -67,13 +67,15 @@ def short(results: Results, compared: Results) -> str:
         "a run in one `bench` call on x86-64. Scores on test patients. ±: standard deviation over "
         "three seeds. Rare class: recall of S of the dense models, and what each lost; for PTB-XL "
         "the AUROC of the class that lost most. Fidelity: the share of this class, as the dense "
-        "model gives it, that the compressed model gives too. "
-        f"{sentences.processors(rows)}"
+        f"model gives it, that the compressed model gives too. {sentences.processors(rows)}"
+    ).strip()
+    methods = (
+        "- **Choice of channels.** "
         f"{sentences.which_method_wins(table_rows('methods', compared))} "
         "These means are of the fine-tuning of earlier versions."
     )
     head = "| model | MACs | file | p50, measured | dense | compressed | rare class | fidelity |"
-    return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes])
+    return "\n".join([head, "|---|--:|--:|--:|--:|--:|--:|--:|", *lines, "", notes, "", methods])
 
 
 def classes(results: Results) -> str:
