@@ -44,7 +44,8 @@ $(VENV)/.dev: $(VENV)/.all
 demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
-FAST := $(BIN)/python -m pytest -m 'not system' -n auto --maxprocesses 4 --dist loadfile
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
+FAST := $(BIN)/python -m pytest -m 'not system' $(SPREAD)
 
 test: $(VENV)/.dev
 	$(FAST) $(TESTS)
@@ -58,7 +59,8 @@ benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py --all --quick
 
 system: $(VENV)/.dev
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest -m 'system and not alone' $(SPREAD)
+	$(BIN)/python -m pytest -m 'system and alone'
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -98,6 +98,7 @@ def measured_beside(path: Path, *options: str) -> BenchResult:
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_a_target_error_works_with_a_meter_beside(ssh: FakeSsh, exported: Exported) -> None:
     energy = measured_beside(exported("a"), "--target-error", "1%").energy
     # The power never changes, so nothing is left for the inferences, and no interval is narrow
@@ -107,6 +108,7 @@ def test_a_target_error_works_with_a_meter_beside(ssh: FakeSsh, exported: Export
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_a_rate_is_measured_with_a_meter_beside(ssh: FakeSsh, exported: Exported) -> None:
     result = measured_beside(exported("a"), "--rate", "50")
     assert len(result.duty_energy) == len(result.duty_cycle) == 2

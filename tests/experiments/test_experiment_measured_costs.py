@@ -15,6 +15,7 @@ from edgeecg import resources
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_a_model_is_cut_to_its_budgets_and_timed_beside_the_dense_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

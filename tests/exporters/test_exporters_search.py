@@ -294,6 +294,7 @@ def test_times_of_another_model_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_a_searched_file_is_never_slower_than_float32_beyond_the_spread(
     run: RunFolder, toy_dataset: Dataset
 ) -> None:

@@ -23,7 +23,7 @@ from emulated_pi import (
 from simulated_supply import BUSY_W, IDLE_W
 from system_program import SMALL, built_wheel, run_in
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 ENVIRONMENT = "/root/edgeecg"
 EDGEECG = f"{ENVIRONMENT}/bin/edgeecg"

@@ -22,7 +22,7 @@ from system_program import command, run_in
 
 from edgeecg.runtimes import onnxruntime
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 CLOCK_S = 1000.0

@@ -17,7 +17,7 @@ from system_program import run_in
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "benchmarks" / "demo_run"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from system_program import run_in
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
 def test_a_latency_budget_on_the_seconds_of_a_tflite_file(tmp_path: Path) -> None:

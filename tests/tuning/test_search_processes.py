@@ -26,7 +26,7 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.schema import CompressionLog, ModelCard
 from edgeecg.tuning import cluster as cluster_module
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 TRIALS = 6
 _HERE = Path(__file__).parent
