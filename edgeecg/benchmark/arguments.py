@@ -43,7 +43,14 @@ def check(files: Sequence[Path], config: BenchConfig) -> None:
         if not is_emulated(config.device):
             resources.load_device(config.device)
     if config.meter not in (None, NO_METER, EXTERNAL):
-        meters.require(config.meter.partition(":")[0])
+        name = config.meter.partition(":")[0]
+        if name in (NO_METER, EXTERNAL):
+            raise UsageError(
+                f"'{config.meter}' cannot be used with --meter.",
+                f"'{name}' is no meter with a place.",
+                f"Give --meter {name}.",
+            )
+        meters.require(name)
     for path in files if config.baseline is None else [*files, config.baseline]:
         # A file of another format is refused later, with the list of formats.
         if path.suffix in MODEL_SUFFIXES:

@@ -203,6 +203,7 @@ def _fitted(graphs: list[_Graph], device: str, facts: _Facts) -> CalibrationRepo
             emulated=facts.emulated,
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             meter=next(iter(meters), None) if joules is not None else None,
+            replayed=joules is not None and any(each.energy.replayed for each in graphs),
             seconds=seconds,
             joules=joules,
             reason=reason,

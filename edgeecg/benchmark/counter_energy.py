@@ -44,6 +44,10 @@ class CounterCurve:
         except MeterError as error:
             self.error = f"{error.what} {error.why}"
             return
+        except Exception as error:
+            # The code of a meter of another package may raise anything.
+            self.error = f"It raised {type(error).__name__}: {error}."
+            return
         self.t_s.append(now_s)
         self.readings_j.append(joules)
 

@@ -30,6 +30,7 @@ MIN_WINDOWS = 3
 
 # A line through fewer idle windows leaves too few degrees of freedom to estimate their noise.
 _MIN_FOR_DRIFT = 4
+_MIN_FOR_DEVIATION = 2
 
 # The interval must end so many detection limits above 0. The limit is an estimate from few windows:
 # of energies of half the limit, 1 in 1000 would pass by chance (4 in 1000 with a factor of 1).
@@ -119,6 +120,7 @@ def evaluate(
     """
     nets: list[_Net] = []
     invalid: list[str] = []
+    inferences = 0
     busy = [k for k, window in enumerate(windows) if window.inferences]
     for number, k in enumerate(busy):
         reason = disturbed[number] if number < len(disturbed) else None
@@ -126,17 +128,22 @@ def evaluate(
             if reason is not None:
                 raise InvalidWindowError(reason)
             nets.append(_net(windows, k, curve))
+            inferences += windows[k].inferences
         except InvalidWindowError as error:
             invalid.append(f"Window {number + 1} of {len(busy)}: {error}")
-    if len(nets) < MIN_WINDOWS:
+    idle = _idle(windows, curve)
+    if len(nets) < MIN_WINDOWS or idle is None:
+        counted = f"{len(nets)} of {len(busy)} windows"
+        if len(nets) >= MIN_WINDOWS:
+            counted = "one rest, or none,"
         reasons = " ".join(invalid) or "More windows are needed for an interval."
-        return not_measured(
-            f"Only {len(nets)} of {len(busy)} windows could be used. {reasons}"
-        ).model_copy(update={"invalid": tuple(invalid), **_shared(facts)})
+        return not_measured(f"Only {counted} could be used. {reasons}").model_copy(
+            update={"invalid": tuple(invalid), **_shared(facts)}
+        )
     found = {
-        **_statistics(nets, *_idle(windows, curve), curve.resolution_w),
+        **_statistics(nets, *idle, curve.resolution_w),
         "windows": len(nets),
-        "inferences": sum(windows[k].inferences for k in busy),
+        "inferences": inferences,
         "invalid": tuple(invalid),
         "guard_s": curve.guard_s,
         **_shared(facts),
@@ -265,8 +272,11 @@ def _idle_halves(
         yield (begun, middle) if first_half else (middle, ended)
 
 
-def _idle(windows: Sequence[EnergyWindow], curve: EnergyCurve) -> tuple[float, float]:
-    """Return mean and standard deviation of the power of the idle windows, without a drift."""
+def _idle(windows: Sequence[EnergyWindow], curve: EnergyCurve) -> tuple[float, float] | None:
+    """Return mean and standard deviation of the power of the idle windows, without a drift.
+
+    None where fewer than two of them could be used as a whole.
+    """
     times: list[float] = []
     watts: list[float] = []
     for window in windows:
@@ -279,6 +289,8 @@ def _idle(windows: Sequence[EnergyWindow], curve: EnergyCurve) -> tuple[float, f
         except InvalidWindowError:
             # The busy windows next to it are left out, with the reason.
             continue
+    if len(watts) < _MIN_FOR_DEVIATION:
+        return None
     mean = float(np.mean(watts))
     if len(watts) < _MIN_FOR_DRIFT:
         return mean, float(np.std(watts, ddof=1))

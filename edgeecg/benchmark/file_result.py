@@ -80,6 +80,7 @@ def result(measured: Measured, setup: Setup, common: Common) -> BenchResult:
         latency=timed,
         duty_cycle=measured.duty_cycle.latencies,
         duty_energy=measured.duty_cycle.energies,
+        duty_reason=measured.duty_cycle.reason,
         breakdown=breakdown.split(
             timed.p50_s,
             costs.macs if costs else None,

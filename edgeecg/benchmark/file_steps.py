@@ -16,6 +16,7 @@ from edgeecg.benchmark.energy_measurement import Elsewhere, MeasuredEnergy, Wind
 from edgeecg.benchmark.energy_windows import RunWindow
 from edgeecg.benchmark.file_process import FileProcess, Loaded
 from edgeecg.benchmark.latency import Times
+from edgeecg.errors import UsageError
 from edgeecg.progress import ProgressCallback
 from edgeecg.runtimes import Profile
 from edgeecg.schema import (
@@ -168,17 +169,18 @@ class DutyCycle:
     Attributes:
         latencies: Times of the runs, one for each setting of spinning.
         energies: Energies of one period, as many; empty without a meter.
+        reason: Why a setting is missing, or None.
     """
 
     latencies: tuple[Latency, ...] = ()
     energies: tuple[Energy, ...] = ()
+    reason: str | None = None
 
 
 def duty_cycle(loaded: LoadedFile, setup: Setup, cpu: int | None) -> DutyCycle:
     """Time a file at the rate that was asked for, and measure the energy of a period.
 
-    Raises:
-        UsageError: One run takes longer than the period.
+    A file that cannot run that often keeps what else was measured of it.
     """
     process, rate = loaded.process, setup.config.rate_hz
     if rate is None:
@@ -188,7 +190,11 @@ def duty_cycle(loaded: LoadedFile, setup: Setup, cpu: int | None) -> DutyCycle:
     latencies: list[Latency] = []
     energies: list[Energy] = []
     for spin in (True, False) if loaded.file.runtime.SPIN_SWITCH else (None,):
-        times, cpu_s = process.at_rate(rate, spin, setup.suite)
+        try:
+            times, cpu_s = process.at_rate(rate, spin, setup.suite)
+        except UsageError as error:
+            why = f"{error.what} {error.why} {error.todo}"
+            return DutyCycle(tuple(latencies), tuple(energies), why)
         latencies.append(times.latency(setup.threads, cpu, rate, spin, cpu_s))
         read_elsewhere = setup.meter == meter_choice.EXTERNAL and setup.elsewhere is None
         if setup.meter != meter_choice.NO_METER and not read_elsewhere:

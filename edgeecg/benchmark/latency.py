@@ -19,6 +19,7 @@ from edgeecg.schema import Latency, Suite
 _BLOCK = 10
 _STEADY = 0.05
 _MAX_WARMUPS = 10
+_FEWEST_AT_RATE = 10
 
 
 @dataclass
@@ -166,19 +167,19 @@ def at_rate(
     watch.first()
     watch.warm_up(suite.warmup_runs, suite.warmup_seconds)
     period = 1.0 / rate_hz
-    runs = max(10, round(suite.min_seconds * rate_hz))
+    runs = max(_FEWEST_AT_RATE, round(suite.min_seconds * rate_hz))
     due, used = clock.now() + period, processor_s()
-    for _ in range(runs):
+    for done in range(1, runs + 1):
         clock.sleep(max(0.0, due - clock.now()))
         watch.collect(1)
         due += period
-    median = watch.times.p50_s
-    if median > period:
-        raise UsageError(
-            f"The file cannot run {rate_hz:g} times per second on this machine.",
-            f"One run takes {median:.3g} s.",
-            "Give a lower --rate.",
-        )
+        # Checked early, too: at a rate far too high there are millions of runs.
+        if done in (_FEWEST_AT_RATE, runs) and (median := watch.times.p50_s) > period:
+            raise UsageError(
+                f"The file cannot run {rate_hz:g} times per second on this machine.",
+                f"One run takes {median:.3g} s.",
+                "Give a lower --rate.",
+            )
     return watch, (processor_s() - used) / runs
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.benchmark import power_energy, trace_file, trace_windows
+from edgeecg.benchmark.energy import MIN_WINDOWS
 from edgeecg.benchmark.recording import PowerTrace
 from edgeecg.benchmark.trace_columns import Kind, quantity
 from edgeecg.benchmark.trace_config import TraceConfig
@@ -22,6 +23,7 @@ from edgeecg.schema import Energy, EnergyWindow
 _SETTLE_S, _SETTLE_SHARE = 0.05, 1 / 8
 _GAP_PERIODS = 5.0
 _FEWEST_REST_SAMPLES = 8
+_FEWEST_WINDOWS = 2 * MIN_WINDOWS + 1
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def energy_of_trace(path: str | Path, config: TraceConfig) -> TraceResult:
     if busy is None or threshold is not None:
         busy = _above(file, threshold or ("power", 0.0))
     windows, remarks = trace_windows.find(Path(path), file.t_s, busy, config)
+    windows, short = _with_whole_rests(file, windows)
+    remarks += short
     _check_rests(Path(path), file, windows)
     energy = _energy(file, windows, remarks)
     return TraceResult(energy, windows, file, threshold)
@@ -139,13 +143,36 @@ def _above(file: TraceFile, threshold: tuple[Kind, float]) -> NDArray[np.bool_]:
     return file.amperes >= value
 
 
+def _with_whole_rests(
+    file: TraceFile, windows: tuple[EnergyWindow, ...]
+) -> tuple[tuple[EnergyWindow, ...], list[str]]:
+    """Return the windows without a busy one at an end whose outer rest is cut by the trace."""
+    period = float(np.median(np.diff(file.t_s)))
+    remarks: list[str] = []
+    kept = list(windows)
+    for name, rest, busy in (("first", 0, 1), ("last", -1, -2)):
+        seconds = kept[rest].ended_s - kept[rest].begun_s
+        # Three busy windows and the four rests around them are the fewest that can be used.
+        if seconds < _FEWEST_REST_SAMPLES * period and len(kept) > _FEWEST_WINDOWS:
+            remarks.append(
+                f"The {name} busy window, at {kept[busy].begun_s:.6g} s, is left out: the trace "
+                f"has only {seconds:.3g} s of the rest beside it."
+            )
+            del kept[rest]
+            del kept[rest]
+    return tuple(kept), remarks
+
+
 def _check_rests(path: Path, file: TraceFile, windows: tuple[EnergyWindow, ...]) -> None:
     period = float(np.median(np.diff(file.t_s)))
-    shortest = min(each.ended_s - each.begun_s for each in windows if not each.inferences)
+    rests = [each for each in windows if not each.inferences]
+    first = min(rests, key=lambda each: each.ended_s - each.begun_s)
+    shortest = first.ended_s - first.begun_s
     if shortest < _FEWEST_REST_SAMPLES * period:
         raise DataError(
             f"A rest of {path} is too short.",
-            f"It is {shortest:.3g} s long, and the samples are {period:.3g} s apart; at least "
+            f"That at {first.begun_s:.6g} s is {shortest:.3g} s long, and the samples are "
+            f"{period:.3g} s apart; at least "
             f"{_FEWEST_REST_SAMPLES} are needed to know the idle power.",
             "Join inferences to longer windows with --merge, or record with longer pauses.",
         )

@@ -27,6 +27,7 @@ _SI = {"s": "time", "a": "current", "v": "voltage", "w": "power"}
 _PREFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3}
 _EXAMPLES: dict[Kind, str] = {"time": "ms", "current": "mA", "voltage": "V", "power": "mW"}
 _LONG_PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "kilo": 1e3}
+_SHORT_PREFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3}
 _LONG = {
     "second": "time",
     "sec": "time",
@@ -82,7 +83,7 @@ def unit(text: str) -> tuple[Kind, float] | None:
         for form in (name, f"{name}s"):
             if plain.endswith(form):
                 prefix = plain.removesuffix(form)
-                scale = 1.0 if not prefix else _LONG_PREFIXES.get(prefix)
+                scale = {"": 1.0, **_LONG_PREFIXES, **_SHORT_PREFIXES}.get(prefix)
                 return None if scale is None else (_kind(kind), scale)
     if plain and plain[-1] in _SI and plain[:-1] in _PREFIXES:
         return _kind(_SI[plain[-1]]), _PREFIXES[plain[:-1]]

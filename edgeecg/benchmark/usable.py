@@ -53,6 +53,8 @@ class Usable:
             except (ArtifactError, MissingDependencyError) as error:
                 last = len(self.failed) + 1 == len(self.paths)
                 if last or (self.baseline is not None and same(path, self.baseline)):
+                    for each in self.failed.values():
+                        error.add_note(f"Not measured, {each.file}: {each.what} {each.why}")
                     raise
                 self.failed[path] = FileFailure(
                     file=str(path), what=error.what, why=error.why, todo=error.todo

@@ -172,7 +172,7 @@ def _remarks(report: BenchReport) -> list[str]:
         line = f"Proxy: a count relative to {base}, not joules"
         found = predictions(report)
         if any((each.latency_over_proxy, each.energy_over_proxy) != (None, None) for each in found):
-            line += "; ÷ proxy: the measured ratio over it, 1 where it predicted exactly"
+            line += "; ÷ proxy: the measured ratio divided by it, 1 where it predicted exactly"
         lines.append(f"{line}.")
     if any(result.energy.tier == "measured" for result in results):
         lines.append("Energy: net is without the idle power; median of the windows.")
@@ -190,6 +190,7 @@ def _remarks(report: BenchReport) -> list[str]:
     lines += _reasons("Memory", results, lambda r: r.memory.reason)
     lines += _reasons("Times of operations", results, _layers)
     lines += _reasons("Calibration", results, lambda r: r.calibrated and r.calibrated.reason)
+    lines += _reasons("Fixed rate", results, lambda r: r.duty_reason)
     return lines + _duty_cycles(results)
 
 
@@ -281,8 +282,14 @@ def _average(duty: Latency, energy: Energy | None) -> str:
     if energy.gross_j is None:
         return f", energy {energy.tier}: {energy.reason}"
     average_w = energy.gross_j * (duty.rate_hz or 0.0)
-    net = plain(units.joules(energy.net_j)) if energy.tier == "measured" else "not resolved"
+    net = f"not resolved: {energy.reason}"
+    if energy.tier == "measured":
+        net = plain(units.joules(energy.net_j))
+        if energy.ci95_j is not None:
+            low, high = energy.ci95_j
+            net += f" (95 % interval {plain(units.joules(low))} to {plain(units.joules(high))})"
+    tag = ", from replayed values of a meter" if energy.replayed else ""
     return (
         f", average power {plain(units.watts(average_w))} ({1e3 * average_w / _CELL_V:.3g} mA at "
-        f"{_CELL_V} V), of which net per run {net}"
+        f"{_CELL_V} V){tag}, of which net per run {net.removesuffix('.')}"
     )

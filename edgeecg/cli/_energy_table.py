@@ -19,6 +19,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         console: Where to print.
     """
     energies = [row.result.energy for row in rows]
+    all_energies = [*energies, *(each for row in rows for each in row.result.duty_energy)]
     meters = dict.fromkeys(energy.meter for energy in energies if energy.meter)
     if not meters:
         return
@@ -30,13 +31,18 @@ def show(rows: Sequence[Row], console: Console) -> None:
         Column("detection\nlimit", lambda row: _joules(row.result.energy.detection_limit_j)),
     )
     show_figures(f"Energy of one inference, meter {', '.join(meters)}", rows, columns, console)
-    for warning in dict.fromkeys(text for energy in energies for text in energy.warnings):
+    for warning in dict.fromkeys(text for energy in all_energies for text in energy.warnings):
         console.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
     for row in rows:
-        for reason in row.result.energy.invalid:
-            name = " ".join(row.name.split())
-            text = f"Left out, {name}: {reason}"
-            console.print(text, style="yellow", soft_wrap=True, markup=False)
+        at_rate = zip(row.result.duty_cycle, row.result.duty_energy, strict=False)
+        for where, energy in (
+            ("", row.result.energy),
+            *((f" at {latency.rate_hz:g} per second", energy) for latency, energy in at_rate),
+        ):
+            for reason in energy.invalid:
+                name = " ".join(row.name.split())
+                text = f"Left out, {name}{where}: {reason}"
+                console.print(text, style="yellow", soft_wrap=True, markup=False)
 
 
 def _net(energy: Energy) -> str:

@@ -230,7 +230,8 @@ def estimate(
         seconds_error=seconds.error,
         net_j=None if joules is None else predict(layers, joules),
         net_j_error=None if joules is None else joules.error,
-        reason=calibration.reason,
+        replayed=calibration.replayed,
+        reason=None if joules is not None else f"It has no energy: {calibration.reason}",
     )
 
 

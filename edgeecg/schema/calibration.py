@@ -49,6 +49,7 @@ class Calibration(Value):
         emulated: Whether the device is emulated. Such times are not those of the board.
         created_utc: Time of the measurement, ISO 8601.
         meter: The meter, or None where the energy was not measured.
+        replayed: Whether the values of the meter were a recording or a simulation.
         seconds: Seconds of an inference.
         joules: Net joules of an inference, or None.
         reason: Why there are no joules, or None.
@@ -60,6 +61,7 @@ class Calibration(Value):
     emulated: bool = False
     created_utc: str
     meter: str | None = None
+    replayed: bool = False
     seconds: FittedCosts
     joules: FittedCosts | None = None
     reason: str | None = None
@@ -79,6 +81,8 @@ class CalibratedEstimate(Value):
         seconds_error: Relative error of such a prediction, from graphs left out of the fit.
         net_j: Net joules of an inference, or None.
         net_j_error: Relative error of that prediction.
+        replayed: Whether the meter's values, to which the joules were fitted, were a recording or a
+            simulation.
         reason: Why something is None, or None.
     """
 
@@ -86,6 +90,7 @@ class CalibratedEstimate(Value):
     seconds_error: NonNegative | None = None
     net_j: NonNegative | None = None
     net_j_error: NonNegative | None = None
+    replayed: bool = False
     reason: str | None = None
 
 

@@ -6,7 +6,7 @@ import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from bench_command import bench
@@ -17,6 +17,7 @@ from edgeecg.benchmark import (
     run_artifacts,
 )
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.benchmark.file_process import FileProcess
 from edgeecg.errors import UsageError
 from edgeecg.reporting import captions
 from edgeecg.runtimes import Operation, Profile, litert, onnxruntime
@@ -174,6 +175,25 @@ def test_a_rate_is_measured_with_spinning_on_and_off(
     assert "At 100/s, spin off" in capsys.readouterr().out
 
 
+def test_a_rate_that_is_too_high_costs_nothing_else(
+    exported: Exported,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> NoReturn:
+        raise UsageError("The file cannot run 100 times per second.", "It is slow.", "Wait.")
+
+    monkeypatch.setattr(FileProcess, "at_rate", refused)
+    out = tmp_path / "out.json"
+    assert bench(exported("a"), "--json", out, "--meter", "none", "--rate", 100) == 0
+    (result,) = BenchReport.from_json(out.read_text(), "out").results
+    assert result.latency.p50_s > 0
+    assert result.duty_cycle == ()
+    assert (result.duty_reason or "").startswith("The file cannot run 100 times per second.")
+    assert "Fixed rate: The file cannot run" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -268,6 +288,17 @@ def test_a_damaged_file_costs_its_own_row_and_no_other(
     assert f"Not measured, {cut}" in capsys.readouterr().out.replace("\n", "")
 
 
+def test_of_damaged_files_alone_every_one_is_named(
+    exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"cut{n}.onnx" for n in range(3)]
+    for path in paths:
+        path.write_bytes(exported("a").read_bytes()[:100])
+    assert bench(*paths, "--meter", "none") == 1
+    said = capsys.readouterr().err.replace("\n", "")
+    assert all(path.name in said for path in paths)
+
+
 def test_a_damaged_baseline_is_an_error(
     exported: Exported, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -291,6 +322,7 @@ def test_windows_of_another_length_are_another_suite(exported: Exported, tmp_pat
     ("option", "value", "words"),
     [
         ("--threads", "1,x", "threads"),
+        ("--meter", "none:x", "'none' is no meter with a place"),
         ("--threads", "0", "threads"),
         ("--windows", "2", "windows"),
         ("--duration", "0", "duration"),

@@ -319,3 +319,34 @@ def test_more_windows_are_run_until_a_meter_elsewhere_is_exact_enough(
     assert [(w.begun_s, w.ended_s) for w in elsewhere.ran_windows] == [
         (w.begun_s, w.ended_s) for w in busy
     ]
+
+
+def test_a_meter_of_another_package_that_raises_anything_costs_its_windows_alone(
+    time: SimulatedTime, measure: Measure
+) -> None:
+    class Faulty(Meter):
+        def joules(self) -> float:
+            try:
+                return super().joules()
+            except MeterError as error:
+                raise OSError(5, "Input/output error") from error
+
+    found = measure(Faulty(time, lambda _: 3.0, fails_at_s=60.0), 0.01, 0.02)
+    assert found.tier == "not measured"
+    assert "OSError" in " ".join(found.warnings)
+
+
+def test_without_two_whole_rests_the_energy_is_not_measured() -> None:
+    @dataclass(frozen=True)
+    class Halves(Curve):
+        """A curve that covers halves of rests and busy windows, and no whole rest."""
+
+        def joules(self, begun_s: float, ended_s: float) -> float:
+            if ended_s - begun_s == 10.0 and begun_s // 10 % 2 == 0:
+                raise energy.InvalidWindowError("a gap.")
+            return super().joules(begun_s, ended_s)
+
+    windows, curve = in_turn((1.0, 3.0) * 5 + (1.0,))
+    found = energy.evaluate(windows, Halves(curve.times, curve.watts), FACTS)
+    assert found.tier == "not measured"
+    assert "one rest, or none" in (found.reason or "")

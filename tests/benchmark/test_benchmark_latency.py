@@ -94,6 +94,16 @@ def test_a_rate_that_cannot_be_kept_is_refused(time: SimulatedTime, suite: Suite
         latency.at_rate(lambda: Model(time, lambda _: 0.6), 2.0, suite, time.clock())
 
 
+def test_a_rate_that_is_far_too_high_is_refused_after_a_few_runs(
+    time: SimulatedTime, suite: Suite
+) -> None:
+    long = suite.model_copy(update={"min_seconds": 60.0})
+    begun = time.ns
+    with pytest.raises(UsageError, match="lower --rate"):
+        latency.at_rate(lambda: Model(time, lambda _: 0.02), 1000.0, long, time.clock())
+    assert (time.ns - begun) * 1e-9 < 1.0
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no processes")
 def test_the_thread_is_pinned_and_released_even_after_an_error() -> None:
     before = os.sched_getaffinity(0)

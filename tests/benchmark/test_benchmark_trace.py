@@ -153,6 +153,24 @@ def test_windows_at_the_ends_are_left_out_and_said_so(tmp_path: Path) -> None:
     ]
 
 
+def test_a_short_rest_at_an_end_costs_its_busy_window_alone(tmp_path: Path) -> None:
+    t, amperes, busy = recording()
+    last = max(place for place, is_busy in enumerate(busy) if is_busy) + 1
+    kept = slice(0, last + 5)
+    lines = ["t_s,current_a,marker"]
+    lines += [
+        f"{x:.5f},{a:.9f},{int(b)}"
+        for x, a, b in zip(t[kept], amperes[kept], busy[kept], strict=True)
+    ]
+    path = tmp_path / "cut.csv"
+    path.write_text("\n".join(lines))
+    energy = energy_of_trace(path, TraceConfig(inferences=10, voltage="3.3V")).energy
+    assert energy.windows == 7
+    assert energy.inferences == 70
+    assert energy.net_j == pytest.approx(NET_J, rel=2e-3)
+    assert any("The last busy window" in each for each in energy.warnings)
+
+
 def test_a_window_with_a_gap_is_left_out(tmp_path: Path) -> None:
     lines = ppk2(tmp_path).read_text().splitlines()
     # 3 ms are missing in the second burst, which is from 0.35 s to 0.45 s.
@@ -161,6 +179,8 @@ def test_a_window_with_a_gap_is_left_out(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     energy = energy_of_trace(path, TraceConfig(inferences=10, voltage="3.3V")).energy
     assert energy.windows == 7
+    # Those of the windows that are used.
+    assert energy.inferences == 70
     (reason,) = energy.invalid
     assert "Window 2 of 8" in reason
     assert "0.0031 s" in reason

@@ -54,6 +54,7 @@ def test_a_column_can_be_chosen(tmp_path: Path) -> None:
         ("milliamps", "current", 1e-3),
         ("seconds", "time", 1.0),
         ("ms", "time", 1e-3),
+        ("(msec)", "time", 1e-3),
         ("W", "power", 1.0),
     ],
 )

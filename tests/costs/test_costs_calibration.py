@@ -149,7 +149,10 @@ def test_an_estimate_by_hand() -> None:
     assert (found.seconds_error, found.net_j_error, found.reason) == (0.1, 0.2, None)
     time_alone = calibration.estimate([layer()], "litert 2.3.0", 1, calibrated())
     assert time_alone.seconds == found.seconds
-    assert (time_alone.net_j, time_alone.reason) == (None, "There is no meter.")
+    assert (time_alone.net_j, time_alone.reason) == (
+        None,
+        "It has no energy: There is no meter.",
+    )
 
 
 @pytest.mark.parametrize(
