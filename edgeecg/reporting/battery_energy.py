@@ -151,7 +151,7 @@ def _calibrated(result: BenchResult, batch: int) -> WindowEnergy | None:
         "predicted by the calibration of the device profile, not measured",
         (
             f"The energy of this file itself is {result.energy.tier}: {result.energy.reason}",
-            *_energy_notes(result, False, None),
+            *_energy_notes(result, found.replayed, None),
         ),
     )
 

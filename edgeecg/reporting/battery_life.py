@@ -162,9 +162,10 @@ def _no_energy(name: str, unknown: list[UnknownEnergy], left_out: list[str]) -> 
     reasons = dict.fromkeys((*(each.reason for each in unknown), *left_out))
     return EdgeECGError(
         f"The days of battery of '{units.printable(name)}' are not known.",
-        units.printable(" ".join(reasons)),
-        "Measure the energy (edgeecg meters; edgeecg bench FILE), or give a device profile of "
-        "'edgeecg calibrate' with --device. The proxy has no joules and is not used.",
+        units.printable(" ".join(reasons)) or "It holds no measurement.",
+        "Measure the energy (edgeecg meters; edgeecg bench FILE), or bench with --device and a "
+        "profile that 'edgeecg calibrate' made with a meter. The proxy has no joules and is not "
+        "used.",
     )
 
 

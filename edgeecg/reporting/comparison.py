@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from edgeecg.costs import budgets, proxy
 from edgeecg.reporting import proxy_agreement, units, variants
-from edgeecg.reporting.documents import Exported, Measurement, RunDocuments
+from edgeecg.reporting.documents import Exported, RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow, ModelRow
+from edgeecg.reporting.run_measurements import Measurement
 from edgeecg.schema import ModelCard, ProxyCoefficients, Scores
 from edgeecg.statistics import changes, confusion
 
@@ -165,7 +166,7 @@ def _measured(measurement: Measurement, documents: RunDocuments) -> MeasuredRow:
         energy_over_proxy=_quotient(energy_ratio, executed),
         latency_reason=latency_reason,
         energy_reason=energy_reason,
-        same_call=None if reference is None else reference.report == measurement.report,
+        same_call=None if reference is None else reference.report.same_call(measurement.report),
         peak_rss_bytes=result.memory.peak_rss_bytes,
         memory_reason=result.memory.reason,
         probe_n=result.parity.n,

@@ -51,7 +51,9 @@ def compare(
     names = [str(each) for each in (before, after, *others)]
     read = [named_results.read(name) for name in names]
     pairs = [
-        _compared(pair, force) for other in read[1:] for pair in _pairs(read[0], other, names[0])
+        _compared(pair, force)
+        for name, other in zip(names[1:], read[1:], strict=True)
+        for pair in _pairs(read[0], other, names[0], name)
     ]
     results = conditions_of.check(conditions, pairs, fail_on_ties)
     return Differences(
@@ -70,13 +72,22 @@ class _Pair:
     left_out: tuple[str, ...] = ()
 
 
-def _pairs(first: Sequence[Subject], second: Sequence[Subject], reference: str) -> list[_Pair]:
+def _pairs(
+    first: Sequence[Subject], second: Sequence[Subject], reference: str, other: str
+) -> list[_Pair]:
     """Return what is compared with what: equal labels in equal setups on equal hosts.
 
     Where no setup of a label is equal, its first results are compared, and what may not be
     compared is refused then. Two sources with one label each are compared whatever those are.
     """
     labels = [list(dict.fromkeys(each.label for each in source)) for source in (first, second)]
+    for name, here in ((reference, labels[0]), (other, labels[1])):
+        if not here:
+            raise UsageError(
+                f"'{name}' has no result.",
+                "It holds no measurement.",
+                "Measure again: edgeecg bench FILE --json OUT.json",
+            )
     single = len(labels[0]) == len(labels[1]) == 1
     found: list[_Pair] = []
     for label in labels[0]:
@@ -85,7 +96,7 @@ def _pairs(first: Sequence[Subject], second: Sequence[Subject], reference: str) 
         found += _in_equal_setups(here, there) or [_Pair(here[0], there[0])] if there else []
     if not found:
         raise UsageError(
-            f"'{reference}' and '{second[0].source}' have no result in common.",
+            f"'{reference}' and '{other}' have no result in common.",
             f"The first has {', '.join(labels[0])}; the second has {', '.join(labels[1])}.",
             "Name one result of each after a '#', "
             f"e.g. '{reference}#{first[0].label.replace(' ', '-')}'.",
@@ -162,6 +173,8 @@ def _notes(subject: Subject) -> list[str]:
         found.append(": synthetic records; the scores say nothing about patients.")
     if subject.result is not None and subject.result.device.emulated:
         found.append(": an emulated device; the times are not those of the board.")
+    if subject.result is not None and subject.result.energy.replayed:
+        found.append(": the values of the meter were a recording or a simulation.")
     if subject.report is not None:
         found += [f", a warning of the measurement: {w}" for w in subject.report.warnings]
     found += [f", a file of it that was left out: {why}" for why in subject.unreadable]

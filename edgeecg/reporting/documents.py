@@ -6,19 +6,19 @@ import dataclasses
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from edgeecg.errors import EdgeECGError, SchemaError
 from edgeecg.files import sha256 as file_sha256
-from edgeecg.reporting import reading
+from edgeecg.reporting import reading, run_measurements
+from edgeecg.reporting.remarks import Remark
+from edgeecg.reporting.run_measurements import Measurement
 from edgeecg.runs import RunFolder
 from edgeecg.runs.bench_documents import holds_instructions, readable
 from edgeecg.schema import (
     Artifact,
     BenchReport,
-    BenchResult,
     CompressionLog,
     InstructionReport,
     ModelCard,
@@ -27,7 +27,6 @@ from edgeecg.schema import (
 )
 
 _Document = TypeVar("_Document", bound=Value)
-Setup = tuple[str, bool, str | None, str | None, str, int]
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,6 @@ class Exported:
     def label(self) -> str:
         """A short name for tables and figures, e.g. ``"compressed tflite-int8"``."""
         return f"{self.manifest.role} {self.manifest.target}"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One bench result of one exported file of the run.
-
-    Attributes:
-        result: What was measured.
-        report: The bench report with this result: suite, command line, time.
-        source: File name of the report.
-        created: When the report was written.
-        place: The setup in words, e.g. ``"x86-64, litert 2.3.0, 1 thread"``; with the processor
-            where the run was measured on several of one kind.
-    """
-
-    result: BenchResult
-    report: BenchReport
-    source: str
-    created: datetime
-    place: str
-
-    @property
-    def setup(self) -> Setup:
-        """Device, its processor and host, runtime and threads. Only equal setups are compared."""
-        result = self.result
-        device, threads = result.device, result.latency.threads
-        return device.name, device.emulated, device.cpu, result.host, result.runtime, threads
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A remark about a part that is missing or not used.
-
-    Attributes:
-        subject: The file or part.
-        text: Why, and what to do about it.
-    """
-
-    subject: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -136,6 +95,8 @@ class RunDocuments:
     def reference_of(self, measurement: Measurement) -> Measurement | None:
         """Return the measurement of the baseline's float32 file of this format in this setup.
 
+        That of the same call of ``edgeecg bench`` is preferred to a newer one.
+
         Args:
             measurement: A measurement of the run.
         """
@@ -146,7 +107,10 @@ class RunDocuments:
             and exported.manifest.dtype == "float32"
             and exported.manifest.format == measurement.result.artifact.format
         }
-        for other in self.measurements:
+        same_call = (
+            dataclasses.replace(measurement, result=result) for result in measurement.report.results
+        )
+        for other in (*same_call, *self.measurements):
             if other.result.artifact.sha256 in wanted and other.setup == measurement.setup:
                 return other
         return None
@@ -177,19 +141,6 @@ class RunDocuments:
     def to_measure(self) -> str:
         """The command that measures the exported files of the run."""
         return f"edgeecg bench --run {self.shell_name}"
-
-
-def place(result: BenchResult) -> str:
-    """Return where a file was measured, e.g. ``"x86-64, litert 2.3.0, 1 thread"``.
-
-    Args:
-        result: The measurement.
-    """
-    device, threads = result.device, result.latency.threads
-    tag = " (emulated)" if device.emulated else ""
-    host = "" if result.host is None else f" on {result.host}"
-    counted = f"{threads} thread{'' if threads == 1 else 's'}"
-    return f"{device.name}{tag}{host}, {result.runtime}, {counted}"
 
 
 def read(run: RunFolder, bench_files: Sequence[Path] = ()) -> RunDocuments:
@@ -247,7 +198,9 @@ def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
     found |= {path: _bench_document(path) for path in named.values()}
     counts = {path: each for path, each in found.items() if isinstance(each, InstructionReport)}
     reports = [(path, each) for path, each in found.items() if isinstance(each, BenchReport)]
-    measurements, foreign = _measurements(reports, exported)
+    measurements, not_used = run_measurements.of_reports(
+        reports, {each.sha256: each.manifest for each in exported}
+    )
     return RunDocuments(
         name=run.path.resolve().name,
         shell_name=run.shell_name,
@@ -260,7 +213,7 @@ def _read(run: RunFolder, bench_files: Sequence[Path]) -> RunDocuments:
         left_out=(
             *stale,
             *(Remark(path.name, why) for path, why in damaged.items()),
-            *foreign,
+            *not_used,
             *map(_counted, counts),
         ),
         counts=tuple(counts.values()),
@@ -272,7 +225,7 @@ def _bench_document(path: Path) -> BenchReport | InstructionReport:
     if holds_instructions(path):
         return reading.load(path, InstructionReport)
     report = reading.load(path, BenchReport)
-    created(path, report)
+    run_measurements.created(path, report)
     return report
 
 
@@ -326,61 +279,3 @@ def _describe(path: Path) -> Exported:
         )
     reading.check_scores(path, [manifest.test] if manifest.test else [], manifest.classes)
     return Exported(manifest, manifest.file, manifest.sha256, manifest.size_bytes)
-
-
-def _measurements(
-    reports: Sequence[tuple[Path, BenchReport]], exported: Sequence[Exported]
-) -> tuple[list[Measurement], list[Remark]]:
-    known = {one.sha256 for one in exported}
-    found: list[Measurement] = []
-    remarks: list[Remark] = []
-    for path, report in reports:
-        written = created(path, report)
-        for result in report.results:
-            if result.artifact.sha256 in known:
-                found.append(Measurement(result, report, path.name, written, place(result)))
-            else:
-                remarks.append(
-                    Remark(
-                        result.artifact.file,
-                        f"measured in {path.name}, but not from this run: no manifest here has its "
-                        f"sha256 ({result.artifact.sha256[:12]}…)",
-                    )
-                )
-    # The sort is stable: of equal times, the last file is used.
-    found.sort(key=lambda m: m.created)
-    newest = {(m.result.artifact.sha256, m.setup): m for m in found}
-    if older := len(found) - len(newest):
-        remarks.append(Remark(f"{older} older results", "replaced by a newer measurement"))
-    kept = sorted(newest.values(), key=lambda m: m.created, reverse=True)
-    return [_told_apart(each, kept) for each in kept], remarks
-
-
-def _told_apart(measurement: Measurement, others: Sequence[Measurement]) -> Measurement:
-    """Return a measurement whose place names the processor where others have the same place."""
-    cpus = {other.result.device.cpu for other in others if other.place == measurement.place}
-    if len(cpus) == 1:
-        return measurement
-    cpu = measurement.result.device.cpu or "processor not known"
-    return dataclasses.replace(measurement, place=f"{measurement.place}, {cpu}")
-
-
-def created(path: Path, report: BenchReport) -> datetime:
-    """Return when a report was written.
-
-    Args:
-        path: Its file, for the message.
-        report: The report.
-
-    Raises:
-        SchemaError: It does not say so as an ISO 8601 time.
-    """
-    try:
-        found = datetime.fromisoformat(report.created_utc)
-    except ValueError as error:
-        raise SchemaError(
-            f"{path} does not hold a valid BenchReport.",
-            f"created_utc should be an ISO 8601 time and is {report.created_utc!r}.",
-            "Measure again, or correct this key.",
-        ) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -36,27 +36,6 @@ class LayerRow:
     after_share: float
 
 
-def reference(variants: Sequence[Variant], of: Variant) -> Variant | None:
-    """Return the dense float32 file of the same model and format; measured alike where possible.
-
-    Args:
-        variants: All variants.
-        of: One of them.
-    """
-    manifest = of.manifest
-    if manifest is None or manifest.role == "baseline":
-        return None
-    alike = [
-        each
-        for each in variants
-        if (m := each.manifest) is not None
-        and (m.role, m.dtype) == ("baseline", "float32")
-        and (m.model, m.format) == (manifest.model, manifest.format)
-        and each.subject.source == of.subject.source
-    ]
-    return next((each for each in alike if each.place == of.place), alike[0] if alike else None)
-
-
 def rows(before: Variant, after: Variant) -> list[LayerRow]:
     """Return the layers of both files, in the order of the dense one; new ones last.
 

@@ -8,6 +8,7 @@ from edgeecg.reporting import captions, units
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.rows import Comparison, FileRow, MeasuredRow
 from edgeecg.reporting.tables import Notes, Row, Table, agreement
+from edgeecg.schema import Energy, Latency
 
 
 def _measured(comparison: Comparison) -> list[tuple[FileRow, MeasuredRow]]:
@@ -231,11 +232,13 @@ def breakdown(documents: RunDocuments) -> Table | None:
 
 
 def duty_cycle(documents: RunDocuments) -> Table | None:
-    """Return the table of latency at a fixed rate; None when that was not measured."""
+    """Return the table of latency and energy at a fixed rate; None when that was not measured."""
+    notes = Notes()
     rows: list[Row] = []
     for exported in documents.exported:
         for m in documents.of(exported):
-            for slow in m.result.duty_cycle:
+            energies = m.result.duty_energy
+            for number, slow in enumerate(m.result.duty_cycle):
                 spin = "no switch" if slow.spin is None else ("on" if slow.spin else "off")
                 times = (slow.p50_s, slow.p90_s, slow.p99_s)
                 rows.append(
@@ -246,13 +249,41 @@ def duty_cycle(documents: RunDocuments) -> Table | None:
                         spin,
                         *(emulated(units.seconds(t), m.result.device.emulated) for t in times),
                         units.count(slow.n),
+                        *_at_rate(
+                            energies[number] if number < len(energies) else None, slow, notes
+                        ),
                     )
                 )
+            if m.result.duty_reason is not None:
+                cell = notes.mark("not measured", m.result.duty_reason)
+                rows.append((exported.label, m.place, cell, *((units.DASH,) * 8)))
     if not rows:
         return None
     return Table(
-        title="Latency at a fixed rate",
+        title="Latency and energy at a fixed rate",
         data=captions.synthetic_only(documents.model.data),
-        head=("file", "where", "rate", "threads spin", "p50", "p90", "p99", "runs"),
+        head=("file", "where", "rate", "threads spin", "p50", "p90", "p99", "runs",
+              "net energy of a period", "95 % interval", "average power"),
         rows=tuple(rows),
+        notes=(
+            *notes.lines(),
+            "Net energy: what the inference and spinning threads add to the idle power in one "
+            "period. Average power: with the idle power.",
+        ),
+    )  # fmt: skip
+
+
+def _at_rate(energy: Energy | None, latency: Latency, notes: Notes) -> tuple[str, str, str]:
+    """Return net energy, interval and average power of a period."""
+    if energy is None:
+        return "not measured", units.DASH, units.DASH
+    if energy.gross_j is None:
+        return notes.mark(energy.tier, energy.reason), units.DASH, units.DASH
+    measured = energy.tier == "measured"
+    tag = " (replayed)" if energy.replayed else ""
+    net = units.joules(energy.net_j) if measured else energy.tier
+    return (
+        notes.mark(net + tag, energy.reason),
+        _joule_interval(energy.ci95_j) if measured else units.DASH,
+        units.watts(energy.gross_j * (latency.rate_hz or 0.0)) + tag,
     )

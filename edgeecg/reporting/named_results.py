@@ -10,7 +10,7 @@ from pathlib import Path
 from edgeecg import runs
 from edgeecg.costs import proxy
 from edgeecg.errors import UsageError
-from edgeecg.reporting import documents, reading, subjects
+from edgeecg.reporting import documents, reading, run_measurements, subjects
 from edgeecg.reporting.subjects import Subject
 from edgeecg.runs import RunFolder
 from edgeecg.runs.bench_documents import holds_instructions, readable
@@ -75,9 +75,10 @@ def chosen(found: Sequence[Subject], source: str, wanted: str) -> list[Subject]:
         wanted: The label or file name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or results of several files have it.
     """
     kept = [each for each in found if wanted in _names(each)]
+    labels = list(dict.fromkeys(each.label for each in kept))
     if not found:
         raise UsageError(
             f"'{source}' has no result '{wanted}'.",
@@ -89,6 +90,12 @@ def chosen(found: Sequence[Subject], source: str, wanted: str) -> list[Subject]:
             f"'{source}' has no result '{wanted}'.",
             f"Its results are: {', '.join(dict.fromkeys(each.label for each in found))}.",
             f"Name one of them after the '#', e.g. '{source}#{found[0].label.replace(' ', '-')}'.",
+        )
+    if len(labels) > 1:
+        raise UsageError(
+            f"'{source}' has {len(labels)} results '{wanted}'.",
+            f"They are: {', '.join(labels)}.",
+            f"Name one of them after the '#', e.g. '{source}#{labels[0].replace(' ', '-')}'.",
         )
     return kept
 
@@ -119,28 +126,33 @@ def _of_run(source: str) -> list[Subject]:
 
 
 def _of_dense_run(source: str, folder: RunFolder) -> list[Subject]:
-    """Return the dense model, and the newest measurement of each file in each setup."""
+    """Return the dense model, and a measurement of each file in each setup."""
     card = reading.load(folder.baseline_card, ModelCard)
     reading.check_scores(folder.baseline_card, (card.test,), card.classes)
     rows = [_of_card(source, "baseline model", card)]
     paths = [path for path in folder.bench_files() if not holds_instructions(path)]
     found, damaged = readable(paths, lambda path: _dated(source, path))
-    newest: dict[Hashable, Subject] = {}
-    for _, measured_rows in sorted(found.values(), key=_date, reverse=True):
-        for row in measured_rows:
-            sha256 = None if row.result is None else row.result.artifact.sha256
-            newest.setdefault((sha256, row.setup, row.host), row)
-    rows += newest.values()
+    used: dict[Hashable, tuple[BenchResult, Subject]] = {}
+    for _, report, measured_rows in sorted(found.values(), key=_date):
+        for result, row in zip(report.results, measured_rows, strict=True):
+            key = result.artifact.sha256, row.setup, row.host
+            if key not in used or run_measurements.replaces(result, used[key][0]):
+                used[key] = result, row
+    rows += [row for _, row in used.values()]
     return [dataclasses.replace(row, unreadable=tuple(damaged.values())) for row in rows]
 
 
-def _dated(source: str, path: Path) -> tuple[datetime, list[Subject]]:
-    """Return when a bench report was written, and its results."""
+_Dated = tuple[datetime, BenchReport, list[Subject]]
+
+
+def _dated(source: str, path: Path) -> _Dated:
+    """Return when a bench report was written, the report, and its results."""
     report = reading.load(path, BenchReport)
-    return documents.created(path, report), subjects.of_bench(source, path, report)
+    found = subjects.of_bench(source, path, report)
+    return run_measurements.created(path, report), report, found
 
 
-def _date(dated: tuple[datetime, list[Subject]]) -> datetime:
+def _date(dated: _Dated) -> datetime:
     return dated[0]
 
 

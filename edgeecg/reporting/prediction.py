@@ -1,7 +1,7 @@
 """How well the proxy predicted what was measured, for the results of one report.
 
 A ratio is that of a file to its reference: the file that the user named as the baseline, or else
-the dense float32 file of the same model and format, measured in the same call.
+the dense float32 file of the same format that it was compressed from, measured in the same call.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _energy_ratio(result: BenchResult, reference: BenchResult) -> float | None:
     energy, base = result.energy, reference.energy
     if energy.tier != "measured" or base.tier != "measured":
         return None
-    if (energy.meter, energy.zones) != (base.meter, base.zones):
+    if (energy.meter, energy.zones, energy.replayed) != (base.meter, base.zones, base.replayed):
         return None
     return _quotient(energy.net_j, base.net_j)
 
@@ -102,11 +102,7 @@ def _reference(result: BenchResult, report: BenchReport) -> BenchResult | None:
         return None
     for each in beside:
         other = each.artifact.manifest
-        if (
-            other is not None
-            and (other.role, other.dtype) == ("baseline", "float32")
-            and (other.model, other.format) == (manifest.model, manifest.format)
-        ):
+        if other is not None and other.is_dense_file_of(manifest):
             return each
     return None
 

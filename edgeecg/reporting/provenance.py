@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from edgeecg.reporting import captions, units
-from edgeecg.reporting.documents import Measurement, RunDocuments
+from edgeecg.reporting.documents import RunDocuments
+from edgeecg.reporting.run_measurements import Measurement
 from edgeecg.reporting.tables import Row, Table
 from edgeecg.schema import (
     BenchReport,

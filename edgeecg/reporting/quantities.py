@@ -180,7 +180,12 @@ def _latency(before: Subject, after: Subject, force: bool) -> QuantityChange | N
     )
     if first is None or second is None:
         return _change(quantity, force, None, None)
-    together = before.report == after.report and before.host == after.host
+    together = (
+        before.report is not None
+        and after.report is not None
+        and before.report.same_call(after.report)
+        and before.host == after.host
+    )
     spread = None if together else _call_spread(first, second)
     one, other = first.latency, second.latency
 

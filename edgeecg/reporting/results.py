@@ -11,8 +11,9 @@ from edgeecg import runs
 from edgeecg.errors import EdgeECGError
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.reporting import named_results, proxy_agreement, variant_rows, variants, verdict
-from edgeecg.reporting.documents import Remark, RunDocuments
+from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.proxy_agreement import Point
+from edgeecg.reporting.remarks import Remark, failures
 from edgeecg.reporting.rows import AgreementRow
 from edgeecg.reporting.variant_rows import ResultsReport, VariantRow
 from edgeecg.reporting.variants import Variant
@@ -37,7 +38,7 @@ class Results:
     @functools.cached_property
     def differences(self) -> tuple[Change | None, ...]:
         """How much the score of each variant differs from its dense file's, or None."""
-        return tuple(verdict.score_change(self.variants, each) for each in self.variants)
+        return tuple(map(verdict.score_change, self.variants))
 
     @functools.cached_property
     def rows(self) -> tuple[VariantRow, ...]:
@@ -113,6 +114,8 @@ def read(names: Sequence[str], on_step: ProgressCallback = ignore) -> Results:
         kept.append(source)
         reasons = dict.fromkeys(why for each in here for why in each.subject.unreadable)
         left_out += [Remark(source, why) for why in reasons]
+        reports = [each.subject.report for each in here if each.subject.report is not None]
+        left_out += dict.fromkeys(failure for report in reports for failure in failures(report))
         if not here:
             left_out.append(Remark(source, _without_files(source)))
     if not found:

@@ -244,7 +244,8 @@ def baseline(
 def _labels(files: Sequence[tuple[Artifact | None, str, Hashable]]) -> list[str]:
     """Return role and target of files that edgeecg exported, and the names of other files.
 
-    Files whose label would be that of another file in the same place have their names, too.
+    Files whose label would be that of another file in the same place have their names, too, and
+    files of equal names their paths.
     """
     models = {manifest.model for manifest, _, _ in files if manifest is not None}
     labels: list[str] = []
@@ -254,8 +255,17 @@ def _labels(files: Sequence[tuple[Artifact | None, str, Hashable]]) -> list[str]
         else:
             label = f"{manifest.role} {manifest.target}"
             labels.append(label if len(models) == 1 else f"{manifest.model} {label}")
-    count = Counter((label, place) for label, (_, _, place) in zip(labels, files, strict=True))
+    places = [place for _, _, place in files]
+    labels = _told_apart(labels, [Path(file).name for _, file, _ in files], places)
+    return _told_apart(labels, [file for _, file, _ in files], places)
+
+
+def _told_apart(
+    labels: Sequence[str], otherwise: Sequence[str], places: Sequence[Hashable]
+) -> list[str]:
+    """Return the labels, or others where a label is there several times in one place."""
+    count = Counter(zip(labels, places, strict=True))
     return [
-        label if count[label, place] == 1 else Path(file).name
-        for label, (_, file, place) in zip(labels, files, strict=True)
+        label if count[label, place] == 1 else other
+        for label, other, place in zip(labels, otherwise, places, strict=True)
     ]

@@ -68,7 +68,12 @@ def _write_parquet(path: Path, rows: Sequence[VariantRow]) -> None:
     import pyarrow.parquet as parquet
 
     arrow: Any = pa
-    kinds: dict[type, Any] = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
+    kinds: dict[type, Any] = {
+        str: arrow.string(),
+        bool: arrow.bool_(),
+        int: arrow.int64(),
+        float: arrow.float64(),
+    }
     # The types are stated, since a column without a single value has none of its own.
     fields = [
         (name, kinds[_kind(field.annotation)]) for name, field in VariantRow.model_fields.items()

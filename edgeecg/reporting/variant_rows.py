@@ -35,7 +35,10 @@ class VariantRow(Value):
         net_j: Measured net energy of an inference; None where it was not measured.
         energy_tier: ``"measured"``, ``"not resolved"`` or ``"not measured"``.
         energy_reason: Why there is no energy, or None.
+        energy_replayed: Whether the values of the meter were a recording or a simulation.
         energy_ratio: Net energy relative to the dense float32 file.
+        relative_to: The file that ``bench --baseline`` named, which ratios and proxies are relative
+            to in its place; None where none was named.
         calibrated_s: Time as predicted by the calibration of the device.
         calibrated_j: Net energy as predicted by it.
         proxy_executed: Executed proxy relative to the dense float32 file.
@@ -64,7 +67,9 @@ class VariantRow(Value):
     net_j: float | None = None
     energy_tier: str = "not measured"
     energy_reason: str | None = None
+    energy_replayed: bool = False
     energy_ratio: float | None = None
+    relative_to: str | None = None
     calibrated_s: float | None = None
     calibrated_j: float | None = None
     proxy_executed: float | None = None
@@ -113,6 +118,7 @@ def row(variant: Variant, change: Change | None) -> VariantRow:
             "net_j": energy.net_j if energy.tier == "measured" else None,
             "energy_tier": energy.tier,
             "energy_reason": energy.reason,
+            "energy_replayed": energy.replayed,
             "calibrated_s": predicted and predicted.seconds,
             "calibrated_j": predicted and predicted.net_j,
         }
@@ -122,6 +128,8 @@ def row(variant: Variant, change: Change | None) -> VariantRow:
             "energy_ratio": found.energy_ratio,
             "latency_over_proxy": found.latency_over_proxy,
         }
+    if subject.report is not None:
+        values |= {"relative_to": subject.report.baseline}
     if subject.proxy is not None:
         values |= {"proxy_executed": subject.proxy.executed, "proxy_ideal": subject.proxy.ideal}
     return VariantRow.model_validate(

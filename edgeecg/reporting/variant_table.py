@@ -38,7 +38,7 @@ def table(rows: Sequence[VariantRow], data: str) -> Table:
                 _text(each.p50_s, units.seconds, "not measured"),
                 _text(each.latency_ratio, units.ratio),
                 _text(each.net_j, units.joules, each.energy_tier),
-                notes.mark(each.energy_tier, each.energy_reason),
+                notes.mark(_tier(each), each.energy_reason),
                 _text(each.proxy_executed, units.ratio),
                 _text(each.proxy_ideal, units.ratio),
                 _text(each.latency_over_proxy, units.significant),
@@ -50,6 +50,12 @@ def table(rows: Sequence[VariantRow], data: str) -> Table:
             "Score: main score on the test records. Change: from the dense float32 file of the "
             "model; a tie lies within 0.01 of 0. Ratios and proxies are relative to that "
             "file; the proxy has no joules.",
+            *dict.fromkeys(
+                f"Those of {each.source} are relative to {each.relative_to}, which "
+                "bench --baseline named."
+                for each in rows
+                if each.relative_to is not None
+            ),
         ),
         text_columns=("model", "type", "where", "energy tier"),
     )
@@ -64,6 +70,10 @@ def numbers(row: VariantRow) -> tuple[float | None, ...]:
     costs = (row.size_bytes, row.p50_s, row.latency_ratio, row.net_j)
     proxies = (row.proxy_executed, row.proxy_ideal, row.latency_over_proxy)
     return (None, None, None, None, row.score, row.change, *costs, None, *proxies)
+
+
+def _tier(row: VariantRow) -> str:
+    return f"{row.energy_tier} (replayed)" if row.energy_replayed else row.energy_tier
 
 
 def _change(row: VariantRow) -> str:

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeecg.reporting import documents, named_results, prediction, reading, subjects
+from edgeecg.reporting import (
+    documents,
+    named_results,
+    prediction,
+    reading,
+    run_measurements,
+    subjects,
+)
 from edgeecg.reporting.documents import RunDocuments
 from edgeecg.reporting.prediction import Prediction
 from edgeecg.reporting.subjects import Subject
@@ -26,12 +33,15 @@ class Variant:
         manifest: The manifest of the file, or None.
         prediction: Its measured ratios to its reference; None where it was not measured.
         place: Device, runtime and threads in words; empty for what was not measured.
+        dense: The dense float32 file that it was compressed from, measured in the same place where
+            possible; None for a dense model, and where the source does not hold that file.
     """
 
     subject: Subject
     manifest: Artifact | None = None
     prediction: Prediction | None = None
     place: str = ""
+    dense: Variant | None = None
 
     @property
     def model(self) -> str:
@@ -81,7 +91,7 @@ def of_run(source: str, found: RunDocuments) -> list[Variant]:
             )
         if not measured:
             variants.append(Variant(subject, exported.manifest))
-    return variants
+    return _beside_dense(variants)
 
 
 def of_bench(source: str, path: Path, report: BenchReport) -> list[Variant]:
@@ -93,12 +103,33 @@ def of_bench(source: str, path: Path, report: BenchReport) -> list[Variant]:
         report: The report.
     """
     read = subjects.of_bench(source, path, report)
-    return [
-        Variant(subject, result.artifact.manifest, predicted, documents.place(result))
-        for subject, result, predicted in zip(
-            read, report.results, prediction.predictions(report), strict=True
-        )
+    return _beside_dense(
+        [
+            Variant(subject, result.artifact.manifest, predicted, run_measurements.place(result))
+            for subject, result, predicted in zip(
+                read, report.results, prediction.predictions(report), strict=True
+            )
+        ]
+    )
+
+
+def _beside_dense(variants: Sequence[Variant]) -> list[Variant]:
+    """Return the variants of one source, each with its dense file."""
+    return [dataclasses.replace(each, dense=_dense_of(each, variants)) for each in variants]
+
+
+def _dense_of(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
+    manifest = variant.manifest
+    if manifest is None or manifest.role == "baseline":
+        return None
+    found = [
+        each
+        for each in variants
+        if each.manifest is not None and each.manifest.is_dense_file_of(manifest)
     ]
+    # Measured in the same place where possible.
+    found.sort(key=lambda each: each.place != variant.place)
+    return found[0] if found else None
 
 
 def of_name(name: str) -> list[Variant]:
@@ -147,4 +178,4 @@ def _other(subject: Subject) -> Variant:
     if not isinstance(measured, BenchResult) or subject.report is None:
         return Variant(subject, manifest)
     predicted = prediction.predictions(subject.report)[subject.report.results.index(measured)]
-    return Variant(subject, manifest, predicted, documents.place(measured))
+    return Variant(subject, manifest, predicted, run_measurements.place(measured))

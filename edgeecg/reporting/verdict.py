@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeecg.reporting import layer_rows, units
+from edgeecg.reporting import units
 from edgeecg.reporting.rows import Comparison, FileRow
 from edgeecg.reporting.tables import change as change_text
 from edgeecg.reporting.variants import Variant
@@ -105,15 +105,13 @@ def _gains(comparison: Comparison, row: FileRow | None) -> str:
     return f"Relative to the dense float32 file: {', '.join(parts)}."
 
 
-def score_change(variants: Sequence[Variant], of: Variant) -> Change | None:
+def score_change(variant: Variant) -> Change | None:
     """Return how much the main score differs from that of the dense file, or None.
 
     Args:
-        variants: All variants.
-        of: One of them.
+        variant: The variant.
     """
-    base = layer_rows.reference(variants, of)
-    before, after = base and base.subject.scores, of.subject.scores
+    before, after = variant.dense and variant.dense.subject.scores, variant.subject.scores
     if before is None or after is None:
         return None
     if after.task == "records":
@@ -184,4 +182,8 @@ def _cost_text(variant: Variant) -> str:
     kind, value = _cost(variant)
     if kind == 2:
         return f"{units.size(variant.subject.size_bytes)}, not measured"
-    return f"{('measured net energy', 'measured latency')[kind]} {units.ratio(value)} dense float32"
+    name = ("measured net energy", "measured latency")[kind]
+    result = variant.subject.result
+    if kind == 0 and result is not None and result.energy.replayed:
+        name = "net energy from replayed values of a meter"
+    return f"{name} {units.ratio(value)} dense float32"

@@ -198,6 +198,21 @@ class Artifact(Value):
     size_bytes: Count | None = None
     speed: Speed | None = None
 
+    def is_dense_file_of(self, other: Artifact) -> bool:
+        """Return whether this is the dense float32 file that another file is compared with.
+
+        It has the same model and format, and the weights that the other file names as those of its
+        dense model. A file that names none is compared with any dense file of its model.
+
+        Args:
+            other: The manifest of the other file, which may be this one.
+        """
+        return (
+            (self.role, self.dtype) == ("baseline", "float32")
+            and (self.model, self.format) == (other.model, other.format)
+            and (other.baseline is None or other.baseline.weights_sha256 == self.weights_sha256)
+        )
+
     @model_serializer(mode="wrap")
     def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = serialize(self)

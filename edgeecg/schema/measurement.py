@@ -173,6 +173,7 @@ class BenchResult(Value):
         duty_cycle: Latency at a fixed rate, with spinning on and off; empty unless asked for.
         duty_energy: Energy of one period, for each of ``duty_cycle``; its net energy is what the
             inference and spinning threads add to the idle power. Empty without a meter.
+        duty_reason: Why the file was not timed at the rate that was asked for, or None.
         breakdown: Parts of the median latency.
         energy: Energy of one inference, or why there is none.
         energy_windows: The windows that the energy was measured in, or could be measured in with a
@@ -204,6 +205,7 @@ class BenchResult(Value):
     latency: Latency
     duty_cycle: tuple[Latency, ...] = ()
     duty_energy: tuple[Energy, ...] = ()
+    duty_reason: str | None = None
     breakdown: Breakdown
     energy: Energy
     energy_windows: tuple[EnergyWindow, ...] = ()
@@ -271,3 +273,17 @@ class BenchReport(Value):
     warnings: tuple[str, ...] = ()
     failed_files: tuple[FileFailure, ...] = ()
     failed_hosts: tuple[HostFailure, ...] = ()
+
+    def same_call(self, other: BenchReport) -> bool:
+        """Return whether both hold results of one call of ``edgeecg bench``.
+
+        Results of several runs are kept with each run, in a report that is a part of the whole one.
+
+        Args:
+            other: Another report.
+        """
+        return (self.created_utc, self.command, self.suite) == (
+            other.created_utc,
+            other.command,
+            other.suite,
+        )

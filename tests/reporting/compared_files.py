@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ from edgeecg.schema import (
     Scores,
 )
 
+_SECONDS = itertools.count()
+
 
 def write(path: Path, *results: BenchResult, **changes: Any) -> str:
-    """Write a bench report and return its path."""
-    report = bench(*results).model_copy(update=changes)
+    """Write a bench report of a call of its own, and return its path."""
+    created = datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=next(_SECONDS))
+    report = bench(*results, created=created.isoformat()).model_copy(update=changes)
     path.write_text(report.to_json(), encoding="utf-8")
     return str(path)
 

@@ -34,8 +34,8 @@ def found(builder: Builder) -> list[Variant]:
 
 def test_layers_stand_beside_those_of_the_dense_file(full: Builder) -> None:
     dense, slim, small = found(full)
-    assert layer_rows.reference([dense, slim, small], dense) is None
-    assert layer_rows.reference([dense, slim, small], small) is dense
+    assert dense.dense is None
+    assert small.dense == dense
     rows = layer_rows.rows(dense, slim)
     assert [row.name for row in rows] == ["conv0", "conv1", "conv2"]
     assert sum(row.before_share for row in rows) == pytest.approx(1)
@@ -176,7 +176,7 @@ def test_the_verdict_on_several_names_what_costs_least(full: Builder, tmp_path: 
         full.result(full.manifest("compressed", "int8"), 0.5e-3, energy=joules(6e-6)),
     )
     here = found(full)
-    differences = [verdict.score_change(here, each) for each in here]
+    differences = [verdict.score_change(each) for each in here]
     (sentence,) = verdict.of_variants(here, differences)
     plain = sentence.replace("\N{NO-BREAK SPACE}", " ")
     # The int8 file is faster, but needs more energy.

@@ -16,8 +16,8 @@ from typing import Any
 import jinja2
 import plotly
 
-from edgeecg.reporting.documents import Remark
 from edgeecg.reporting.html.figure import Figure
+from edgeecg.reporting.remarks import Remark
 from edgeecg.reporting.tables import Table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeecg.reporting import layer_rows, proxy_agreement, tables, units
+from edgeecg.reporting import proxy_agreement, tables, units
 from edgeecg.reporting.html import layers
 from edgeecg.reporting.html.document import Panel
 from edgeecg.reporting.html.figure import Figure
@@ -29,7 +29,7 @@ def panels(
             key,
             _title(variant, several),
             _rows(variant, change),
-            _figures(variants, variant, data),
+            _figures(variant, data),
         )
         for key, (variant, change) in enumerate(zip(variants, differences, strict=True))
     )
@@ -41,9 +41,8 @@ def _title(variant: Variant, several: bool) -> str:
     return f"{variant.subject.name} ({where})" if several else variant.subject.name
 
 
-def _figures(variants: Sequence[Variant], variant: Variant, data: str) -> tuple[Figure, ...]:
-    before = layer_rows.reference(variants, variant)
-    return () if before is None else layers.figures(before, variant, data)[:1]
+def _figures(variant: Variant, data: str) -> tuple[Figure, ...]:
+    return () if variant.dense is None else layers.figures(variant.dense, variant, data)[:1]
 
 
 def _rows(variant: Variant, change: Change | None) -> tuple[tuple[str, str], ...]:

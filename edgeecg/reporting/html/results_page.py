@@ -9,7 +9,6 @@ from pathlib import Path
 from edgeecg.files import write_text
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.reporting import captions, provenance, proxy_agreement, variant_table, verdict
-from edgeecg.reporting.documents import Remark
 from edgeecg.reporting.html import (
     battery_section,
     classes,
@@ -20,6 +19,7 @@ from edgeecg.reporting.html import (
 )
 from edgeecg.reporting.html.document import DataTable, Page, Section
 from edgeecg.reporting.html.figure import Figure
+from edgeecg.reporting.remarks import Remark
 from edgeecg.reporting.results import Results
 from edgeecg.reporting.tables import Table
 from edgeecg.reporting.variants import Variant

@@ -76,7 +76,7 @@ def page(documents: RunDocuments, comparison: Comparison, folder: RunFolder | No
     """
     card, row = documents.model, headline(comparison)
     found = variants_of.of_run(documents.name, documents)
-    changes = [verdict.score_change(found, each) for each in found]
+    changes = [verdict.score_change(each) for each in found]
     subject = ""
     if row is not None:
         where = f", measured on {row.measured.place}" if row.measured else ""
@@ -194,7 +194,7 @@ def _layers(documents: RunDocuments, found: Sequence[Variant], data: str) -> Sec
     figures: list[Figure] = []
     made: list[Table] = []
     for variant in found:
-        before = layer_rows.reference(found, variant)
+        before = variant.dense
         if before is None or variant.subject.label in seen:
             continue
         seen.add(variant.subject.label)

@@ -11,8 +11,8 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.files import write_text
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.reporting import comparison, documents, named_results, results as results_of
-from edgeecg.reporting.documents import Remark
 from edgeecg.reporting.html import document, results_page, run_page
+from edgeecg.reporting.remarks import Remark
 from edgeecg.reporting.results import Results
 
 INDEX = "index.html"
