@@ -103,6 +103,10 @@ class ExportError(EdgeECGError):
     """A conversion that failed, or whose output disagrees with the PyTorch model."""
 
 
+class NotFiniteError(EdgeECGError):
+    """The outputs of a model are not all finite numbers."""
+
+
 class DivergedError(EdgeECGError):
     """Training whose loss is no finite number any more."""
 

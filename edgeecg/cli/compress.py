@@ -89,6 +89,7 @@ def compress(
 def _next(plan: RunPlan) -> str:
     """Return the command that exports what was compressed last."""
     from edgeecg.cli._console import command
+    from edgeecg.runs import newest
     from edgeecg.schema import QuantizationLog
 
     config, log = plan.config, plan.run.quantization
@@ -96,7 +97,9 @@ def _next(plan: RunPlan) -> str:
     int8 = log.is_file() and QuantizationLog.from_file(log).kept != "none"
     target = "tflite-int8" if int8 else "tflite"
     custom = [] if config.custom is None else ["--custom", config.custom.file]
-    return command("export", "--target", target, *custom)
+    # Another run may have ended meanwhile.
+    named = [] if newest() == plan.run else ["--run", plan.run.name]
+    return command("export", *named, "--target", target, *custom)
 
 
 def _announce(custom: CustomModule) -> None:

@@ -57,7 +57,7 @@ def search(
     Every trial is a compression with other settings, and an ordinary run folder. The result is the
     set of models of which none is worse than another in every objective (the Pareto front).
     """
-    from edgeecg.runs.config_file import read_options, written
+    from edgeecg.runs.config_file import written
     from edgeecg.tuning import plan, space
 
     if print_space:
@@ -69,7 +69,7 @@ def search(
         trials.over(given_options(CompressionConfig, shared)).under("base")
     )
     if config_path is not None:
-        asked = asked.over(read_options(config_path, SearchConfig))
+        asked = plan.over_file(asked, config_path)
     if print_config:
         config, _ = plan.configuration(asked)
         sys.stdout.write(written(config, "Settings of 'edgeecg search --config FILE'"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeecg.data import sources
+import numpy as np
+
+from edgeecg.data import Dataset, sources
 from edgeecg.errors import EdgeECGError, UnknownNameError, UsageError
 from edgeecg.models import Architecture
 from edgeecg.schema import FEWEST_BEATS, CompressionConfig, Fidelity, Guard, Scores
@@ -73,6 +75,28 @@ def broken_guards(
     """
     found = {str(guard): (guard, guard.value(val, fidelity) or 0.0) for guard in guards}
     return {text: value for text, (guard, value) in found.items() if value < guard.at_least}
+
+
+def check_support(guards: Sequence[Guard], dataset: Dataset) -> None:
+    """Refuse guards on classes that no validation window has: no model could keep them.
+
+    Args:
+        guards: What is asked for.
+        dataset: The records.
+
+    Raises:
+        UsageError: A guard is on such a class.
+    """
+    y, names = dataset.val.y, dataset.summary.classes
+    counts = np.bincount(y, minlength=len(names)) if y.ndim == 1 else (y > 0).sum(axis=0)
+    support = dict(zip(names, counts.tolist(), strict=True))
+    for guard in guards:
+        if guard.metric != "fidelity" and support.get(guard.class_name or "", 1) == 0:
+            raise UsageError(
+                f"The guard '{guard}' cannot be checked.",
+                f"No validation window is of class {guard.class_name}.",
+                "Guard another class, or choose records whose validation part has this one.",
+            )
 
 
 def check_dense(guards: Sequence[Guard], val: Scores, again: str) -> None:

@@ -115,6 +115,7 @@ def compress(job: Job) -> CompressionLog:
         return _add_test_scores(job)
     goal = _checked(job.config, job.architecture)
     class_weights.check_classes(job.dataset)
+    guards.check_support(job.guards, job.dataset)
     # Refuses weights of classes that the records do not have before anything is written.
     class_weights.class_weights(
         job.config.class_weight, job.dataset, job.config.training.epoch_windows

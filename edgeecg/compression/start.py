@@ -164,10 +164,12 @@ def several_seeds(
     names = [f"{stem}-{seed}" for seed in range(seeds)]
     if resume:
         return _resumed_seeds(names, options, on_custom)
-    return [
-        started(each, Options({"training": {"seed": seed}}).over(options))
-        for seed, each in enumerate(names)
-    ]
+    return [started(each, _with_seed(options, seed)) for seed, each in enumerate(names)]
+
+
+def _with_seed(options: Options, seed: int) -> Options:
+    """Return settings with a seed in the place of theirs."""
+    return Options({"training": {"seed": seed}}).over(options)
 
 
 def _resumed_seeds(
@@ -180,7 +182,11 @@ def _resumed_seeds(
         EdgeECGError: There is nothing to resume.
     """
     folders = [RunFolder(RUNS / name) for name in names]
-    plans = {run.name: _resumed(run, options, on_custom) for run in folders if run.config.is_file()}
+    plans = {
+        run.name: _resumed(run, _with_seed(options, seed), on_custom)
+        for seed, run in enumerate(folders)
+        if run.config.is_file()
+    }
     if not plans:
         raise EdgeECGError(
             "There is nothing to resume.",

@@ -15,6 +15,7 @@ from edgeecg.compression.fidelity import Probe
 from edgeecg.compression.fine_tuning import fine_tune
 from edgeecg.compression.job import Job
 from edgeecg.costs import measured, proxy
+from edgeecg.errors import DivergedError, NotFiniteError
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.models import Architecture, build, nonzero_parameters, parameters
 from edgeecg.pruning import masks
@@ -68,7 +69,14 @@ def perform_step(
     name = f"step {plan.number}/{job.config.steps}"
     losses = fine_tune(_with_epochs(job, plan), dense, pruned, plan.attempt, name, plan.probes[0])
     record = _Record(plan, target, losses, started, pruned_at)
-    return pruned, _describe(job, dense, pruned, record)
+    try:
+        return pruned, _describe(job, dense, pruned, record)
+    except NotFiniteError as error:
+        raise DivergedError(
+            f"Training diverged in {name}.",
+            "The outputs of the model are not finite.",
+            "Start a new run with a lower learning rate.",
+        ) from error
 
 
 def _with_epochs(job: Job, plan: StepPlan) -> Job:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from edgeecg.data import Dataset, Windows
-from edgeecg.errors import EdgeECGError
+from edgeecg.errors import EdgeECGError, NotFiniteError
 from edgeecg.evaluation import ec57, multilabel
 from edgeecg.evaluation.batches import LogitsFunction
 from edgeecg.schema import Ec57, Scores, Source, Split, Task
@@ -151,7 +151,7 @@ def _check(logits: NDArray[np.float32], shape: tuple[int, int]) -> None:
             "Choose records with the model's classes.",
         )
     if not np.isfinite(logits).all():
-        raise EdgeECGError(
+        raise NotFiniteError(
             "The model's outputs cannot be scored.",
             "Some are not finite numbers.",
             "Check the weights; train or export the model again.",

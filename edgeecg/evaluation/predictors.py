@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgeecg.evaluation.inference import predict
 from edgeecg.evaluation.multilabel import stored_thresholds
 from edgeecg.models import Architecture
 from edgeecg.runs import RUNS, RunFolder
-from edgeecg.runs.folder import how_to_finish
+from edgeecg.runs.unfinished import how_to_finish
 from edgeecg.runtimes import Session
 from edgeecg.schema import (
     MODEL_SUFFIXES,
@@ -104,12 +105,17 @@ def load_predictor(
         return _pytorch(weights, weights.with_suffix(".json"), title)
     for folder in (RUNS / name_or_path, path):
         run = RunFolder(folder)
-        for weights, card in (
-            (run.model_weights, run.model_card),
-            (run.baseline_weights, run.baseline_card),
-        ):
-            if card.is_file():
-                return _pytorch(weights, card, f"{card.stem} of run {run.name}", custom)
+        if run.finished:
+            return _pytorch(run.model_weights, run.model_card, f"model of run {run.name}", custom)
+        if run.dense_only:
+            title = f"baseline of run {run.name}"
+            return _pytorch(run.baseline_weights, run.baseline_card, title, custom)
+        if run.baseline_card.is_file():
+            raise EdgeECGError(
+                f"The compressed model of '{run.path}' is not finished.",
+                f"'{run.model_card.name}' is not there yet.",
+                f"{how_to_finish(run)} (Its dense model: {shlex.quote(str(run.baseline_weights))})",
+            )
         if run.path.is_dir():
             raise EdgeECGError(
                 f"There is no trained model in '{run.path}'.",
@@ -138,10 +144,13 @@ def load_dense(name_or_path: str, custom: Architecture | None = None) -> Predict
         its custom module is not given.
     """
     path = Path(name_or_path)
-    folders = (RUNS / name_or_path, path, path.parent, path.parent.parent)
+    is_file = path.suffix in (*MODEL_SUFFIXES, _WEIGHTS)
+    if not is_file and name_or_path in models.names() and models.shipped(name_or_path) is not None:
+        return None
+    folders = (path.parent, path.parent.parent) if is_file else (RUNS / name_or_path, path)
     for run in map(RunFolder, folders):
         if run.model_card.is_file() and run.baseline_card.is_file():
-            if path == run.baseline_weights or "-baseline-" in path.name:
+            if is_file and (path == run.baseline_weights or "-baseline-" in path.name):
                 return None
             card = ModelCard.from_file(run.baseline_card)
             if custom is None and card.name not in models.names():

@@ -1,9 +1,8 @@
 """Run folders: which file is where, which run is the newest, and what happened in it when."""
 
-from edgeecg.runs.folder import (
-    RUNS,
-    RunFolder,
+from edgeecg.runs.choosing import (
     exportable,
+    given_name,
     named,
     new_run,
     newest,
@@ -11,6 +10,7 @@ from edgeecg.runs.folder import (
     newest_untrained,
     trained,
 )
+from edgeecg.runs.folder import RUNS, RunFolder
 from edgeecg.runs.revision import git_revision
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "RunFolder",
     "exportable",
     "git_revision",
+    "given_name",
     "named",
     "new_run",
     "newest",

@@ -8,7 +8,8 @@ from pathlib import Path
 from edgeecg.errors import EdgeECGError
 from edgeecg.files import read_bytes
 from edgeecg.runs.bench_documents import holds_instructions, readable
-from edgeecg.runs.folder import RUNS, RunFolder, exportable, newest
+from edgeecg.runs.choosing import exportable, newest
+from edgeecg.runs.folder import RUNS, RunFolder
 from edgeecg.schema import Artifact, BenchReport, CompressionLog, ModelCard, QuantizationLog
 
 

@@ -145,7 +145,7 @@ class TrainingConfig(Value):
     ] = 8000
     batch_size: Annotated[int, setting("Windows per optimisation step.", ge=1)] = 128
     learning_rate: Annotated[
-        float, setting("Peak learning rate.", option="--learning-rate", gt=0.0)
+        float, setting("Peak learning rate.", option="--learning-rate", gt=0.0, le=10.0)
     ] = 2e-3
     weight_decay: Annotated[float, setting("Weight decay of AdamW.", ge=0.0)] = 1e-2
     clip_norm: Annotated[float, setting("Largest norm of the gradient.", gt=0.0)] = 1.0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from edgeecg.data import Dataset
-from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.errors import DivergedError, EdgeECGError, NotFiniteError, UsageError
 from edgeecg.evaluation.inference import evaluate
 from edgeecg.models import Architecture, architecture, build
 from edgeecg.progress import ProgressCallback
@@ -147,7 +147,14 @@ def _train_and_score(
     started = time.monotonic()
     trainer.train_epoch(stage, state.epoch)
     state.epoch += 1
-    score = evaluate(state.averaged.module, dataset, "val").headline[1]
+    try:
+        score = evaluate(state.averaged.module, dataset, "val").headline[1]
+    except NotFiniteError as error:
+        raise DivergedError(
+            f"Training diverged in {stage.name}, epoch {state.epoch}.",
+            "The outputs of the model are not finite.",
+            "Start a new run with a lower learning rate.",
+        ) from error
     if keep_last or score > state.best_score:
         state.best, state.best_score = weights(state.averaged.module), score
         state.best_epoch = state.epoch

@@ -202,7 +202,7 @@ class Trainer:
             raise DivergedError(
                 f"Training diverged in {stage.name}, epoch {epoch + 1}.",
                 f"The loss is {value}.",
-                "Lower the learning rate; the last checkpoint is intact.",
+                "Start a new run with a lower learning rate.",
             )
         self.optimizer.zero_grad()
         accelerator.backward(loss)

@@ -34,6 +34,7 @@ def render(front: Front) -> str:
         f"</title><style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n"
         f"<p>{len(states)} trials: {escape(counts)}. {decided}. Energy and latency are "
         "relative to the dense model; size is in bytes of weights.</p>\n"
+        f"{''.join(f'<p>Warning: {escape(each)}</p>' for each in front.warnings)}\n"
         f"{_picture(front, best)}\n<h2>Front</h2>\n{_table(best, front.objectives)}\n"
         f"<h2>Other trials</h2>\n{_table(others, front.objectives)}\n"
         "<p>Research software. Not a medical device; not for diagnosis.</p></body></html>\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 from collections.abc import Mapping
@@ -9,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeecg.compression import settings
+from edgeecg.compression import guards, settings
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import write_text
 from edgeecg.models import Architecture, architecture
-from edgeecg.runs import RUNS, RunFolder, new_run
+from edgeecg.runs import RUNS, RunFolder, given_name, new_run
+from edgeecg.runs.config_file import read_options
 from edgeecg.runs.options import Options, configured, keyword_options, refuse_changes
 from edgeecg.schema import CompressionConfig, TrainingConfig
 from edgeecg.schema.search import SearchConfig, Space
+from edgeecg.training.class_weights import check_classes
 from edgeecg.training.start import Listeners, load_records
 from edgeecg.tuning import objectives, space, study
 
@@ -93,6 +96,7 @@ def configuration(options: Options) -> tuple[SearchConfig, Architecture | None]:
     defaults = SearchConfig(base=base, space=chosen, seed=base.training.seed)
     config = configured(SearchConfig, defaults, Options(own, options.origins))
     objectives.check(config.objectives, base, architecture(base.training.model, custom))
+    _refuse_gpus_alone(config)
     return config, custom
 
 
@@ -112,8 +116,12 @@ def started(name: str | None, options: Options, listeners: Listeners) -> Plan:
     base = config.base
     folder = new_run(name, f"{base.training.model}-search")
     _refuse_taken(folder.name)
+    # A name may be too long for the folder of the dense model alone.
+    new_run(f"{folder.name}-dense", base.training.model)
     space.check(base, config.space, custom)
     dataset = load_records(base.training, architecture(base.training.model, custom), listeners)
+    check_classes(dataset)
+    guards.check_support(base.guards, dataset)
     loaded = config.model_copy(update={"data_sha256": dataset.summary.content_sha256})
     if config.data_sha256 not in (None, loaded.data_sha256):
         raise UsageError(
@@ -138,6 +146,7 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
         UsageError: The space, the objectives, the records or a setting differ.
         EdgeECGError: There is no such search.
     """
+    name = given_name(name)
     path = RunFolder(RUNS / name).search
     if not path.is_file():
         raise EdgeECGError(
@@ -154,12 +163,38 @@ def resumed(name: str, options: Options, listeners: Listeners) -> Plan:
     _refuse_other_trials(name, held.base, asked, custom)
     own = _own(options)
     changed = configured(SearchConfig, held, Options(own, options.origins))
+    _refuse_gpus_alone(changed)
     dataset = load_records(
         held.base.training, architecture(held.base.training.model, custom), listeners
     )
     now = changed.model_copy(update={"data_sha256": dataset.summary.content_sha256})
     study.refuse_other(name, held, now)
     return Plan(name, now, dataset, custom)
+
+
+def over_file(asked: Options, path: Path) -> Options:
+    """Return settings over those of a file; a seed that is asked for is that of the sampler, too.
+
+    Args:
+        asked: The settings that were given.
+        path: TOML file, or the ``search.json`` of another search.
+
+    Raises:
+        UsageError: The file cannot be read, or holds something else.
+    """
+    of_file = read_options(path, SearchConfig)
+    if "seed" in asked.table("base").table("training"):
+        of_file = of_file.without(["seed"])
+    return asked.over(of_file)
+
+
+def _refuse_gpus_alone(config: SearchConfig) -> None:
+    if config.gpus and config.ray is None:
+        raise UsageError(
+            "--gpus cannot be used without --ray.",
+            "It says what a trial takes of a Ray cluster.",
+            "Give --ray, too, or leave --gpus out.",
+        )
 
 
 def write(plan: Plan) -> None:
@@ -206,7 +241,7 @@ def _refuse_other_trials(
 
 def _refuse_taken(name: str) -> None:
     """Refuse a name whose trials would go into folders that exist."""
-    taken = sorted(path.name for path in RUNS.glob(f"{name}-*"))
+    taken = sorted(path.name for path in RUNS.glob(f"{glob.escape(name)}-*"))
     # Trials have three digits or more; NAME-0 is a run of 'edgeecg compress --seeds'.
     ours = [
         found

@@ -225,10 +225,15 @@ class RunningSearch:
         """
         front = self._front(finished)
         if finished:
-            scores = {
-                name: self.scored(RunFolder(self._plan.folder.parent / name))
-                for name in front.front
-            }
+            runs = {name: RunFolder(self._plan.folder.parent / name) for name in front.front}
+            scores = {name: self.scored(run) for name, run in runs.items()}
+            missing = tuple(
+                f"'{run.path}' is not there, so its test score is not known. Put it back, then: "
+                f"edgeecg search --resume {shlex.quote(front.name)}"
+                for name, run in runs.items()
+                if scores[name] is None
+            )
+            front = front.model_copy(update={"warnings": (*front.warnings, *missing)})
             trials = [
                 trial.model_copy(update={"test": scores.get(trial.run)}) for trial in front.trials
             ]
@@ -237,9 +242,14 @@ class RunningSearch:
         write_text(self._plan.folder / "front.json", front.to_json())
         return front
 
-    def scored(self, run: RunFolder) -> float:
-        """Return the headline test score of a run, which is finished by this."""
+    def scored(self, run: RunFolder) -> float | None:
+        """Return the headline test score of a run, which is finished by this.
+
+        None where its folder is gone, or lies on another machine.
+        """
         plan = self._plan
+        if not run.compression_log.is_file():
+            return None
         if run.reduced:
             config = CompressionConfig.from_file(run.config)
             with locked(run):
@@ -257,9 +267,10 @@ def prepare(run: RunFolder, dense: RunFolder, config: CompressionConfig) -> None
         config: What is to be done.
 
     Raises:
-        EdgeECGError: The disk is full.
+        EdgeECGError: The disk is full, or the folder holds a run that is not of this trial.
     """
     if run.config.is_file():
+        _refuse_foreign(run, config)
         return
     for source, target in (
         (dense.baseline_weights, run.baseline_weights),
@@ -267,6 +278,31 @@ def prepare(run: RunFolder, dense: RunFolder, config: CompressionConfig) -> None
     ):
         write_bytes(target, source.read_bytes())
     write_text(run.config, config.to_json())
+
+
+def _refuse_foreign(run: RunFolder, config: CompressionConfig) -> None:
+    """Refuse to go on with a run that was not started by this trial.
+
+    Raises:
+        EdgeECGError: The folder holds a run with other settings.
+    """
+    held = CompressionConfig.from_file(run.config)
+    if _compared(held) == _compared(config):
+        return
+    search = run.name.rpartition("-")[0]
+    raise EdgeECGError(
+        f"'{run.path}' is not of the search '{search}'.",
+        "It should be the folder of the next trial, and holds a run with other settings.",
+        f"Move it elsewhere, then go on: edgeecg search --resume {shlex.quote(search)}",
+    )
+
+
+def _compared(config: CompressionConfig) -> CompressionConfig:
+    """Return what decides the outcome of a run: a custom module may lie elsewhere by now."""
+    if config.custom is None:
+        return config
+    custom = config.custom.model_copy(update={"file": config.custom.function})
+    return config.model_copy(update={"custom": custom})
 
 
 def seconds_left(front: Front, trials: int, workers: int) -> float | None:

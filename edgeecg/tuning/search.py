@@ -16,7 +16,6 @@ from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.interrupts import interruptible
 from edgeecg.progress import ProgressCallback
 from edgeecg.runs import RunFolder
-from edgeecg.runs.config_file import read_options
 from edgeecg.runs.journal import Journal
 from edgeecg.runs.lock import locked
 from edgeecg.schema.search import Front, SearchConfig
@@ -82,12 +81,12 @@ def search(
     asked = plans.sorted_options(given)
     command = f"edgeecg.search({', '.join(f'{k}={v!r}' for k, v in asked.values.items())})"
     if config is not None:
-        asked = asked.over(read_options(Path(config), SearchConfig))
+        asked = plans.over_file(asked, Path(config))
     listeners = Listeners(on_progress, on_data)
     plan = (
         plans.started(name, asked, listeners)
         if resume is None
-        else plans.resumed(resume, asked, listeners)
+        else plans.resumed(str(resume), asked, listeners)
     )
     return perform(plan, command, dry_run, on_status, on_progress)
 
@@ -167,12 +166,13 @@ def _opened(plan: Plan) -> Study:
         UsageError: Another process has started another search under this name, after the name was
             chosen; nothing was written.
     """
-    new = not plan.written.is_file()
+    new, front = not plan.written.is_file(), plan.folder / "front.json"
+    known = len(Front.from_file(front).trials) if front.is_file() else 0
     if not new:
         refuse_other(plan.name, SearchConfig.from_file(plan.written), plan.config)
     plans.write(plan)
     try:
-        return Study(plan.name, plan.folder, plan.config)
+        return Study(plan.name, plan.folder, plan.config, known)
     except EdgeECGError:
         if new:
             plan.written.unlink()

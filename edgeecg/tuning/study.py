@@ -39,6 +39,9 @@ from edgeecg.tuning import space
 STARTUP = 10
 """Trials that are drawn at random before the sampler learns from them."""
 
+JOURNAL = "optuna.jsonl"
+"""The file of the study in the folder of the search."""
+
 _CONFIG = "edgeecg"
 _FAILED = "failed"
 _REASON = "reason"
@@ -109,18 +112,20 @@ class RepeatableSampler(BaseSampler):
 class Study:
     """The trials of one search, in their storage."""
 
-    def __init__(self, name: str, folder: Path, config: SearchConfig) -> None:
+    def __init__(self, name: str, folder: Path, config: SearchConfig, known: int = 0) -> None:
         """Open the study, or create it. The caller holds the lock of the search.
 
         Args:
             name: Name of the search.
             folder: Its folder, for the journal file.
             config: What decides its outcome.
+            known: How many trials of it have ended, as far as is known.
 
         Raises:
             UsageError: The storage holds a study of this name with another space, other objectives
                 or other records.
-            EdgeECGError: The storage cannot be opened.
+            EdgeECGError: The storage cannot be opened, or does not hold a study whose trials are
+                known.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._config = config
@@ -129,8 +134,11 @@ class Study:
             for each in config.objectives
         ]
         try:
+            storage = _storage(config.storage, folder)
+            if known and name not in optuna.get_all_study_names(storage):
+                raise _lost(name, known, folder)
             self._study = optuna.create_study(
-                storage=_storage(config.storage, folder),
+                storage=storage,
                 sampler=RepeatableSampler(config.sampler, config.seed),
                 study_name=name,
                 directions=directions,
@@ -143,7 +151,7 @@ class Study:
             raise EdgeECGError(
                 f"The study '{name}' cannot be opened.",
                 f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else '-'}.",
-                "Check the URL of --storage and that its database can be reached.",
+                _remedy(error, config.storage, folder),
             ) from error
 
     def _agree(self, name: str) -> None:
@@ -220,6 +228,24 @@ class Study:
         for key, value in kept.items():
             storage.set_trial_user_attr(found._trial_id, key, value)  # pyright: ignore[reportPrivateUsage]
         self._study.tell(number, values, state=state)
+
+
+def _lost(name: str, known: int, folder: Path) -> EdgeECGError:
+    return EdgeECGError(
+        f"The trials of the search '{name}' are not in its storage.",
+        f"'{folder / 'front.json'}' lists {known}, and the storage holds no study of this name: "
+        "the folder was renamed, or the study was removed or damaged.",
+        "Rename the folder back, or restore the study; or start a new search under another --name.",
+    )
+
+
+def _remedy(error: Exception, url: str | None, folder: Path) -> str:
+    """Return what to do about a storage that cannot be opened."""
+    if url is None:
+        return f"'{folder / JOURNAL}' is damaged: restore it from a copy, or start a new search."
+    if isinstance(error, ImportError):
+        return "Install the driver of this database, e.g. pip install psycopg2-binary."
+    return "Check the URL of --storage and that its database can be reached."
 
 
 def state_of(trial: FrozenTrial) -> State:
@@ -301,7 +327,7 @@ def _storage(url: str | None, folder: Path) -> BaseStorage:
             return RDBStorage(url)
         folder.mkdir(parents=True, exist_ok=True)
         # Optuna locks the journal by a symbolic link to the path that it is given.
-        path = folder.resolve() / "optuna.jsonl"
+        path = folder.resolve() / JOURNAL
         # Whoever opens the study holds the lock of the search: this one is of a killed process.
         path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
         _drop_torn_line(path)

@@ -120,7 +120,9 @@ def perform(
     )
     try:
         with _locked_soon(run):
-            log = pipeline.compress(job)
+            # A user may have finished it with 'edgeecg compress --resume' meanwhile.
+            done = run.finished
+            log = CompressionLog.from_file(run.compression_log) if done else pipeline.compress(job)
         values = _values(task, run, log, architecture(job.model, custom))
     except _PrunedError as stop:
         return ended("pruned", str(stop))
