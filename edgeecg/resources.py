@@ -52,7 +52,15 @@ def _load(kind: str, folder: str, name: str, value: type[_Document]) -> _Documen
     if not path.is_file():
         # An entry point names a package; the file lies in it under the name of the entry point.
         package = plugins.load(_group(folder), name)
-        path = files(cast(ModuleType, package)) / f"{name}.toml"
+        try:
+            path = files(cast(ModuleType, package)) / f"{name}.toml"
+        except TypeError as error:
+            raise PluginError(
+                f"The {kind} '{name}' cannot be used.",
+                f"Its entry point names '{getattr(package, '__name__', package)}', which is no "
+                "package.",
+                f"Name the package that holds {name}.toml, or uninstall this one.",
+            ) from error
         shown = f"{name}.toml of the package '{getattr(package, '__name__', package)}'"
     return _read(path, shown, value)
 
@@ -66,6 +74,12 @@ def _read(path: Traversable, shown: str, value: type[_Document]) -> _Document:
         value: What it holds.
     """
     document = read_toml(path, shown, SchemaError)
+    if "name" in document:
+        raise SchemaError(
+            f"{shown} cannot be used.",
+            "It has the key 'name'; the name of the file without .toml is the name.",
+            "Leave the key out, and rename the file instead.",
+        )
     return value.from_document({"name": Path(path.name).stem, **document}, source=shown)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from edgeecg import resources
-from edgeecg.errors import UnknownNameError
+from edgeecg.errors import SchemaError, UnknownNameError
 from edgeecg.schema import Value
 
 LOADERS: list[tuple[Callable[[], list[str]], Callable[[str], Value]]] = [
@@ -36,6 +37,21 @@ def test_an_unknown_name_lists_the_known_ones(load: Callable[[str], Value]) -> N
         load("../pyproject")
     assert "The known" in caught.value.why
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("folder", ["export", "devices", "benchmarks/suites"])
+def test_a_file_that_states_its_name_is_refused(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = min((resources.root() / folder).glob("*.toml"))
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    (place / "renamed.toml").write_text('name = "../evil"\n' + source.read_text())
+    monkeypatch.setattr(resources, "root", lambda: tmp_path)
+    load = dict(zip(("export", "devices", "benchmarks/suites"), LOADERS, strict=True))[folder][1]
+    with pytest.raises(SchemaError, match="cannot be used") as raised:
+        load("renamed")
+    assert "name of the file" in raised.value.why
 
 
 def test_a_near_miss_is_suggested() -> None:

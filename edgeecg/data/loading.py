@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
+
 from edgeecg.data import sources
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
-from edgeecg.errors import DataError
+from edgeecg.errors import DataError, UsageError
+from edgeecg.schema import Preprocessing
+
+BUILT_IN = ("mitdb", "ptbxl", "synthetic")
+"""Databases whose leads are those of the models."""
 
 _DEFAULT = DataRequest()
 
@@ -18,6 +25,8 @@ def load_dataset(request: DataRequest = _DEFAULT, on_record: OnRecord | None = N
 
     Raises:
         UnknownNameError: There is no such database, and no folder of that name.
+        UsageError: Names of leads are given for something that is no lead of the model, or for a
+            database, which has the leads of its models.
         DataError: Records are missing or damaged, do not have what the task needs, or the cache
             cannot be written to.
     """
@@ -30,4 +39,31 @@ def load_dataset(request: DataRequest = _DEFAULT, on_record: OnRecord | None = N
             f"classifies {request.task}.",
             "Choose the database that 'edgeecg models' names for the model.",
         )
+    check_leads(request.leads, (request.preprocessing or Preprocessing()).leads)
+    if request.leads and name in BUILT_IN:
+        raise UsageError(
+            "Names of leads cannot be given for a database.",
+            f"The records of '{name}' have the leads of its models under their names.",
+            "Leave --leads out, or give the folder of your own records.",
+        )
     return source.load(request, on_record)
+
+
+def check_leads(called: Mapping[str, str], wanted: Sequence[str]) -> None:
+    """Refuse names for leads that a model does not have.
+
+    Args:
+        called: What leads are called in the records, by the model's name.
+        wanted: The model's leads.
+
+    Raises:
+        UsageError: One is no lead of the model, as where a pair is written the wrong way round.
+    """
+    for name, other in called.items():
+        if name not in wanted:
+            turned = f" Give --leads {shlex.quote(f'{other}={name}')}." if other in wanted else ""
+            raise UsageError(
+                f"The model has no lead '{name}'.",
+                f"Its leads are: {', '.join(wanted)}.",
+                f"The model's lead comes first, then its name in the records.{turned}",
+            )

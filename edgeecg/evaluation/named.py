@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeecg import arguments
 from edgeecg.data import DataRequest, sources, unlabelled
+from edgeecg.data.loading import check_leads
 from edgeecg.errors import DataError
 from edgeecg.evaluation import scoring
 from edgeecg.evaluation.predictions import Predictions, classify_record
@@ -153,7 +154,8 @@ def classify(
 
     Raises:
         UnknownNameError: There is no such model, run or file, or no such folder.
-        UsageError: ``threads`` is less than 1, or ``leads`` is no mapping.
+        UsageError: ``threads`` is less than 1, or ``leads`` is no mapping or names a lead that the
+            model does not have.
         DataError: No record could be classified: the error of the first. Or ``strict``, and one
             could not.
     """
@@ -163,6 +165,7 @@ def classify(
     report("loading the model", 0, 1)
     path = sources.find(str(data)).folder()
     predictor = load_predictor(model, None if custom is None else load_custom(custom), threads)
+    check_leads(renamed, predictor.preprocessing.leads)
     names = unlabelled.names(path)
     records: list[Predictions] = []
     errors: dict[str, DataError] = {}

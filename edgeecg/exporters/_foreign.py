@@ -239,6 +239,13 @@ def _compared(
             "could be compared with it.",
             "Give a file whose output has a value for each class.",
         )
+    if windows.y is not None and (largest := int(windows.y.max())) >= expected.shape[1]:
+        raise DataError(
+            f"The classes of the windows do not fit {source}.",
+            f"y has the class {largest}, and the file has {expected.shape[1]} outputs: classes 0 "
+            f"to {expected.shape[1] - 1}.",
+            "Count the classes from 0, in the order of the outputs.",
+        )
     unusable = np.flatnonzero(~np.isfinite(expected).all(axis=1))
     if len(unusable):
         raise DataError(

@@ -78,7 +78,8 @@ def load(path: Path) -> LabelledWindows:
         x, y = loaded["x"], loaded.get("y")
     else:
         raise _unusable(path, "It has no array 'x'.")
-    if not np.issubdtype(x.dtype, np.number) or x.ndim < 2 or len(x) < _FEWEST:
+    real = any(np.issubdtype(x.dtype, kind) for kind in (np.integer, np.floating))
+    if not real or x.ndim < 2 or len(x) < _FEWEST:
         raise _unusable(path, f"x is {x.dtype} of shape {x.shape}: two windows or more are needed.")
     with np.errstate(over="ignore"):
         x = x.astype(np.float32)

@@ -36,7 +36,8 @@ def to_float16(model: onnx.ModelProto) -> None:
                 continue
             if name not in unpacked:
                 unpacked[name] = f"{name}.float32"
-                called = f"{node.name}/Cast" + (f":{place}" if place > 1 else "")
+                # Names of operations are optional in ONNX; those of weights are unique.
+                called = f"{node.name or name}/Cast" + (f":{place}" if place > 1 else "")
                 cast = helper.make_node(
                     "Cast", [name], [unpacked[name]], called, to=onnx.TensorProto.FLOAT
                 )

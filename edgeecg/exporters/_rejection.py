@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,22 @@ _WINDOWS = 64
 _SHOWN = 3
 
 
-def reject(path: Path, rejection: Rejection) -> None:
-    """Write why a file was not written.
+def reject(path: Path, rejection: Rejection, earlier: Sequence[Path] = ()) -> None:
+    """Write why a file was not written, and remove the one that was written before.
+
+    Args:
+        path: Where to write the reason.
+        rejection: The reason.
+        earlier: The manifest, the file and what belongs to it, from an earlier export; removed in
+            this order, so that no manifest is without its file.
 
     Raises:
         EdgeECGError: The disk is full or not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, rejection.to_json())
+    for each in earlier:
+        each.unlink(missing_ok=True)
 
 
 def differences(

@@ -11,6 +11,7 @@ its data; what is left out is as for ``cnn1d``.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ class CustomArchitecture:
         constants: dict[str, Any],
         origin: CustomModule,
     ) -> None:
-        """Call the user's function once and look at what it returns.
+        """Call the user's function twice and look at what it returns.
 
         Args:
             name: What the architecture is called from now on.
@@ -58,10 +59,13 @@ class CustomArchitecture:
         Raises:
             UsageError: It does not return a module, or the module does not map windows to logits.
         """
+        # A constant that is None is one that is left out.
+        constants = {key: value for key, value in constants.items() if value is not None}
         _check_constants(name, constants)
         self._name = name
         self.origin = origin
         self._make = make
+        self._first: nn.Module | None = None
         self.TASK: Task = constants.get("TASK", cnn1d.TASK)
         self.DATASET = str(constants.get("DATASET", cnn1d.DATASET))
         self.CLASSES = tuple(constants.get("CLASSES", cnn1d.CLASSES))
@@ -70,6 +74,7 @@ class CustomArchitecture:
         )
         recipe = _recipes.RECORDS if self.TASK == "records" else _recipes.BEATS
         self.RECIPE = recipe.model_copy(update={"model": name})
+        self._first = self._made()
         model = self._made().eval()
         logits = self._logits(model)
         check_supported(name, model, self.INPUT_SHAPE)
@@ -122,12 +127,30 @@ class CustomArchitecture:
                 f"A torch.nn.Module was expected, a {type(made).__name__} came.",
                 "Let the function return a module for windows (batch, leads, samples).",
             )
+        if self._first is not None and _share_weights(self._first, made):
+            # The function returns what it has built before, which stays as it is.
+            made = self._copied()
         if any(is_lazy(parameter) for parameter in made.parameters()):
             # Lazy layers get their shapes, and become ordinary ones, at the first call.
             with torch.no_grad():
                 self._logits(made.eval())
             made.train()
         return made
+
+    def _copied(self) -> nn.Module:
+        """Return a copy of what the first call of the function returned.
+
+        Raises:
+            UsageError: It cannot be copied.
+        """
+        try:
+            return copy.deepcopy(cast(nn.Module, self._first))
+        except Exception as error:  # The user's module may raise anything.
+            raise UsageError(
+                f"'{self._name}' makes the same model at each call.",
+                f"A new one is needed, and it cannot be copied: {type(error).__name__}: {error}.",
+                "Let the function build a new module at each call.",
+            ) from error
 
     def _logits(self, model: nn.Module) -> Tensor:
         expected = (2, len(self.CLASSES))
@@ -209,6 +232,12 @@ def _run(path: Path, digest: str) -> ModuleType:
     finally:
         sys.path.remove(folder)
     return module
+
+
+def _share_weights(first: nn.Module, second: nn.Module) -> bool:
+    """Return whether two modules have a parameter in common, as an object."""
+    known = {id(parameter) for parameter in first.parameters()}
+    return any(id(parameter) in known for parameter in second.parameters())
 
 
 def _check_constants(name: str, constants: dict[str, Any]) -> None:

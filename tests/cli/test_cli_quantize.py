@@ -149,6 +149,8 @@ def test_a_file_that_misses_a_limit_is_not_written(
         ({"x": np.zeros((1, *SHAPE), np.float32)}, "two windows or more"),
         ({"z": np.zeros((4, *SHAPE), np.float32)}, "It has no array 'x'"),
         ({"x": windows(4), "y": np.array([0, 1, 2])}, "a class number for each of the 4"),
+        ({"x": windows(4), "y": np.array([1, 2, 3, 99])}, "y has the class 99"),
+        ({"x": windows(4) * 1j}, "x is complex"),
     ],
 )
 def test_windows_that_do_not_fit_are_refused(

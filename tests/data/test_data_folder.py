@@ -13,11 +13,11 @@ import wfdb
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from edgeecg.data import DataRequest, Dataset, load_dataset
+from edgeecg.data import DataRequest, Dataset, load_dataset, sources
 from edgeecg.data.records.listing import record_names
 from edgeecg.data.records.paths import inside
 from edgeecg.data.sources import _folder
-from edgeecg.errors import DataError, SchemaError
+from edgeecg.errors import DataError, SchemaError, UsageError
 from edgeecg.schema import Preprocessing, Reference, Rhythm
 
 WriteRecord = Callable[..., Path]
@@ -221,6 +221,30 @@ def test_a_renamed_lead_is_found_through_the_mapping(write_record: WriteRecord) 
     assert "V5, ECG II" in error.why
     assert "--leads MLII=V5" in error.todo
     assert _load(path, leads={"MLII": "ECG II"}).summary.beats["train"]["N"] == 1
+
+
+def test_a_pair_of_leads_the_wrong_way_round_is_refused(write_record: WriteRecord) -> None:
+    path, *_ = [write_record(name, sig_name=["V5", "ECG II"]) for name in "abc"]
+    with pytest.raises(UsageError, match="The model has no lead 'ECG II'") as raised:
+        _load(path, leads={"ECG II": "MLII"})
+    assert "--leads 'MLII=ECG II'" in raised.value.todo
+
+
+def test_names_of_leads_are_for_folders_alone() -> None:
+    with pytest.raises(UsageError, match="cannot be given for a database"):
+        load_dataset(DataRequest(source="synthetic", leads={"MLII": "V1"}))
+
+
+def test_an_empty_name_is_not_the_present_folder() -> None:
+    with pytest.raises(UsageError, match="name of the records is empty"):
+        sources.find("")
+
+
+def test_a_list_of_records_may_begin_with_a_byte_order_mark(five: Path) -> None:
+    (five / "RECORDS").write_bytes(b"\xef\xbb\xbfa\r\nb\r\nc\r\nd\r\ne\r\n")
+    summary = _load(five).summary
+    parts = (summary.train_records, summary.val_records, summary.test_records)
+    assert sorted(sum(parts, ())) == ["a", "b", "c", "d", "e"]
 
 
 def test_another_rate_gives_the_same_windows(tmp_path: Path, write_record: WriteRecord) -> None:

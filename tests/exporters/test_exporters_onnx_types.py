@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from edgeecg import resources, runtimes
@@ -18,7 +19,7 @@ from edgeecg.costs import number_types, onnx_file
 from edgeecg.costs.counting import count
 from edgeecg.costs.inspection import inspect_file
 from edgeecg.errors import ExportError, SchemaError
-from edgeecg.exporters import exporter, quiet
+from edgeecg.exporters import _onnx_weights, exporter, quiet
 
 SHAPE = (3, 32)
 INT8 = resources.load_target("onnx-int8")
@@ -192,3 +193,25 @@ def test_names_of_operations_are_unique(converted: object, tmp_path: Path) -> No
         node.name for node in onnx.load(written(converted, "onnx-fp16", tmp_path)).graph.node
     )
     assert max(names.values()) == 1
+
+
+def test_weights_of_operations_without_names_are_halved_one_by_one() -> None:
+    weights = [
+        numpy_helper.from_array(np.eye(4, dtype=np.float32) * scale, name)
+        for name, scale in (("a", 2.0), ("b", 3.0))
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "a"], ["h"]),
+            helper.make_node("MatMul", ["h", "b"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4])],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    _onnx_weights.to_float16(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (y,) = session.run(None, {"x": np.ones((1, 4), np.float32)})
+    assert np.asarray(y).tolist() == [[6.0] * 4]

@@ -97,6 +97,18 @@ def test_the_reason_of_a_refusal_is_removed_when_the_file_is_written(
     assert not rejected.exists()
 
 
+def test_a_refused_file_does_not_stay_from_an_earlier_export(
+    baseline_as_both: RunFolder, toy_dataset: Dataset, converted: ExportRecipe
+) -> None:
+    _pipeline.export_run(baseline_as_both, [converted], toy_dataset, silent)
+    strict = converted.model_copy(update={"max_abs_diff": 1e-30})
+    with pytest.raises(ExportError):
+        _pipeline.export_run(baseline_as_both, [strict], toy_dataset, silent)
+    assert [name for name in listing(baseline_as_both) if "baseline" in name] == [
+        "cnn1d-baseline-onnx.rejected"
+    ]
+
+
 def test_converter_that_fails_is_an_error_that_names_the_target(
     monkeypatch: pytest.MonkeyPatch, run: RunFolder, toy_dataset: Dataset
 ) -> None:

@@ -183,3 +183,34 @@ def test_a_module_that_cannot_be_cut_names_the_layer_and_may_be_zeroed(
     assert "--structure none" in caught.value.todo
     zeroed = config.model_copy(update={"structure": "none"})
     assert planned(zeroed, custom) == zeroed
+
+
+ONE_OBJECT = """
+NET = nn.Sequential(nn.Conv1d(1, 8, 5), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(),
+                    nn.Linear(8, 3))
+
+def build():
+    return NET
+"""
+
+
+def test_a_function_that_returns_one_object_each_time_makes_models_of_their_own(
+    tmp_path: Path,
+) -> None:
+    found = loaded(tmp_path, ONE_OBJECT)
+    dense, small = build(found), build(found, {"0": (1, 4, 1), "4": (4, 3)})
+    assert found.widths(dense) == {"0": (1, 8, 1), "4": (8, 3)}
+    assert found.widths(small) == {"0": (1, 4, 1), "4": (4, 3)}
+    assert not {id(p) for p in dense.parameters()} & {id(p) for p in build(found).parameters()}
+
+
+def test_a_module_that_is_one_object_and_cannot_be_copied_is_refused(tmp_path: Path) -> None:
+    lines = ("def refuse(memo):", "    raise RuntimeError('no')", "", "NET.__deepcopy__ = refuse")
+    source = ONE_OBJECT.replace("def build", "\n".join((*lines, "", "def build")))
+    with pytest.raises(UsageError, match="makes the same model at each call"):
+        loaded(tmp_path, source)
+
+
+def test_a_constant_that_is_none_is_one_that_is_left_out(tmp_path: Path) -> None:
+    source = ALL_KINDS + "\nCLASSES = INPUT_SHAPE = TASK = DATASET = None\n"
+    assert loaded(tmp_path, source).CLASSES == loaded(tmp_path, ALL_KINDS).CLASSES

@@ -78,7 +78,7 @@ def _listed(root: Path, folder: Path, above: frozenset[Path] = frozenset()) -> I
         yield from _found(root, folder)
         return
     above |= {folder.resolve()}
-    for line in index.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in index.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         entry = line.strip().removesuffix(_SUFFIX).rstrip("/")
         if not Path(entry).name:
             continue

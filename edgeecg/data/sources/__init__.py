@@ -17,7 +17,7 @@ from typing import Protocol, cast
 from edgeecg import plugins
 from edgeecg.data.download import Download
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
-from edgeecg.errors import PluginError, UnknownNameError
+from edgeecg.errors import PluginError, UnknownNameError, UsageError
 from edgeecg.schema import Task
 
 SYNTHETIC = "synthetic"
@@ -99,6 +99,12 @@ def find(name: str) -> Source:
     """
     if name in names():
         return cast(Source, plugins.load(__name__, name))
+    if not name:
+        raise UsageError(
+            "The name of the records is empty.",
+            "A variable of the shell may not be set.",
+            "Give a database or a folder; '.' is the present folder.",
+        )
     if os.sep in name or Path(name).is_dir():
         from edgeecg.data.sources import _folder
 
