@@ -48,7 +48,7 @@ def test_a_file_that_states_its_name_is_refused(
     place.mkdir(parents=True)
     (place / "renamed.toml").write_text('name = "../evil"\n' + source.read_text())
     monkeypatch.setattr(resources, "root", lambda: tmp_path)
-    load = dict(zip(("export", "devices", "benchmarks/suites"), LOADERS, strict=True))[folder][1]
+    load = LOADERS[("export", "devices", "benchmarks/suites").index(folder)][1]
     with pytest.raises(SchemaError, match="cannot be used") as raised:
         load("renamed")
     assert "name of the file" in raised.value.why

@@ -8,7 +8,7 @@ import signal
 import statistics
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from timed_layers import dense_layers, result, timed, written
@@ -17,7 +17,8 @@ import edgeecg
 from edgeecg.cli import run
 from edgeecg.compression.start import several_seeds
 from edgeecg.data import Dataset
-from edgeecg.errors import UsageError
+from edgeecg.errors import NotFiniteError, UsageError
+from edgeecg.evaluation.predictors import load_dense
 from edgeecg.models import build, load, load_custom
 from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
@@ -113,7 +114,8 @@ def test_seeds_are_resumed_where_a_compression_was_started_and_nowhere_else(
         update={"steps": 2, "training": config.training.model_copy(update={"seed": 1})}
     )
     Path("runs/q-1/config.json").write_text(second.to_json())
-    plans = several_seeds("q", 2, Options(), resume=True)
+    # A file has a seed, too, which is not that of every run.
+    plans = several_seeds("q", 2, Options({"training": {"seed": 0}}), resume=True)
     assert [plan.config.training.seed for plan in plans] == [0, 1]
     assert [plan.config.steps for plan in plans] == [2, 2]
 
@@ -343,6 +345,37 @@ def test_the_last_line_names_the_target_that_the_run_was_made_ready_for(
 
 
 @pytest.mark.usefixtures("work")
+def test_the_last_line_names_the_run_where_it_is_not_the_newest_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edgeecg.runs.newest", lambda: RunFolder(Path("runs/later")))
+    assert run([*SHORT, "--steps", "1", "--name", "cnn1d"]) == 0
+    assert capsys.readouterr().out.endswith("Next: edgeecg export --run cnn1d --target tflite\n")
+    # The package's model of this name was not made from the dense one of the run.
+    assert load_dense("cnn1d") is None
+    assert load_dense("runs/cnn1d") is not None
+    Path("runs/cnn1d").rename("runs/a-baseline-b")
+    assert load_dense("a-baseline-b") is not None
+
+
+@pytest.mark.usefixtures("work")
+def test_outputs_that_are_not_finite_are_a_training_that_diverged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def not_finite(*_: object) -> NoReturn:
+        raise NotFiniteError(
+            "The outputs cannot be scored.", "Some are not finite.", "Train again."
+        )
+
+    monkeypatch.setattr("edgeecg.training.baseline.evaluate", not_finite)
+    short = ("--epoch-windows", "64", "--epochs", "1")
+    assert run(["compress", "cnn1d", *short, "--name", "diverged"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Training diverged" in said
+    assert "lower learning rate" in said
+
+
+@pytest.mark.usefixtures("work")
 def test_it_is_said_when_a_dense_model_is_trained_first(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -352,6 +385,12 @@ def test_it_is_said_when_a_dense_model_is_trained_first(
     assert run(["compress", "cnn1d", *short, "--name", "trained"]) == 130
     said = "The dense model is trained first (1 epoch)"
     assert said in capsys.readouterr().out
+    capsys.readouterr()
+    # What was asked for is the compressed model, and that is not there yet.
+    assert run(["evaluate", "trained"]) == 1
+    unfinished = " ".join(capsys.readouterr().err.split())
+    assert "The compressed model of 'runs/trained' is not finished" in unfinished
+    assert "edgeecg compress --name trained --resume" in unfinished
     # The dense model is there when the run goes on, and where a run is named that has one.
     assert run(["compress", "--resume", "--name", "trained"]) == 130
     assert run(["compress", "--start", "trained", "--name", "started"]) == 130

@@ -190,3 +190,14 @@ def test_a_loss_that_is_no_number_keeps_the_last_step_and_says_how_to_go_on(
     assert "--name 'a run' --resume --finetune-rate 0.0005" in caught.value.todo
     log = compress(unguarded)
     assert [step.step for step in log.steps] == [1, 2]
+
+
+def test_a_guard_on_a_class_without_a_validation_window_is_refused(toy_dataset: Dataset) -> None:
+    y = toy_dataset.val.y.copy()
+    y[y == 1] = 0
+    without = replace(toy_dataset, val=replace(toy_dataset.val, y=y))
+    guards.check_support([Guard.parse("S:recall>=0.1")], toy_dataset)
+    guards.check_support([Guard.parse("N:recall>=0.1"), Guard.parse("macro_f1>=0.1")], without)
+    with pytest.raises(UsageError, match="S:recall") as raised:
+        guards.check_support([Guard.parse("S:recall>=0.1")], without)
+    assert "No validation window is of class S" in raised.value.why
