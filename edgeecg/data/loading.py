@@ -39,7 +39,7 @@ def load_dataset(request: DataRequest = _DEFAULT, on_record: OnRecord | None = N
             f"classifies {request.task}.",
             "Choose the database that 'edgeecg models' names for the model.",
         )
-    check_leads(request.leads, (request.preprocessing or Preprocessing()).leads)
+    check_leads(request.leads, _wanted_leads(request))
     if request.leads and name in BUILT_IN:
         raise UsageError(
             "Names of leads cannot be given for a database.",
@@ -47,6 +47,16 @@ def load_dataset(request: DataRequest = _DEFAULT, on_record: OnRecord | None = N
             "Leave --leads out, or give the folder of your own records.",
         )
     return source.load(request, on_record)
+
+
+def _wanted_leads(request: DataRequest) -> Sequence[str]:
+    if request.preprocessing is not None:
+        return request.preprocessing.leads
+    if request.task == "beats":
+        return Preprocessing().leads
+    from edgeecg.data.sources import ptbxl
+
+    return ptbxl.LEADS
 
 
 def check_leads(called: Mapping[str, str], wanted: Sequence[str]) -> None:
