@@ -12,6 +12,7 @@ from edgeecg.compression.dense import packaged
 from edgeecg.errors import UsageError
 from edgeecg.evaluation.threads import limited_threads
 from edgeecg.exporters._pipeline import OnLeftOut, export_run
+from edgeecg.files import read_bytes
 from edgeecg.models import architecture, load_custom
 from edgeecg.progress import ProgressCallback, ignore
 from edgeecg.runs import RunFolder
@@ -20,7 +21,7 @@ from edgeecg.training.start import DataCallback, Listeners, as_trained, load_rec
 
 
 def export(
-    run: str | None = None,
+    run: str | Path | None = None,
     targets: Sequence[str] | str = ("tflite",),
     *,
     model: str | None = None,
@@ -30,7 +31,7 @@ def export(
     on_data: DataCallback | None = None,
     on_left_out: OnLeftOut | None = None,
     keep_going: bool = False,
-    bench: Path | None = None,
+    bench: Path | str | None = None,
 ) -> list[Artifact]:
     """Export the models of a run to each target, and check every file against PyTorch.
 
@@ -63,6 +64,10 @@ def export(
     arguments.at_least_one("threads", threads)
     names = arguments.listed("targets", targets, "targets=['tflite', 'onnx']")
     recipes = [resources.load_target(name) for name in dict.fromkeys(names)]
+    bench = None if bench is None else Path(bench)
+    if bench is not None:
+        # Before records are read and models converted, which takes a minute.
+        read_bytes(bench, str(bench), UsageError, "Give what 'edgeecg bench --json' wrote.")
     folder = run_to_export(run, model, custom)
     described = folder.model_card if folder.finished else folder.baseline_card
     card = ModelCard.from_file(described)
@@ -77,7 +82,9 @@ def export(
         )
 
 
-def run_to_export(run: str | None, model: str | None, custom: str | None = None) -> RunFolder:
+def run_to_export(
+    run: str | Path | None, model: str | None, custom: str | None = None
+) -> RunFolder:
     """Return the folder of the models that are to be exported.
 
     A run of a search that has no test scores yet gets them.
@@ -94,6 +101,7 @@ def run_to_export(run: str | None, model: str | None, custom: str | None = None)
     if model is None:
         if run is None:
             return runs.newest()
+        run = str(run)
         command = ["edgeecg", "export", "--run", run]
         command += [] if custom is None else ["--custom", custom]
         for path in (runs.RUNS / run, Path(run)):

@@ -14,7 +14,8 @@ from edgeecg.compression import dense
 from edgeecg.costs import onnx_file
 from edgeecg.data import DataRequest, Dataset
 from edgeecg.data.windows.dataset import OnRecord
-from edgeecg.exporters import _float_lstm
+from edgeecg.errors import EdgeECGError, UsageError
+from edgeecg.exporters import _float_lstm, export
 from edgeecg.runs import RunFolder
 from edgeecg.schema import MANIFEST_KEY, Artifact, ExportRecipe, ModelCard
 from edgeecg.training import start
@@ -217,3 +218,13 @@ def test_bundle_that_cannot_be_written_is_refused_before_the_work(
     assert edgeecg(["export", "cnn1d", "--bundle", name]) == status
     assert name in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_paths_may_be_given_in_python_and_a_missing_report_is_found_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EdgeECGError, match="There is no run 'runs/none'"):
+        export(run=Path("runs/none"))
+    with pytest.raises(UsageError, match=r"missing\.json cannot be read"):
+        export(run="none", targets=["tflite-mixed"], bench="missing.json")
