@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeecg.costs import proxy
 from edgeecg.costs.counting import count
 from edgeecg.data import Dataset
-from edgeecg.errors import ArtifactError, EdgeECGError, ExportError, UsageError
+from edgeecg.errors import ArtifactError, EdgeECGError, ExportError
 from edgeecg.exporters import _rejection, _search
 from edgeecg.exporters._checked_file import ExportJob, as_file, name_of, verify_and_publish
 from edgeecg.exporters._float32 import Conversions, in_float32
@@ -99,8 +99,7 @@ def export_run(
         for source in sources:
             try:
                 artifacts.append(_export_model(job, source))
-            # The report of another device may have no times of the baseline.
-            except (ExportError, ArtifactError, UsageError) as error:
+            except (ExportError, ArtifactError) as error:
                 leave_out(error, source is sources[-1] or recipe.dtype == "float32")
     if refused and not artifacts:
         raise refused[-1]

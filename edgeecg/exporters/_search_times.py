@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeecg.costs.attribution import attribute
-from edgeecg.errors import UsageError
+from edgeecg.errors import ExportError, UsageError
 from edgeecg.files import read_bytes
 from edgeecg.schema import Artifact, ArtifactRef, BenchReport, InstructionReport, LayerCost
 
@@ -44,7 +44,8 @@ def read(path: Path, weights_sha256: str, layers: Sequence[LayerCost]) -> Benche
         layers: Every layer of the model.
 
     Raises:
-        UsageError: There is no such file, or it has no operation times of both files.
+        UsageError: There is no such file.
+        ExportError: It has no operation times of both files of the model.
         SchemaError: The file is damaged.
     """
     content = read_bytes(path, f"The operation times '{path}'", UsageError, _HOW)
@@ -110,7 +111,7 @@ def _file(files: Sequence[_File], weights_sha256: str, target: str) -> _File:
     for each in files:
         if each.manifest.weights_sha256 == weights_sha256 and each.manifest.target == target:
             return each
-    raise UsageError(
+    raise ExportError(
         "The operation times do not fit the model.",
         f"The report has no times of the operations of its '{target}' file.",
         _HOW,

@@ -134,16 +134,18 @@ def test_short_spikes_over_a_threshold_are_no_windows(tmp_path: Path) -> None:
         energy_of_trace(path, config.model_copy(update={"shortest_s": 1e-4}))
 
 
-def test_windows_at_the_ends_are_left_out_and_said_so(tmp_path: Path) -> None:
-    t, amperes, busy = recording()
-    kept = slice(1500, 19_000)
+def cut(folder: Path, kept: slice) -> Path:
+    """Write a part of the recording, by its samples."""
     lines = ["t_s,current_a,marker"]
-    lines += [
-        f"{x:.5f},{a:.9f},{int(b)}"
-        for x, a, b in zip(t[kept], amperes[kept], busy[kept], strict=True)
-    ]
-    path = tmp_path / "cut.csv"
+    for t, amperes, busy in zip(*(each[kept] for each in recording()), strict=True):
+        lines.append(f"{t:.5f},{amperes:.9f},{int(busy)}")
+    path = folder / "cut.csv"
     path.write_text("\n".join(lines))
+    return path
+
+
+def test_windows_at_the_ends_are_left_out_and_said_so(tmp_path: Path) -> None:
+    path = cut(tmp_path, slice(1500, 19_000))
     energy = energy_of_trace(path, TraceConfig(inferences=10, voltage="3.3V")).energy
     assert energy.windows == 6
     assert energy.net_j == pytest.approx(NET_J, rel=2e-3)
@@ -154,16 +156,8 @@ def test_windows_at_the_ends_are_left_out_and_said_so(tmp_path: Path) -> None:
 
 
 def test_a_short_rest_at_an_end_costs_its_busy_window_alone(tmp_path: Path) -> None:
-    t, amperes, busy = recording()
-    last = max(place for place, is_busy in enumerate(busy) if is_busy) + 1
-    kept = slice(0, last + 5)
-    lines = ["t_s,current_a,marker"]
-    lines += [
-        f"{x:.5f},{a:.9f},{int(b)}"
-        for x, a, b in zip(t[kept], amperes[kept], busy[kept], strict=True)
-    ]
-    path = tmp_path / "cut.csv"
-    path.write_text("\n".join(lines))
+    last = max(place for place, is_busy in enumerate(recording()[2]) if is_busy) + 1
+    path = cut(tmp_path, slice(0, last + 5))
     energy = energy_of_trace(path, TraceConfig(inferences=10, voltage="3.3V")).energy
     assert energy.windows == 7
     assert energy.inferences == 70

@@ -23,12 +23,7 @@ from edgeecg.models import build, load, load_custom
 from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
 from edgeecg.runs.options import Options
-from edgeecg.schema import (
-    CompressionConfig,
-    CustomModule,
-    ModelCard,
-    TrainingConfig,
-)
+from edgeecg.schema import CompressionConfig, CustomModule, ModelCard, TrainingConfig
 from edgeecg.training.cards import make_card, save_model
 
 

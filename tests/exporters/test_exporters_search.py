@@ -287,7 +287,7 @@ def test_instructions_on_an_emulated_core_decide_by_layer(tmp_path: Path) -> Non
 
 def test_times_of_another_model_are_refused(tmp_path: Path) -> None:
     path, layers = report(tmp_path, {})
-    with pytest.raises(UsageError, match="no times of the operations of its 'tflite' file"):
+    with pytest.raises(ExportError, match="no times of the operations of its 'tflite' file"):
         _search_times.read(path, "2" * 64, layers)
     with pytest.raises(UsageError, match=r"missing\.json.*cannot be read"):
         _search_times.read(tmp_path / "missing.json", "1" * 64, layers)
