@@ -74,7 +74,9 @@ class CustomArchitecture:
         )
         recipe = _recipes.RECORDS if self.TASK == "records" else _recipes.BEATS
         self.RECIPE = recipe.model_copy(update={"model": name})
-        self._first = self._made()
+        # Loading takes as many random numbers as one call of the function.
+        with torch.random.fork_rng(devices=[]):
+            self._first = self._made()
         model = self._made().eval()
         logits = self._logits(model)
         check_supported(name, model, self.INPUT_SHAPE)
