@@ -206,12 +206,12 @@ def test_no_trial_of_the_default_space_is_fine_tuned_for_longer_than_the_steps()
 
 def test_the_table_of_fronts_has_a_line_for_every_finished_search(tmp_path: Path) -> None:
     search = experiment.load("search")
-    cell = experiment.load("gains").run("resnet1d_attn at 0.08").cell
+    cell = experiment.load("search_steps").run("energy-aware").cell
     provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
     key = {"model": "resnet1d_attn", "sampler": "tpe", "seed": 1}
     kept = [{**key, **SEARCHED, **provenance}, {**key, "seed": 2, **SEARCHED, **provenance}]
     compression = {"what": "model", "cell": cell, "seed": 1, **COMPRESSED, **provenance}
-    rows.append(tmp_path / "gains.jsonl", [compression])
+    rows.append(tmp_path / "search_steps.jsonl", [compression])
     found = fronts.fronts(Results(search, kept, tmp_path))
     line = "| `resnet1d_attn` | TPE | 1 | 3 | 2 | 1 | 2 | 0 | 0.1420 | 0.1600 | +0.0180 |"
     assert line in found.splitlines()
@@ -223,10 +223,10 @@ def test_the_table_of_fronts_has_a_line_for_every_finished_search(tmp_path: Path
 def test_a_front_is_compared_with_a_compression_of_the_same_kind_of_processor(
     tmp_path: Path,
 ) -> None:
-    cell = experiment.load("gains").run("resnet1d_attn at 0.08").cell
+    cell = experiment.load("search_steps").run("energy-aware").cell
     provenance = dict.fromkeys(KEYS, "x") | {"dirty": False, "versions": {"optuna": "4"}}
     compression = {"what": "model", "cell": cell, "seed": 1, **COMPRESSED, **provenance}
-    rows.append(tmp_path / "gains.jsonl", [compression | {"cpu_features": ["avx512f"]}])
+    rows.append(tmp_path / "search_steps.jsonl", [compression | {"cpu_features": ["avx512f"]}])
     key = {"model": "resnet1d_attn", "sampler": "tpe", "seed": 1}
     older = {**key, **SEARCHED, **provenance, "cpu_features": ["avx512f"]}
     newer = {**older, "cpu_features": ["avx2"], "completed": SEARCHED["completed"][:1]}
