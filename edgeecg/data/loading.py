@@ -5,13 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from edgeecg import plugins
 from edgeecg.data import sources
 from edgeecg.data.windows.dataset import DataRequest, Dataset, OnRecord
 from edgeecg.errors import DataError, UsageError
 from edgeecg.schema import Preprocessing
-
-BUILT_IN = ("mitdb", "ptbxl", "synthetic")
-"""Databases whose leads are those of the models."""
 
 _DEFAULT = DataRequest()
 
@@ -40,7 +38,9 @@ def load_dataset(request: DataRequest = _DEFAULT, on_record: OnRecord | None = N
             "Choose the database that 'edgeecg models' names for the model.",
         )
     check_leads(request.leads, _wanted_leads(request))
-    if request.leads and name in BUILT_IN:
+    # A folder, and a data source of another package, may call the leads anything.
+    external = plugins.external_names(sources.__name__)
+    if request.leads and name in sources.names() and name not in external:
         raise UsageError(
             "Names of leads cannot be given for a database.",
             f"The records of '{name}' have the leads of its models under their names.",
