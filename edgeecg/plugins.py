@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 from edgeecg.errors import PluginError
 
@@ -116,7 +117,13 @@ def _own(package: str) -> frozenset[str]:
 
 def entry_points_of(group: str) -> list[EntryPoint]:
     """Return the entry points of other packages in a group, in alphabetical order."""
-    return sorted(entry_points(group=group), key=lambda point: point.name)
+    return sorted(_installed(group, tuple(sys.path)), key=lambda point: point.name)
+
+
+@cache
+def _installed(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    """Return the entry points of a group on ``sys.path``; finding them takes some 30 ms."""
+    return entry_points(group=group)
 
 
 def _loaded(point: EntryPoint) -> object:

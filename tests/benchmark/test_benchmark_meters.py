@@ -100,7 +100,7 @@ def test_a_working_meter_measures_and_is_closed(
 def test_meters_of_other_packages_are_tried_after_those_of_the_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply", "rapl"))
+    monkeypatch.setattr(plugins, "entry_points_of", meter_entry_points("bench_supply", "rapl"))
     profile = resources.load_device("x86-64")
     assert meters.candidates(profile) == [*profile.meters, "bench_supply"]
     assert "bench_supply" in meters.names()
@@ -109,7 +109,7 @@ def test_meters_of_other_packages_are_tried_after_those_of_the_device(
 def test_a_meter_of_another_package_that_cannot_be_imported_is_a_reason(
     exported: Exported, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugins, "entry_points", meter_entry_points("bench_supply"))
+    monkeypatch.setattr(plugins, "entry_points_of", meter_entry_points("bench_supply"))
     path = exported("a")
     (result,) = protocol.measure([path], config(None)).results
     assert result.energy.tier == "not measured"

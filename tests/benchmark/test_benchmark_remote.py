@@ -148,10 +148,10 @@ def test_what_another_package_adds_is_not_sent_and_that_is_said(
 ) -> None:
     point = EntryPoint(options[1], "a_package_of_ours", group)
 
-    def entry_points(group: str) -> list[EntryPoint]:
+    def entry_points_of(group: str) -> list[EntryPoint]:
         return [point] if group == point.group else []
 
-    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    monkeypatch.setattr(plugins, "entry_points_of", entry_points_of)
     extension = types.ModuleType("a_package_of_ours")
     monkeypatch.setattr(extension, "open", lambda: None, raising=False)
     monkeypatch.setitem(sys.modules, "a_package_of_ours", extension)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -56,17 +56,15 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "three_patients.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("THREE_PATIENTS", str(tmp_path / "three"))
-    found = EntryPoints(
-        [
-            EntryPoint("three", "three_patients", "edgeecg.data.sources"),
-            EntryPoint("aaa_broken", "no_such_module", "edgeecg.data.sources"),
-        ]
-    )
+    found = [
+        EntryPoint("aaa_broken", "no_such_module", "edgeecg.data.sources"),
+        EntryPoint("three", "three_patients", "edgeecg.data.sources"),
+    ]
 
-    def entry_points(*, group: str) -> EntryPoints:
-        return found.select(group=group)
+    def entry_points_of(group: str) -> list[EntryPoint]:
+        return [point for point in found if point.group == group]
 
-    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    monkeypatch.setattr(plugins, "entry_points_of", entry_points_of)
     monkeypatch.delitem(sys.modules, "three_patients", raising=False)
 
 

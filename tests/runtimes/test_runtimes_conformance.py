@@ -209,7 +209,7 @@ def test_a_runtime_of_another_package_that_cannot_be_imported_is_skipped(
     def find(group: str) -> list[EntryPoint]:
         return [EntryPoint("a_broken_one", "no_such_package.runtime", group)]
 
-    monkeypatch.setattr(plugins, "entry_points", find)
+    monkeypatch.setattr(plugins, "entry_points_of", find)
     assert "a_broken_one" in runtimes.names()
     assert runtimes.for_file(Path("model.onnx")).FORMAT == "onnx"
 
