@@ -44,8 +44,9 @@ $(VENV)/.dev: $(VENV)/.all
 demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
-SPREAD := -n auto --maxprocesses 4 --dist loadfile
-FAST := $(BIN)/python -m pytest -m 'not system' $(SPREAD)
+# One process per core. More threads in each of them would wait for one another.
+SPREAD := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+FAST := $(SPREAD) -m 'not system'
 
 test: $(VENV)/.dev
 	$(FAST) $(TESTS)
@@ -59,7 +60,7 @@ benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py --all --quick
 
 system: $(VENV)/.dev
-	$(BIN)/python -m pytest -m 'system and not alone' $(SPREAD)
+	$(SPREAD) -m 'system and not alone'
 	$(BIN)/python -m pytest -m 'system and alone'
 
 check: $(VENV)/.dev
