@@ -33,6 +33,7 @@ def test_its_files_are_those_of_their_manifests_and_agree_with_pytorch() -> None
         assert found.label_agreement >= 0.98
 
 
+@pytest.mark.system
 def test_make_demo_measures_and_shows_it_where_nothing_can_be_converted(tmp_path: Path) -> None:
     # A bin folder in which Python has neither PyTorch nor litert-torch.
     hidden = tmp_path / "hidden"

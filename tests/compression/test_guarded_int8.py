@@ -107,6 +107,7 @@ def test_int8_that_breaks_a_guard_is_undone(
     assert epochs == job.config.finetune_epochs * (1 + (kept == "qat"))
 
 
+@pytest.mark.system
 def test_a_run_killed_after_training_was_undone_ends_the_same(
     job: Job, s_recall: Callable[[dict[Quantize, float]], None], tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_pages_and_results_hold_what_the_rows_give() -> None:
     assert results == (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.system
 def test_tables_are_made_without_pytorch() -> None:
     """The renderer reads rows: it needs nothing that trains, compresses or measures."""
     program = (

@@ -67,7 +67,7 @@ def written(model: nn.Module, target: str, folder: Path) -> Path:
 
 # PyTorch warns that it copies the input to pad it; the file does not.
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
-@pytest.mark.parametrize("target", ["onnx", "tflite"])
+@pytest.mark.parametrize("target", [pytest.param("onnx", marks=pytest.mark.system), "tflite"])
 @pytest.mark.parametrize("kind", MODULES)
 def test_the_file_gives_the_outputs_of_the_module(kind: str, target: str, tmp_path: Path) -> None:
     torch.manual_seed(0)

@@ -63,13 +63,15 @@ def test_there_is_a_limit_for_every_model() -> None:
 def pairs() -> list[ParameterSet]:
     """Return every model with every float32 target.
 
-    The residual networks in TFLite take longest and have no layer that the others lack.
+    In TFLite these take longest; the residual networks have no layer that the others lack, and
+    for an encoder block there is tests/exporters/test_exporters_precision.py.
     """
+    slow = ("conv_transformer", "resnet1d_attn", "resnet1d_se_attn")
     return [
         pytest.param(
             name,
             target,
-            marks=[pytest.mark.system] if target == "tflite" and "resnet" in name else [],
+            marks=[pytest.mark.system] if target == "tflite" and name in slow else [],
         )
         for name in names()
         for target in ("onnx", "tflite")

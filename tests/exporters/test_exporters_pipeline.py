@@ -268,6 +268,7 @@ def test_each_model_is_converted_once_for_two_targets_of_one_format(
     assert len(calls) == len({id(model) for model in calls}) == 2
 
 
+@pytest.mark.system
 def test_records_are_exported_with_their_task_and_scored_at_the_models_thresholds(
     run: RunFolder, records_dataset: Dataset, model_card: ModelCard
 ) -> None:

@@ -84,7 +84,10 @@ def _rms(x: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(x**2)))
 
 
-@pytest.mark.parametrize("float_layers", [(), ("stem", "encoder.attention.output")])
+@pytest.mark.parametrize(
+    "float_layers",
+    [pytest.param((), marks=pytest.mark.system), ("stem", "encoder.attention.output")],
+)
 def test_a_copy_agrees_with_its_file(float_layers: tuple[str, ...], tmp_path: Path) -> None:
     recipe = INT8.model_copy(update={"float_layers": float_layers})
     Compared(randomized(), recipe, SHAPE, tmp_path).check()

@@ -117,6 +117,7 @@ def failures(sampler: Sampler, seed: int, folder: Path) -> int:
     return ends[studies.STARTUP :].count("failed")
 
 
+@pytest.mark.system
 def test_settings_that_fail_are_avoided(tmp_path: Path) -> None:
     samplers: tuple[Sampler, ...] = ("tpe", "random")
     tpe, random = (
