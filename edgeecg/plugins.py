@@ -116,7 +116,10 @@ def _own(package: str) -> frozenset[str]:
 
 
 def entry_points_of(group: str) -> list[EntryPoint]:
-    """Return the entry points of other packages in a group, in alphabetical order."""
+    """Return the entry points of other packages in a group, in alphabetical order.
+
+    They are looked up once: a package that is installed later is found by the next process.
+    """
     return sorted(_installed(group, tuple(sys.path)), key=lambda point: point.name)
 
 
