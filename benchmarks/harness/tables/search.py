@@ -35,7 +35,9 @@ def samplers(results: Results) -> str:
         "deviation over seeds. The difference is over the seeds of which both searches had the "
         "same dense model (measured on one kind of processor); better or worse: its 95 % interval "
         "(Student's t over seeds) leaves 0 out. DS2: macro-F1 there of the run with the highest "
-        "macro-F1 on validation.",
+        "macro-F1 on validation. Hours: wall clock of all trials, on processors of different speed "
+        "and in part beside other work, so that they do not compare the two ways of choosing "
+        "trials.",
         *([f"Still to be run: {', '.join(left)}."] if left else []),
     ]
     return "\n".join(
