@@ -44,8 +44,8 @@ $(VENV)/.dev: $(VENV)/.all
 demo: $(VENV)/.all
 	BIN=$(BIN) sh benchmarks/demo.sh
 
-# A process more than a small machine has cores, as some tests only wait; but a thread in each,
-# as threads that share a core wait for one another.
+# Three processes also on two cores, because some tests mostly wait. One thread in each: numeric
+# threads that share a core slow each other down many times over.
 SPREAD := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
 FAST := $(SPREAD) -m 'not system'
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable
+from importlib.metadata import EntryPoints
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,23 @@ def test_a_meter_of_another_package_is_listed_opened_and_reported(
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["clamp"] == {"name": "clamp", "available": True, "reason": None}
     assert rows["rapl"]["available"] is (rows["rapl"]["reason"] is None)
+
+
+def test_installed_packages_are_searched_once_for_a_group_and_again_for_another_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    def entry_points(*, group: str) -> EntryPoints:
+        searched.append(group)
+        return EntryPoints()
+
+    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        monkeypatch.syspath_prepend(folder)
+        for _ in range(3):
+            meters.names()
+    assert searched == ["edgeecg.meters"] * 2
 
 
 def test_a_package_that_cannot_be_imported_is_named_and_the_rest_works(

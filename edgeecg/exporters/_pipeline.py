@@ -71,7 +71,6 @@ def export_run(
         EdgeECGError: The disk is full or not writable.
     """
     sources = load_sources(run, dataset, custom)
-    baseline = sources[0]
     conversions, validation = Conversions(dataset), ValidationScores(dataset)
     # None: the baseline cannot be converted to the format.
     dense: dict[Format, Baseline | None] = {}
@@ -89,7 +88,7 @@ def export_run(
             progress(f"converting the baseline to {recipe.format}", 0, 1)
             dense[recipe.format] = None
             try:
-                dense[recipe.format] = _dense(baseline, recipe, conversions)
+                dense[recipe.format] = _dense(sources[0], recipe, conversions)
             except (ExportError, ArtifactError) as error:
                 leave_out(error, needed=True)
         costs = dense[recipe.format]

@@ -63,8 +63,8 @@ def test_there_is_a_limit_for_every_model() -> None:
 def pairs() -> list[ParameterSet]:
     """Return every model with every float32 target.
 
-    In TFLite these take longest; the residual networks have no layer that the others lack, and
-    for an encoder block there is tests/exporters/test_exporters_precision.py.
+    The three that take longest in TFLite are system tests: the residual networks have no layer that
+    the others lack, and tests/exporters/test_exporters_precision.py converts an encoder block.
     """
     slow = ("conv_transformer", "resnet1d_attn", "resnet1d_se_attn")
     return [

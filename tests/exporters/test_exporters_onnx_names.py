@@ -42,8 +42,11 @@ def macs_by_module(layers: tuple[LayerCost, ...]) -> dict[str, int]:
 @pytest.fixture(
     scope="module",
     params=[
-        # These two have every kind of layer that has a name of its own.
-        pytest.param(name, marks=[] if name in ("cnn1d", "cnn_lstm_attn") else pytest.mark.system)
+        # These two have every kind of layer that multiplies.
+        pytest.param(
+            name,
+            marks=[] if name in ("cnn_lstm_attn", "conv_transformer") else pytest.mark.system,
+        )
         for name in names()
     ],
 )

@@ -32,7 +32,7 @@ def exported(name: str, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "name",
     [
-        # These two have every kind of layer that has a name of its own.
+        # Convolutions, linear layers and an LSTM; self-attention takes longer to convert.
         pytest.param(name, marks=[] if name in ("cnn1d", "cnn_lstm_attn") else pytest.mark.system)
         for name in names()
     ],
