@@ -47,7 +47,7 @@ def variants(results: Results) -> str:
             "Model `cnn1d` where none is named. annotations: the defaults of earlier versions (a "
             "tenth of the loss is of the annotations, windows as in training, two epochs a step). "
             "wide windows: the dense model alone, on wide windows, four epochs. frozen norms: "
-            "likewise, and batch norms divide by what they did in the dense model; today's "
+            "likewise, and batch norms use the running mean and variance of the dense model; today's "
             "defaults also have 20 epochs after the last step. Dense minus compressed, mean ± "
             "standard deviation over the seeds; each seed against its own dense model where not "
             "said otherwise. Lost: on DS2. "
