@@ -84,7 +84,7 @@ def result(model: str = "cnn1d", file: str = "dense.onnx", **changes: Any) -> Be
     )
     fields: dict[str, Any] = {
         "artifact": artifact,
-        "device": _device(emulated),
+        "device": device(emulated),
         "runtime": "onnxruntime 1.0",
         "latency": _latency(p50_s),
         "breakdown": Breakdown(
@@ -123,12 +123,13 @@ def _manifest(model: str, file: str, layers: tuple[LayerCost, ...], **changes: A
     return Artifact(**{**fields, **changes})
 
 
-def _device(emulated: bool) -> DeviceInfo:
+def device(emulated: bool = False, cpu: str | None = None) -> DeviceInfo:
+    """A Raspberry Pi 4."""
     return DeviceInfo(
         name="raspberry-pi-4",
         emulated=emulated,
         machine="aarch64",
-        cpu=None,
+        cpu=cpu,
         cores=4,
         memory_bytes=1,
         system="Linux",

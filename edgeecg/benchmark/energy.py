@@ -281,7 +281,7 @@ def _idle(windows: Sequence[EnergyWindow], curve: EnergyCurve) -> tuple[float, f
     watts: list[float] = []
     for window in windows:
         begun, ended = window.begun_s + curve.guard_s, window.ended_s - curve.guard_s
-        if window.inferences:
+        if window.inferences or window.disturbed is not None:
             continue
         try:
             watts.append(curve.joules(begun, ended) / (ended - begun))

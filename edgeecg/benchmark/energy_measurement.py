@@ -47,7 +47,7 @@ class WindowPlan:
         clock: The source of time.
         target_error: Half of the interval relative to the net energy that is wanted, or None for
             the windows of the suite.
-        disturbance: Called after each busy window; returns why it is not valid, or None.
+        disturbance: Called after each window; returns why it is not valid, or None.
         on_window: Called with what is being done, before each window.
         cpu: The processor that the inferences are bound to, or None.
         elsewhere: The machine that reads the meter, or None.
@@ -151,15 +151,16 @@ class _Windows:
         watts: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.disturbed: list[str | None] = []
+        self._disturbed_rests: list[str | None] = []
         self._plan = plan
         self._runner = runner
         self._watts = watts
 
     @property
     def windows(self) -> tuple[EnergyWindow, ...]:
-        reasons = iter(self.disturbed)
+        busy, rests = iter(self.disturbed), iter(self._disturbed_rests)
         return tuple(
-            each.model_copy(update={"disturbed": next(reasons, None)}) if each.inferences else each
+            each.model_copy(update={"disturbed": next(busy if each.inferences else rests, None)})
             for each in self._runner.windows
         )
 
@@ -171,6 +172,7 @@ class _Windows:
         self._runner.idle(suite.idle_window_seconds)
         self._runner.busy(max(suite.warmup_seconds, 0.1))
         self._runner.windows.clear()
+        self._plan.disturbance()
         self._idle()
         for number in range(suite.energy_windows):
             self._pair(number, suite.energy_windows)
@@ -204,8 +206,12 @@ class _Windows:
         if self._plan.elsewhere is not None:
             self._plan.elsewhere.ran(self._runner.windows[-1])
         # Between the windows, so that asking costs none of them anything.
-        self.disturbed.append(self._plan.disturbance())
+        now = self._plan.disturbance()
+        self.disturbed.append(now or self._disturbed_rests[-1])
         self._idle()
+        # Half of a rest counts for the window before it, and half for the one after it.
+        self.disturbed[-1] = self.disturbed[-1] or self._disturbed_rests[-1]
 
     def _idle(self) -> None:
         self._runner.idle(self._plan.suite.idle_window_seconds)
+        self._disturbed_rests.append(self._plan.disturbance())

@@ -90,7 +90,7 @@ def result(measured: Measured, setup: Setup, common: Common) -> BenchResult:
         energy=measured.energy.energy,
         energy_windows=measured.energy.windows,
         proxy=artifacts.relative_proxy(file, manifest, setup.profile.coefficients, common.baseline),
-        calibrated=_calibrated(loaded, setup),
+        calibrated=_calibrated(loaded, setup, common.device),
         memory=loaded.loaded.memory,
         parity=loaded.parity,
         layers=operations,
@@ -101,10 +101,10 @@ def result(measured: Measured, setup: Setup, common: Common) -> BenchResult:
     )
 
 
-def _calibrated(loaded: LoadedFile, setup: Setup) -> CalibratedEstimate | None:
+def _calibrated(loaded: LoadedFile, setup: Setup, device: DeviceInfo) -> CalibratedEstimate | None:
     """Return what the calibration of the device predicts; None for a device without one."""
     found, file, manifest = setup.profile.calibration, loaded.file, loaded.manifest
     if found is None:
         return None
     layers = file.layers if file.layers is not None or manifest is None else manifest.layers
-    return calibration.estimate(layers, loaded.loaded.runtime, setup.threads, found)
+    return calibration.estimate(layers, loaded.loaded.runtime, setup.threads, found, device)

@@ -48,6 +48,20 @@ def other_than(cpu: int | None) -> Generator[None]:
         yield
 
 
+def leave(cpu: int | None) -> None:
+    """Keep this process from a processor for good, even where its parent was bound to it.
+
+    Args:
+        cpu: The processor; nothing is done for None.
+    """
+    if cpu is None or not (inherited := _affinity()):
+        return
+    others = inherited - {cpu} or set(range(os.cpu_count() or 1)) - {cpu}
+    # A container may have no other one.
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, others)
+
+
 def bind(cpu: int) -> None:
     """Bind this thread, and those that it starts, to a processor for good.
 

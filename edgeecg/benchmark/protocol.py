@@ -85,6 +85,7 @@ def measure(
     for threads in config.threads:
         examined = [file for file in examined if file.path not in usable.failed]
         results += _measure_all(examined, replace(setup, threads=threads), baseline, usable)
+        usable.complete = bool(results)
     return BenchReport(
         results=tuple(results),
         suite=setup.suite,
@@ -130,7 +131,8 @@ def _measure_all(
             process = processes.enter_context(FileProcess(file.path))
             return file_steps.load(file, process, setup, cpu)
 
-        before = detection.state(cpu)
+        with processors.on(cpu):
+            before = detection.state(cpu)
         loaded = usable.each(examined, load)
         for turn in range(LATENCY_ROUNDS):
             loaded = usable.each(
@@ -144,7 +146,8 @@ def _measure_all(
         found = usable.each(
             found, lambda each: replace(each, energy=file_steps.energy(each.file, setup, cpu))
         )
-        after = detection.state(cpu)
+        with processors.on(cpu):
+            after = detection.state(cpu)
         kernels = _reference_kernels([each.file for each in found])
     device = detection.describe(setup.profile, before, after, cpu)
     common = Common(device, cpu, kernels, baseline)

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from edgeecg import meters
 from edgeecg.benchmark import child_errors, processors
-from edgeecg.errors import EdgeECGError, MeterError
+from edgeecg.errors import ArtifactError, EdgeECGError, MeterError
 from edgeecg.meters import PowerMeter, Samples
 
 _OPEN_TIMEOUT_S = 60.0
@@ -190,7 +190,8 @@ def recording(
     Args:
         name: The meter, as ``--meter`` takes it.
         path: File for the samples. It is kept; when None, a temporary file is removed at the end,
-            unless the block ends with an exception.
+            unless the block is interrupted, or ends with another exception than those of a meter or
+            of a file that cannot be run.
         cpu: A processor that the recording process must leave alone, or None.
 
     Yields:
@@ -214,6 +215,12 @@ def recording(
         raise
     try:
         yield recorder
+    except (ArtifactError, MeterError):
+        # The result says why there is no energy; nobody would look for the samples.
+        recorder.stop()
+        if path is None:
+            target.unlink()
+        raise
     except BaseException as error:
         recorder.stop()
         if recorder.latest_watts() is not None:
@@ -280,8 +287,9 @@ def main(name: str, path: Path, cpu: int | None, stop: int = 0) -> int:
         cpu: A processor to leave alone, or None.
         stop: File descriptor whose end of file ends the recording.
     """
+    processors.leave(cpu)
     # What the library of a meter prints must not get between the events.
-    with processors.other_than(cpu), os.fdopen(os.dup(1), "w") as events:
+    with os.fdopen(os.dup(1), "w") as events:
         os.dup2(2, 1)
         return _recorded(name, path, stop, events)
 

@@ -28,11 +28,13 @@ class Usable:
         paths: All files.
         baseline: The file without which the others cannot be compared, or None.
         failed: Those that cannot be measured, with the reason.
+        complete: Whether there are results already, which a failure must not cost.
     """
 
     paths: list[Path]
     baseline: Path | None
     failed: dict[Path, FileFailure] = field(default_factory=dict[Path, FileFailure])
+    complete: bool = False
 
     def each(self, items: Sequence[_Item], work: Callable[[_Item], _Done]) -> list[_Done]:
         """Do something with each file, and leave out those that are damaged or cannot be run here.
@@ -42,7 +44,7 @@ class Usable:
             work: What to do.
 
         Raises:
-            ArtifactError: It is the baseline, or no file is left.
+            ArtifactError: There are no results yet, and it is the baseline, or no file is left.
             MissingDependencyError: Likewise, and the runtime of the file is not installed.
         """
         done: list[_Done] = []
@@ -52,7 +54,8 @@ class Usable:
                 done.append(work(item))
             except (ArtifactError, MissingDependencyError) as error:
                 last = len(self.failed) + 1 == len(self.paths)
-                if last or (self.baseline is not None and same(path, self.baseline)):
+                named = self.baseline is not None and same(path, self.baseline)
+                if not self.complete and (last or named):
                     for each in self.failed.values():
                         error.add_note(f"Not measured, {each.file}: {each.what} {each.why}")
                     raise

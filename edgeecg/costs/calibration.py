@@ -15,7 +15,14 @@ from typing import get_args
 import numpy as np
 
 from edgeecg.costs._least_squares import non_negative
-from edgeecg.schema import CalibratedEstimate, Calibration, DType, FittedCosts, LayerCost
+from edgeecg.schema import (
+    CalibratedEstimate,
+    Calibration,
+    DeviceInfo,
+    DType,
+    FittedCosts,
+    LayerCost,
+)
 
 FIXED, BYTES = "fixed", "bytes"
 """Names of the terms of every inference, and of the bytes of operations that multiply."""
@@ -204,7 +211,11 @@ def predict(layers: Sequence[LayerCost], fitted: FittedCosts) -> float:
 
 
 def estimate(
-    layers: Sequence[LayerCost] | None, runtime: str, threads: int, calibration: Calibration
+    layers: Sequence[LayerCost] | None,
+    runtime: str,
+    threads: int,
+    calibration: Calibration,
+    device: DeviceInfo | None = None,
 ) -> CalibratedEstimate:
     """Return what a calibration predicts for a file, or why it predicts nothing.
 
@@ -212,7 +223,8 @@ def estimate(
         layers: Costs counted from the file, or None.
         runtime: Runtime that runs it, e.g. ``"litert 2.3.0"``.
         threads: Number of its threads.
-        calibration: The calibration of the device.
+        calibration: The calibration of the device profile.
+        device: The machine that runs it; None where it is not known.
     """
     if layers is None:
         return CalibratedEstimate(reason="The operations of the file cannot be counted.")
@@ -221,6 +233,8 @@ def estimate(
         reason = f"The device is calibrated for {calibration.runtime}, and this is {runtime}."
     elif threads != calibration.threads:
         reason = f"The device is calibrated for {calibration.threads} threads."
+    elif device is not None:
+        reason = _of_another_machine(calibration, device)
     reason = reason or uncalibrated(layers, calibration)
     if reason is not None:
         return CalibratedEstimate(reason=reason)
@@ -233,6 +247,22 @@ def estimate(
         replayed=calibration.replayed,
         reason=None if joules is not None else f"It has no energy: {calibration.reason}",
     )
+
+
+def _of_another_machine(calibration: Calibration, device: DeviceInfo) -> str | None:
+    """Return why a profile's calibration is not of a machine, or None where it may be."""
+    if calibration.emulated != device.emulated:
+        one, other = ("an emulated", "not") if calibration.emulated else ("a real", "emulated")
+        return f"The profile was calibrated on {one} machine, and this one is {other}."
+    known = calibration.cpu is not None and device.cpu is not None
+    if known and _board(calibration.cpu) != _board(device.cpu):
+        return f"The profile was calibrated on '{calibration.cpu}', and this is '{device.cpu}'."
+    return None
+
+
+def _board(cpu: str | None) -> str:
+    # Boards of one model differ in their revision, "Raspberry Pi 4 Model B Rev 1.5".
+    return (cpu or "").partition(" Rev ")[0]
 
 
 def uncalibrated(layers: Sequence[LayerCost], calibration: Calibration) -> str | None:

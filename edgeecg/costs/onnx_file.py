@@ -15,7 +15,7 @@ from edgeecg.costs._protobuf import content, fields, number, numbers, submessage
 from edgeecg.costs.input_shapes import Input
 from edgeecg.errors import ArtifactError
 
-_EXTERNAL = 1
+EXTERNAL = 1
 _MAX_DEPTH = 32
 
 
@@ -226,7 +226,7 @@ def _tensor(message: memoryview, graph: Graph) -> tuple[str, Constant]:
             entry = {key: text(part) for key, part in fields(content(value))}
             location = entry.get(2) if entry.get(1) == "location" else location
         elif each == 14:
-            external = number(value) == _EXTERNAL
+            external = number(value) == EXTERNAL
     if external and location is None:
         raise DamagedError(f"the tensor '{name}' does not name its data file")
     if external and location is not None:

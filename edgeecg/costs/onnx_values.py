@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeecg.costs._damaged import DamagedError
-from edgeecg.costs._protobuf import Field, content, fields, numbers, text
-from edgeecg.costs.onnx_file import Constant
+from edgeecg.costs._protobuf import Field, content, fields, number, numbers, text
+from edgeecg.costs.onnx_file import EXTERNAL, Constant
 
 # TensorProto.DataType: name, and numpy's type; None where numpy has none of its own.
 TYPES: dict[int, tuple[str, str | None]] = {
@@ -54,7 +54,8 @@ def values(constant: Constant, folder: Path) -> NDArray[np.generic] | None:
     raw = bytearray()
     stored: str | None = dtype
     integers: list[int] = []
-    external: dict[str, str] = {}
+    entries: dict[str, str] = {}
+    external = False
     for each, value in fields(constant.message):
         if each in _AS_BYTES:
             stored = _AS_BYTES[each] or dtype
@@ -63,9 +64,11 @@ def values(constant: Constant, folder: Path) -> NDArray[np.generic] | None:
             integers += [number & _64_BITS for number in numbers(value)]
         elif each == 13:
             key, found = _entry(value)
-            external[key] = found
-    if "location" in external:
-        raw += _external(folder, external)
+            entries[key] = found
+        elif each == 14:
+            external = number(value) == EXTERNAL
+    if external:
+        raw += _external(folder, entries)
     return _array(constant, dtype, raw, stored or dtype, integers)
 
 
@@ -74,16 +77,16 @@ def _entry(value: Field) -> tuple[str, str]:
     return entry.get(1, ""), entry.get(2, "")
 
 
-def _external(folder: Path, external: dict[str, str]) -> bytes:
+def _external(folder: Path, entries: dict[str, str]) -> bytes:
     try:
-        start, size = int(external.get("offset") or 0), int(external.get("length") or -1)
+        start, size = int(entries.get("offset") or 0), int(entries.get("length") or -1)
     except ValueError as error:
         raise DamagedError(
             f"the place of a constant in its data file is wrong ({error})"
         ) from error
     if start < 0:
         raise DamagedError("a constant starts before its data file")
-    with (folder / external["location"]).open("rb") as opened:
+    with (folder / entries["location"]).open("rb") as opened:
         opened.seek(start)
         return opened.read(size)
 

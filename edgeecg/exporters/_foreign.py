@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -259,7 +260,8 @@ def _compared(
     _verify.check_agreement(made.name, agreement, recipe, _REFERENCE)
     if windows.y is None:
         return agreement, None
-    before, after = (_macro_f1(windows.y, each) for each in (expected, found))
+    answers = [each.argmax(axis=1) for each in (expected, found)]
+    before, after = _macro_f1s(windows.y, answers)
     score = ScoreDrop(metric="macro-F1", reference=before, file=after)
     check_score(made.name, recipe, score)
     return agreement, score
@@ -270,13 +272,15 @@ def _flat_output(session: Session, x: NDArray[np.float32]) -> NDArray[np.float32
     return session.run(x).reshape(1, -1)
 
 
-def _macro_f1(y: NDArray[np.int64], outputs: NDArray[np.float32]) -> float:
-    """Return the mean F1 of the classes that occur in the windows or in the answers."""
-    found = outputs.argmax(axis=1)
-    classes = np.union1d(y, found)
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(matrix, (np.searchsorted(classes, y), np.searchsorted(classes, found)), 1)
-    return float(macro_f1(matrix))
+def _macro_f1s(y: NDArray[np.int64], answers: Sequence[NDArray[np.intp]]) -> list[float]:
+    """Return each file's mean F1 over the classes in the windows or in the answers of any file."""
+    classes = np.unique(np.concatenate([y, *answers]))
+    scores: list[float] = []
+    for found in answers:
+        matrix = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(matrix, (np.searchsorted(classes, y), np.searchsorted(classes, found)), 1)
+        scores.append(float(macro_f1(matrix)))
+    return scores
 
 
 def _way_on(recipe: ExportRecipe) -> str:
@@ -296,4 +300,4 @@ def _reject(output: Path, recipe: ExportRecipe, error: MissedLimitError) -> None
     rejection = Rejection(
         name=output.stem, target=recipe.name, what=error.what, why=error.why, todo=error.todo
     )
-    _rejection.reject(output.with_name(output.name + _rejection.SUFFIX), rejection)
+    _rejection.reject(output.with_name(output.name + _rejection.SUFFIX), rejection, [output])

@@ -10,6 +10,9 @@ from edgeecg.errors import MeterError
 from edgeecg.meters._hwmon_chips import Family
 from edgeecg.meters._polling import ReadingError
 
+# The drivers give whole milliamperes.
+_KERNEL_STEP_A = 1e-3
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -71,6 +74,16 @@ class Channel:
             if ohms:
                 return ohms * 1e-6
         return None
+
+    def step_amperes(self, kind: Family) -> float:
+        """Return the step of the current.
+
+        Args:
+            kind: What is known of the chip.
+        """
+        ohms = self.shunt_ohms()
+        step = kind.step_amperes if ohms is None else kind.shunt_step_volts / ohms
+        return max(step, _KERNEL_STEP_A)
 
     def max_watts(self, kind: Family) -> float:
         """Return the largest power that the channel can measure.

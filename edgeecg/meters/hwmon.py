@@ -32,7 +32,6 @@ _COMPARED = 10
 _CONTRADICTION = 0.05
 # The power register of an INA226 has steps of 25 mW.
 _POWER_STEP_W = 0.025
-_CURRENT_STEP_A = 1e-3
 # Channels with these labels are the supply of all others (NVIDIA Jetson Orin NX and Nano). A Jetson
 # AGX Orin has none: VIN_SYS_5V0 is one of its rails beside the others.
 _TOTALS = frozenset({"VDD_IN"})
@@ -59,8 +58,7 @@ class HwmonMeter(PolledMeter):
         begun = time.perf_counter()
         try:
             for channel in channels:
-                # The kernel gives whole milliamperes.
-                self.resolution_w += channel.volts() * _CURRENT_STEP_A
+                self.resolution_w += channel.volts() * channel.step_amperes(kind)
                 channel.amperes()
         except ReadingError as error:
             raise _unreadable(chip, error) from error

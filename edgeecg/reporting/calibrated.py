@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgeecg.reporting import captions, units
 from edgeecg.reporting.documents import RunDocuments
-from edgeecg.reporting.measured import emulated
+from edgeecg.reporting.measured import emulated, replayed
 from edgeecg.reporting.rows import Comparison
 from edgeecg.reporting.tables import Notes, Row, Table
 
@@ -36,8 +36,11 @@ def predictions(documents: RunDocuments, comparison: Comparison) -> Table | None
                 ),
                 emulated(units.seconds(m.p50_s), m.emulated),
                 units.DASH if over is None else units.significant(over),
-                _figure(found.net_j, found.net_j_error, units.joules),
-                m.energy.tier if joules is None else units.joules(joules),
+                _figure(found.net_j, found.net_j_error, units.joules)
+                + replayed(found.replayed and found.net_j is not None),
+                m.energy.tier
+                if joules is None
+                else emulated(units.joules(joules), m.emulated) + replayed(m.energy.replayed),
             )
         )
     if not rows:

@@ -15,6 +15,15 @@ def _measured(comparison: Comparison) -> list[tuple[FileRow, MeasuredRow]]:
     return [(row, row.measured) for row in comparison.files if row.measured is not None]
 
 
+def replayed(by_replay: bool) -> str:
+    """Return the mark of an energy that a meter did not measure on this device, or nothing.
+
+    Args:
+        by_replay: Whether the values of the meter were a recording or a simulation.
+    """
+    return " (replayed)" if by_replay else ""
+
+
 def emulated(text: str, by_emulator: bool) -> str:
     """Return a figure, marked as emulated if it is.
 
@@ -105,7 +114,7 @@ def energy(documents: RunDocuments, comparison: Comparison) -> Table | None:
             cell = notes.mark("not measured", e.reason)
             rows.append((row.label, m.place, cell, *((units.DASH,) * 5)))
             continue
-        tag = " (replayed)" if e.replayed else ""
+        tag = replayed(e.replayed)
         net = units.joules(e.net_j) if e.tier == "measured" else "not resolved"
         rows.append(
             (
@@ -171,7 +180,7 @@ def proxy_vs_measured(documents: RunDocuments, comparison: Comparison) -> Table 
                 units.ratio(m.proxy_ideal),
                 units.ratio(m.proxy_executed),
                 notes.mark(_ratio(m.latency_ratio, m, units.MISSING), m.latency_reason or separate),
-                notes.mark(_ratio(m.energy_ratio, m, _no_joules(m)), m.energy_reason or separate),
+                notes.mark(_energy_ratio(m), m.energy_reason or separate),
                 _known(units.significant(m.latency_over_proxy or 0), m.latency_over_proxy),
                 _known(units.significant(m.energy_over_proxy or 0), m.energy_over_proxy),
             )
@@ -186,6 +195,7 @@ def proxy_vs_measured(documents: RunDocuments, comparison: Comparison) -> Table 
             *notes.lines(),
             "The last two columns divide the measurement by the executed proxy: 1 means that the "
             "proxy predicted it exactly, 3 that it is three times what the proxy predicted.",
+            *_replay_note(measured),
             *_emulation_note(measured),
         ),
     )  # fmt: skip
@@ -193,6 +203,12 @@ def proxy_vs_measured(documents: RunDocuments, comparison: Comparison) -> Table 
 
 def _ratio(value: float | None, row: MeasuredRow, otherwise: str) -> str:
     return otherwise if value is None else emulated(units.ratio(value), row.emulated)
+
+
+def _energy_ratio(row: MeasuredRow) -> str:
+    if row.energy_ratio is None:
+        return _no_joules(row)
+    return _ratio(row.energy_ratio, row, "") + replayed(row.energy.replayed)
 
 
 def _no_joules(row: MeasuredRow) -> str:
@@ -280,7 +296,7 @@ def _at_rate(energy: Energy | None, latency: Latency, notes: Notes) -> tuple[str
     if energy.gross_j is None:
         return notes.mark(energy.tier, energy.reason), units.DASH, units.DASH
     measured = energy.tier == "measured"
-    tag = " (replayed)" if energy.replayed else ""
+    tag = replayed(energy.replayed)
     net = units.joules(energy.net_j) if measured else energy.tier
     return (
         notes.mark(net + tag, energy.reason),

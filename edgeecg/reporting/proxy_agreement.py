@@ -48,6 +48,7 @@ class Point:
         predicted: The predicted ratios, of those that there are.
         reasons: What explains a difference, if anything does.
         key: Number of the variant, to select it; None for none.
+        real: Whether a device was measured: not an emulator, and no replayed values of a meter.
     """
 
     name: str
@@ -58,10 +59,13 @@ class Point:
     predicted: dict[Kind, float]
     reasons: tuple[str, ...] = ()
     key: int | None = None
+    real: bool = True
 
 
 def points(variants: Sequence[Variant]) -> list[Point]:
     """Return the points of all measured variants but the references, whose ratios are 1.
+
+    Replayed and emulated values are left out where others of the quantity were measured.
 
     Args:
         variants: The variants.
@@ -84,10 +88,15 @@ def points(variants: Sequence[Variant]) -> list[Point]:
             found.append(
                 Point(
                     variant.subject.name, variant.model, variant.dtype, quantity, measured, kinds,
-                    reasons(result), key,
+                    reasons(result), key, _is_real(result, quantity),
                 )
             )  # fmt: skip
-    return found
+    with_real = {each.quantity for each in found if each.real}
+    return [each for each in found if each.real or each.quantity not in with_real]
+
+
+def _is_real(result: BenchResult, quantity: Quantity) -> bool:
+    return not (result.device.emulated or (quantity == "energy" and result.energy.replayed))
 
 
 def _positive(**values: float | None) -> dict[Kind, float]:

@@ -93,16 +93,23 @@ def _gains(comparison: Comparison, row: FileRow | None) -> str:
         parts.append("latency and energy not measured")
     else:
         ratio = m.latency_ratio
+        latency, energy = _names(m.emulated, m.energy.replayed)
         parts.append(
-            "latency not comparable" if ratio is None else f"measured latency {units.ratio(ratio)}"
+            "latency not comparable" if ratio is None else f"{latency} {units.ratio(ratio)}"
         )
-        energy = m.energy_ratio
         parts.append(
             f"energy {m.energy.tier}"
-            if energy is None
-            else f"measured net energy {units.ratio(energy)}"
+            if m.energy_ratio is None
+            else f"{energy} {units.ratio(m.energy_ratio)}"
         )
     return f"Relative to the dense float32 file: {', '.join(parts)}."
+
+
+def _names(emulated: bool, replayed: bool) -> tuple[str, str]:
+    """Return what latency and energy are called: measured only where a device was measured."""
+    where = " in an emulator" if emulated else ""
+    energy = "net energy from replayed values of a meter" if replayed else "measured net energy"
+    return f"measured latency{where}", energy + where
 
 
 def score_change(variant: Variant) -> Change | None:
@@ -182,8 +189,10 @@ def _cost_text(variant: Variant) -> str:
     kind, value = _cost(variant)
     if kind == 2:
         return f"{units.size(variant.subject.size_bytes)}, not measured"
-    name = ("measured net energy", "measured latency")[kind]
     result = variant.subject.result
-    if kind == 0 and result is not None and result.energy.replayed:
-        name = "net energy from replayed values of a meter"
-    return f"{name} {units.ratio(value)} dense float32"
+    latency, energy = (
+        _names(False, False)
+        if result is None
+        else _names(result.device.emulated, result.energy.replayed)
+    )
+    return f"{(energy, latency)[kind]} {units.ratio(value)} dense float32"

@@ -71,7 +71,7 @@ LATENCY_ROUNDS = 5
 
 
 class Latency(Value):
-    """Time of one inference with batch size 1: the invoke call alone.
+    """Time of one run: the invoke call alone, with as many windows as the file takes at once.
 
     Attributes:
         n: Number of timed runs.

@@ -243,10 +243,31 @@ def test_too_few_windows_are_not_measured(time: SimulatedTime, measure: Measure)
 def test_a_window_in_which_the_processor_throttled_is_left_out(
     time: SimulatedTime, measure: Measure
 ) -> None:
-    answers = iter([None, "the processor throttled.", None, None, None])
+    # Asked before the first window, then after each rest and each of the five busy windows.
+    answers = iter([*[None] * 4, "the processor throttled.", *[None] * 7])
     found = measure(Meter(time, lambda _: 3.0), 0.01, 0.02, disturbance=lambda: next(answers))
     assert found.windows == 4
     assert found.invalid == ("Window 2 of 5: the processor throttled.",)
+
+
+@pytest.mark.parametrize(
+    ("rest", "windows"), [(0, "1"), (2, "2 3"), (5, "5")], ids=["first", "middle", "last"]
+)
+def test_a_disturbed_rest_costs_the_windows_on_both_sides(
+    rest: int, windows: str, time: SimulatedTime, measure: Measure
+) -> None:
+    answers = iter(["a suspend." if k == 1 + 2 * rest else None for k in range(12)])
+    found = measure(Meter(time, lambda _: 3.0), 0.01, 0.02, disturbance=lambda: next(answers))
+    assert found.invalid == tuple(f"Window {n} of 5: a suspend." for n in windows.split())
+    assert found.windows == 5 - len(windows.split())
+
+
+def test_the_power_of_a_disturbed_rest_does_not_count() -> None:
+    # A counter that began again at 0 in the last rest.
+    windows, curve = in_turn((3.0, 5.0, 3.0, 5.0, 3.0, 5.0, 3.0, 5.0, 9e3))
+    windows = (*windows[:-1], windows[-1].model_copy(update={"disturbed": "a suspend."}))
+    found = energy.evaluate(windows, curve, FACTS, (None, None, None, "a suspend."))
+    assert (found.tier, found.idle_w) == ("measured", 3.0)
 
 
 def noisy(time: SimulatedTime, watts: float) -> Meter:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -25,7 +25,7 @@ from edgeecg.errors import (
     MissingDependencyError,
     UsageError,
 )
-from edgeecg.runtimes import for_file
+from edgeecg.runtimes import Session, for_file
 from edgeecg.schema import ProxyCoefficients
 
 Exported = Callable[[str], Path]
@@ -296,3 +296,16 @@ def test_the_reference_kernels_of_a_runtime_are_those_it_can_build(exported: Exp
     found = breakdown.reference_kernels(for_file(exported("a")), {"float32", "int8"}, 1, Clock())
     assert set(found.peak_macs_per_s) == {"float32"}
     assert found.empty_graph_s is not None
+
+
+def test_outputs_that_are_no_numbers_are_not_compared(exported: Exported) -> None:
+    path = exported("a")
+
+    class Broken:
+        input_shape = for_file(path).load(path).input_shape
+
+        def run(self, x: Any) -> Any:
+            return np.full((1, 3), np.nan, np.float32)
+
+    agreement = parity.check(path, cast(Session, Broken()))
+    assert (agreement.n, agreement.reason) == (None, "Some of its outputs are not finite numbers.")

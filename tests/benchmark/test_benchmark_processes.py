@@ -13,7 +13,9 @@ import pytest
 
 from edgeecg.benchmark import protocol
 from edgeecg.benchmark.config import BenchConfig
+from edgeecg.devices import detection
 from edgeecg.errors import MissingDependencyError
+from edgeecg.schema import DeviceState
 
 pytestmark = pytest.mark.usefixtures("small_suites")
 
@@ -49,6 +51,38 @@ def test_the_process_of_a_file_stays_on_one_processor_and_this_one_leaves_it(
         assert measuring == {result.latency.pinned_cpu}
         assert waiting == (before - measuring or before)
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no threads")
+def test_the_clock_is_that_of_the_processor_that_measures(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[int]] = []
+    state = detection.state
+
+    def recorded(cpu: int | None) -> DeviceState:
+        # It works for a moment before it reads the clock of this processor.
+        seen.append(os.sched_getaffinity(0))
+        return state(cpu)
+
+    monkeypatch.setattr(detection, "state", recorded)
+    (result,) = protocol.measure([exported("a")], CONFIG).results
+    assert seen == [{result.latency.pinned_cpu}] * 2
+
+
+def test_a_file_that_crashes_with_more_threads_keeps_its_earlier_results(
+    exported: Exported,
+) -> None:
+    path = exported("a")
+
+    def on_step(what: str, done: int, total: int) -> None:
+        if "latency, round 2" in what and done > total / 3:
+            process_of(path).send_signal(signal.SIGKILL)
+
+    config = CONFIG.model_copy(update={"threads": (1, 2, 3)})
+    report = protocol.measure([path], config, on_step=on_step)
+    assert [result.latency.threads for result in report.results] == [1]
+    assert [failure.file for failure in report.failed_files] == [str(path)]
 
 
 @pytest.mark.parametrize(

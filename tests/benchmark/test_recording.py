@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from edgeecg.benchmark import energy_measurement, energy_windows, recording
+from edgeecg.benchmark import energy_measurement, energy_windows, latency, recording
 from edgeecg.benchmark.clock import Clock
 from edgeecg.benchmark.energy_measurement import WindowPlan
 from edgeecg.errors import MeterError, UnknownNameError
@@ -214,8 +214,9 @@ def test_a_measurement_with_a_recorded_meter(busy: Path, suite: Suite) -> None:
 
 
 def test_a_meter_that_is_too_slow_for_the_windows_is_refused_before_the_first_one(
-    suite: Suite,
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     # At 200 samples a second the guard is 50 ms; idle windows of three times that are the least.
     short = suite.model_copy(update={"idle_window_seconds": 0.14})
     clock = Clock()
@@ -225,3 +226,13 @@ def test_a_meter_that_is_too_slow_for_the_windows_is_refused_before_the_first_on
     with pytest.raises(MeterError, match="too slow for windows of this length"):
         energy_measurement.measure("clamp", plan)
     assert said == []
+    assert not list(tmp_path.glob("edgeecg-power-*"))
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="There is no other processor.")
+def test_a_meter_is_not_read_on_the_processor_that_measures() -> None:
+    # The process that reads it is started by a thread that is bound.
+    with latency.undisturbed(threads=1) as cpu, recording.recording("clamp", cpu=cpu):
+        (recorder,) = psutil.Process().children()
+        assert cpu is not None
+        assert cpu not in recorder.cpu_affinity()

@@ -17,6 +17,7 @@ from edgeecg import resources, runtimes
 from edgeecg.benchmark import file_process
 from edgeecg.cli import run
 from edgeecg.exporters import exporter, quiet
+from edgeecg.exporters._foreign import _macro_f1s  # pyright: ignore[reportPrivateUsage]
 from edgeecg.exporters._foreign_windows import LabelledWindows
 from edgeecg.schema import QuantizedFile, Rejection
 
@@ -127,13 +128,14 @@ def test_an_onnx_file_is_scored_where_its_classes_are_known(
     assert np.median(np.abs(outputs(written) - outputs(foreign))) < 0.1
 
 
-def test_a_file_that_misses_a_limit_is_not_written(
+def test_a_file_that_misses_a_limit_is_not_written_and_an_earlier_one_is_removed(
     foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Calibrated on silence, the file clips everything it is compared on.
     x = windows()
     x[::2] *= 1e-3
     np.save(tmp_path / "quiet.npy", x)
+    (tmp_path / "foreign-onnx-int8.onnx").write_bytes(b"of an earlier call")
     assert run(["quantize", str(foreign), "--data", str(tmp_path / "quiet.npy")]) == 1
     assert "requires 90.0%" in capsys.readouterr().err
     assert not (tmp_path / "foreign-onnx-int8.onnx").exists()
@@ -381,3 +383,11 @@ def test_weights_that_are_listed_among_the_inputs_are_no_inputs(
     onnx.save(model, tmp_path / "old.onnx")
     asked = ["quantize", str(tmp_path / "old.onnx"), "--data", str(data), "--target", target]
     assert run(asked) == 0, capsys.readouterr().err
+
+
+def test_the_scores_of_both_files_are_over_the_same_classes() -> None:
+    y = np.array([0, 0, 1, 1])
+    # Only the first file ever answers 2, a class that no window has: an F1 of 0 for both.
+    first, second = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
+    scores = _macro_f1s(y, [first, second])
+    assert scores == pytest.approx([(1 + 2 / 3) / 3, (2 / 3 + 4 / 5) / 3])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import nnls
-from timed_layers import dense_layers
+from timed_layers import dense_layers, device
 
 from edgeecg.costs import calibration, measured
 from edgeecg.costs._least_squares import non_negative
@@ -171,6 +172,30 @@ def test_a_calibration_that_does_not_apply_estimates_nothing(
     found = calibration.estimate(layers, runtime, threads, calibrated())
     assert (found.seconds, found.net_j) == (None, None)
     assert reason in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "here", "reason"),
+    [
+        ({"cpu": "A"}, {"cpu": "A"}, None),
+        ({"cpu": "A"}, {"cpu": None}, None),
+        (
+            {"cpu": "Raspberry Pi 4 Model B Rev 1.1"},
+            {"cpu": "Raspberry Pi 4 Model B Rev 1.5"},
+            None,
+        ),
+        ({"cpu": "A"}, {"cpu": "B"}, "calibrated on 'A', and this is 'B'"),
+        ({"emulated": True}, {}, "calibrated on an emulated machine, and this one is not"),
+        ({}, {"emulated": True}, "calibrated on a real machine, and this one is emulated"),
+    ],
+)
+def test_a_calibration_of_another_machine_estimates_nothing(
+    fitted_on: dict[str, object], here: dict[str, Any], reason: str | None
+) -> None:
+    profile = calibrated(**fitted_on)
+    found = calibration.estimate([layer()], "litert 2.3.0", 1, profile, device(**here))
+    assert (found.seconds is None) == (reason is not None)
+    assert (reason or "") in (found.reason or "")
 
 
 def test_a_type_that_was_not_measured_is_named() -> None:

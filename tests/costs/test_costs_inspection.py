@@ -262,6 +262,15 @@ def test_a_data_file_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert "outside of its folder" in caught.value.why
 
 
+def test_no_data_file_is_opened_for_a_tensor_that_holds_its_values(tmp_path: Path) -> None:
+    tensor = numpy_helper.from_array(floats(4), "w")
+    # A location is left over, which means nothing without data_location.
+    tensor.external_data.add(key="location", value="../secret")
+    model = graph_model([helper.make_node("Add", ["x", "w"], ["y"])], [4], [4], {})
+    model.graph.initializer.append(tensor)
+    assert inspected_onnx(tmp_path, model).weight_bytes == 4 * 4
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(

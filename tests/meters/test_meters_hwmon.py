@@ -342,3 +342,14 @@ def test_channels_that_are_named_in_advice_can_be_opened(chips: Chips) -> None:
         chips.open("hwmon4:D")
     where = caught.value.todo.rpartition("--meter hwmon:")[2].removesuffix(".")
     assert chips.open(where).zones == ("ina3221:A",)
+
+
+def test_a_chip_of_coarse_steps_has_them(chips: Chips) -> None:
+    # 40 microvolts over 5 milliohms are 8 mA, of each of three channels.
+    chips.ina3221(shunt1_resistor=5000, shunt2_resistor=5000, shunt3_resistor=5000)
+    assert chips.open().resolution_w == pytest.approx(8e-3 * (5.0 + 3.3 + 1.8))
+
+
+def test_an_ina219_with_a_small_shunt_has_coarser_steps(chips: Chips) -> None:
+    (chips.ina219() / "shunt_resistor").write_text("2000")
+    assert chips.open().resolution_w == pytest.approx(5.0 * 10e-6 / 2e-3)

@@ -157,3 +157,14 @@ def test_the_figure_has_the_points_the_line_and_the_words(full: Builder) -> None
     assert "Spearman ρ 1.00" in first.text
     # The points select the second and the third variant of the run.
     assert [trace["customdata"] for trace in first.traces[2:]] == [[1], [2]]
+
+
+def test_emulated_times_count_only_where_there_are_no_others(full: Builder) -> None:
+    full.forget_measurements()
+    emulator = device(emulated=True)
+    pair = full.manifest("baseline"), full.manifest("compressed")
+    full.write_bench(*(full.result(each, device=emulator) for each in pair))
+    (emulated,) = points(full)
+    assert not emulated.real
+    full.write_bench(*(full.result(each) for each in pair), name="real.json")
+    assert [point.real for point in points(full)] == [True]

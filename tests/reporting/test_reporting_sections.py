@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_measurements import bench, joules
+from report_measurements import bench, device, joules
 from report_run import Builder
 from rich.console import Console
 
@@ -17,6 +17,7 @@ from edgeecg.reporting import (
     comparison,
     documents,
     layer_rows,
+    measured,
     provenance,
     removed_table,
     variants,
@@ -166,6 +167,33 @@ def test_the_verdict_names_score_size_latency_and_energy(full: Builder) -> None:
     plain = sentence.replace("\N{NO-BREAK SPACE}", " ")
     assert plain.startswith("The file compressed tflite-int8: ")
     assert "size 0.0589 ×, measured latency 0.200 ×, energy not measured." in plain
+
+
+def test_replayed_and_emulated_figures_are_not_called_measured(full: Builder) -> None:
+    full.forget_measurements()
+    full.write_bench(
+        full.result(
+            full.manifest("baseline"),
+            energy=joules(8e-6, replayed=True),
+            device=device(emulated=True),
+        ),
+        full.result(
+            full.manifest("compressed"),
+            energy=joules(4e-6, replayed=True),
+            device=device(emulated=True),
+        ),
+    )
+    read = documents.read(full.run)
+    compared = comparison.compare(read)
+    (row,) = [each for each in compared.files if each.role == "compressed" and each.measured]
+    (sentence,) = verdict.of_run(compared, row)
+    assert "measured net energy" not in sentence
+    assert "net energy from replayed values of a meter in an emulator" in sentence
+    assert "measured latency in an emulator" in sentence
+    table = measured.proxy_vs_measured(read, compared)
+    assert table is not None
+    assert any("(replayed)" in cell for cell in table.rows[-1])
+    assert any(note.startswith("Replayed: ") for note in table.notes)
 
 
 def test_the_verdict_on_several_names_what_costs_least(full: Builder, tmp_path: Path) -> None:

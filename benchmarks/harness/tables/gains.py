@@ -63,9 +63,9 @@ def short(results: Results, compared: Results) -> str:
         if row["latency_ratio"] is not None
     ]
     notes = (
-        "× is relative to the dense float32 model; at 0.08: a budget of 8 % of its energy proxy; p50: "
-        "LiteRT, one thread, batch 1, both files of a run in one `bench` call on x86-64. Scores on "
-        "test patients. ±: standard deviation over three seeds. Rare class: recall of S "
+        "× is relative to the dense float32 model; at 0.08: a budget of 8 % of its energy proxy. "
+        "p50: LiteRT, one thread, batch 1, both files of a run in one `bench` call on x86-64. "
+        "Scores on test patients. ±: standard deviation over three seeds. Rare class: recall of S "
         "(supraventricular beats, three quarters of them of record 232) of the dense models, and "
         "what each lost; for PTB-XL the AUROC of the class that lost most (MI: myocardial "
         "infarction). Fidelity: the share of this class, as the dense model gives it, that the "

@@ -75,6 +75,8 @@ def figures(keyed: Sequence[tuple[int, Variant]], data: str) -> tuple[Figure, ..
             ]
             if len(here) > 1:
                 title = f"{name[0].upper()}{name[1:]} against {cost.title}"
+                if cost is _COSTS[0] and any(_replayed(v) for _, v in here):
+                    title += " or replayed"
                 title += f" on {place}" if place and len(places) > 1 else ""
                 made.append(_figure(here, cost, name, titled(title, data)))
     return tuple(made)
@@ -109,6 +111,11 @@ def joules(variant: Variant) -> float | None:
     if result is None or result.energy.tier != "measured":
         return None
     return result.energy.net_j
+
+
+def _replayed(variant: Variant) -> bool:
+    result = variant.subject.result
+    return result is not None and result.energy.replayed
 
 
 def _calibrated(variant: Variant) -> float | None:
