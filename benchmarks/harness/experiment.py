@@ -83,10 +83,12 @@ class Quick(Value):
 
     Attributes:
         runs: Labels; all runs where left out.
+        model: A small architecture in the place of that of the runs.
         settings: Settings of the kind that differ.
     """
 
     runs: tuple[str, ...] | None = None
+    model: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -128,6 +130,9 @@ class Experiment(Value):
         """Return what ``--quick`` measures: one seed, few runs, small settings."""
         labels = self.quick.runs
         chosen = self.runs if labels is None else tuple(self.run(label) for label in labels)
+        if self.quick.model is not None:
+            small = {"model": self.quick.model}
+            chosen = tuple(run.model_copy(update=small) for run in chosen)
         settings = {**self.settings, **self.quick.settings}
         return self.model_copy(
             update={"seeds": self.seeds[:1], "runs": chosen, "settings": settings}

@@ -148,7 +148,7 @@ def show_estimate(console: Console, front: Front, plan: Plan) -> None:
         at_a_time = "of one processor"
     seconds = seconds_left(front, trials, workers)
     if seconds is None:
-        console.print("No trial has ended, from which the others could be estimated.")
+        console.print("No trial has succeeded yet, so that the others cannot be estimated.")
         return
     size = bytes_per_trial(front, plan.folder.parent)
     console.print(

@@ -36,6 +36,7 @@ from edgeecg.tuning.workers import Ended, OnProgress
 
 _CONNECT_S = 3.0
 _JOIN_S = 24.0
+_WITHOUT_NODES_S = 60.0
 
 # Ray warns of what its next version changes; it is of no use to who runs a search.
 _ENVIRONMENT = {
@@ -87,6 +88,7 @@ class Cluster:
         self._on_progress = on_progress
         self._data = ray.put(dataset)
         self._running: dict[Any, tuple[Task, float]] = {}
+        self._last_node_s = time.monotonic()
         here = ray.get_runtime_context().get_node_id()
         # The inbox lives where the search runs: it is lost with it alone.
         self._inbox = remote(
@@ -116,9 +118,11 @@ class Cluster:
         """Return the trials that have ended, those of nodes that are gone as lost.
 
         Raises:
-            EdgeECGError: A node that has joined since has another version of edgeecg.
+            EdgeECGError: A node that has joined since has another version of edgeecg; or no node is
+                left.
         """
         if not self._running:
+            self._check_nodes()
             time.sleep(timeout_s)
             return []
         done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
@@ -138,6 +142,18 @@ class Cluster:
                 outcome = Outcome("lost", time.monotonic() - begun, None, reason)
             ended.append(Ended(task, outcome))
         return ended
+
+    def _check_nodes(self) -> None:
+        """Give up where no node has been there for a while.
+
+        Raises:
+            EdgeECGError: No node can take a trial.
+        """
+        now = time.monotonic()
+        if nodes.able_nodes(self._gpus):
+            self._last_node_s = now
+        elif now - self._last_node_s > _WITHOUT_NODES_S:
+            check([], "", "")
 
     def _take_steps(self) -> None:
         """Write what trials have sent; leave out what an attempt sent that was given up since."""
@@ -171,14 +187,14 @@ class _Inbox:
 
 
 def check_address(address: str) -> None:
-    """Refuse an address that nobody answers, before the work that a cluster is needed after.
+    """Refuse an address where no cluster answers, before the work that a cluster is needed after.
 
     Args:
-        address: ``HOST:PORT``; ``auto`` is not checked.
+        address: ``HOST:PORT``, or ``auto``.
 
     Raises:
         UsageError: The address is no ``HOST:PORT``.
-        EdgeECGError: Nobody answers there.
+        EdgeECGError: No cluster answers there within 30 seconds.
     """
     if address != "auto":
         host, _, port = address.rpartition(":")
@@ -192,16 +208,6 @@ def check_address(address: str) -> None:
             socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
         except (OSError, OverflowError) as error:
             raise _no_answer(address, str(error)) from error
-
-
-def join(address: str) -> None:
-    """Connect this process to a cluster.
-
-    Raises:
-        UsageError: The address is no ``HOST:PORT``.
-        EdgeECGError: Nobody answers there within 30 seconds.
-    """
-    check_address(address)
     os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
     # Ray may wait for minutes, or end the process, where something else answers: ask it apart.
     code = f"import ray; ray.init({address!r}, log_to_driver=False, logging_level='ERROR')"
@@ -214,6 +220,16 @@ def join(address: str) -> None:
     if tried.returncode != 0:
         lines = tried.stderr.strip().splitlines()
         raise _no_answer(address, lines[-1] if lines else f"exit code {tried.returncode}")
+
+
+def join(address: str) -> None:
+    """Connect this process to a cluster.
+
+    Raises:
+        UsageError: The address is no ``HOST:PORT``.
+        EdgeECGError: No cluster answers there within 30 seconds.
+    """
+    check_address(address)
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
 
 
@@ -232,7 +248,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         EdgeECGError: The disk is full.
     """
-    for name, content in files.items():
+    # The weights say that the compression is over, and the card that the run is: both come last.
+    run = RunFolder(folder)
+    last = {run.model_weights.name: 1, run.model_card.name: 2}
+    for name, content in sorted(files.items(), key=lambda file: last.get(file[0], 0)):
         path = folder / Path(name).name
         if not path.is_file() or path.read_bytes() != content:
             write_bytes(path, content)
@@ -247,7 +266,11 @@ def _perform(task: Task, files: Files, dataset: Dataset, inbox: Any, source: str
     check([here], source, "")
     with tempfile.TemporaryDirectory(prefix="edgeecg-") as temporary:
         run = RunFolder(Path(temporary) / task.run)
-        write_files(run.path, files)
+        try:
+            write_files(run.path, files)
+        except EdgeECGError as error:
+            reason = f"On {here.name}: {error.what} {error.why}"
+            return Outcome("full", 0.0, None, reason), files
 
         def send(progress: float) -> None:
             step = (task.number, task.attempt, progress, read_files(run.path))

@@ -118,6 +118,7 @@ def started(name: str | None, options: Options, listeners: Listeners) -> Plan:
     _refuse_taken(folder.name)
     # A name may be too long for the folder of the dense model alone.
     new_run(f"{folder.name}-dense", base.training.model)
+    space.check_choice(config.space, config.trials)
     space.check(base, config.space, custom)
     dataset = load_records(base.training, architecture(base.training.model, custom), listeners)
     check_classes(dataset)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from edgeecg.compression import pipeline
 from edgeecg.compression.job import Job
 from edgeecg.errors import EdgeECGError
-from edgeecg.files import write_bytes, write_text
+from edgeecg.files import write_text
 from edgeecg.runs import RunFolder
 from edgeecg.runs.lock import locked
 from edgeecg.schema import CompressionConfig, ModelCard
@@ -23,7 +23,8 @@ from edgeecg.schema.search import Front, SearchTrial
 from edgeecg.tuning import page, pareto, space
 from edgeecg.tuning.plan import Plan
 from edgeecg.tuning.study import Study, reason_of, seconds_of, state_of
-from edgeecg.tuning.trial import Outcome, Task
+from edgeecg.tuning.trial import Outcome, Task, is_full
+from edgeecg.tuning.trial_folder import prepare
 from edgeecg.tuning.workers import Workers
 
 _POLL_S = 0.5
@@ -81,6 +82,7 @@ class RunningSearch:
         self._on_status = on_status
         self._check_interrupt = check_interrupt
         self._running: dict[int, float] = {}
+        self._most_running = 1
         self._attempts: dict[int, int] = {}
         self._spent: dict[int, float] = {}
 
@@ -115,6 +117,7 @@ class RunningSearch:
                 if task is not None:
                     workers.start(task)
                     self._running[number] = 0.0
+                    self._most_running = max(self._most_running, len(self._running))
                     self._show()
                 late = time.monotonic() >= until_s
             if not self._running and (late or not (waiting or len(self._study.trials) < limit)):
@@ -176,7 +179,7 @@ class RunningSearch:
             if self._attempts[number] <= self._plan.config.retries:
                 return False
             if outcome.state == "full":
-                raise stopped(self._plan.name, reason)
+                raise disk_full(self._plan.name, reason)
             self._study.fail(number, f"Tried {task.attempt + 1} times. {reason}", spent)
         return True
 
@@ -186,7 +189,7 @@ class RunningSearch:
         if self._on_status is not None:
             trials = self._plan.config.trials
             running = dict(self._running)
-            left = seconds_left(front, trials, max(1, len(running)))
+            left = seconds_left(front, trials, self._most_running)
             self._on_status(SearchStatus(front, trials, running, left))
         self._check_interrupt()
 
@@ -248,7 +251,7 @@ class RunningSearch:
         None where its folder is gone, or lies on another machine.
         """
         plan = self._plan
-        if not run.compression_log.is_file():
+        if not (run.reduced or run.finished):
             return None
         if run.reduced:
             config = CompressionConfig.from_file(run.config)
@@ -256,53 +259,6 @@ class RunningSearch:
                 pipeline.compress(Job(config, plan.dataset, run, self._command, custom=plan.custom))
         card = ModelCard.from_file(run.model_card)
         return card.test.headline[1]
-
-
-def prepare(run: RunFolder, dense: RunFolder, config: CompressionConfig) -> None:
-    """Write what a trial starts from, unless it is there: the dense model and the configuration.
-
-    Args:
-        run: The folder of the trial.
-        dense: The run of the dense model.
-        config: What is to be done.
-
-    Raises:
-        EdgeECGError: The disk is full, or the folder holds a run that is not of this trial.
-    """
-    if run.config.is_file():
-        _refuse_foreign(run, config)
-        return
-    for source, target in (
-        (dense.baseline_weights, run.baseline_weights),
-        (dense.baseline_card, run.baseline_card),
-    ):
-        write_bytes(target, source.read_bytes())
-    write_text(run.config, config.to_json())
-
-
-def _refuse_foreign(run: RunFolder, config: CompressionConfig) -> None:
-    """Refuse to go on with a run that was not started by this trial.
-
-    Raises:
-        EdgeECGError: The folder holds a run with other settings.
-    """
-    held = CompressionConfig.from_file(run.config)
-    if _compared(held) == _compared(config):
-        return
-    search = run.name.rpartition("-")[0]
-    raise EdgeECGError(
-        f"'{run.path}' is not of the search '{search}'.",
-        "It should be the folder of the next trial, and holds a run with other settings.",
-        f"Move it elsewhere, then go on: edgeecg search --resume {shlex.quote(search)}",
-    )
-
-
-def _compared(config: CompressionConfig) -> CompressionConfig:
-    """Return what decides the outcome of a run: a custom module may lie elsewhere by now."""
-    if config.custom is None:
-        return config
-    custom = config.custom.model_copy(update={"file": config.custom.function})
-    return config.model_copy(update={"custom": custom})
 
 
 def seconds_left(front: Front, trials: int, workers: int) -> float | None:
@@ -335,7 +291,27 @@ def bytes_per_trial(front: Front, runs: Path) -> int:
     return sum(sizes) // len(sizes) if sizes else 0
 
 
-def stopped(name: str, why: str) -> EdgeECGError:
+def stopped(name: str, error: Exception) -> EdgeECGError:
+    """Return the error of a search whose storage or system failed.
+
+    Args:
+        name: Of the search.
+        error: What was raised.
+    """
+    if isinstance(error, OSError):
+        why = f"The system said: {error.strerror or error}."
+        if is_full(error):
+            return disk_full(name, why)
+    else:
+        why = f"The storage of the study failed: {str(error).strip().splitlines()[0]}"
+    return EdgeECGError(
+        "The search stopped. What has ended is kept.",
+        why,
+        f"Once that is mended, go on: edgeecg search --resume {shlex.quote(name)}",
+    )
+
+
+def disk_full(name: str, why: str) -> EdgeECGError:
     """Return the error of a search whose files cannot be written.
 
     Args:

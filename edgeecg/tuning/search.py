@@ -8,6 +8,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
+
 from edgeecg import arguments
 from edgeecg.compression import guards
 from edgeecg.compression.dense import dense_model, idle_training
@@ -121,27 +123,36 @@ def perform(
             "(docs/plugins.md).",
         )
     until_s = inf if config.minutes is None else time.monotonic() + 60 * config.minutes
+    new = not plan.written.is_file()
+    if new:
+        # Before anything is written.
+        _check_cluster(config)
     with locked(RunFolder(plan.folder)), interruptible() as check_interrupt:
         study = _opened(plan)
         running = RunningSearch(plan, study, command, on_status, check_interrupt)
         job = Job(config.base, plan.dataset, plan.dense, command, on_progress, None, plan.custom)
         limit = min(FIRST, config.trials) if dry_run else config.trials
-        if config.ray is not None and running.left(limit):
-            from edgeecg.tuning.cluster import check_address
-
+        if not new and running.left(limit):
             # The dense model may take hours to train.
-            check_address(config.ray)
+            _check_cluster(config)
         running.warnings = _prepare_dense_model(job)
         if running.left(limit):
             workers = _workers(plan, running.on_progress)
             try:
                 running.until(limit, workers, until_s)
-            except OSError as error:
-                # The journal of the study writes by itself.
-                raise stopped(plan.name, f"The system said: {error.strerror or error}.") from error
+            except (OSError, StorageInternalError) as error:
+                # The storage of the study reads and writes by itself.
+                raise stopped(plan.name, error) from error
             finally:
                 workers.close()
         return running.ended(finished=not running.left(config.trials))
+
+
+def _check_cluster(config: SearchConfig) -> None:
+    if config.ray is not None:
+        from edgeecg.tuning.cluster import check_address
+
+        check_address(config.ray)
 
 
 def _prepare_dense_model(job: Job) -> tuple[str, ...]:
@@ -164,7 +175,7 @@ def _opened(plan: Plan) -> Study:
 
     Raises:
         UsageError: Another process has started another search under this name, after the name was
-            chosen; nothing was written.
+            chosen; or the storage holds the trials of one. Nothing was written.
     """
     new, front = not plan.written.is_file(), plan.folder / "front.json"
     known = len(Front.from_file(front).trials) if front.is_file() else 0
@@ -172,7 +183,14 @@ def _opened(plan: Plan) -> Study:
         refuse_other(plan.name, SearchConfig.from_file(plan.written), plan.config)
     plans.write(plan)
     try:
-        return Study(plan.name, plan.folder, plan.config, known)
+        study = Study(plan.name, plan.folder, plan.config, known)
+        if new and study.trials:
+            raise UsageError(
+                f"There is a study '{plan.name}' in this storage already.",
+                f"It has {len(study.trials)} trials, and its run folders are elsewhere.",
+                "Go on with it where its folder is (--resume), or choose another --name.",
+            )
+        return study
     except EdgeECGError:
         if new:
             plan.written.unlink()

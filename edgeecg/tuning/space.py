@@ -171,6 +171,24 @@ def check(base: CompressionConfig, space: Space, custom: Architecture | None = N
                 budget.check_reachable(dense, config, goal)
 
 
+def check_choice(space: Space, trials: int) -> None:
+    """Refuse a space in which all trials would be alike.
+
+    Args:
+        space: The space.
+        trials: How many there will be.
+
+    Raises:
+        UsageError: No setting has two values.
+    """
+    if trials > 1 and all(len(set(_values(each))) < 2 for _, each in dimensions(space)):
+        raise UsageError(
+            "The space has nothing to choose.",
+            f"No setting has two values, so that all {trials} trials would be alike.",
+            "Give a setting several values or a range; or use 'edgeecg compress'.",
+        )
+
+
 def _values(dimension: Dimension | BudgetRange | None, default: Any = None) -> tuple[Any, ...]:
     """Return the choices of a dimension, or the two ends of a range."""
     if dimension is None:
@@ -220,7 +238,7 @@ def _check_range(which: str, name: str, found: Range) -> None:
         todo = f"Write {name} = {{ low = {low}, high = {high}, whole = true }}."
     else:
         example = "[true, false]" if kind is bool else '["...", "..."]'
-        why = "The setting is no number."
+        why = "The setting is not a number."
         todo = f"List the values to choose from: {name} = {example}."
     raise UsageError(f"The range of '{name}' in the space {which} does not fit.", why, todo)
 

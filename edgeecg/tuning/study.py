@@ -241,6 +241,8 @@ def _lost(name: str, known: int, folder: Path) -> EdgeECGError:
 
 def _remedy(error: Exception, url: str | None, folder: Path) -> str:
     """Return what to do about a storage that cannot be opened."""
+    if url is None and isinstance(error, OSError):
+        return f"Let '{folder}' be writable, on a file system with symbolic links."
     if url is None:
         return f"'{folder / JOURNAL}' is damaged: restore it from a copy, or start a new search."
     if isinstance(error, ImportError):

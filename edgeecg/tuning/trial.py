@@ -82,6 +82,14 @@ class _PrunedError(Exception):
     """A finished trial is better than this one can be expected to become."""
 
 
+class _ListenerError(Exception):
+    """What was called after a step has failed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def perform(
     task: Task,
     run: RunFolder,
@@ -96,13 +104,16 @@ def perform(
         run: Where. The dense model is in it.
         dataset: The records; the test records are not looked at.
         custom: The custom module, where the configuration is of one.
-        on_step: Called after every step.
+        on_step: Called after every step; what it raises is raised here, too.
     """
     begun = time.monotonic()
 
     def after_step(event: CompressionStep | Rollback) -> None:
         if on_step is not None:
-            on_step(event.progress)
+            try:
+                on_step(event.progress)
+            except Exception as error:
+                raise _ListenerError(error) from error
         if isinstance(event, CompressionStep):
             _prune_if_dominated(task, event)
 
@@ -124,13 +135,16 @@ def perform(
             done = run.finished
             log = CompressionLog.from_file(run.compression_log) if done else pipeline.compress(job)
         values = _values(task, run, log, architecture(job.model, custom))
+    except _ListenerError as failed:
+        # Not of this trial: its caller is gone, or stops the search.
+        raise failed.error from None
     except _PrunedError as stop:
         return ended("pruned", str(stop))
     except EdgeECGError as error:
-        state = "full" if _disk_is_full(error) else "failed"
+        state = "full" if is_full(error) else "failed"
         return ended(state, f"{error.what} {error.why}")
     except OSError as error:
-        return ended("full" if error.errno in _FULL else "failed", f"{error}")
+        return ended("full" if is_full(error) else "failed", f"{error}")
     except Exception as error:  # A bug in one corner of the space must not end the search.
         return ended("failed", f"{type(error).__name__}: {error}")
     return Outcome("complete", time.monotonic() - begun, values)
@@ -183,7 +197,8 @@ def _prune_if_dominated(task: Task, step: CompressionStep) -> None:
             )
 
 
-def _disk_is_full(error: BaseException | None) -> bool:
+def is_full(error: BaseException | None) -> bool:
+    """Return whether an error is, or was caused by, a full disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from edgeecg.compression.settings import load_named_custom, refuse_other_file
 from edgeecg.data import Dataset
+from edgeecg.errors import EdgeECGError
 from edgeecg.models import Architecture, architecture
 from edgeecg.runs import RUNS, RunFolder
 from edgeecg.schema import CompressionConfig
@@ -121,6 +122,7 @@ class _Worker:
 
     process: BaseProcess
     pipe: Connection
+    ready: bool = False
     task: Task | None = None
     begun: float = 0.0
 
@@ -182,13 +184,17 @@ class Processes:
             task = worker.task
             assert task is not None  # It is busy.
             try:
-                said: float | Outcome = worker.pipe.recv()
+                said: float | Outcome | None = worker.pipe.recv()
             except (EOFError, OSError):
                 worker.process.join()
+                if not worker.ready:
+                    raise _cannot_start(worker.process.exitcode) from None
                 reason = f"Its process ended with exit code {worker.process.exitcode}."
                 said = Outcome("lost", time.monotonic() - worker.begun, None, reason)
                 self._workers[self._workers.index(worker)] = self._started()
-            if isinstance(said, Outcome):
+            if said is None:
+                worker.ready = True
+            elif isinstance(said, Outcome):
                 worker.task = None
                 ended.append(Ended(task, said))
             else:
@@ -208,11 +214,20 @@ class Processes:
                 worker.process.kill()
 
 
+def _cannot_start(exit_code: int | None) -> EdgeECGError:
+    return EdgeECGError(
+        "A worker process cannot start.",
+        f"It ended with exit code {exit_code} while it read the records.",
+        "Use fewer --workers where the memory does not suffice, and in a script keep your own work "
+        'under if __name__ == "__main__"; then go on with --resume.',
+    )
+
+
 def _serve(pipe: Connection, base: str) -> None:
     """Perform one trial after the other, until the search has ended.
 
     Args:
-        pipe: Trials come from it; progress and outcomes are sent into it.
+        pipe: Trials come from it; None, once it is ready, progress and outcomes are sent into it.
         base: The configuration that names the records, as JSON.
     """
     # Ctrl-C is for the search, which ends its workers.
@@ -222,6 +237,7 @@ def _serve(pipe: Connection, base: str) -> None:
     config = CompressionConfig.from_json(base, "the configuration")
     custom = load_named_custom(config)
     dataset = load_records(config.training, architecture(config.training.model, custom))
+    pipe.send(None)
     while True:
         try:
             task: Task = pipe.recv()

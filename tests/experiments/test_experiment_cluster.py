@@ -77,7 +77,6 @@ def measured(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.system
-@pytest.mark.alone
 def test_a_cluster_that_loses_a_node_gives_the_rows_that_one_process_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,9 +63,9 @@ def test_operations_of_every_model_and_target(name: str, tmp_path: Path) -> None
     windows = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     with quiet():
         converted = exporter("tflite").to_float32(narrow(name), shape)
-    for (model, target), expected in COUNTS.items():
-        if model != name:
-            continue
+    wanted = {target: counts for (model, target), counts in COUNTS.items() if model == name}
+    assert wanted
+    for target, expected in wanted.items():
         with quiet():
             content = exporter("tflite").write(converted, resources.load_target(target), windows)
         path = tmp_path / f"{target}.tflite"

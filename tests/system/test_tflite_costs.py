@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,16 @@ from system_program import run_in
 pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
-def test_a_latency_budget_on_the_seconds_of_a_tflite_file(tmp_path: Path) -> None:
+def test_a_latency_budget_on_the_seconds_of_a_tflite_file(story: Path, tmp_path: Path) -> None:
     edgeecg = run_in(tmp_path)
-    small = ("--data", "synthetic", "--epochs", "1", "--epoch-windows", "256")
-    edgeecg("train", "cnn1d", *small, "--name", "dense")
-    edgeecg("export", "--run", "dense", "--target", "tflite")
-    (file,) = (tmp_path / "runs/dense/artifacts").glob("*-baseline-tflite.tflite")
+    # A folder of its own: in that of the story the new run would be the newest of other tests.
+    shutil.copytree(story / "runs/small", tmp_path / "runs/small")
+    (file,) = (tmp_path / "runs/small/artifacts").glob("*-baseline-tflite.tflite")
     edgeecg("bench", str(file), "--suite", "quick", "--meter", "none", "--json", "pi.json")
     (result,) = json.loads((tmp_path / "pi.json").read_text())["results"]
     assert result["layers_method"] in ("LiteRT profiler", "one file per operation")
     assert abs(result["layers_unexplained"]) < 0.5
-    arguments = ("--start", "dense", "--finetune-epochs", "1", "--name", "half")
+    arguments = ("--start", "small", "--finetune-epochs", "1", "--name", "half")
     edgeecg("compress", *arguments, "--costs", "pi.json", "--budget", "latency=0.5")
     log = json.loads((tmp_path / "runs/half/compression.json").read_text())
     assert log["config"]["costs"]["runtime"].startswith("litert")

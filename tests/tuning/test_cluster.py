@@ -76,5 +76,32 @@ def test_a_file_name_cannot_leave_the_run_folder(tmp_path: Path) -> None:
     assert not (tmp_path.parent / "evil").exists()
 
 
-def test_the_hash_of_the_package_covers_its_files() -> None:
-    assert len(nodes.source_sha256()) == 64
+def test_the_hash_of_the_package_covers_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "_PACKAGE", tmp_path)
+    uncached = nodes.source_sha256.__wrapped__
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part/module.py").write_text("a = 1")
+    before = uncached()
+    (tmp_path / "part/module.py").write_text("a = 2")
+    assert uncached() != before
+
+
+def test_weights_and_card_are_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A search that is killed between two files must not find a run without its int8 log complete.
+    written: list[str] = []
+    monkeypatch.setattr(cluster, "write_bytes", lambda path, _content: written.append(path.name))
+    names = ("model.json", "model.safetensors", "quantization.json", "compression.json")
+    cluster.write_files(tmp_path, dict.fromkeys(names, b"1"))
+    assert written[-2:] == ["model.safetensors", "model.json"]
+    assert len(written) == 4
+
+
+def test_a_search_gives_up_where_no_node_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "able_nodes", lambda _gpus: [])
+    monkeypatch.setattr(cluster, "_WITHOUT_NODES_S", 0.0)
+    left = object.__new__(cluster.Cluster)
+    left.__dict__.update(_running={}, _gpus=0.0, _last_node_s=time.monotonic() - 1.0)
+    with pytest.raises(EdgeECGError, match="No node of the Ray cluster can take a trial"):
+        left.wait(0.0)

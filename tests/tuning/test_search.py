@@ -16,12 +16,14 @@ from small_searches import complete, pretend, small_plan
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import sha256
-from edgeecg.schema import CompressionConfig, CustomModule, Front
+from edgeecg.schema import CompressionConfig, CustomModule, Front, TrainingConfig
 from edgeecg.tuning import page, running
 from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.search import perform
 from edgeecg.tuning.trial import Outcome, Task
 from edgeecg.tuning.workers import Processes
+
+_PATIENCE_S = 120.0
 
 
 @pytest.fixture(autouse=True)
@@ -311,6 +313,8 @@ def test_the_status_is_reported_as_it_changes(
     run(folder, toy_dataset, 3, on_status=told.append)
     assert told[0].seconds_left is None
     assert max(len(status.running) for status in told) == 2
+    # One of three trials has ended, of a second each, and two are performed at a time.
+    assert {s.seconds_left for s in told if len(s.front.trials) == 1} == {1.0}
     assert [len(status.front.trials) for status in told][-1] == 3
     assert told[-1].seconds_left == 0
 
@@ -333,3 +337,18 @@ def test_no_process_reads_a_custom_module_that_has_changed_meanwhile(folder: Pat
     net.write_text("new", encoding="utf-8")
     with pytest.raises(UsageError, match="has changed since the search was started"):
         Processes(1, CompressionConfig(custom=origin), lambda _number, _progress: None)
+
+
+def test_a_worker_process_that_cannot_start_costs_no_trial(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The process looks for the records by itself, and there are none.
+    monkeypatch.setenv("EDGEECG_DATA", str(folder / "nowhere"))
+    base = CompressionConfig(training=TrainingConfig(data="mitdb"))
+    workers = Processes(1, base, lambda _number, _progress: None)
+    try:
+        workers.start(Task(0, 0, "S-000", base, ("macro_f1", "energy"), (), "edgeecg search"))
+        with pytest.raises(EdgeECGError, match="A worker process cannot start"):
+            workers.wait(_PATIENCE_S)
+    finally:
+        workers.close()

@@ -34,6 +34,7 @@ def folder(toy_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "space.toml").write_text(SPACE, encoding="utf-8")
     (tmp_path / "other.toml").write_text(SPACE.replace("0.0005", "0.0006"), encoding="utf-8")
     (tmp_path / "empty.toml").write_text("alpha = { low = 1.0, high = 0.0 }", encoding="utf-8")
+    (tmp_path / "alike.toml").write_text("alpha = 0.5", encoding="utf-8")
     (tmp_path / "unknown.toml").write_text("alhpa = 0.5", encoding="utf-8")
     return tmp_path
 
@@ -48,6 +49,7 @@ def folder(toy_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["--space", "none.toml"], "cannot be read"),
         (["--guard", "X:recall>=0.5"], "The known classes are: N, S, V"),
         (["--costs", "none.json"], "cannot be read"),
+        (["--space", "alike.toml"], "all 40 trials would be alike"),
         (["--trials", "0"], "--trials"),
         (["--sampler", "grid"], "--sampler"),
         (["--name", "a/b"], "cannot be the name of a run"),
@@ -61,8 +63,9 @@ def test_what_cannot_be_is_refused_and_nothing_written(
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "auto"])
 def test_an_address_that_nobody_answers_fails_before_the_dense_model_is_trained(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = searching._workers  # pyright: ignore[reportPrivateUsage]
     pretend(monkeypatch, complete)
@@ -72,10 +75,11 @@ def test_an_address_that_nobody_answers_fails_before_the_dense_model_is_trained(
         raise AssertionError("the dense model was prepared first")
 
     monkeypatch.setattr("edgeecg.tuning.search._prepare_dense_model", trained)
-    options = ["--space", "space.toml", "--ray", "127.0.0.1:9", "--name", "S"]
+    options = ["--space", "space.toml", "--ray", address, "--name", "S"]
     assert run(["search", "cnn1d", *options]) == 1
-    assert "No Ray cluster answers at '127.0.0.1:9'" in capsys.readouterr().err
-    assert not list(Path("runs").glob("S-0*"))
+    assert f"No Ray cluster answers at '{address}'" in capsys.readouterr().err
+    # Nothing was written, so that the name can be used again.
+    assert not Path("runs").exists()
 
 
 def test_a_search_is_shown_resumed_and_refused_with_something_else(

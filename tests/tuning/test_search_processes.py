@@ -26,7 +26,7 @@ from edgeecg.errors import EdgeECGError
 from edgeecg.schema import CompressionLog, ModelCard
 from edgeecg.tuning import cluster as cluster_module
 
-pytestmark = [pytest.mark.system, pytest.mark.alone]
+pytestmark = pytest.mark.system
 
 TRIALS = 6
 _HERE = Path(__file__).parent
@@ -160,6 +160,7 @@ def test_a_killed_worker_costs_no_trial() -> None:
     assert not [worker for worker in workers if worker.is_running()]
 
 
+@pytest.mark.alone  # Its overhead is measured.
 def test_a_cluster_that_loses_a_node_finishes_every_trial() -> None:
     with toy_cluster() as cluster:
         process = started("--ray", cluster.address, "--no-prune")

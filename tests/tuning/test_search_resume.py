@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.exceptions import StorageInternalError
 from small_searches import SPACE, complete, give, pretend, small_plan
 
 import edgeecg
@@ -21,9 +23,9 @@ from edgeecg.runs import RunFolder, given_name
 from edgeecg.runs.unfinished import how_to_finish
 from edgeecg.schema import Front, SearchConfig
 from edgeecg.training.cards import make_card, save_model
-from edgeecg.tuning import running, space
+from edgeecg.tuning import running, space, trial_folder
 from edgeecg.tuning.search import perform
-from edgeecg.tuning.trial import Task, perform as perform_trial
+from edgeecg.tuning.trial import Outcome, Task, perform as perform_trial
 
 
 @pytest.fixture(autouse=True)
@@ -100,9 +102,53 @@ def test_a_run_of_someone_else_in_the_folder_of_a_trial_is_refused(
     trial.path.mkdir(parents=True)
     trial.config.write_text(held.to_json(), encoding="utf-8")
     with pytest.raises(EdgeECGError, match="is not of the search 'S'") as raised:
-        running.prepare(trial, plan.dense, plan.config.base)
+        trial_folder.prepare(trial, plan.dense, plan.config.base)
     assert "edgeecg search --resume S" in raised.value.todo
     assert trial.config.read_text(encoding="utf-8") == held.to_json()
+
+
+def test_a_dense_model_of_someone_else_in_the_folder_of_a_trial_is_kept(
+    toy_dataset: Dataset, folder: Path
+) -> None:
+    plan = small_plan(folder, toy_dataset)
+    for number, what in enumerate(("training.json", "baseline.json")):
+        trial = plan.run(4 + number)
+        trial.path.mkdir(parents=True)
+        (trial.path / what).write_text("{}", encoding="utf-8")
+    plan.dense.path.mkdir()
+    plan.dense.baseline_card.write_text('{"of": "the search"}', encoding="utf-8")
+    for number in (4, 5):
+        with pytest.raises(EdgeECGError, match="holds the training of a model"):
+            trial_folder.prepare(plan.run(number), plan.dense, plan.config.base)
+        assert not plan.run(number).config.exists()
+
+
+def test_a_new_search_does_not_take_over_the_trials_in_a_database(
+    toy_dataset: Dataset, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, complete)
+    plan = small_plan(folder, toy_dataset, 2)
+    url = f"sqlite:///{folder / 'team.db'}"
+    plan = replace(plan, config=plan.config.model_copy(update={"storage": url}))
+    perform(plan, "edgeecg search")
+    # Another person's computer, with the same database.
+    Path("runs").rename("elsewhere")
+    with pytest.raises(UsageError, match="There is a study 'S' in this storage already"):
+        perform(plan, "edgeecg search")
+    assert not plan.written.exists()
+
+
+def test_a_storage_that_fails_stops_the_search_with_a_way_on(
+    toy_dataset: Dataset, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(task: Task) -> Outcome:
+        raise StorageInternalError("The database has gone away.")
+
+    pretend(monkeypatch, fail)
+    with pytest.raises(EdgeECGError, match="The search stopped") as raised:
+        perform(small_plan(folder, toy_dataset, 2), "edgeecg search")
+    assert "The database has gone away" in raised.value.why
+    assert "edgeecg search --resume S" in raised.value.todo
 
 
 def test_a_taken_folder_is_found_whatever_its_name_looks_like(
@@ -132,7 +178,7 @@ def test_a_trial_that_a_user_finished_is_complete(toy_dataset: Dataset, folder: 
     training = config.training.model_copy(update={"epoch_windows": 64, "batch_size": 64})
     config = config.model_copy(update={"training": training})
     trial = plan.run(0)
-    running.prepare(trial, plan.dense, config)
+    trial_folder.prepare(trial, plan.dense, config)
     pipeline.compress(Job(config, toy_dataset, trial, "edgeecg compress --name S-000 --resume"))
     assert trial.finished
     task = Task(0, 0, "S-000", config, plan.config.objectives, (), "edgeecg search --resume S")

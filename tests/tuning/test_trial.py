@@ -23,7 +23,7 @@ from edgeecg.runs.options import Options
 from edgeecg.schema import CompressionConfig, CompressionLog, ModelCard
 from edgeecg.training import cards
 from edgeecg.training.cards import make_card, save_model
-from edgeecg.tuning import running, space, trial
+from edgeecg.tuning import space, trial, trial_folder
 from edgeecg.tuning.trial import Task
 
 
@@ -45,7 +45,7 @@ def task(folder: Path, dataset: Dataset, **changes: object) -> tuple[Task, RunFo
     config = space.configured(plan.config.base, plan.config.space, {**chosen, "quantize": "none"})
     training = config.training.model_copy(update={"epoch_windows": 64, "batch_size": 64})
     config = config.model_copy(update={"training": training, **changes})
-    running.prepare(plan.run(0), plan.dense, config)
+    trial_folder.prepare(plan.run(0), plan.dense, config)
     made = Task(0, 0, "S-000", config, plan.config.objectives, (), "edgeecg.compress()")
     return made, plan.run(0)
 
@@ -81,7 +81,7 @@ def test_a_trial_becomes_the_run_that_compress_would_have_made(
     start.score_reduced(run, "edgeecg export --run S-000")
     assert run.finished
     whole = RunFolder(Path("runs/whole"))
-    running.prepare(whole, RunFolder(Path("runs/S-dense")), what.config)
+    trial_folder.prepare(whole, RunFolder(Path("runs/S-dense")), what.config)
     log = pipeline.compress(Job(what.config, toy_dataset, whole, "edgeecg compress"))
     assert sha256(run.model_weights) == sha256(whole.model_weights)
     cards_ = [ModelCard.from_json(each.model_card.read_bytes(), "card") for each in (run, whole)]
@@ -183,3 +183,14 @@ def test_int8_values_are_those_of_an_int8_file(folder: Path, toy_dataset: Datase
 def test_the_configuration_of_a_trial_can_be_read_again(folder: Path, toy_dataset: Dataset) -> None:
     what, run = task(folder, toy_dataset)
     assert CompressionConfig.from_json(run.config.read_bytes(), "config") == what.config
+
+
+def test_what_a_listener_raises_is_no_failure_of_the_trial(
+    folder: Path, toy_dataset: Dataset
+) -> None:
+    def lost(progress: float) -> None:
+        raise ConnectionError("The search is gone.")
+
+    what, run = task(folder, toy_dataset)
+    with pytest.raises(ConnectionError, match="The search is gone"):
+        trial.perform(what, run, toy_dataset, on_step=lost)
