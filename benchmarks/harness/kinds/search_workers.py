@@ -1,8 +1,9 @@
 """How much faster a search is with two workers than with one.
 
 All variants of a seed perform the same random trials, which are of one length: the epochs of
-fine-tuning are given. The time is that of the whole search, with the start of the workers and the
-scores of the front on the test records.
+fine-tuning are given. Measured are the time of the whole search, with the records, the start of
+the workers and the scores of the front on the test records, and the time in which trials ran, whose
+share grows with their number.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from edgeecg.runs import RUNS
+from edgeecg.tuning.running import SearchStatus
 from edgeecg.tuning.search import search
 
 from ..dense_models import toy_training
@@ -50,6 +52,13 @@ def _rows(run: Run, seed: int, trials: int, quick: bool) -> list[dict[str, Any]]
     with contextlib.ExitStack() as stack:
         if on == "ray":
             asked["ray"] = stack.enter_context(_cluster(workers))
+        ran: list[float] = []
+
+        def on_status(now: SearchStatus) -> None:
+            # From the start of the first trial to the end of the last one.
+            if now.running or now.front.trials:
+                ran.append(time.perf_counter())
+
         begun = time.perf_counter()
         found = search(
             model,
@@ -61,6 +70,7 @@ def _rows(run: Run, seed: int, trials: int, quick: bool) -> list[dict[str, Any]]
             workers=workers,
             space=_SPACE,
             finetune_last_epochs=1,
+            on_status=on_status,
             **asked,
         )
         seconds = time.perf_counter() - begun
@@ -70,6 +80,7 @@ def _rows(run: Run, seed: int, trials: int, quick: bool) -> list[dict[str, Any]]
             "trials": len(found.trials),
             "complete": [trial.state for trial in found.trials].count("complete"),
             "seconds": seconds,
+            "seconds_of_trials": ran[-1] - ran[0],
             "trial_seconds": [trial.seconds for trial in found.trials],
             "values": [trial.values for trial in found.trials],
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..results import Results
+from ..rows import Row
 from ..statistics_of_seeds import plus_minus, spread
 from .provenance import made_by
 
@@ -16,32 +19,49 @@ def workers(results: Results) -> str:
     lines: list[str] = []
     for model, on, count in dict.fromkeys((r["model"], r["on"], r["workers"]) for r in rows):
         here = [r for r in rows if (r["model"], r["on"], r["workers"]) == (model, on, count)]
-        trials = [seconds for row in here for seconds in row["trial_seconds"]]
-        pairs = [(alone.get((model, on, row["seed"])), row) for row in here]
-        ratios = [one["seconds"] / row["seconds"] for one, row in pairs if one is not None]
-        faster = plus_minus(spread(ratios), 2) if count > 1 and ratios else "-"
-        least = f"{min(ratios):.2f}" if count > 1 and ratios else "-"
+        one = [alone.get((model, on, row["seed"])) for row in here]
+        faster = "- | -" if count == 1 else f"{_ratio(one, here, True)} | {_ratio(one, here)}"
+        rest = [row["seconds"] - row["seconds_of_trials"] for row in here]
         lines.append(
             f"| `{model}` | {NAMES[on]} | {count} | {len(here)} | {here[0]['trials']} "
-            f"| {plus_minus(spread(trials), 1)} "
-            f"| {plus_minus(spread([row['seconds'] for row in here]), 0)} | {faster} | {least} |"
+            f"| {_mean([row['seconds_of_trials'] for row in here])} | {_mean(rest)} | {faster} |"
         )
-    notes = (
+    left = [
+        f"{run.label} (seed {seed})"
+        for run in results.experiment.runs
+        for seed in results.experiment.seeds
+        if results.last(model=run.model, **run.options, seed=seed) is None
+    ]
+    notes = [
         "The same random trials, of two steps and two epochs of fine-tuning in all, from the "
-        "model of the package. Seconds of a search: wall clock, with the start of its workers and "
-        "the scores of the front on the test records. Mean ± standard deviation over trials, or "
-        "over seeds; times as fast: one worker over several, seed by seed. The cluster is on the "
-        "same machine."
-    )
+        "model of the package. Seconds: wall clock; of the trials: from the start of the first to "
+        "the end of the last; of the rest: reading the records, starting the workers, and scoring "
+        "the front on the test records, which does not grow with the trials. Times as fast: one "
+        "worker over several, seed by seed. Mean ± standard deviation over seeds. The cluster is "
+        "on the same machine.",
+        *([f"Still to be run: {', '.join(left)}."] if left else []),
+    ]
     return "\n".join(
         [
-            "| model | workers are | workers | seeds | trials | seconds of a trial "
-            "| seconds of a search | times as fast as one | smallest |",
+            "| model | workers are | workers | seeds | trials | seconds of the trials "
+            "| seconds of the rest | trials: times as fast | whole search: times as fast |",
             "|---|---|--:|--:|--:|--:|--:|--:|--:|",
             *lines,
             "",
-            notes,
+            " ".join(notes),
             "",
             made_by(rows, cpu=True),
         ]
     )
+
+
+def _mean(values: Sequence[float]) -> str:
+    return plus_minus(spread(values), 1)
+
+
+def _ratio(alone: Sequence[Row | None], rows: Sequence[Row], trials_alone: bool = False) -> str:
+    """Return how many times as fast as one worker these rows are."""
+    field = "seconds_of_trials" if trials_alone else "seconds"
+    pairs = zip(alone, rows, strict=True)
+    ratios = [one[field] / row[field] for one, row in pairs if one is not None]
+    return plus_minus(spread(ratios), 2) if ratios else "-"
