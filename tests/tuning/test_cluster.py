@@ -91,7 +91,11 @@ def test_the_hash_of_the_package_covers_its_files(
 def test_weights_and_card_are_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A search that is killed between two files must not find a run without its int8 log complete.
     written: list[str] = []
-    monkeypatch.setattr(cluster, "write_bytes", lambda path, _content: written.append(path.name))
+
+    def write(path: Path, _content: bytes) -> None:
+        written.append(path.name)
+
+    monkeypatch.setattr(cluster, "write_bytes", write)
     names = ("model.json", "model.safetensors", "quantization.json", "compression.json")
     cluster.write_files(tmp_path, dict.fromkeys(names, b"1"))
     assert written[-2:] == ["model.safetensors", "model.json"]
@@ -99,7 +103,10 @@ def test_weights_and_card_are_written_last(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_search_gives_up_where_no_node_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nodes, "able_nodes", lambda _gpus: [])
+    def none(_gpus: float) -> list[object]:
+        return []
+
+    monkeypatch.setattr(nodes, "able_nodes", none)
     monkeypatch.setattr(cluster, "_WITHOUT_NODES_S", 0.0)
     left = object.__new__(cluster.Cluster)
     left.__dict__.update(_running={}, _gpus=0.0, _last_node_s=time.monotonic() - 1.0)

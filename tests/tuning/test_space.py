@@ -33,7 +33,7 @@ def base(model: str = "cnn1d") -> CompressionConfig:
         ("steps = { low = 1, high = 5 }", "The setting is a whole number"),
         ("steps = { low = 0.5, high = 3 }", "steps = { low = 1, high = 3, whole = true }"),
         ("distill = { low = 0, high = 1 }", "distill = [true, false]"),
-        ("method = { low = 0, high = 1 }", "The setting is no number"),
+        ("method = { low = 0, high = 1 }", "The setting is not a number"),
         ('method = ["energy", "l3"]', "cannot be 'l3'"),
         ("method =", "not valid TOML"),
     ],

@@ -100,6 +100,6 @@ def _cluster(nodes: int) -> Generator[str]:
         for _ in range(nodes):
             made.add_node(num_cpus=1)
         made.wait_for_nodes()
-        yield made.address
+        yield str(made.address)
     finally:
         made.shutdown()
