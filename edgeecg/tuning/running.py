@@ -245,6 +245,32 @@ class RunningSearch:
         write_text(self._plan.folder / "front.json", front.to_json())
         return front
 
+    def score_front(self, workers: Workers) -> None:
+        """Let the workers score the front on the test records, once.
+
+        What they leave, because one was lost or failed, :meth:`ended` scores and says why.
+
+        Args:
+            workers: What has performed the trials.
+        """
+        folder = self._plan.folder.parent
+        runs = [RunFolder(folder / name) for name in self._front(finished=True).front]
+        waiting = deque(run for run in runs if run.reduced)
+        working = 0
+        while waiting or working:
+            while waiting and workers.free:
+                run = waiting.popleft()
+                workers.start(self._scoring(run))
+                working += 1
+            working -= len(workers.wait(_POLL_S))
+            self._check_interrupt()
+
+    def _scoring(self, run: RunFolder) -> Task:
+        number = int(run.name.rpartition("-")[2])
+        config = CompressionConfig.from_file(run.config)
+        objectives = self._plan.config.objectives
+        return Task(number, 0, run.name, config, objectives, (), self._command, score_test=True)
+
     def scored(self, run: RunFolder) -> float | None:
         """Return the headline test score of a run, which is finished by this.
 

@@ -140,6 +140,8 @@ def perform(
             workers = _workers(plan, running.on_progress)
             try:
                 running.until(limit, workers, until_s)
+                if not running.left(config.trials):
+                    running.score_front(workers)
             except (OSError, StorageInternalError) as error:
                 # The storage of the study reads and writes by itself.
                 raise stopped(plan.name, error) from error

@@ -49,6 +49,7 @@ class Task:
         finished: Values of the trials that were complete when this one was handed out; empty where
             no trial is to be stopped early.
         command: For the journal.
+        score_test: Whether the test records are scored, too: at the end, of the front alone.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Task:
     objectives: tuple[Objective, ...]
     finished: tuple[tuple[float, ...], ...]
     command: str
+    score_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def perform(
     Args:
         task: What to do.
         run: Where. The dense model is in it.
-        dataset: The records; the test records are not looked at.
+        dataset: The records; the test records are looked at with ``score_test`` alone.
         custom: The custom module, where the configuration is of one.
         on_step: Called after every step; what it raises is raised here, too.
     """
@@ -127,7 +129,7 @@ def perform(
         task.command,
         on_step=after_step,
         custom=custom,
-        score_test=False,
+        score_test=task.score_test,
     )
     try:
         with _locked_soon(run):

@@ -42,6 +42,9 @@ COUNTS = {
     ("resnet1d_attn", "tflite-int8-io"): (36, 4, 0, 3, 0),
     ("resnet1d_se_attn", "tflite"): (83, 3, 1, 3, 0),
     ("resnet1d_se_attn", "tflite-int8"): (87, 3, 1, 3, 4),
+    ("tiny_rhythm", "tflite"): (15, 0, 1, 3, 0),
+    ("tiny_rhythm", "tflite-int8"): (17, 0, 1, 3, 2),
+    ("tiny_rhythm", "tflite-int8-io"): (15, 0, 1, 3, 0),
 }
 
 

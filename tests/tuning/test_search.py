@@ -16,6 +16,7 @@ from small_searches import complete, pretend, small_plan
 from edgeecg.data import Dataset
 from edgeecg.errors import EdgeECGError, UsageError
 from edgeecg.files import sha256
+from edgeecg.runs import RunFolder
 from edgeecg.schema import CompressionConfig, CustomModule, Front, TrainingConfig
 from edgeecg.tuning import page, running
 from edgeecg.tuning.running import SearchStatus
@@ -352,3 +353,20 @@ def test_a_worker_process_that_cannot_start_costs_no_trial(
             workers.wait(_PATIENCE_S)
     finally:
         workers.close()
+
+
+def test_the_workers_score_the_front_at_the_end(
+    folder: Path, toy_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reduced(run: RunFolder, _dense: RunFolder, config: CompressionConfig) -> None:
+        run.path.mkdir(parents=True)
+        run.config.write_text(config.to_json(), encoding="utf-8")
+        run.compression_log.touch()
+        run.model_weights.touch()
+
+    workers = pretend(monkeypatch, complete)
+    monkeypatch.setattr(running, "prepare", reduced)
+    front = run(folder, toy_dataset, 4)
+    scored = [task.run for task in workers.tasks if task.score_test]
+    assert scored == list(front.front)
+    assert [task.run for task in workers.tasks[:4]] == [trial.run for trial in front.trials]

@@ -70,6 +70,10 @@ def test_a_trial_has_the_values_of_its_log_and_no_look_at_the_test_records(
     # The same trial again, as after a kill just before its outcome was kept.
     again = trial.perform(what, run, toy_dataset)
     assert again.values == outcome.values
+    # At the end of the search, where it is in the front.
+    last = trial.perform(replace(what, score_test=True), run, toy_dataset)
+    assert (last.state, last.values) == ("complete", outcome.values)
+    assert run.finished
 
 
 def test_a_trial_becomes_the_run_that_compress_would_have_made(
