@@ -329,7 +329,8 @@ def stopped(name: str, error: Exception) -> EdgeECGError:
         if is_full(error):
             return disk_full(name, why)
     else:
-        why = f"The storage of the study failed: {str(error).strip().splitlines()[0]}"
+        said = str(error).strip() or type(error).__name__
+        why = f"The storage of the study failed: {said.splitlines()[0]}"
     return EdgeECGError(
         "The search stopped. What has ended is kept.",
         why,
