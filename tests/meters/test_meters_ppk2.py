@@ -39,6 +39,8 @@ def begun_s(commands: list[dict[str, Any]]) -> float:
     return next(each["begun_s"] for each in commands if each["command"] == "start")
 
 
+@pytest.mark.system
+@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
 def test_energy_of_a_known_current_within_one_percent(start: Start) -> None:
     fake = start(half_period_s=0.5)
     with contextlib.closing(meters.open_meter(f"ppk2:{fake.port},source,5000mV")) as meter:
@@ -79,6 +81,8 @@ def test_the_calls_come_in_the_order_that_the_instrument_needs(
     assert (told["voltage"][0] - 3) * 256 + told["voltage"][1] - 32 == voltage - 800
 
 
+@pytest.mark.system
+@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
 def test_a_clock_that_is_off_does_not_shift_the_samples(start: Start) -> None:
     fake = start(skew=1e-3, half_period_s=0.5)
     meter = ppk2.open(f"{fake.port},ampere,5V")
@@ -113,6 +117,8 @@ def test_currents_that_it_cannot_measure_are_left_out_and_counted(start: Start) 
     assert found.watts.mean() == pytest.approx(5.0 * 1000 * STEP_A, rel=0.01)
 
 
+@pytest.mark.system
+@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
 def test_lost_samples_are_noticed_by_their_number_and_leave_a_gap(start: Start) -> None:
     # 40 ms are missing at 1.5 s; the words carry no number that would tell.
     fake = start(lose=[150_000, 4_000], numbered=False, half_period_s=0.25)
