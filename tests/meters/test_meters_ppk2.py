@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -35,12 +36,28 @@ def start() -> Iterator[Start]:
         each.process.communicate()
 
 
+def tried_again(test: Callable[[Start], None]) -> Callable[[Start], None]:
+    """Try a check of times up to four times.
+
+    The simulated instrument is a process, which the machine may hold up for longer than 5 ms at any
+    moment; its samples are late then. What the meter does wrong, it does wrong each time.
+    """
+
+    @functools.wraps(test)
+    def tries(start: Start) -> None:
+        for _ in range(3):
+            with contextlib.suppress(AssertionError):
+                return test(start)
+        return test(start)
+
+    return tries
+
+
 def begun_s(commands: list[dict[str, Any]]) -> float:
     return next(each["begun_s"] for each in commands if each["command"] == "start")
 
 
-@pytest.mark.system
-@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
+@tried_again
 def test_energy_of_a_known_current_within_one_percent(start: Start) -> None:
     fake = start(half_period_s=0.5)
     with contextlib.closing(meters.open_meter(f"ppk2:{fake.port},source,5000mV")) as meter:
@@ -81,8 +98,7 @@ def test_the_calls_come_in_the_order_that_the_instrument_needs(
     assert (told["voltage"][0] - 3) * 256 + told["voltage"][1] - 32 == voltage - 800
 
 
-@pytest.mark.system
-@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
+@tried_again
 def test_a_clock_that_is_off_does_not_shift_the_samples(start: Start) -> None:
     fake = start(skew=1e-3, half_period_s=0.5)
     meter = ppk2.open(f"{fake.port},ampere,5V")
@@ -117,8 +133,7 @@ def test_currents_that_it_cannot_measure_are_left_out_and_counted(start: Start) 
     assert found.watts.mean() == pytest.approx(5.0 * 1000 * STEP_A, rel=0.01)
 
 
-@pytest.mark.system
-@pytest.mark.alone  # A simulated instrument that other processes hold up is late.
+@tried_again
 def test_lost_samples_are_noticed_by_their_number_and_leave_a_gap(start: Start) -> None:
     # 40 ms are missing at 1.5 s; the words carry no number that would tell.
     fake = start(lose=[150_000, 4_000], numbered=False, half_period_s=0.25)
