@@ -11,6 +11,7 @@ from torch import nn
 
 from edgeecg.data import Dataset
 from edgeecg.evaluation.batches import run_in_batches
+from edgeecg.evaluation.freed_memory import keep_freed_memory
 from edgeecg.evaluation.metrics import score_predictor
 from edgeecg.schema import Scores, Split
 
@@ -25,6 +26,7 @@ def predict(model: nn.Module, windows: NDArray[np.float32]) -> NDArray[np.float3
     def predict_batch(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return model(torch.from_numpy(batch).to(device)).cpu().float().numpy()
 
+    keep_freed_memory()
     model.eval()
     with torch.no_grad():
         logits = run_in_batches(predict_batch, windows, _PREDICT_BATCH)

@@ -10,6 +10,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list
 
 from edgeecg.errors import EdgeECGError
+from edgeecg.evaluation.freed_memory import keep_freed_memory
 
 _T = TypeVar("_T")
 
@@ -51,6 +52,7 @@ def open_accelerator(threads: int) -> Accelerator:
     Args:
         threads: Threads of torch on the CPU.
     """
+    keep_freed_memory()
     torch.set_num_threads(threads)
     gpu = torch.cuda.is_available()
     if not gpu:
