@@ -35,8 +35,8 @@ def run_in(folder: Path) -> Program:
     return run
 
 
-def built_wheel(folder: Path) -> Path:
-    """Return a wheel of the working tree."""
+def built_wheel(folder: Path) -> None:
+    """Write a wheel of the working tree into a folder."""
     root = Path(__file__).parents[2]
     source = folder / "source"
     tracked = subprocess.run(
@@ -52,5 +52,3 @@ def built_wheel(folder: Path) -> Path:
             shutil.copy(root / name, source / name)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), "."]
     subprocess.run(command, cwd=source, check=True, timeout=600)
-    (wheel,) = folder.glob("edgeecg-*.whl")
-    return wheel

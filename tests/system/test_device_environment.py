@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from system_program import built_wheel
 
 pytestmark = pytest.mark.system
 
@@ -18,10 +17,9 @@ ROOT = Path(__file__).parents[2]
 WORKSTATION = ("torch", "pandas", "wfdb", "scipy", "sklearn", "onnx")
 
 
-def installed(folder: Path, extra: str, *options: str) -> Path:
+def installed(folder: Path, wheel: Path, extra: str, *options: str) -> Path:
     """Return the ``bin`` of a fresh environment with the wheel and one of its extras."""
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    wheel = built_wheel(folder)
     subprocess.run(
         [
             *(str(folder / "venv/bin/pip"), "install", "-q", *options),
@@ -38,13 +36,13 @@ def size_of(environment: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def device(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
     """The ``bin`` of a fresh environment with ``edgeecg[device]`` from a built wheel."""
-    return installed(tmp_path_factory.mktemp("device"), "device")
+    return installed(tmp_path_factory.mktemp("device"), wheel, "device")
 
 
-def test_litert_alone_is_under_200_megabytes(story: Path, tmp_path: Path) -> None:
-    programs = installed(tmp_path, "litert", "--no-compile")
+def test_litert_alone_is_under_200_megabytes(story: Path, wheel: Path, tmp_path: Path) -> None:
+    programs = installed(tmp_path, wheel, "litert", "--no-compile")
     shutil.copy(story / "runs/small/artifacts/cnn1d-compressed-tflite.tflite", tmp_path)
     command = [str(programs / "edgeecg"), "bench", "cnn1d-compressed-tflite.tflite"]
     # Python keeps the bytecode of what it imports, as it does by default.

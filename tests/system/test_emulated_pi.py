@@ -21,7 +21,7 @@ from emulated_pi import (
     skip_unless_possible,
 )
 from simulated_supply import BUSY_W, IDLE_W
-from system_program import SMALL, built_wheel, run_in
+from system_program import SMALL, run_in
 
 pytestmark = [pytest.mark.system, pytest.mark.alone]
 
@@ -37,12 +37,11 @@ PLATFORMS = (
 
 
 @pytest.fixture(scope="module")
-def pi(tmp_path_factory: pytest.TempPathFactory, story: Path) -> EmulatedPi:
+def pi(tmp_path_factory: pytest.TempPathFactory, story: Path, wheel: Path) -> EmulatedPi:
     """A Pi on which edgeecg is installed from wheels alone, with two files of a run."""
     skip_unless_possible()
     folder = tmp_path_factory.mktemp("pi")
     made = EmulatedPi(folder, ARM64, PI_4)
-    wheel = built_wheel(folder)
     wheels = downloaded_wheels("wheels-arm64", PLATFORMS, {f"{wheel}[device]": True})
     shutil.copytree(wheels, made.root / "wheels")
     shutil.copy(wheel, made.root / "wheels")

@@ -14,7 +14,6 @@ from emulated_pi import (
     downloaded_wheels,
     skip_unless_possible,
 )
-from system_program import built_wheel
 
 pytestmark = pytest.mark.system
 
@@ -27,14 +26,14 @@ FILES = ("cnn1d-compressed-tflite", "cnn1d-compressed-tflite-int8")
 
 
 @pytest.fixture(scope="module")
-def pi(tmp_path_factory: pytest.TempPathFactory, story: Path) -> EmulatedPi:
+def pi(tmp_path_factory: pytest.TempPathFactory, story: Path, wheel: Path) -> EmulatedPi:
     """A Pi with edgeecg in an environment that sees Debian's Python packages."""
     skip_unless_possible()
     folder = tmp_path_factory.mktemp("pi32")
     made = EmulatedPi(folder, ARMHF, PI_4_32_BIT)
     wheels = downloaded_wheels("wheels-armhf", PLATFORMS, REQUIREMENTS)
     shutil.copytree(wheels, made.root / "wheels")
-    shutil.copy(built_wheel(folder), made.root / "wheels")
+    shutil.copy(wheel, made.root / "wheels")
     made.run("python3", "-m", "venv", "--system-site-packages", ENVIRONMENT)
     install = ("install", "-q", "--no-compile", "--no-index", "--find-links", "/wheels")
     made.run(f"{ENVIRONMENT}/bin/pip", *install, "edgeecg[device32]")
