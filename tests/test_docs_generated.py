@@ -102,6 +102,23 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "notebook").is_dir()
 
 
+@pytest.mark.system
+@pytest.mark.parametrize("example", sorted((ROOT / "docs" / "examples").glob("*.py")))
+def test_an_example_runs_to_its_last_line(example: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "EDGEECG_DATA"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report = done.stdout.splitlines()[-1].rpartition(": ")[2]
+    assert (tmp_path / report).is_file()
+
+
 def test_every_command_and_option_is_on_the_page_of_the_command_line() -> None:
     page = hooks().command_line()
     program: Any = typer.main.get_command(application([]))

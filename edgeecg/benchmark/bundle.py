@@ -81,7 +81,7 @@ def pack(files: Sequence[Path], bundle: Path) -> None:
 
 @contextlib.contextmanager
 def unpacked(files: Sequence[Path]) -> Generator[dict[Path, str]]:
-    """Unpack the bundles among some files into a temporary folder while the block runs.
+    """Unpack each bundle among some files into a temporary folder while the block runs.
 
     Args:
         files: Exported files and bundles.
@@ -92,14 +92,15 @@ def unpacked(files: Sequence[Path]) -> Generator[dict[Path, str]]:
     Raises:
         EdgeECGError: A bundle is damaged, or holds no exported file.
     """
-    with tempfile.TemporaryDirectory(prefix="edgeecg-bundle-") as folder:
+    with contextlib.ExitStack() as stack:
         found: dict[Path, str] = {}
-        for number, path in enumerate(files):
+        for path in files:
             if path.suffix != SUFFIX:
                 found[path] = str(path)
                 continue
-            inside = Path(folder) / str(number)
-            inside.mkdir()
+            inside = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="edgeecg-bundle-"))
+            )
             _unpack(path, inside)
             found |= {
                 each: f"{path.name}/{each.name}"
