@@ -16,9 +16,9 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory of freed tensors for the next ones.
 
     Each step of a network allocates and frees the same large tensors. glibc returns such memory to
-    the kernel at once, which then clears and maps every page of the next tensor anew: on the CPU a
-    fifth of the time of training. Results are the same, bit for bit. Up to 1 GiB that is free stays
-    with the process. With another C library than glibc nothing changes.
+    the kernel at once, which then clears and maps every page of the next tensor anew; on the CPU
+    that is a good part of the time of training. Results are the same, bit for bit. Up to 1 GiB that
+    is free stays with the process. With another C library than glibc nothing changes.
 
     Source: mallopt(3).
     """

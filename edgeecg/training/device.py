@@ -47,7 +47,7 @@ def open_accelerator(threads: int) -> Accelerator:
 
     One GPU is used when there is one; several when the program was started by
     ``accelerate launch``. On a GPU with bfloat16 training runs in mixed precision. On the CPU
-    everything is float32 and deterministic.
+    everything is float32 and deterministic. The process keeps memory that tensors free.
 
     Args:
         threads: Threads of torch on the CPU.
